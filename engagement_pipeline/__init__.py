@@ -1,0 +1,9 @@
+"""The Engagement API as a lake that answers SQL.
+
+Data flows one way, and a room imports only from the rooms to its left:
+
+    errors · settings · accounts · metrics · roster -> plan -> pacing · client -> raw -> pull
+        -> flatten -> lake -> catalog -> pipeline -> demo · cli, and assets/ beside this package
+
+`emulator` imports none of these: it is reached by its URL, like the real API.
+"""

@@ -1,0 +1,204 @@
+"""The web application: routes, and the order in which a request is judged.
+
+In: HTTP. Out: HTTP, and a log of what was asked. A request to an engagement endpoint passes these stages,
+and the first that objects answers:
+
+    route 404 405 -> auth 401 -> rate 429 -> faults -> gzip 406 -> app 403 -> rules 400 -> Tweets 403 400
+
+Whatever comes after auth counts to the rate: what is before it cannot be laid at an app's door.
+"""
+
+import asyncio
+import gzip
+import logging
+from collections import deque
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from engagement_pipeline.emulator import answers, refusals, rules
+from engagement_pipeline.emulator.auth import Gate
+from engagement_pipeline.emulator.faults import STATUSES, Faults
+from engagement_pipeline.emulator.rate import Meter
+from engagement_pipeline.emulator.refusals import Refusal
+from engagement_pipeline.emulator.rules import Asked, Endpoint, Window
+from engagement_pipeline.emulator.side_routes import admin_routes, json_response, refused, token_routes
+from engagement_pipeline.emulator.tokens import TokenDesk
+from engagement_pipeline.emulator.world import HANDLES, World
+
+_log = logging.getLogger(__name__)
+
+# A full response of 2.8 MB goes to some 100 KB in 7 ms; level 6 would halve that for 10 ms more.
+GZIP_LEVEL = 1
+LOG_LENGTH = 10_000
+AUTHOR_IDS = {handle.name: handle.author_id for handle in HANDLES}
+PROXY_PAGE = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+
+
+@dataclass(frozen=True)
+class LoggedRequest:
+    """What was asked of an engagement endpoint, and the status it got.
+
+    `handle` is who signed, None for a bearer token or nobody. Tweets, types and window are empty or None if
+    the body broke a rule; the window is None on /totals too. `number` counts from 1.
+    """
+
+    number: int
+    endpoint: Endpoint
+    handle: str | None
+    tweet_ids: tuple[int, ...]
+    types: tuple[str, ...]
+    window: Window | None
+    status: int
+
+
+class Service:
+    """One emulated API: its world, who may enter, its rate, its faults, and the log."""
+
+    def __init__(
+        self,
+        *,
+        world: World,
+        gate: Gate,
+        meter: Meter,
+        latency: float = 0,
+        require_gzip: bool = False,
+        max_age_days: int | None = None,
+    ) -> None:
+        self.world = world
+        self.gate = gate
+        self.meter = meter
+        self.faults = Faults(world.seed)
+        self.log: deque[LoggedRequest] = deque(maxlen=LOG_LENGTH)
+        self.desk = TokenDesk(gate, seed=world.seed)
+        self._received = 0
+        self._latency = latency
+        self._require_gzip = require_gzip
+        self._max_age_days = max_age_days
+
+    def history(self) -> dict[str, object]:
+        """Return how many requests the engagement endpoints got, and the last of them."""
+        return {"count": self._received, "requests": list(self.log)}
+
+    async def engagement(self, request: Request) -> Response:
+        """Answer /insights/engagement/…, and log it."""
+        endpoint: Endpoint = next(name for name in rules.ENDPOINTS if request.url.path.endswith(f"/{name}"))
+        self._received += 1
+        number = self._received
+        asked = self._read(endpoint, request, await request.body())
+        await asyncio.sleep(self._latency)
+        handle = None
+        headers: dict[str, str] = {}
+        try:
+            handle = self.gate.caller(
+                request.method,
+                str(request.url),
+                request.headers.get("authorization", ""),
+                revoked=self.faults.dials.revoked_handles,
+            )
+            if handle is None and endpoint != "totals":
+                raise refusals.unauthenticated("Unknown Authorization Type")
+            within_rate = self.meter.take()
+            if self.faults.dials.rate_headers:
+                headers = self.meter.headers()
+            if not within_rate:
+                raise refusals.too_many_requests()
+            response = await self._judge(request, asked, handle, number)
+        except Refusal as refusal:
+            response = refused(refusal)
+        response.headers.update(headers)
+        entry = (asked.tweet_ids, asked.types, asked.window) if isinstance(asked, Asked) else ((), (), None)
+        self.log.append(LoggedRequest(number, endpoint, handle, *entry, response.status_code))
+        return response
+
+    def _read(self, endpoint: Endpoint, request: Request, body: bytes) -> Asked | Refusal:
+        """Read the body before it is its turn, so that the log tells what a refused request was about."""
+        try:
+            if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+                raise refusals.bad_request("The Content-Type must be application/json")
+            return rules.read(endpoint, body, now=self.world.now(), max_age_days=self._max_age_days)
+        except Refusal as refusal:
+            return refusal
+
+    async def _judge(self, request: Request, asked: Asked | Refusal, handle: str | None, number: int) -> Response:
+        """Answer a request that came through auth and rate. Raises Refusal."""
+        dials = self.faults.dials
+        if self.faults.happens("slow", number):
+            await asyncio.sleep(dials.slow_seconds)
+        for status in STATUSES:
+            if self.faults.happens(f"status_{status}", number):
+                raise Refusal(status, f"{HTTPStatus(status).phrase}: a fault of this emulator")
+        if self.faults.happens("html_error", number):
+            return HTMLResponse(PROXY_PAGE, status_code=502)
+        if self._require_gzip and not _accepts_gzip(request):
+            raise refusals.needs_gzip()
+        if dials.app_not_approved:
+            raise refusals.app_not_approved()
+        if isinstance(asked, Refusal):
+            raise asked
+        # In a thread: the packing lets go of the interpreter, so a second request is worked on meanwhile.
+        body = await run_in_threadpool(self._body, asked, handle, number, packed=_accepts_gzip(request))
+        headers = {"content-encoding": "gzip"} if _accepts_gzip(request) else {}
+        kind = _CutResponse if self.faults.happens("reset", number) else Response
+        return kind(body, headers=headers, media_type="application/json")
+
+    def _body(self, asked: Asked, handle: str | None, number: int, *, packed: bool) -> bytes:
+        dials = self.faults.dials
+        tweets = answers.sort_tweets(
+            asked,
+            self.world,
+            author_id=None if handle is None else AUTHOR_IDS[handle],
+            vanished=dials.vanished_tweet_ids,
+            spelling=dials.forbidden_spelling,
+        )
+        body = self.faults.damage(answers.answer(asked, tweets, self.world), number)
+        if self.faults.happens("broken_json", number):
+            body = body[: len(body) // 2]
+        if not packed:
+            return body
+        body = gzip.compress(body, GZIP_LEVEL, mtime=0)
+        return body[: len(body) // 2] if self.faults.happens("truncated_gzip", number) else body
+
+
+def create_app(service: Service) -> Starlette:
+    """Return the ASGI application of one emulated API: engagement, token and admin routes."""
+    engagement = [
+        Route(f"/insights/engagement/{name}", service.engagement, methods=["POST"]) for name in rules.ENDPOINTS
+    ]
+    return Starlette(
+        routes=[*engagement, *token_routes(service.desk), *admin_routes(service.faults, service.history)],
+        exception_handlers={404: _no_such_route, 405: _no_such_route, Exception: _own_mistake},
+    )
+
+
+class _CutResponse(Response):
+    """Promises the whole body, sends half, and lets the server close the connection."""
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        half = bytes(self.body)[: len(self.body) // 2]
+        await send({"type": "http.response.body", "body": half, "more_body": True})
+
+
+def _accepts_gzip(request: Request) -> bool:
+    codings = request.headers.get("accept-encoding", "").split(",")
+    return any(coding.partition(";")[0].strip().lower() == "gzip" for coding in codings)
+
+
+async def _no_such_route(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    text = f"{HTTPStatus(error.status_code).phrase}: {request.method} {request.url.path}"
+    return json_response({"errors": [text]}, status=error.status_code, headers=error.headers)
+
+
+async def _own_mistake(request: Request, error: Exception) -> Response:
+    """Show a defect of the emulator itself: the server is quiet, and a client would take a 500 for a fault."""
+    _log.error("the emulator failed on %s %s", request.method, request.url.path, exc_info=error)
+    return json_response({"errors": [f"A defect of the emulator: {error!r}"]}, status=500)

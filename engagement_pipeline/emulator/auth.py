@@ -1,0 +1,149 @@
+"""Who is asking: the credentials that the emulator accepts, and the check of a signed request.
+
+In: a method, a URL, an Authorization header. Out: the handle whose token signed it, None for a bearer
+token, or a 401 with its reason. OAuth 1.0a signatures are checked in full: consumer, token, HMAC-SHA1, a
+timestamp within 300 s of the machine's clock and a nonce never seen. JSON bodies are no part of an OAuth
+1.0a signature.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import urlsplit
+
+from oauthlib.oauth1.rfc5849 import signature
+
+from engagement_pipeline.emulator.chance import letters
+from engagement_pipeline.emulator.files import write_aside
+from engagement_pipeline.emulator.refusals import unauthenticated
+from engagement_pipeline.emulator.world import HANDLES
+
+TIMESTAMP_WINDOW_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Token:
+    """A user's access token: its key travels, its secret signs."""
+
+    key: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """All that the emulator accepts: one app, its bearer token, one access token a handle."""
+
+    consumer_key: str
+    consumer_secret: str = field(repr=False)
+    bearer_token: str = field(repr=False)
+    tokens: Mapping[str, Token]
+
+    @classmethod
+    def from_seed(cls, seed: int) -> "Credentials":
+        """Return the credentials of a seed: the same each time, so an accounts file outlives a restart."""
+        tokens = {
+            handle.name: Token(
+                f"{handle.author_id}-{letters(40, seed, handle.name, 'token')}",
+                letters(45, seed, handle.name, "secret"),
+            )
+            for handle in HANDLES
+        }
+        return cls(
+            consumer_key=letters(25, seed, "consumer key"),
+            consumer_secret=letters(50, seed, "consumer secret"),
+            bearer_token="A" * 22 + letters(82, seed, "bearer"),
+            tokens=tokens,
+        )
+
+    def write_accounts(self, path: Path) -> None:
+        """Write them as an accounts.toml that only the owner can read; parents are made."""
+        lines = [
+            "[app]",
+            f'consumer_key = "{self.consumer_key}"',
+            f'consumer_secret = "{self.consumer_secret}"',
+            f'bearer_token = "{self.bearer_token}"',
+        ]
+        for handle, token in self.tokens.items():
+            lines += [
+                "",
+                f"[accounts.{handle}]",
+                f'access_token = "{token.key}"',
+                f'access_token_secret = "{token.secret}"',
+            ]
+        write_aside(path, "\n".join([*lines, ""]), mode=0o600)
+
+
+class Gate:
+    """Checks Authorization headers against the credentials and remembers the nonces it has seen."""
+
+    def __init__(self, credentials: Credentials, *, clock: Callable[[], float] = time.time) -> None:
+        self.credentials = credentials
+        self._clock = clock
+        self._nonces: OrderedDict[tuple[str, str], float] = OrderedDict()
+
+    def caller(self, method: str, url: str, authorization: str, *, revoked: Collection[str] = ()) -> str | None:
+        """Return the handle that signed, or None for the bearer token. Raises Refusal (401).
+
+        Tokens of the handles in `revoked` are not accepted.
+        """
+        scheme, _, rest = authorization.partition(" ")
+        if scheme.lower() == "bearer":
+            if rest.strip() != self.credentials.bearer_token:
+                raise unauthenticated("Access token not found")
+            return None
+        owners = {token.key: name for name, token in self.credentials.tokens.items() if name not in revoked}
+        secrets = {key: self.credentials.tokens[name].secret for key, name in owners.items()}
+        signed = self.signed(method, url, authorization, secrets=secrets)
+        return owners[signed["oauth_token"]]
+
+    def signed(
+        self, method: str, url: str, authorization: str, *, secrets: Mapping[str, str], form: str = ""
+    ) -> dict[str, str]:
+        """Return the parameters of a well-signed OAuth 1.0a request. Raises Refusal (401).
+
+        `secrets` maps each acceptable token to its secret; "" stands for a request without a token. `form`
+        is the body if it is form-encoded, since only such a body is part of the signature.
+        """
+        if not authorization.lower().startswith("oauth "):
+            raise unauthenticated("Unknown Authorization Type")
+        try:
+            pairs = signature.collect_parameters(
+                uri_query=urlsplit(url).query,
+                body=form,
+                headers={"Authorization": authorization},
+                exclude_oauth_signature=False,
+            )
+        except ValueError as error:
+            raise unauthenticated("Malformed Authorization header") from error
+        given: dict[str, str] = dict(pairs)
+        token = given.get("oauth_token", "")
+        if given.get("oauth_consumer_key") != self.credentials.consumer_key:
+            raise unauthenticated("Consumer key not found")
+        if token not in secrets:
+            raise unauthenticated("Access token not found")
+        if given.get("oauth_signature_method") != "HMAC-SHA1":
+            raise unauthenticated("Signature method is not HMAC-SHA1")
+        request = SimpleNamespace(
+            uri=url,
+            http_method=method,
+            params=[pair for pair in pairs if pair[0] != "oauth_signature"],
+            signature=given.get("oauth_signature", ""),
+        )
+        if not signature.verify_hmac_sha1(request, self.credentials.consumer_secret, secrets[token]):
+            raise unauthenticated("Bad signature")
+        self._check_fresh(given.get("oauth_timestamp", ""), given.get("oauth_nonce", ""), token)
+        return given
+
+    def _check_fresh(self, timestamp: str, nonce: str, token: str) -> None:
+        now = self._clock()
+        if not timestamp.isdecimal() or abs(int(timestamp) - now) > TIMESTAMP_WINDOW_SECONDS:
+            raise unauthenticated("Timestamp out of bounds")
+        while self._nonces and next(iter(self._nonces.values())) < now:
+            self._nonces.popitem(last=False)
+        if not nonce or (token, nonce) in self._nonces:
+            raise unauthenticated("Nonce already used")
+        # Beyond both windows, before and after the clock, the timestamp alone gives a repeat away.
+        self._nonces[token, nonce] = now + 2 * TIMESTAMP_WINDOW_SECONDS

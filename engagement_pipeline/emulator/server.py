@@ -1,0 +1,176 @@
+"""Runs the emulator: `serve` for a terminal, `Emulator` for a test.
+
+In: a seed, a "now", the limits to play. Out: an API on http://127.0.0.1:PORT, and on request the two files
+that a client needs, an accounts.toml and a roster. It binds the loopback address alone.
+
+Two clocks: `now` fixes the data's clock (which Tweets exist, their ages, the last 28 hours, what is the
+future). OAuth timestamps and the rate follow the machine's clock, because clients sign and wait by theirs.
+"""
+
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import uvicorn
+
+from engagement_pipeline.emulator.app import LoggedRequest, Service, create_app
+from engagement_pipeline.emulator.auth import Credentials, Gate
+from engagement_pipeline.emulator.rate import Meter
+from engagement_pipeline.emulator.world import World
+
+HOST = "127.0.0.1"
+BACKLOG = 128
+
+
+class Emulator:
+    """An emulated API of its own in this process; as a context manager it answers while the block runs.
+
+    `url` is known at once and connects at once: the port is bound here, and 0 picks a free one. `world`,
+    `credentials` and `faults` are live; `requests` is what was asked up to now (the last 10,000). `clock`
+    returns seconds since 1970 and rules the rate alone.
+
+    Raises OSError if the port is in use, ValueError if it or another argument is impossible.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        seed: int = 1,
+        now: datetime | None = None,
+        requests_per_minute: int = 300,
+        settle_hours: int = 0,
+        latency: float = 0,
+        require_gzip: bool = False,
+        max_age_days: int | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.world = World(seed=seed, now=now, settle_hours=settle_hours)
+        self.credentials = Credentials.from_seed(seed)
+        self._service = Service(
+            world=self.world,
+            gate=Gate(self.credentials),
+            meter=Meter(requests_per_minute, clock=clock),
+            latency=latency,
+            require_gzip=require_gzip,
+            max_age_days=max_age_days,
+        )
+        self.faults = self._service.faults
+        self._socket = _listen(port)
+        self.url = f"http://{HOST}:{self._socket.getsockname()[1]}"
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                create_app(self._service),
+                lifespan="off",
+                ws="none",
+                log_config=None,
+                log_level="critical",
+                access_log=False,
+                timeout_graceful_shutdown=1,
+            )
+        )
+
+    @property
+    def requests(self) -> list[LoggedRequest]:
+        """Return what the engagement endpoints were asked, oldest first."""
+        return list(self._service.log)
+
+    def run(self) -> None:
+        """Answer in this thread until `stop` is called."""
+        self._server.run(sockets=[self._socket])
+
+    def stop(self) -> None:
+        """Let `run` return after the requests in flight."""
+        self._server.should_exit = True
+
+    def close(self) -> None:
+        """Free the port of an emulator that never ran."""
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self.run, name="emulator", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        self._thread.join()
+
+
+def serve(
+    *,
+    port: int,
+    seed: int = 1,
+    now: datetime | None = None,
+    accounts: Path | None = None,
+    tweets: Path | None = None,
+    requests_per_minute: int = 300,
+    settle_hours: int = 0,
+    latency: float = 0,
+    require_gzip: bool = False,
+    max_age_days: int | None = None,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM, then return. To be called from the main thread.
+
+    `accounts` and `tweets` are written first, then `ready` gets the URL, which connects from then on.
+    `latency` is in seconds a request; `settle_hours` is the age at which counts stop growing;
+    `max_age_days` is how far back /historical goes, None for 2014-09-01. With `now` None the world lives in
+    real time.
+
+    Raises OSError if the port is in use or a file cannot be written, ValueError for an impossible argument;
+    each text is one line.
+    """
+    emulator = Emulator(
+        port=port,
+        seed=seed,
+        now=now,
+        requests_per_minute=requests_per_minute,
+        settle_hours=settle_hours,
+        latency=latency,
+        require_gzip=require_gzip,
+        max_age_days=max_age_days,
+    )
+    try:
+        if accounts:
+            emulator.credentials.write_accounts(accounts)
+        if tweets:
+            emulator.world.write_roster(tweets)
+    except OSError:
+        emulator.close()
+        raise
+    # uvicorn raises a signal again once it has stopped, for whoever listened before it. That is this
+    # handler, which makes the end a plain return.
+    before = {number: signal.signal(number, lambda *_: emulator.stop()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        if ready:
+            ready(emulator.url)
+        emulator.run()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _listen(port: int) -> socket.socket:
+    """Return a socket that is bound and listens, so that clients can connect before the server runs."""
+    listener = socket.socket()
+    # A restart may take over the port while old connections fade out.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+        listener.listen(BACKLOG)
+    except OverflowError as error:
+        listener.close()
+        raise ValueError(f"port must be 0 to 65535, got {port}") from error
+    except OSError as error:
+        listener.close()
+        raise OSError(f"cannot listen on {HOST}:{port}: {error.strerror}; choose another port") from error
+    return listener

@@ -1,0 +1,117 @@
+"""The routes beside the API: the vendor's token endpoints, and /admin for whoever tests against the emulator.
+
+In: HTTP. Out: HTTP. The server listens on the loopback address alone, so /admin needs no key of its own.
+
+    POST /oauth/request_token   GET /oauth/authorize   POST /oauth/access_token   POST /oauth2/token
+    GET, POST, DELETE /admin/faults   GET /admin/requests
+"""
+
+import html
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from engagement_pipeline.emulator.faults import Faults
+from engagement_pipeline.emulator.refusals import Refusal
+from engagement_pipeline.emulator.tokens import TokenDesk
+from engagement_pipeline.emulator.world import HANDLES
+
+FORM = "application/x-www-form-urlencoded"
+
+
+def json_response(content: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a JSON response; dataclasses and datetimes are written as orjson does."""
+    return Response(orjson.dumps(content), status, headers, "application/json")
+
+
+def refused(refusal: Refusal) -> Response:
+    """Return the response of a refusal."""
+    return json_response({"errors": list(refusal.errors)}, status=refusal.status)
+
+
+def token_routes(desk: TokenDesk) -> list[Route]:
+    """Return the routes of the vendor's authorisation host."""
+
+    def signed(step: Callable[[str, str, str], dict[str, str]]) -> Callable[[Request], Any]:
+        async def endpoint(request: Request) -> Response:
+            authorization = request.headers.get("authorization", "")
+            try:
+                fields = step(str(request.url), authorization, await _form(request))
+            except Refusal as refusal:
+                return refused(refusal)
+            return Response(urlencode(fields), media_type=FORM)
+
+        return endpoint
+
+    async def authorize(request: Request) -> Response:
+        token = request.query_params.get("oauth_token", "")
+        handle = request.query_params.get("handle", HANDLES[0].name)
+        try:
+            pin = desk.authorize(token, handle)
+        except Refusal as refusal:
+            return refused(refusal)
+        return HTMLResponse(_pin_page(token, handle, pin))
+
+    async def bearer(request: Request) -> Response:
+        form = dict(parse_qsl(await _form(request)))
+        try:
+            fields = desk.bearer(request.headers.get("authorization", ""), form.get("grant_type", ""))
+        except Refusal as refusal:
+            return refused(refusal)
+        return json_response(fields)
+
+    return [
+        Route("/oauth/request_token", signed(desk.request_token), methods=["POST"]),
+        Route("/oauth/authorize", authorize, methods=["GET"]),
+        Route("/oauth/access_token", signed(desk.access_token), methods=["POST"]),
+        Route("/oauth2/token", bearer, methods=["POST"]),
+    ]
+
+
+def admin_routes(faults: Faults, requests_so_far: Callable[[], Mapping[str, object]]) -> list[Route]:
+    """Return the routes that turn the dials and show the log."""
+
+    async def set_faults(request: Request) -> Response:
+        try:
+            faults.set(**orjson.loads(await request.body()))
+        except (TypeError, ValueError) as error:  # TypeError: JSON, but no object
+            return json_response({"errors": [str(error)]}, status=400)
+        return json_response(faults.read())
+
+    async def read_faults(_request: Request) -> Response:
+        return json_response(faults.read())
+
+    async def reset_faults(_request: Request) -> Response:
+        faults.reset()
+        return json_response(faults.read())
+
+    async def requests(_request: Request) -> Response:
+        return json_response(requests_so_far())
+
+    return [
+        Route("/admin/faults", set_faults, methods=["POST"]),
+        Route("/admin/faults", read_faults, methods=["GET"]),
+        Route("/admin/faults", reset_faults, methods=["DELETE"]),
+        Route("/admin/requests", requests, methods=["GET"]),
+    ]
+
+
+async def _form(request: Request) -> str:
+    """Return the body if it is form-encoded: only then is it part of an OAuth 1.0a signature."""
+    is_form = request.headers.get("content-type", "").startswith(FORM)
+    return (await request.body()).decode("utf-8", "replace") if is_form else ""
+
+
+def _pin_page(token: str, handle: str, pin: str) -> str:
+    queries = {brand.name: urlencode({"oauth_token": token, "handle": brand.name}) for brand in HANDLES}
+    links = "".join(f'<li><a href="?{html.escape(query)}">{name}</a></li>' for name, query in queries.items())
+    return (
+        "<!doctype html><title>Authorize</title>"
+        f"<p>@{html.escape(handle)} authorises the app. Enter this PIN there: <code>{pin}</code></p>"
+        f"<p>Authorise as another handle:</p><ul>{links}</ul>"
+    )

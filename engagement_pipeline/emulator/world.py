@@ -1,0 +1,203 @@
+"""The emulated world: three brands, their Tweets, and what the API knows about them at a moment.
+
+In: a seed and a clock. Out: Tweets, a roster file, counts as an API shows them now. Nothing is stored. A
+day's Tweets are a hash of (seed, handle, day), so a later "now" has the same Tweets and newer ones, and no
+Tweet ever disappears because time went by. The roster lists the last 90 days in full and, further back,
+single Tweets.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engagement_pipeline.emulator import counts as cells
+from engagement_pipeline.emulator.chance import hash64, share
+from engagement_pipeline.emulator.files import write_aside
+
+State = Literal["ok", "deleted", "protected"]
+
+FIRST_DAY = date(2015, 6, 1)
+FIRST_AUTUMN = date(2015, 9, 1)
+RECENT_DAYS = 90
+OLD_DAYS = 1_800
+DAY_MS = 86_400_000
+
+# In each block of this many days every handle has one Tweet deleted and one protected, so that the last 90
+# days, which hold at least two whole blocks, have two of each whatever the date; on top comes a share of
+# all Tweets.
+STATE_BLOCK_DAYS = 30
+STATE_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class Handle:
+    """A brand: its @handle, its author id, and how often it Tweets."""
+
+    name: str
+    author_id: int
+    tweets_per_day: int
+
+
+HANDLES = (
+    Handle("harborbooks", 2_817_340_115, 4),
+    Handle("lumenaudio", 2_961_204_783, 2),
+    Handle("tidalcoffee", 3_044_518_902, 1),
+)
+
+
+@dataclass(frozen=True)
+class Tweet:
+    """One Tweet; `state` is ok, deleted or protected, `created` is UTC with milliseconds."""
+
+    tweet_id: int
+    handle: str
+    author_id: int
+    created: datetime
+    state: State
+    has_video: bool
+
+
+@lru_cache(maxsize=16_384)
+def tweets_of_day(seed: int, handle: Handle, day: date) -> tuple[Tweet, ...]:
+    """Return all Tweets that a handle posted on a UTC day, oldest first: none before FIRST_DAY."""
+    if day < FIRST_DAY:
+        return ()
+    midnight_ms = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1000
+    tweets = []
+    for place in range(handle.tweets_per_day):
+        chance = hash64(seed, handle.name, day, place)
+        made_ms = midnight_ms + (chance >> 22) % DAY_MS
+        tweet_id = (made_ms - cells.SNOWFLAKE_EPOCH_MS) << 22 | chance & 0x3FFFFF
+        created = datetime.fromtimestamp(made_ms // 1000, UTC) + timedelta(milliseconds=made_ms % 1000)
+        state = _state(seed, handle, day, place)
+        video = cells.has_video(seed, tweet_id)
+        tweets.append(Tweet(tweet_id, handle.name, handle.author_id, created, state, video))
+    return tuple(sorted(tweets, key=lambda tweet: tweet.tweet_id))
+
+
+def _state(seed: int, handle: Handle, day: date, place: int) -> State:
+    block, day_of_block = divmod(day.toordinal(), STATE_BLOCK_DAYS)
+    deleted_day = hash64(seed, handle.name, block, "deleted") % STATE_BLOCK_DAYS
+    later = 1 + hash64(seed, handle.name, block, "protected") % (STATE_BLOCK_DAYS - 1)
+    protected_day = (deleted_day + later) % STATE_BLOCK_DAYS
+    if place == 0 and day_of_block == deleted_day:
+        return "deleted"
+    if place == 0 and day_of_block == protected_day:
+        return "protected"
+    fate = share(seed, handle.name, day, place, "fate")
+    return "deleted" if fate < STATE_SHARE else "protected" if fate < 2 * STATE_SHARE else "ok"
+
+
+def _tweets_kept(day: date, today: date) -> int | None:
+    """Return how many Tweets of a day the roster lists: None is all of them."""
+    age = (today - day).days
+    if age < RECENT_DAYS:
+        return None
+    first_summer = FIRST_DAY <= day < FIRST_AUTUMN and day.day in (1, 15)
+    monthly = day.day == 1 and (age <= OLD_DAYS or day.month in (1, 7))
+    return int(first_summer or monthly)
+
+
+class World:
+    """Tweets and counts of one seed, seen from one clock.
+
+    `fixed_now` is an aware datetime at which the world stands still, or None for the machine's clock. It
+    may be assigned at any time: a test that wants to be a day later adds a day. `settle_hours` is the age
+    at which an hour's counts are final; 0 shows the final counts at once.
+    """
+
+    def __init__(self, *, seed: int = 1, now: datetime | None = None, settle_hours: int = 0) -> None:
+        if now is not None and now.tzinfo is None:
+            raise ValueError(f"now must carry a time zone, got {now.isoformat()}")
+        if settle_hours < 0:
+            raise ValueError(f"settle_hours must be 0 or more, got {settle_hours}")
+        self.seed = seed
+        self.fixed_now = now
+        self.settle_hours = settle_hours
+
+    def now(self) -> datetime:
+        """Return the world's present in UTC, to the second."""
+        return (self.fixed_now or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
+
+    def tweets(self) -> tuple[Tweet, ...]:
+        """Return the Tweets of the roster as of now, by ascending ID.
+
+        Of each handle: all of the last 90 days, one a month back to 1,800 days, before that one each January
+        and July, and the first and middle day of each month of the summer of 2015.
+        """
+        now = self.now()
+        today = now.date()
+        found: list[Tweet] = []
+        for age in range((today - FIRST_DAY).days + 1):
+            day = today - timedelta(days=age)
+            kept = _tweets_kept(day, today)
+            if kept != 0:
+                for handle in HANDLES:
+                    found += tweets_of_day(self.seed, handle, day)[:kept]
+        return tuple(sorted((t for t in found if t.created <= now), key=lambda tweet: tweet.tweet_id))
+
+    def tweet(self, tweet_id: int) -> Tweet | None:
+        """Return the Tweet of that ID, listed in the roster or not; None if nobody posted it up to now."""
+        made_ms = cells.created_ms(tweet_id)
+        now = self.now()
+        if made_ms > now.timestamp() * 1000:
+            return None
+        day = datetime.fromtimestamp(made_ms // 1000, UTC).date()
+        posted = (t for handle in HANDLES for t in tweets_of_day(self.seed, handle, day))
+        return next((t for t in posted if t.tweet_id == tweet_id), None)
+
+    def counts(
+        self, tweet_ids: Sequence[int], types: Sequence[str], first_hour: datetime, hours: int
+    ) -> NDArray[np.int64]:
+        """Return the final counts, shape [tweet, type, hour], of `hours` whole hours from `first_hour` on.
+
+        Pure: neither now nor settle_hours matters. `first_hour` is aware; its minutes are ignored.
+        """
+        return cells.counts(self.seed, tweet_ids, types, _hours(first_hour, hours))
+
+    def count(self, tweet_id: int, engagement_type: str, hour: datetime) -> int:
+        """Return one final count."""
+        return int(self.counts([tweet_id], [engagement_type], hour, 1)[0, 0, 0])
+
+    def shown(
+        self, tweet_ids: Sequence[int], types: Sequence[str], first_hour: datetime, hours: int
+    ) -> NDArray[np.int64]:
+        """Return the counts as an API shows them now: like `counts`, but young hours are not settled yet."""
+        asked = _hours(first_hour, hours)
+        return self._settled(cells.counts(self.seed, tweet_ids, types, asked), asked)
+
+    def lifetime(self, tweet_ids: Sequence[int], types: Sequence[str]) -> NDArray[np.int64]:
+        """Return the sums over all hours that have ended, shape [tweet, type]: what `shown` adds up to."""
+        end = _hour_index(self.now())
+        sums = np.zeros((len(tweet_ids), len(types)), dtype=np.int64)
+        for row, tweet_id in enumerate(tweet_ids):
+            alive = cells.living_hours(tweet_id, end)
+            sums[row] = self._settled(cells.counts(self.seed, [tweet_id], types, alive), alive)[0].sum(axis=1)
+        return sums
+
+    def write_roster(self, path: Path) -> None:
+        """Write `tweet_id,handle,state` as CSV, one line a Tweet, by ascending ID; parents are made."""
+        lines = [f"{tweet.tweet_id},{tweet.handle},{tweet.state}" for tweet in self.tweets()]
+        write_aside(path, "\n".join(["tweet_id,handle,state", *lines, ""]))
+
+    def _settled(self, final: NDArray[np.int64], hours: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Hold back part of the young hours: 70 % shows at once, the rest comes evenly until settle_hours."""
+        if not self.settle_hours:
+            return final
+        ages = np.clip(_hour_index(self.now()) - hours, 0, self.settle_hours)
+        return final * (7 * self.settle_hours + 3 * ages) // (10 * self.settle_hours)
+
+
+def _hour_index(moment: datetime) -> int:
+    return int(moment.timestamp()) // 3600
+
+
+def _hours(first_hour: datetime, hours: int) -> NDArray[np.int64]:
+    first = _hour_index(first_hour)
+    return np.arange(first, first + hours, dtype=np.int64)
