@@ -1,0 +1,107 @@
+"""What can go wrong, as one tree.
+
+    EngagementError                    exit code 1: something failed, the message says what and which
+    ├── InputError                     exit code 2: what the user gave must change before anything can run
+    │   └── RosterError                .rows: the bad rows, each with its file and line
+    ├── ApiError                       .status, .account, .texts
+    │   ├── AccountError               this account (or app) is not let in; the other accounts may go on
+    │   ├── RefusedError               .tweet_ids: the Tweets that the API named; asking again unchanged cannot help
+    │   └── UnavailableError           tries used up on what usually passes: network, 429, 5xx, broken bodies
+    ├── ResponseError                  .path: a response whose shape or sums the contract does not allow
+    ├── PullError                      .failures: some requests of a pull failed; what landed is kept
+    └── LakeError                      a file of the lake that cannot be read or written
+
+Every message is one line that names the fact and the fix.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class EngagementError(Exception):
+    """The base to catch; `exit_code` is what the command line ends with."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class InputError(EngagementError):
+    """An argument, a setting, an account or a roster that cannot be worked with."""
+
+    exit_code = 2
+
+
+class RosterError(InputError):
+    """Rows of the roster that cannot be used; `rows` holds one line of text each."""
+
+    def __init__(self, message: str, *, rows: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.rows = tuple(rows)
+
+
+class ApiError(EngagementError):
+    """An answer other than 200, or none; `status` is 0 where no answer came."""
+
+    def __init__(self, message: str, *, account: str, status: int = 0, texts: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.account = account
+        self.status = status
+        self.texts = tuple(texts)
+
+
+class AccountError(ApiError):
+    """401, or a 403 that is about the account or the app rather than about Tweets."""
+
+
+class RefusedError(ApiError):
+    """400, 403, 404, 405 or 406: asking again unchanged gives the same.
+
+    `about_tweets` says that some Tweets of the request are the reason; `tweet_ids` are those that the API
+    named, empty where it named none.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        account: str,
+        status: int,
+        texts: Sequence[str],
+        about_tweets: bool = False,
+        tweet_ids: Sequence[int] = (),
+        body: bytes = b"",
+    ) -> None:
+        super().__init__(message, account=account, status=status, texts=texts)
+        self.about_tweets = about_tweets
+        self.tweet_ids = tuple(tweet_ids)
+        self.body = body
+
+
+class UnavailableError(ApiError):
+    """The API could not be reached or kept failing; the same request may pass later."""
+
+
+class ResponseError(EngagementError):
+    """A body that the contract does not allow; `path` is where in it."""
+
+    def __init__(self, message: str, *, path: str) -> None:
+        super().__init__(f"{path}: {message}")
+        self.path = path
+
+
+class PullError(EngagementError):
+    """A pull that did not get everything; `failures` holds one error for each cause."""
+
+    def __init__(self, failures: Sequence[EngagementError]) -> None:
+        first = str(failures[0]).rstrip(".")
+        first += f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+        stop = "" if first.endswith("?") else "."
+        super().__init__(f"{first}{stop} What has landed is kept: the same pull again goes on from it")
+        self.failures = tuple(failures)
+
+
+class LakeError(EngagementError):
+    """A file of the lake that is damaged, too new, or cannot be written."""

@@ -1,0 +1,183 @@
+"""Which Tweets we follow and which handle owns each.
+
+In: the files that the `tweets` setting's glob names (CSV, JSON lines or Parquet, read by DuckDB) with the
+columns `tweet_id` and `handle`; further columns are carried along. Out: a Roster sorted by tweet_id, and the
+bad rows by file and line. IDs are 64-bit integers or text, never floats, which corrupt them past 2^53.
+"""
+
+from __future__ import annotations
+
+import csv
+import glob
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+
+from engagement_pipeline.accounts import normalised
+from engagement_pipeline.errors import RosterError
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+MAX_ID = 2**63 - 1
+MAX_DIGITS = len(str(MAX_ID))
+SNOWFLAKE_EPOCH = datetime(2010, 11, 4, 1, 42, 54, 657_000, tzinfo=UTC)  # 1288834974657 ms, from the vendor
+FIRST_SNOWFLAKE = 30_000_000_000  # smaller IDs are older than Snowflake and carry no time
+SHOWN_ROWS = 10
+# Of a text file, every value is read as text: a guessed type could turn IDs into floats, a guessed quote or comment
+# sign could lose rows. Only the delimiter of a CSV is guessed.
+CSV = """header = true, all_varchar = true, null_padding = true, parallel = false,
+    quote = '"', escape = '"', comment = '', hive_partitioning = false"""
+JSON_LINES = "format = 'newline_delimited', maximum_depth = 1, sample_size = -1, hive_partitioning = false"
+READERS = {
+    ".csv": f"select * from read_csv({{}}, {CSV})",
+    **dict.fromkeys((".jsonl", ".ndjson", ".json"), f"select columns(*) ->> '$' from read_json({{}}, {JSON_LINES})"),
+    ".parquet": "select * from read_parquet({}, hive_partitioning = false)",
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Tweet:
+    """One followed Tweet and the handle whose tokens may ask for it."""
+
+    tweet_id: int
+    handle: str
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """What we follow.
+
+    `tweets` is sorted by tweet_id; `table` holds the same Tweets in the same order as Arrow: tweet_id int64,
+    handle string, posted_at timestamp[ms, UTC] (null before Snowflake), and the roster's further columns.
+    `bad_rows` are the rows that were left out, one line of text each.
+    """
+
+    tweets: tuple[Tweet, ...]
+    table: pa.Table
+    bad_rows: tuple[str, ...]
+
+
+def posted_at(tweet_id: int) -> datetime | None:
+    """Return when a Tweet was posted, from its Snowflake ID; None where the ID carries no time."""
+    if tweet_id < FIRST_SNOWFLAKE:
+        return None
+    return SNOWFLAKE_EPOCH + timedelta(milliseconds=tweet_id >> 22)
+
+
+def load(pattern: str, *, handles: Container[str], skip_bad_rows: bool = False) -> Roster:
+    """Read every file that `pattern` names.
+
+    Raises RosterError where no file or no usable Tweet is found, where a file cannot be read, and, unless
+    `skip_bad_rows`, where any row has a bad ID, a handle outside `handles`, or an ID that was there before.
+    """
+    names = sorted(glob.glob(pattern))  # noqa: PTH207 - the pattern is absolute, which Path.glob refuses
+    paths = [path for path in map(Path, names) if path.suffix in READERS and path.is_file()]
+    if not paths:
+        kinds = ", ".join(READERS)
+        raise RosterError(f"no roster: {pattern} names no file ending in {kinds}; the README shows what one holds")
+    first_seen: dict[int, str] = {}
+    tables: list[pa.Table] = []
+    bad: list[str] = []
+    for path in paths:
+        table, problems = _read(path, handles, first_seen)
+        tables.append(table)
+        bad += problems
+    if bad and not skip_bad_rows:
+        shown = "; ".join(bad[:SHOWN_ROWS]) + (f"; and {len(bad) - SHOWN_ROWS} more" if len(bad) > SHOWN_ROWS else "")
+        raise RosterError(f"{_rows(len(bad))} of the roster: {shown}. Mend them or pass --skip-bad-rows", rows=bad)
+    try:
+        table = pa.concat_tables(tables, promote_options="permissive").sort_by("tweet_id")
+    except pa.ArrowException as error:
+        raise RosterError(f"the files of {pattern} disagree on a column's type: {_flat(error)}") from None
+    if not table.num_rows:
+        raise RosterError(f"the roster {pattern} holds no Tweet to pull", rows=bad)
+    tweets = map(Tweet, table["tweet_id"].to_pylist(), table["handle"].to_pylist())
+    return Roster(tuple(tweets), table, tuple(bad))
+
+
+def _rows(count: int) -> str:
+    return "1 bad row" if count == 1 else f"{count} bad rows"
+
+
+def _read(path: Path, handles: Container[str], first_seen: dict[int, str]) -> tuple[pa.Table, list[str]]:
+    """Return a file's good rows as a table, and its bad ones as text."""
+    try:
+        with duckdb.connect() as connection:
+            raw = connection.sql(READERS[path.suffix].format(_literal(path))).to_arrow_table()
+    except duckdb.Error as error:
+        raise RosterError(f"{path} cannot be read: {_flat(error)}") from None
+    for column in ("tweet_id", "handle"):
+        if column not in raw.column_names:
+            raise RosterError(f"{path} has no column {column}: it has {', '.join(raw.column_names)}")
+    good, ids, owners, bad = [], [], [], []
+    for row, (value, handle) in enumerate(zip(raw["tweet_id"].to_pylist(), raw["handle"].to_pylist(), strict=True)):
+        problem = _problem(value, handle, handles)
+        tweet_id = 0 if problem else int(str(value))
+        if not problem and tweet_id in first_seen:
+            problem = f"tweet_id {tweet_id} is already in {first_seen[tweet_id]}"
+        if problem:
+            bad.append((row, problem))
+            continue
+        first_seen[tweet_id] = path.name
+        good.append(row)
+        ids.append(tweet_id)
+        owners.append(normalised(str(handle)))
+    table = raw.take(pa.array(good, pa.int64()))
+    further = [name for name in table.column_names if name not in {"tweet_id", "handle", "posted_at"}]
+    columns = {
+        "tweet_id": pa.array(ids, pa.int64()),
+        "handle": pa.array(owners, pa.string()),
+        "posted_at": pa.array([posted_at(tweet_id) for tweet_id in ids], pa.timestamp("ms", "UTC")),
+        **{name: table[name] for name in further},
+    }
+    places = _places(path) if bad else []
+    where = places if len(places) == raw.num_rows else [f"row {row + 1}" for row in range(raw.num_rows)]
+    return pa.table(columns), [f"{path}:{where[row]} {text}" for row, text in bad]
+
+
+def _literal(path: Path) -> str:
+    """Return a path as an SQL literal that DuckDB takes for this one file, whatever is in its name."""
+    return "'" + glob.escape(str(path)).replace("'", "''") + "'"
+
+
+def _flat(error: Exception) -> str:
+    """Return what a reader says went wrong as one line, without its advice about its own options."""
+    return " ".join(str(error).partition("\nPossible")[0].split())
+
+
+def _problem(value: object, handle: object, handles: Container[str]) -> str | None:
+    if isinstance(value, float):
+        return f"tweet_id {value!r} is a floating-point number, which cannot hold an ID: write it as text"
+    text = "" if value is None else str(value).strip()
+    if not text:
+        return "tweet_id is missing"
+    if not (text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS and 0 < int(text) <= MAX_ID):
+        return f"tweet_id {text!r} is not a 64-bit whole number"
+    if not handle or not str(handle).strip():
+        return f"handle is missing for Tweet {text}"
+    if normalised(str(handle)) not in handles:
+        return f"handle {str(handle).strip()!r} is not in the accounts file"
+    return None
+
+
+def _places(path: Path) -> list[int | str]:
+    """Return the line at which each record of a text file starts, empty for Parquet."""
+    if path.suffix == ".parquet":
+        return []
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        if path.suffix != ".csv":
+            return [number for number, line in enumerate(file, 1) if line.strip()]
+        with duckdb.connect() as connection:
+            sniffed = connection.execute(f"select delimiter from sniff_csv({_literal(path)}, {CSV})").fetchone()
+        starts: list[int | str] = []
+        reader, start = csv.reader(file, delimiter=sniffed[0] if sniffed else ","), 1
+        for record in reader:
+            if record:
+                starts.append(start)
+            start = reader.line_num + 1
+        return starts[1:]  # without the header

@@ -1,0 +1,207 @@
+"""engagement.toml and ENGAGEMENT_* variables -> one frozen Settings, read once at the edge.
+
+In: the file that ENGAGEMENT_CONFIG names, else ./engagement.toml where it exists, and the environment, which
+wins key by key. Out: Settings with absolute paths. Paths in the file are relative to the file, paths in the
+environment to the working directory.
+"""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import logging
+import os
+import tomllib
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from engagement_pipeline.errors import InputError
+from engagement_pipeline.metrics import HISTORICAL, types_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_FILE = "engagement.toml"
+PREFIX = "ENGAGEMENT_"
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+MAX_LOOKBACK_DAYS = 28  # one /historical window; more would cost a second request a batch every day
+OLDEST_DAY = date(2014, 9, 1)  # the vendor's documents: no engagement data before
+LARGEST_NUMBER = 1_000_000  # of any setting; the clocks and time-outs of the system end not far beyond
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be set, with its default. Units are in the names."""
+
+    api_url: str = "https://data-api.twitter.com"
+    data: Path = Path("data")
+    accounts: Path = Path("accounts.toml")
+    tweets: str = "data/tweets/*"
+    first_day: date = date(2025, 1, 1)
+    lookback_days: int = 28
+    requests_per_minute: int = 60
+    types: tuple[str, ...] = types_of(HISTORICAL)
+    tries: int = 6
+    timeout_seconds: int = 60
+    resume_hours: int = 24
+    now: datetime | None = None
+
+    def current_time(self) -> datetime:
+        """Return the fixed `now` where one is set, else the clock's, in UTC."""
+        return self.now or datetime.now(UTC)
+
+    def last_whole_day(self) -> date:
+        """Return the last UTC day that is over: the newest that /historical can serve in full."""
+        return self.current_time().date() - timedelta(days=1)
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings; raise InputError naming the file or variable and the fix."""
+    named = environ.get(PREFIX + "CONFIG")
+    path = Path(named or DEFAULT_FILE)
+    raw: dict[str, tuple[Any, Path, str]] = {}  # key -> value, what its paths are relative to, where it stands
+    if named or path.exists():
+        for key, value in _read(path).items():
+            raw[key] = (value, path.absolute().parent, f"{path}: {key}")
+    for variable, value in environ.items():
+        key = variable.removeprefix(PREFIX).lower()
+        if not variable.startswith(PREFIX) or key == "config" or not value:
+            continue
+        if key in _PARSERS:
+            raw[key] = (value, Path.cwd(), variable)
+        else:
+            logger.warning("%s is not a setting of this program%s", variable, _suggestion(key))
+    parsed = {key: _parse(key, value, base, where) for key, (value, base, where) in raw.items()}
+    for key in ("data", "accounts", "tweets"):
+        parsed.setdefault(key, _PARSERS[key](getattr(Settings(), key), Path.cwd()))
+    return Settings(**parsed)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist: create it or unset {PREFIX}CONFIG") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not valid TOML: {error}") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    for key in document:
+        if key not in _PARSERS:
+            raise InputError(f"{path}: unknown setting {key!r}{_suggestion(key)}")
+    return document
+
+
+def _suggestion(key: str) -> str:
+    close = difflib.get_close_matches(key, _PARSERS, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _parse(key: str, value: Any, base: Path, where: str) -> Any:  # noqa: ANN401 - TOML and text hold anything
+    try:
+        return _PARSERS[key](value, base)
+    except ValueError as error:
+        raise InputError(f"{where} = {value if isinstance(value, date) else repr(value)}: {error}") from None
+
+
+def _url(value: Any, _base: Path) -> str:  # noqa: ANN401
+    try:
+        parts = urlsplit(str(value))
+        legal = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port or an IPv6 address that is none
+        legal = False
+    if not legal:
+        raise ValueError("must be a URL such as https://data-api.twitter.com")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise ValueError("must be https: only this machine's own emulator is asked over http")
+    return str(value).rstrip("/")
+
+
+def _path(value: Any, base: Path) -> Path:  # noqa: ANN401
+    if not isinstance(value, str | Path) or not str(value).strip() or "\0" in str(value):
+        raise ValueError("must be a path, as text")
+    try:
+        return base / Path(value).expanduser()
+    except RuntimeError:
+        raise ValueError("the home folder of ~ is not known: write the path in full") from None
+
+
+def _glob(value: Any, base: Path) -> str:  # noqa: ANN401
+    return str(_path(value, Path(glob.escape(str(base)))))  # only what the user wrote is a pattern
+
+
+def _day(value: Any, _base: Path) -> date:  # noqa: ANN401
+    day = value if type(value) is date else parse_day(str(value))
+    if day < OLDEST_DAY:
+        raise ValueError(f"the API has no data before {OLDEST_DAY}")
+    return day
+
+
+def _at_least_one(value: Any, _base: Path) -> int:  # noqa: ANN401
+    text = str(value).strip()
+    if isinstance(value, bool | float) or not text.isdecimal() or not 1 <= int(text) <= LARGEST_NUMBER:
+        raise ValueError(f"must be a whole number of at least 1 and at most {LARGEST_NUMBER:,}")
+    return int(text)
+
+
+def _lookback(value: Any, base: Path) -> int:  # noqa: ANN401
+    days = _at_least_one(value, base)
+    if days > MAX_LOOKBACK_DAYS:
+        raise ValueError(f"must be at most {MAX_LOOKBACK_DAYS}, the days that one request can hold")
+    return days
+
+
+def _types(value: Any, _base: Path) -> tuple[str, ...]:  # noqa: ANN401
+    names = value.replace(",", " ").split() if isinstance(value, str) else value
+    if not isinstance(names, list):
+        raise ValueError('must be a list such as ["impressions", "engagements"]')  # noqa: TRY004 - as all of these
+    known = types_of(HISTORICAL)
+    unknown = [str(name) for name in names if name not in known]
+    if unknown or not names:
+        raise ValueError(
+            f"{', '.join(unknown) or 'nothing'} is not served by /historical; choose from {', '.join(known)}"
+        )
+    return tuple(sorted(set(names)))
+
+
+def _now(value: Any, _base: Path) -> datetime:  # noqa: ANN401
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        raise ValueError("must be a time such as 2026-02-01T00:00:00Z") from None
+    if moment.date() <= OLDEST_DAY:
+        raise ValueError(f"the API has no data before {OLDEST_DAY}")
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+_PARSERS: dict[str, Callable[[Any, Path], Any]] = {
+    "api_url": _url,
+    "data": _path,
+    "accounts": _path,
+    "tweets": _glob,
+    "first_day": _day,
+    "lookback_days": _lookback,
+    "requests_per_minute": _at_least_one,
+    "types": _types,
+    "tries": _at_least_one,
+    "timeout_seconds": _at_least_one,
+    "resume_hours": _at_least_one,
+    "now": _now,
+}
+assert set(_PARSERS) == {field.name for field in fields(Settings)}
+
+
+def parse_day(text: str) -> date:
+    """Read `2026-01-31`; raise ValueError with the fix."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if day is None or day.isoformat() != text:  # Python reads more: weeks, and digits with something behind
+        raise ValueError(f"{text!r} is not a day such as 2026-01-31")
+    return day

@@ -1,0 +1,91 @@
+"""What the tests of the pipeline share: an environment without settings, and an emulated API with a roster."""
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from engagement_pipeline import settings
+from engagement_pipeline.emulator import HANDLES, Emulator
+
+NOW = datetime(2026, 2, 1, tzinfo=UTC)  # so 2026-01-31 is the last whole day
+WINDOW_START = datetime(2026, 1, 4, tzinfo=UTC)  # of the 28 days that end there
+
+
+@dataclass(frozen=True)
+class EmulatedWorld:
+    """An emulator that answers, and the files and variables with which the pipeline finds it.
+
+    `environment` holds the ENGAGEMENT_* variables; `accounts` and `roster` are files, `lake` is a folder not made yet.
+    """
+
+    emulator: Emulator
+    root: Path
+    environment: dict[str, str]
+
+    @property
+    def accounts(self) -> Path:
+        return self.root / "accounts.toml"
+
+    @property
+    def roster(self) -> Path:
+        return self.root / "tweets" / "roster.csv"
+
+    @property
+    def lake(self) -> Path:
+        return self.root / "lake"
+
+    def settings(self, **changes: str) -> settings.Settings:
+        """Return the Settings of `environment`; `changes` are further variables, as in `tries="1"`."""
+        return settings.load(self.environment | {settings.PREFIX + k.upper(): v for k, v in changes.items()})
+
+    def tweets(self, handle: str, number: int, *, state: str = "ok") -> list[int]:
+        """Return the handle's newest Tweets of that state that lived through all of the last 28 days."""
+        found = (t for t in reversed(self.emulator.world.tweets()) if t.created < WINDOW_START)
+        chosen = [t.tweet_id for t in found if (t.handle, t.state) == (handle, state)][:number]
+        assert len(chosen) == number
+        return sorted(chosen)
+
+    def follow(self, tweets: dict[str, list[int]]) -> None:
+        """Write the roster anew: Tweet IDs by handle."""
+        rows = [f"{tweet_id},{handle}\n" for handle, ids in tweets.items() for tweet_id in ids]
+        self.roster.write_text("tweet_id,handle\n" + "".join(rows))
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch):
+    """Hide the ENGAGEMENT_* variables and the engagement.toml of whoever runs the tests."""
+    for variable in [name for name in os.environ if name.startswith(settings.PREFIX)]:
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv(settings.PREFIX + "CONFIG", os.devnull)
+
+
+@pytest.fixture
+def world(tmp_path):
+    """An emulator at NOW that any rate is fine for, with a roster of two healthy Tweets a handle."""
+    with Emulator(now=NOW, requests_per_minute=6000) as emulator:
+        variables = {
+            "CONFIG": os.devnull,
+            "API_URL": emulator.url,
+            "DATA": tmp_path / "lake",
+            "ACCOUNTS": tmp_path / "accounts.toml",
+            "TWEETS": tmp_path / "tweets" / "*",
+            "REQUESTS_PER_MINUTE": 6000,
+            "NOW": NOW.isoformat(),
+        }
+        environment = {settings.PREFIX + name: str(value) for name, value in variables.items()}
+        made = EmulatedWorld(emulator, tmp_path, environment)
+        emulator.credentials.write_accounts(made.accounts)
+        made.roster.parent.mkdir()
+        made.follow({handle.name: made.tweets(handle.name, 2) for handle in HANDLES})
+        yield made
+
+
+@pytest.fixture
+def in_world(world, monkeypatch):
+    """The `world`, with its variables set for this process."""
+    for variable, value in world.environment.items():
+        monkeypatch.setenv(variable, value)
+    return world

@@ -1,0 +1,245 @@
+"""Settings: defaults, the file, the environment over it, and one line for each thing that is wrong."""
+
+import os
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from engagement_pipeline import settings
+from engagement_pipeline.errors import InputError
+
+ALL_TYPES = (
+    "app_install_attempts app_opens detail_expands email_tweet engagements favorites hashtag_clicks impressions "
+    "media_engagements media_views permalink_clicks replies retweets url_clicks user_follows user_profile_clicks "
+    "video_views"
+)
+
+
+@pytest.fixture
+def config(tmp_path):
+    """Return a function that loads a file of that text, with further variables."""
+    path = tmp_path / "engagement.toml"
+
+    def load(text, **environment):
+        path.write_text(text)
+        return settings.load({"ENGAGEMENT_CONFIG": str(path), **environment})
+
+    return load
+
+
+def refusal(load, *arguments, **keywords):
+    """Return the one line with which settings are refused."""
+    with pytest.raises(InputError) as caught:
+        load(*arguments, **keywords)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert caught.value.exit_code == 2
+    return message
+
+
+def test_without_file_or_variable_every_setting_has_its_documented_default(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert settings.load({}) == settings.Settings(
+        api_url="https://data-api.twitter.com",
+        data=tmp_path / "data",
+        accounts=tmp_path / "accounts.toml",
+        tweets=str(tmp_path / "data/tweets/*"),
+        first_day=date(2025, 1, 1),
+        lookback_days=28,
+        requests_per_minute=60,
+        types=tuple(ALL_TYPES.split()),
+        tries=6,
+        timeout_seconds=60,
+        resume_hours=24,
+        now=None,
+    )
+
+
+def test_the_engagement_toml_of_the_clone_states_the_defaults():
+    clone = Path(__file__).parents[1]
+    chosen = settings.load({"ENGAGEMENT_CONFIG": str(clone / "engagement.toml")})
+    defaults = settings.Settings()
+    for name in ("api_url", "first_day", "lookback_days", "requests_per_minute", "types", "tries", "resume_hours"):
+        assert getattr(chosen, name) == getattr(defaults, name)
+    assert (chosen.data, chosen.accounts) == (clone / "data", clone / "accounts.toml")
+
+
+def test_the_file_of_the_working_directory_is_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("engagement.toml").write_text("tries = 2")
+    assert settings.load({}).tries == 2
+
+
+def test_a_variable_wins_over_the_file_for_its_key_alone(config):
+    chosen = config("tries = 2\nlookback_days = 7", ENGAGEMENT_TRIES="3")
+    assert (chosen.tries, chosen.lookback_days) == (3, 7)
+
+
+def test_an_empty_variable_is_as_good_as_none(config):
+    assert config("tries = 2", ENGAGEMENT_TRIES="").tries == 2
+
+
+def test_paths_of_the_file_start_there_and_those_of_variables_where_we_are(config, tmp_path, monkeypatch):
+    here = tmp_path / "elsewhere"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    chosen = config('data = "lake"\ntweets = "roster/*.csv"', ENGAGEMENT_ACCOUNTS="a.toml")
+    assert chosen.data == tmp_path / "lake"
+    assert chosen.tweets == str(tmp_path / "roster/*.csv")
+    assert chosen.accounts == here / "a.toml"
+
+
+def test_a_path_may_be_absolute_or_begin_at_home(config, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/someone")
+    chosen = config('data = "~/lake"\naccounts = "/etc/accounts.toml"')
+    assert (chosen.data, chosen.accounts) == (Path("/home/someone/lake"), Path("/etc/accounts.toml"))
+
+
+def test_brackets_in_the_name_of_a_folder_are_no_pattern(tmp_path, monkeypatch):
+    folder = tmp_path / "lake [1]"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    assert settings.load({"ENGAGEMENT_TWEETS": "roster/*"}).tweets == str(tmp_path / "lake [[]1]" / "roster/*")
+
+
+MALFORMED = [
+    ("api_url", "ftp://api.twitter.com", "https://data-api.twitter.com"),
+    ("api_url", "data-api.twitter.com", "https://data-api.twitter.com"),
+    ("api_url", "https://", "https://data-api.twitter.com"),
+    ("api_url", "https://[::1", "https://data-api.twitter.com"),
+    ("api_url", "https://api.twitter.com:port", "https://data-api.twitter.com"),
+    ("api_url", "http://data-api.twitter.com", "must be https"),
+    ("api_url", "http://127.0.0.1.example.org", "must be https"),
+    ("data", "~nobody-of-that-name/lake", "write the path in full"),
+    ("first_day", "01.02.2026", "2026-01-31"),
+    ("first_day", "2026-02-30", "2026-01-31"),
+    ("first_day", "2026-W05-6", "2026-01-31"),
+    ("first_day", "2014-08-31", "no data before 2014-09-01"),
+    ("lookback_days", "29", "at most 28"),
+    ("lookback_days", "0", "at least 1"),
+    ("requests_per_minute", "-1", "at least 1"),
+    ("requests_per_minute", "1e3", "at least 1"),
+    ("tries", "many", "at least 1"),
+    ("tries", "1.5", "at least 1"),
+    ("timeout_seconds", "99999999999", "at most 1,000,000"),
+    ("resume_hours", "9" * 30, "at most 1,000,000"),
+    ("types", "impressions, quote_tweets", "quote_tweets is not served by /historical; choose from app_install"),
+    ("types", ",", "choose from"),
+    ("now", "yesterday", "2026-02-01T00:00:00Z"),
+    ("now", "2014-01-01", "no data before 2014-09-01"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "fix"), MALFORMED)
+def test_a_malformed_variable_is_named_with_its_value_and_the_fix(key, value, fix):
+    message = refusal(settings.load, {"ENGAGEMENT_CONFIG": os.devnull, f"ENGAGEMENT_{key.upper()}": value})
+    assert message.startswith(f"ENGAGEMENT_{key.upper()} = {value!r}: ")
+    assert fix in message
+
+
+@pytest.mark.parametrize(("key", "value", "fix"), MALFORMED)
+def test_a_malformed_key_of_the_file_is_named_with_its_file(config, tmp_path, key, value, fix):
+    message = refusal(config, f"{key} = {value!r}")
+    assert message.startswith(f"{tmp_path / 'engagement.toml'}: {key} = ")
+    assert fix in message
+
+
+@pytest.mark.parametrize(
+    ("line", "fix"),
+    [
+        ("api_url = 5", "must be a URL"),
+        ("api_url = ['https://data-api.twitter.com']", "must be a URL"),
+        ("data = 5", "must be a path"),
+        ("data = ''", "must be a path"),
+        ('accounts = "a\\u0000b"', "must be a path"),
+        ("tweets = ['a', 'b']", "must be a path"),
+        ("first_day = 2014-08-31", "first_day = 2014-08-31: the API has no data before"),
+        ("first_day = 2026-01-31T00:00:00Z", "2026-01-31"),
+        ("first_day = 20260131.5", "2026-01-31"),
+        ("tries = true", "at least 1"),
+        ("tries = 2.0", "at least 1"),
+        ("types = 5", "must be a list"),
+        ("types = []", "choose from"),
+        ("types = ['impressions', 5]", "5 is not served"),
+        ("now = 12:00:00", "2026-02-01T00:00:00Z"),
+        ("now = {}", "2026-02-01T00:00:00Z"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_gets_one_line_that_says_what_it_must_be(config, line, fix):
+    assert fix in refusal(config, line)
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("lokback_days = 7", "did you mean lookback_days?"),
+        ("zzz = 1", "'zzz'"),
+        ("[account]", "did you mean accounts?"),
+    ],
+)
+def test_an_unknown_key_is_refused_and_the_near_one_suggested(config, tmp_path, line, hint):
+    message = refusal(config, line)
+    assert message.startswith(f"{tmp_path / 'engagement.toml'}: unknown setting ")
+    assert hint in message
+
+
+def test_an_unknown_variable_is_warned_of_because_other_programs_may_own_it(config, caplog):
+    config("", ENGAGEMENT_LOKBACK_DAYS="7")
+    assert caplog.messages == ["ENGAGEMENT_LOKBACK_DAYS is not a setting of this program; did you mean lookback_days?"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost:8000", "[::1]:8000"])
+def test_http_is_for_this_machine_alone(config, host):
+    assert config(f'api_url = "http://{host}/"').api_url == f"http://{host}"
+
+
+def test_bad_toml_is_named_with_its_place(config, tmp_path):
+    message = refusal(config, "tries = 2\ntries 3")
+    assert message.startswith(f"{tmp_path / 'engagement.toml'} is not valid TOML: ")
+    assert "line 2" in message
+
+
+def test_a_file_that_is_not_text_is_not_valid_toml(tmp_path):
+    path = tmp_path / "engagement.toml"
+    path.write_bytes(b"\xff\xfe")
+    assert "is not valid TOML" in refusal(settings.load, {"ENGAGEMENT_CONFIG": str(path)})
+
+
+def test_a_file_that_is_named_must_exist(tmp_path):
+    message = refusal(settings.load, {"ENGAGEMENT_CONFIG": str(tmp_path / "no.toml")})
+    assert message == f"{tmp_path / 'no.toml'} does not exist: create it or unset ENGAGEMENT_CONFIG"
+
+
+def test_a_folder_is_no_file(tmp_path):
+    assert "cannot be read: Is a directory" in refusal(settings.load, {"ENGAGEMENT_CONFIG": str(tmp_path)})
+
+
+@pytest.mark.parametrize("text", ['"impressions url_clicks"', '["url_clicks", "impressions", "impressions"]'])
+def test_types_are_kept_once_each_in_alphabetical_order(config, text):
+    assert config(f"types = {text}").types == ("impressions", "url_clicks")
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-02-01", datetime(2026, 2, 1, tzinfo=UTC)),
+        ("2026-02-01T12:30:00", datetime(2026, 2, 1, 12, 30, tzinfo=UTC)),
+        ("2026-02-01T12:30:00Z", datetime(2026, 2, 1, 12, 30, tzinfo=UTC)),
+        ("2026-02-01T01:30:00+02:00", datetime(2026, 1, 31, 23, 30, tzinfo=UTC)),
+    ],
+)
+def test_now_is_utc_where_it_names_no_zone_and_converted_where_it_does(config, text, moment):
+    for chosen in (config(f"now = {text}"), config("", ENGAGEMENT_NOW=text)):
+        assert chosen.now == chosen.current_time() == moment
+        assert chosen.now.tzinfo is UTC
+
+
+def test_the_last_whole_day_is_the_utc_day_before_now():
+    assert settings.Settings(now=datetime(2026, 3, 1, 0, 0, tzinfo=UTC)).last_whole_day() == date(2026, 2, 28)
+    assert settings.Settings(now=datetime(2026, 3, 1, 23, 59, tzinfo=UTC)).last_whole_day() == date(2026, 2, 28)
+
+
+def test_without_a_fixed_now_the_time_is_the_clocks():
+    before = datetime.now(UTC)
+    assert before <= settings.Settings().current_time() <= datetime.now(UTC)
