@@ -1,0 +1,170 @@
+"""The lake: where its files lie, what shape they have, how they are read and replaced.
+
+    lake.json                                the format, so that an older program leaves a newer lake alone
+    raw/                                     responses as received (raw.py)
+    engagements/day=…/engagements.parquet    the tidy table (flatten.SCHEMA)
+    coverage/day=…/coverage.parquet          for each Tweet that was asked for: when, and what came of it
+    tweets.parquet                           the roster as last pulled
+    engagement.duckdb                        views over the Parquet (catalog.py)
+
+Every file is plain Parquet that is written aside and renamed, so a glob never meets a half-written one.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
+
+from engagement_pipeline import raw
+from engagement_pipeline.errors import LakeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import date
+    from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+FORMAT = 1  # of the lake; a change that older programs would misread raises it
+TIMESTAMP = pa.timestamp("us", "UTC")
+STORED = "stored"
+COVERAGE = pa.schema(
+    [
+        pa.field("tweet_id", pa.int64(), nullable=False),
+        pa.field("day", pa.date32(), nullable=False),
+        pa.field("asked_at", TIMESTAMP, nullable=False),  # the newest request that named the Tweet
+        pa.field("outcome", pa.string(), nullable=False),  # of that request: stored, or why not
+        pa.field("text", pa.string()),  # the API's own words for a refusal
+        pa.field("pulled_at", TIMESTAMP),  # the request that gave the stored rows; null: there are none
+        pa.field("rows", pa.int32(), nullable=False),  # stored rows
+        pa.field("source", pa.string()),  # the raw response that holds them, relative to the lake
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Lake:
+    """The files of one lake."""
+
+    root: Path
+
+    @property
+    def raw(self) -> Path:
+        """The landed responses."""
+        return self.root / "raw"
+
+    @property
+    def aside(self) -> Path:
+        """Files of a publication before they are renamed; on the same file system, outside every glob."""
+        return self.root / ".aside"
+
+    @property
+    def tweets(self) -> Path:
+        """The roster as last pulled, one row a Tweet."""
+        return self.root / "tweets.parquet"
+
+    @property
+    def catalog(self) -> Path:
+        """The DuckDB file of views."""
+        return self.root / "engagement.duckdb"
+
+    def engagements(self, day: date) -> Path:
+        """Return where the tidy rows of one UTC day lie."""
+        return self.root / "engagements" / f"day={day}" / "engagements.parquet"
+
+    def coverage(self, day: date) -> Path:
+        """Return where it lies what was asked for one UTC day, and what came of it."""
+        return self.root / "coverage" / f"day={day}" / "coverage.parquet"
+
+    def open(self) -> None:
+        """Create the lake where there is none; raise LakeError where a newer program wrote it."""
+        marker = self.root / "lake.json"
+        try:
+            found = json.loads(marker.read_bytes())["format"]
+        except FileNotFoundError:
+            self.root.mkdir(parents=True, exist_ok=True)
+            raw.write_whole(marker, json.dumps({"format": FORMAT}).encode())
+            return
+        except OSError as error:
+            raise LakeError(f"{marker} cannot be read: {error.strerror}") from None
+        except (ValueError, KeyError, TypeError):
+            raise LakeError(f'{marker} is damaged: it should hold {{"format": {FORMAT}}}') from None
+        if found != FORMAT:
+            raise LakeError(
+                f"the lake {self.root} has format {found}, this program knows {FORMAT}: upgrade engagement-pipeline"
+            )
+
+    @contextmanager
+    def locked(self, name: str, waiting_for: str) -> Iterator[None]:
+        """Hold one of the lake's locks, and say what for where it must be waited for.
+
+        The operating system frees it when its holder dies.
+        """
+        lock = FileLock(self.root / f".{name}.lock")
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            logger.warning("waiting for %s of the lake %s to end", waiting_for, self.root)
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def replace(self, files: dict[Path, Path]) -> None:
+        """Rename files from aside to their places, in the order given, as fast as the system does it.
+
+        They are on the disk first: a power cut must not leave an empty file under a good name.
+        """
+        for target in files.values():
+            target.parent.mkdir(parents=True, exist_ok=True)
+        for aside in files:
+            with aside.open("rb") as file:
+                os.fsync(file.fileno())
+        for aside, target in files.items():
+            aside.replace(target)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayReport:
+    """What the lake holds of one day; all zero where nothing was asked for it.
+
+    `tweets` have rows, `set_aside` were asked for and have none, `requests` are those whose answers hold the rows.
+    """
+
+    rows: int
+    tweets: int
+    set_aside: int
+    requests: int
+
+
+def describe(lake: Lake, day: date) -> DayReport:
+    """Return what the lake holds of `day`."""
+    coverage = read(lake.coverage(day), COVERAGE)
+    stored = pc.sum(pc.greater(coverage["rows"], 0), min_count=0).as_py()
+    return DayReport(
+        rows=pc.sum(coverage["rows"], min_count=0).as_py(),
+        tweets=stored,
+        set_aside=coverage.num_rows - stored,
+        requests=pc.count_distinct(coverage["source"]).as_py(),
+    )
+
+
+def read(path: Path, schema: pa.Schema, *, filters: object = None) -> pa.Table:
+    """Read a file of the lake; no rows where there is none, LakeError where it is damaged."""
+    if not path.exists():
+        return schema.empty_table()
+    try:
+        return pq.read_table(path, filters=filters, partitioning=None).cast(schema)
+    except (OSError, pa.ArrowException, ValueError) as error:
+        detail = str(error).splitlines()[0]
+        raise LakeError(f"{path} is damaged ({detail}): move it away and pull its days again") from None

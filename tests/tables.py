@@ -1,0 +1,31 @@
+"""What a lake holds, as plain Python values to compare."""
+
+from engagement_pipeline import catalog
+
+
+def counts(lake):
+    """Return the tidy table as a dictionary; a row that is there twice fails."""
+    table = catalog.query(lake, "select tweet_id, engagement_type, day, hour, count from engagements")
+    rows = list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+    found = {row[:4]: row[4] for row in rows}
+    assert len(found) == len(rows)
+    return found
+
+
+def coverage(lake, columns="tweet_id, day, outcome, rows"):
+    table = catalog.query(lake, f"select {columns} from coverage order by tweet_id, day")
+    return [tuple(row.values()) for row in table.to_pylist()]
+
+
+def tables(lake):
+    """Return every row of both tables."""
+    return counts(lake), coverage(lake, "*")
+
+
+def outcomes(lake):
+    return {(tweet, outcome) for tweet, _, outcome, _ in coverage(lake)}
+
+
+def parquet_files(lake):
+    """Return every Parquet file byte for byte."""
+    return {path.relative_to(lake.root): path.read_bytes() for path in lake.root.rglob("*.parquet")}

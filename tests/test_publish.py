@@ -1,0 +1,229 @@
+"""Publishing: the newest answer wins for each (Tweet, day), whatever came when and whatever died on the way."""
+
+import random
+
+import pyarrow.parquet as pq
+import pytest
+from bodies import TYPES, WINDOW, at, begin, full, land, pulled, revisions
+from tables import counts, coverage, outcomes, parquet_files, tables
+
+from engagement_pipeline import raw
+from engagement_pipeline.flatten import SCHEMA
+from engagement_pipeline.lake import COVERAGE, Lake
+from engagement_pipeline.publish import publish
+
+FIRST, SECOND = WINDOW.days()
+
+
+@pytest.fixture
+def lake(tmp_path):
+    return Lake(tmp_path / "lake")
+
+
+def test_a_pull_becomes_a_file_a_day_with_its_rows_sorted(lake):
+    pulled(lake, full([3, 1, 2], 5), at(1))
+    publish(lake)
+    for day in WINDOW.days():
+        table = pq.read_table(lake.engagements(day), partitioning=None)
+        keys = list(
+            zip(*(table[name].to_pylist() for name in ("tweet_id", "engagement_type", "day", "hour")), strict=True)
+        )
+        assert keys == sorted(keys)
+        assert {key[2] for key in keys} == {day}
+        assert table.schema.equals(SCHEMA)
+    assert counts(lake) == full([1, 2, 3], 5)
+
+
+def test_a_day_s_file_names_the_pull_it_holds(lake):
+    pull = pulled(lake, full([1], 5), at(1))
+    publish(lake)
+    metadata = pq.read_metadata(lake.engagements(FIRST)).metadata[b"engagement_pipeline"]
+    assert str(pull.path.relative_to(lake.root)) in metadata.decode()
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 2, 1), (2, 3, 1)])
+def test_the_newest_answer_wins_in_whatever_order_pulls_are_publish(lake, order):
+    for hour in order:
+        pulled(lake, full([1, 2], hour), at(hour))
+        publish(lake)
+    assert counts(lake) == full([1, 2], 3)
+    assert {row[0].hour for row in coverage(lake, "pulled_at")} == {3}
+
+
+def test_the_newest_of_two_answers_in_one_pull_wins(lake):
+    pull = begin(lake, at(1))
+    land(pull, full([1, 2], 9), asked_at=at(3))
+    land(pull, full([2], 8), asked_at=at(2))  # the older one is the later in the order of the file names
+    publish(lake)
+    assert counts(lake) == full([1, 2], 9)
+
+
+def test_a_pull_of_some_tweets_keeps_the_rows_of_the_others(lake):
+    pulled(lake, full([1, 2, 3], 1), at(1))
+    publish(lake)
+    pulled(lake, full([2], 5), at(2))
+    publish(lake)
+    assert counts(lake) == full([1, 3], 1) | full([2], 5)
+
+
+def test_overlapping_windows_never_double(lake):
+    truth = revisions(lake)
+    publish(lake)
+    assert counts(lake) == truth
+
+
+def test_publishing_one_by_one_gives_the_same_tables_as_all_at_once(lake, tmp_path):
+    truth = revisions(lake)
+    other = Lake(tmp_path / "other")
+    other.open()
+    for pull in raw.open_pulls(lake.raw):
+        target = other.root / pull.path.relative_to(lake.root)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        pull.path.rename(target)
+        publish(other)
+        assert len(raw.open_pulls(other.raw)) == 0
+    pulls = other.raw / "historical"
+    assert len(list(pulls.glob("*/*/pull.json"))) == 3
+    assert counts(other) == truth
+
+
+def test_a_newer_answer_replaces_the_whole_day_of_a_tweet(lake):
+    """An hour that it no longer names is missing now, not left over."""
+    pulled(lake, full([1], 1, hours=(0, 1, 2)), at(1))
+    pulled(lake, full([1], 2, hours=(1,)), at(2))
+    publish(lake)
+    assert counts(lake) == full([1], 2, hours=(1,))
+
+
+def test_publishing_twice_changes_no_byte(lake):
+    pulled(lake, full([1, 2], 1), at(1))
+    publish(lake)
+    before = parquet_files(lake)
+    assert publish(lake) == []
+    assert parquet_files(lake) == before
+
+
+def test_an_unfinished_pull_is_published_as_far_as_it_landed_and_again_later(lake):
+    pull = begin(lake, at(1))
+    land(pull, full([1], 1))
+    land(pull, {}, tweets=[5], refusal="403: Forbidden to access tweets: 5")
+    land(pull, full([2], 1), tweets=[2, 6], unavailable_tweet_ids=["6"])
+    publish(lake)
+    first = tables(lake)
+    publish(lake)
+    assert tables(lake) == first
+    assert raw.open_pulls(lake.raw) == [pull]
+    land(pull, full([3], 1), asked_at=at(2))
+    pull.marked(finished=True)
+    publish(lake)
+    assert counts(lake) == full([1, 2, 3], 1)
+    assert publish(lake) == []
+
+
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_borders_of_chunks_leave_no_trace(lake, tmp_path, monkeypatch, size):
+    """Handles whose IDs interleave, in requests that straddle chunks, over earlier rows."""
+    order = random.Random(7)
+    tweets = order.sample(range(1, 40), 14)
+    other = Lake(tmp_path / "other")
+    for into, chunk in ((lake, size), (other, 1000)):
+        monkeypatch.setattr("engagement_pipeline.publish.CHUNK_TWEETS", chunk)
+        pulled(into, full([*tweets[:5], 50, 60], 1), at(1))
+        publish(into)
+        pull = begin(into, at(2))
+        for start, handle in ((0, "ann"), (5, "bob"), (10, "cy")):
+            land(pull, full(tweets[start : start + 5], 2), handle=handle)
+        pull.marked(finished=True)
+        publish(into)
+    assert counts(lake) == full(tweets, 2) | full([50, 60], 1)
+    for day in WINDOW.days():
+        ours, theirs = (pq.read_table(which.engagements(day), partitioning=None) for which in (lake, other))
+        assert ours.equals(theirs)
+    assert coverage(lake, "*") == coverage(other, "*")
+
+
+def test_every_tweet_asked_for_is_stored_or_set_aside_with_a_reason(lake):
+    pull = begin(lake, at(1))
+    land(pull, full([1], 1), tweets=[1, 2, 3], unavailable_tweet_ids=["2"])
+    land(pull, {}, tweets=[4], refusal="403: Forbidden to access tweets: 4")
+    pull.marked(finished=True)
+    (publication,) = publish(lake)
+    assert publication.stored == {1}
+    assert publication.set_aside == {
+        2: "unavailable",
+        3: "missing from the response",
+        4: "403: Forbidden to access tweets: 4",
+    }
+    assert publication.requested == len(publication.stored) + len(publication.set_aside)
+    assert coverage(lake) == [
+        row
+        for tweet, outcome, rows in ((1, "stored", 4), (2, "unavailable", 0), (3, "missing from the response", 0))
+        for row in ((tweet, FIRST, outcome, rows), (tweet, SECOND, outcome, rows))
+    ] + [(4, FIRST, "refused", 0), (4, SECOND, "refused", 0)]
+
+
+def test_coverage_says_which_response_holds_the_rows(lake):
+    pull = begin(lake, at(1))
+    path = land(pull, full([1], 1))
+    publish(lake)
+    assert coverage(lake, "distinct source, pulled_at, asked_at") == [(str(path.relative_to(lake.root)), at(1), at(1))]
+    assert pq.read_schema(lake.coverage(FIRST)).remove_metadata().equals(COVERAGE)
+
+
+LATER = {
+    "unavailable": ({"unavailable_tweet_ids": ["1"]}, "unavailable"),
+    "refused": ({"refusal": "403: Forbidden to access tweets: 1"}, "refused"),
+    "missing from the response": ({}, "missing from the response"),
+}
+
+
+@pytest.mark.parametrize(("further", "outcome"), LATER.values(), ids=LATER)
+def test_a_tweet_that_cannot_be_had_any_more_keeps_its_rows(lake, further, outcome):
+    pulled(lake, full([1], 7), at(1))
+    publish(lake)
+    pulled(lake, {}, at(2), tweets=[1], **further)
+    (publication,) = publish(lake)
+    assert counts(lake) == full([1], 7)
+    assert coverage(lake, "outcome, rows, asked_at, pulled_at") == [(outcome, 4, at(2), at(1))] * 2
+    assert (publication.stored, [*publication.set_aside]) == (frozenset(), [1])
+
+
+@pytest.mark.parametrize(("further", "outcome"), LATER.values(), ids=LATER)
+def test_what_was_said_before_the_stored_answer_is_ignored(lake, further, outcome):
+    pulled(lake, full([1], 7), at(2))
+    publish(lake)
+    before = tables(lake)
+    pulled(lake, {}, at(1), tweets=[1], **further)
+    publish(lake)
+    assert tables(lake) == before
+
+
+def test_a_tweet_that_comes_back_is_stored_again(lake):
+    pulled(lake, {}, at(1), tweets=[1], unavailable_tweet_ids=["1"])
+    publish(lake)
+    assert (counts(lake), outcomes(lake)) == ({}, {(1, "unavailable")})
+    pulled(lake, full([1], 3), at(2))
+    publish(lake)
+    assert (counts(lake), outcomes(lake)) == (full([1], 3), {(1, "stored")})
+
+
+def test_a_pull_of_which_nothing_landed_publishes_nothing(lake):
+    begin(lake, at(1)).marked(finished=True)
+    (publication,) = publish(lake)
+    assert (publication.requested, publication.stored, publication.set_aside) == (0, frozenset(), {})
+    assert parquet_files(lake) == {}
+
+
+def test_progress_counts_tweets_up_to_all(lake):
+    seen = []
+    pulled(lake, full(range(1, 6), 1), at(1))
+    publish(lake, progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (5, 5)
+    assert seen == sorted(seen)
+
+
+def test_a_pull_of_one_type_covers_one_type(lake):
+    pull = begin(lake, at(1), types=TYPES[:1])
+    land(pull, full([1], 1, types=TYPES[:1]))
+    publish(lake)
+    assert counts(lake) == full([1], 1, types=TYPES[:1])
