@@ -1,0 +1,161 @@
+"""What the command line shows: plans, progress, outcomes and tables.
+
+In: reports of the pipeline and Arrow tables. Out: text on standard output, progress on standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from contextlib import contextmanager
+from datetime import date, timedelta
+from decimal import Decimal
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from engagement_pipeline.errors import InputError
+from engagement_pipeline.pull import quiet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from engagement_pipeline.pipeline import Prepared
+    from engagement_pipeline.publish import Publication
+    from engagement_pipeline.pull import PullReport
+
+FORMATS = ("table", "csv", "json", "parquet")
+SHOWN_ROWS = 50  # of a table on the terminal; the other formats print all
+SHOWN_TWEETS = 3  # set aside, by reason
+SAFE_INTEGER = 2**53  # JavaScript rounds whole numbers beyond
+UNLIMITED = 1_000_000  # columns of a terminal
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 request`, `1,200 requests`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def show_plan(prepared: Prepared, *, per_minute: int) -> None:
+    """Print the requests of each window and account, and the minutes they take at the contract's rate."""
+    for window in prepared.windows:
+        tweets = Counter(request.handle for request in window.requests for _ in request.tweet_ids)
+        requests = Counter(request.handle for request in window.requests)
+        print(f"{window.window}: {counted(len(window.requests), 'request')} to /historical")
+        for handle in sorted(requests):
+            print(f"  {handle:<16} {counted(requests[handle], 'request'):>14} for {counted(tweets[handle], 'Tweet')}")
+        if window.not_yet_posted:
+            print(f"  left out: {counted(len(window.not_yet_posted), 'Tweet')} not posted before the window ends")
+    seconds = timedelta(seconds=round(prepared.requests / per_minute * 60))
+    print(f"in all {counted(prepared.requests, 'request')}: {seconds} (h:mm:ss) at {per_minute:,} requests a minute")
+
+
+@contextmanager
+def bars() -> Iterator[Callable[[str], Callable[[int, int], None]]]:
+    """Give a maker of progress callbacks, each with a bar of its own on standard error; none in a log file."""
+    columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _title: quiet
+        return
+    with Progress(*columns, console=console) as progress:
+
+        def bar(title: str) -> Callable[[int, int], None]:
+            task = progress.add_task(title, total=None)
+            return lambda done, total: progress.update(task, completed=done, total=total)
+
+        yield bar
+
+
+def show_outcome(reports: list[PullReport], publications: list[Publication]) -> None:
+    """Print what came of a pull: the requests, and for each window the sum of its Tweets."""
+    requests, planned = sum(report.requests for report in reports), sum(report.planned for report in reports)
+    print(f"answered: {counted(requests, 'request')}, {planned:,} planned")
+    for publication in publications:
+        stored, aside = len(publication.stored), publication.set_aside
+        print(
+            f"{publication.window}: {counted(publication.requested, 'Tweet')} asked for = "
+            f"{stored:,} stored + {len(aside):,} set aside"
+        )
+        for reason, tweets in sorted(_by_reason(aside).items()):
+            more = f" and {len(tweets) - SHOWN_TWEETS:,} more" if len(tweets) > SHOWN_TWEETS else ""
+            print(f"  {reason}: {', '.join(map(str, tweets[:SHOWN_TWEETS]))}{more}")
+
+
+def _by_reason(set_aside: dict[int, str]) -> dict[str, list[int]]:
+    by_reason: dict[str, list[int]] = {}
+    for tweet_id, reason in sorted(set_aside.items()):
+        by_reason.setdefault(reason, []).append(tweet_id)
+    return by_reason
+
+
+def show_table(table: pa.Table, *, style: str = "table", title: str | None = None) -> None:
+    """Print a query's answer in one of FORMATS.
+
+    JSON carries Tweet IDs, and whole numbers as large as they are, as text, since JavaScript rounds them.
+    """
+    if style == "table":
+        _show_grid(table, title)
+    elif style == "json":
+        rows = (json.dumps(_as_json(row), ensure_ascii=False) for row in table.to_pylist())
+        print("[" + ",\n ".join(rows) + "]")
+    elif style == "csv":
+        sys.stdout.flush()
+        pyarrow.csv.write_csv(table, sys.stdout.buffer)
+    elif sys.stdout.isatty():
+        raise InputError("Parquet is not for a terminal: send it to a file, as in engagement sql … > rows.parquet")
+    else:
+        pq.write_table(table, pa.PythonFile(sys.stdout.buffer, mode="w"))
+
+
+def _as_json(value: Any, name: str = "") -> Any:  # noqa: ANN401 - a value of any SQL type
+    """Return what JSON has for a value: NaN becomes null, a decimal a number, a time ISO text."""
+    if isinstance(value, dict):
+        return {key: _as_json(item, key) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(item, name) for item in value]
+    if isinstance(value, Decimal):  # of scale 0 where it is DuckDB's sum of whole numbers
+        value = float(value) if value.as_tuple().exponent else int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value) if name.endswith("tweet_id") or abs(value) > SAFE_INTEGER else value
+    if value is None or isinstance(value, bool | str | float):
+        return None if isinstance(value, float) and not isfinite(value) else value
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _show_grid(table: pa.Table, title: str | None) -> None:
+    if title:
+        print(title)
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for field in table.schema:
+        number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type) or pa.types.is_decimal(field.type)
+        grid.add_column(field.name, justify="right" if number else "left", no_wrap=True)
+    shown = table.slice(0, SHOWN_ROWS)
+    columns = [
+        [_cell(name, value) for value in column.to_pylist()]
+        for name, column in zip(shown.column_names, shown.columns, strict=True)
+    ]
+    for cells in zip(*columns, strict=True):
+        grid.add_row(*cells)
+    console = Console(markup=False, emoji=False, highlight=False)
+    needed = console.measure(grid, options=console.options.update(max_width=UNLIMITED)).maximum
+    console.width = max(console.width, needed)  # rather wrapped by the terminal than cut short
+    console.print(grid)
+    if table.num_rows > SHOWN_ROWS:
+        print(f"the first {SHOWN_ROWS} of {table.num_rows:,} rows; --format csv, json or parquet give all")
+
+
+def _cell(name: str, value: Any) -> str:  # noqa: ANN401 - a value of any SQL type
+    if value is None:
+        return "NULL"
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool) and not name.endswith("tweet_id"):
+        return f"{value:,}"
+    return str(value)

@@ -1,0 +1,121 @@
+"""The Dagster code location, run through Dagster's own API against the emulator."""
+
+import importlib
+import sys
+from datetime import date
+
+import dagster as dg
+import pytest
+
+from engagement_pipeline import catalog
+from engagement_pipeline.lake import Lake
+
+DAYS = [f"2026-01-{day:02d}" for day in range(4, 32)]
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+
+def load_definitions():
+    """Import the code location anew, as a Dagster process does with its environment."""
+    for name in [name for name in sys.modules if name == "assets" or name.startswith("assets.")]:
+        del sys.modules[name]
+    return importlib.import_module("assets.definitions").defs
+
+
+@pytest.fixture
+def definitions(in_world, monkeypatch):
+    monkeypatch.setenv("ENGAGEMENT_FIRST_DAY", "2026-01-04")
+    return load_definitions()
+
+
+@pytest.fixture
+def instance():
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+def run_days(definitions, instance, first=DAYS[0], last=DAYS[-1]):
+    job = definitions.resolve_job_def("daily")
+    return job.execute_in_process(instance=instance, tags={RANGE_START: first, RANGE_END: last}, raise_on_error=False)
+
+
+def failures(result):
+    return [event.step_failure_data.user_failure_data.description for event in result.get_step_failure_events()]
+
+
+def metadata(instance, asset):
+    """Return the newest metadata of each partition of an asset, as plain values."""
+    records = instance.fetch_materializations(dg.AssetKey(asset), limit=100).records
+    return {
+        record.partition_key: {name: value.value for name, value in record.asset_materialization.metadata.items()}
+        for record in reversed(records)
+    }
+
+
+def test_definitions_load_with_no_credentials_and_no_lake(tmp_path, monkeypatch):
+    monkeypatch.setenv("ENGAGEMENT_DATA", str(tmp_path / "none"))
+    monkeypatch.setenv("ENGAGEMENT_ACCOUNTS", str(tmp_path / "none.toml"))
+    dg.Definitions.validate_loadable(load_definitions())
+    assert not (tmp_path / "none").exists()
+
+
+def test_one_run_fills_28_partitions_each_with_its_own_numbers(in_world, definitions, instance):
+    assert run_days(definitions, instance).success
+    table = catalog.query(
+        Lake(in_world.lake), "select day::varchar as day, count(*) as n from engagements group by day order by day"
+    )
+    rows = dict(zip(*table.to_pydict().values(), strict=True))
+    reported = metadata(instance, "engagements")
+    assert list(rows) == sorted(reported) == DAYS
+    assert {day: reported[day]["dagster/row_count"] for day in DAYS} == rows
+    assert {(reported[day]["tweets"], reported[day]["requests"]) for day in DAYS} == {(6, 3)}
+
+
+def test_the_run_sends_the_planned_requests_and_says_so(in_world, definitions, instance):
+    run_days(definitions, instance)
+    assert len(in_world.emulator.requests) == 3
+    assert {entry["requests"] for entry in metadata(instance, "responses").values()} == {3}
+
+
+def test_a_backfill_is_cut_into_runs_of_at_most_28_days(definitions):
+    policies = {definitions.get_assets_def(name).backfill_policy for name in ("responses", "engagements")}
+    assert policies == {dg.BackfillPolicy.multi_run(max_partitions_per_run=28)}
+
+
+def test_the_schedule_asks_for_the_trailing_look_back(definitions, instance, monkeypatch):
+    monkeypatch.setenv("ENGAGEMENT_LOOKBACK_DAYS", "7")
+    assert scheduled(definitions, instance) == ("2026-01-25", "2026-01-31")
+
+
+def test_the_schedule_does_not_go_behind_the_first_day(definitions, instance, monkeypatch):
+    monkeypatch.setenv("ENGAGEMENT_FIRST_DAY", "2026-01-30")
+    assert scheduled(definitions, instance) == ("2026-01-30", "2026-01-31")
+
+
+def scheduled(definitions, instance):
+    (request,) = (
+        definitions.resolve_schedule_def("daily")
+        .evaluate_tick(dg.build_schedule_context(instance=instance))
+        .run_requests
+    )
+    return request.tags[RANGE_START], request.tags[RANGE_END]
+
+
+def test_a_fixed_now_has_no_later_partitions(definitions):
+    partitions = definitions.get_assets_def("responses").partitions_def
+    assert partitions.get_partition_keys()[-1] == str(date(2026, 1, 31))
+
+
+def test_a_failure_is_one_line_without_a_traceback(in_world, definitions, instance):
+    in_world.accounts.unlink()
+    result = run_days(definitions, instance)
+    assert failures(result) == [f"{in_world.accounts} does not exist: the README shows what it holds"]
+
+
+def test_publishing_a_day_that_nothing_was_pulled_for_says_what_to_do(definitions, instance):
+    result = dg.materialize(
+        [definitions.get_assets_def("engagements")],
+        instance=instance,
+        partition_key=DAYS[0],
+        raise_on_error=False,
+    )
+    assert failures(result) == [f"nothing has landed for {DAYS[0]}: materialize responses first"]

@@ -1,0 +1,517 @@
+"""The command line: results on standard output, one line on standard error for whatever is wrong, and exit codes."""
+
+import argparse
+import io
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+
+from engagement_pipeline import cli
+from engagement_pipeline.emulator import Credentials
+
+CLONE = Path(__file__).parents[1]
+COMMANDS = ("plan", "pull", "sql", "emulator", "demo", "up")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was():
+    """Take away the handler that `main` leaves on the root logger: it writes to this test's standard error."""
+    before = logging.root.handlers[:]
+    yield
+    logging.root.handlers[:] = before
+
+
+@pytest.fixture
+def engagement(capsys):
+    """Return a function that runs a command; it gives the exit code, the output and the lines of the errors."""
+
+    def run(*arguments):
+        capsys.readouterr()
+        code = cli.main(arguments)
+        shown = capsys.readouterr()
+        lines = shown.err.splitlines()
+        assert all(line.startswith("engagement: ") for line in lines), shown.err
+        return code, shown.out, [line.removeprefix("engagement: ") for line in lines]
+
+    return run
+
+
+@pytest.fixture
+def failed(engagement):
+    """Return a function that runs a command that must fail, and gives its exit code and its one line."""
+
+    def run(*arguments):
+        code, _, lines = engagement(*arguments)
+        assert len(lines) == 1, lines
+        return code, lines[0]
+
+    return run
+
+
+@pytest.fixture
+def lake(tmp_path, monkeypatch):
+    """An empty lake for queries."""
+    monkeypatch.setenv("ENGAGEMENT_DATA", str(tmp_path / "lake"))
+    return tmp_path / "lake"
+
+
+def started(*arguments, **options):
+    """Start the command in a process of its own."""
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-m", "engagement_pipeline", *arguments]
+    return subprocess.Popen(command, cwd=CLONE, env=buffered, stderr=subprocess.PIPE, text=True, **options)
+
+
+# What goes well.
+
+
+def test_a_plan_shows_the_requests_and_sends_none(in_world, engagement):
+    code, out, errors = engagement("plan", "--from", "2026-01-01", "--to", "2026-01-31")
+    assert (code, errors) == (0, [])
+    assert "2026-01-01 to 2026-01-28: " in out
+    assert "2026-01-29 to 2026-01-31: 3 requests to /historical" in out
+    assert "at 6,000 requests a minute" in out
+    assert not in_world.emulator.requests
+    assert not in_world.lake.exists()
+
+
+def test_without_days_the_look_back_that_ends_with_the_last_whole_day_is_planned(in_world, engagement, monkeypatch):
+    assert engagement("plan")[1].startswith("2026-01-04 to 2026-01-31: ")
+    monkeypatch.setenv("ENGAGEMENT_LOOKBACK_DAYS", "7")
+    assert engagement("plan")[1].startswith("2026-01-25 to 2026-01-31: ")
+
+
+def test_the_look_back_ends_where_the_data_begin(in_world, engagement):
+    assert engagement("plan", "--to", "2014-09-05")[1].startswith("2014-09-01 to 2014-09-05: ")
+
+
+def test_a_pull_states_that_requested_is_stored_plus_set_aside(in_world, engagement):
+    deleted = in_world.tweets("harborbooks", 1, state="deleted")
+    in_world.follow({"harborbooks": in_world.tweets("harborbooks", 2) + deleted})
+    code, out, errors = engagement("pull", "--from", "2026-01-30", "--to", "2026-01-31")
+    assert (code, errors) == (0, [])
+    assert "2026-01-30 to 2026-01-31: 3 Tweets asked for = 2 stored + 1 set aside" in out
+    assert f": {deleted[0]}\n" in out
+
+
+def test_what_was_pulled_answers_sql(in_world, engagement):
+    assert engagement("pull", "--from", "2026-01-31")[0] == 0
+    assert engagement("sql", "select count(distinct tweet_id) as n from engagements", "--format", "json")[:2] == (
+        0,
+        '[{"n": 6}]\n',
+    )
+
+
+def test_a_foreign_tweet_is_set_aside_with_the_apis_own_words_and_the_rest_is_stored(in_world, engagement):
+    foreign = in_world.tweets("lumenaudio", 1)
+    in_world.follow({"harborbooks": in_world.tweets("harborbooks", 2) + foreign})
+    code, out, _ = engagement("pull", "--from", "2026-01-31")
+    assert code == 0
+    assert "3 Tweets asked for = 2 stored + 1 set aside" in out
+    assert "Forbidden to access tweets for author id" in out
+    assert str(foreign[0]) in out
+
+
+def test_an_accounts_file_that_others_can_read_is_warned_of_and_used(in_world, engagement):
+    in_world.accounts.chmod(0o644)
+    code, out, errors = engagement("plan")
+    assert (code, errors) == (
+        0,
+        [f"{in_world.accounts} can be read by others on this machine: chmod 600 {in_world.accounts}"],
+    )
+    assert "3 requests" in out
+
+
+# What is wrong with what the user gave: exit code 2, and nothing was asked.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "required: COMMAND; see engagement --help"),
+        (("pul",), "invalid choice: 'pul'"),
+        (("plan", "--form", "2026-01-01"), "unrecognized arguments"),
+        (
+            ("plan", "--from", "notaday"),
+            "argument --from: 'notaday' is not a day such as 2026-01-31; see engagement plan",
+        ),
+        (("plan", "--to", "2026-02-30"), "argument --to: '2026-02-30' is not a day such as 2026-01-31"),
+        (
+            ("plan", "--from", "2026-01-31", "--to", "2026-01-30"),
+            "the first day, 2026-01-31, is after the last, 2026-01-30",
+        ),
+        (
+            ("plan", "--from", "2026-02-02"),
+            "2026-02-02 is not over yet: 2026-01-31 is the last whole UTC day, end there",
+        ),
+        (("plan", "--from", "2026-01-31", "--to", "2026-02-01"), "2026-02-01 is not over yet"),
+        (("plan", "--from", "2014-08-31"), "2014-08-31 is before 2014-09-01, where the API's data begin"),
+        (("plan", "--to", "0001-01-01"), "0001-01-01 is before 2014-09-01"),
+        (("sql",), "required: QUERY; see engagement sql --help"),
+        (("sql", "select 1", "--format", "xml"), "invalid choice: 'xml'"),
+        (("emulator",), "required: --port; see engagement emulator --help"),
+        (("emulator", "--port", "99999"), "port must be 0 to 65535, got 99999"),
+        (("emulator", "--port", "0", "--now", "then"), "'then' is not a time such as 2026-02-01T00:00:00Z"),
+        (("emulator", "--port", "0", "--requests-per-minute", "0"), "'0' is not a whole number of at least 1"),
+        (("up", "--port", "0"), "'0' is not a whole number of at least 1"),
+        (("up", "--port", "99999"), "port 99999 cannot be used"),
+    ],
+)
+def test_wrong_arguments_are_told_in_one_line_with_the_fix(in_world, failed, arguments, words):
+    code, line = failed(*arguments)
+    assert code == 2
+    assert words in line
+    assert not in_world.emulator.requests
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("TRIES=none", "ENGAGEMENT_TRIES = 'none': must be a whole number"),
+        ("CONFIG=/no/such.toml", "/no/such.toml does not exist: create it or unset ENGAGEMENT_CONFIG"),
+        ("API_URL=http://example.org", "must be https"),
+        ("ACCOUNTS=/no/accounts.toml", "/no/accounts.toml does not exist"),
+        ("TWEETS=/no/tweets/*", "no roster: /no/tweets/* names no file"),
+    ],
+)
+def test_wrong_settings_are_told_in_one_line_with_the_fix(in_world, failed, monkeypatch, setting, words):
+    monkeypatch.setenv(*f"ENGAGEMENT_{setting}".split("="))
+    code, line = failed("pull")
+    assert code == 2
+    assert words in line
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[app\n", "is not valid TOML: at line 1"),
+        ("[app]\n[accounts.a]\n", "lacks app.consumer_key, app.consumer_secret"),
+    ],
+)
+def test_a_malformed_accounts_file_is_told_in_one_line(in_world, failed, text, words):
+    in_world.accounts.write_text(text)
+    code, line = failed("pull")
+    assert code == 2
+    assert line.startswith(f"{in_world.accounts} {words}")
+
+
+@pytest.fixture
+def bad_rows(in_world):
+    """A roster with two bad rows and a good one; gives the bad ones as they are told."""
+    good = in_world.tweets("harborbooks", 1)
+    in_world.follow({"harborbooks": ["x1", *good], "stranger": [5]})
+    return [
+        f"{in_world.roster}:2 tweet_id 'x1' is not a 64-bit whole number",
+        f"{in_world.roster}:4 handle 'stranger' is not in the accounts file",
+    ]
+
+
+@pytest.mark.parametrize("command", ["plan", "pull"])
+def test_bad_rows_of_the_roster_stop_everything(failed, bad_rows, command):
+    told = f"2 bad rows of the roster: {'; '.join(bad_rows)}. Mend them or pass --skip-bad-rows"
+    assert failed(command) == (2, told)
+
+
+@pytest.mark.parametrize("command", ["plan", "pull"])
+def test_bad_rows_are_listed_and_left_out_on_request(engagement, bad_rows, command):
+    code, out, errors = engagement(command, "--from", "2026-01-31", "--skip-bad-rows")
+    assert (code, errors) == (0, [f"left out: {row}" for row in bad_rows])
+    assert "1 request for 1 Tweet\n" in out
+
+
+@pytest.mark.parametrize("query", ["selct 1", "select * from no_such_table", "select 1 +\n\n'a'", "select 1; select x"])
+def test_a_query_that_cannot_be_answered_gets_duckdbs_words_in_one_line(lake, failed, query):
+    code, line = failed("sql", query)
+    assert code == 2
+    assert line.startswith("the query failed: ")
+
+
+# What fails though the user did nothing wrong: exit code 1.
+
+
+@pytest.mark.parametrize(
+    ("dials", "words"),
+    [
+        ({"revoked_handles": ["harborbooks"]}, "account harborbooks: the API answered 401 ("),
+        ({"app_not_approved": True}, "the API answered 403 (Your application id is not authorized.)"),
+        ({"status_503": 1}, "the vendor's side, try again later"),
+        ({"html_error": 1}, "answered 502 ("),
+        ({"broken_json": 1}, "answered 200 with a body that is not JSON"),
+        ({"truncated_gzip": 1}, "answered 200 with a body that is not JSON"),
+        ({"reset": 1}, "cannot be reached"),
+    ],
+)
+def test_an_api_that_does_not_answer_as_it_should_is_told_in_one_line(in_world, failed, monkeypatch, dials, words):
+    monkeypatch.setenv("ENGAGEMENT_TRIES", "1")
+    in_world.follow({"harborbooks": in_world.tweets("harborbooks", 2)})
+    in_world.emulator.faults.set(**dials)
+    code, line = failed("pull", "--from", "2026-01-31")
+    assert code == 1
+    assert words in line
+    assert line.rstrip().endswith(" What has landed is kept: the same pull again goes on from it")
+    assert ".." not in line
+    assert "?." not in line
+
+
+def test_an_api_that_cannot_be_reached_is_named(in_world, failed, monkeypatch):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # bound but not listening: nobody else answers there
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        monkeypatch.setenv("ENGAGEMENT_API_URL", url)
+        monkeypatch.setenv("ENGAGEMENT_TRIES", "1")
+        code, line = failed("pull", "--from", "2026-01-31")
+    assert code == 1
+    assert (
+        f"{url}/insights/engagement/historical cannot be reached (no connection): check the network and api_url" in line
+    )
+
+
+def test_wrong_tokens_are_named_by_their_account_and_never_shown(in_world, failed):
+    credentials = Credentials.from_seed(2)
+    credentials.write_accounts(in_world.accounts)
+    in_world.follow({"harborbooks": in_world.tweets("harborbooks", 1)})
+    code, line = failed("pull", "--from", "2026-01-31")
+    assert code == 1
+    assert line.startswith("account harborbooks: the API answered 401 (")
+    assert "check its tokens in the accounts file" in line
+    token = credentials.tokens["harborbooks"]
+    assert not any(text in line for text in (token.key, token.secret, credentials.consumer_secret))
+
+
+def test_one_revoked_account_fails_the_pull_but_the_others_are_stored(in_world, engagement, failed):
+    in_world.emulator.faults.set(revoked_handles=["harborbooks"])
+    assert failed("pull", "--from", "2026-01-31")[0] == 1
+    query = "select handle from tweets semi join engagements using (tweet_id) group by handle order by handle"
+    assert engagement("sql", query, "--format", "csv")[1].split() == ['"handle"', '"lumenaudio"', '"tidalcoffee"']
+
+
+def test_a_response_that_does_not_add_up_fails_and_says_where_it_is_kept(in_world, engagement):
+    in_world.follow({"harborbooks": in_world.tweets("harborbooks", 1)})
+    in_world.emulator.faults.set(wrong_sums=1)
+    code, _, errors = engagement("pull", "--from", "2026-01-31")
+    assert code == 1
+    kept = list(in_world.lake.glob("raw/historical/*/*/rejected/*"))
+    assert kept
+    assert any(f"the response is kept as {path}" in errors[-1] for path in kept)
+
+
+@pytest.mark.parametrize("command", [("pull",), ("sql", "select 1")])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [('{"format": 99}', "has format 99, this program knows 1: upgrade"), ("{", "lake.json is damaged")],
+)
+def test_a_lake_of_another_program_is_left_alone(in_world, failed, command, content, words):
+    in_world.lake.mkdir()
+    (in_world.lake / "lake.json").write_text(content)
+    code, line = failed(*command)
+    assert code == 1
+    assert words in line
+    assert [path.name for path in in_world.lake.iterdir()] == ["lake.json"]
+
+
+@pytest.mark.parametrize("command", [("pull",), ("sql", "select 1")])
+@pytest.mark.parametrize("place", ["accounts.toml", "accounts.toml/lake"])
+def test_a_data_folder_that_cannot_be_made_is_named(in_world, failed, monkeypatch, command, place):
+    monkeypatch.setenv("ENGAGEMENT_DATA", str(in_world.root / place))
+    code, line = failed(*command)
+    assert code == 1
+    assert str(in_world.root / place) in line
+
+
+def test_an_emulator_whose_port_is_taken_says_so(in_world, failed):
+    port = in_world.emulator.url.rpartition(":")[2]
+    code, line = failed("emulator", "--port", port)
+    assert code == 1
+    assert line == f"cannot listen on 127.0.0.1:{port}: Address already in use; choose another port"
+
+
+def test_an_interrupt_ends_with_one_line(in_world, failed, monkeypatch):
+    def interrupted(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("engagement_pipeline.pipeline.run", interrupted)
+    code, line = failed("pull", "--from", "2026-01-31")
+    assert code == 130
+    assert line.startswith("interrupted; what has landed is kept")
+
+
+# SQL and its formats.
+
+VALUES = """
+    select 1890000000000000001::bigint as tweet_id, sum(i) as n, sum(i)::hugeint * 10 as huge,
+        2.50::decimal(9, 2) as part, 0.5::double as half,
+        'nan'::double as nothing, null::int as gap, true as yes, 'it''s [b]:x:[/b]' as text,
+        date '2026-01-31' as day, [9007199254740993, 3] as list, {'tweet_id': 7} as nested
+    from range(4000) as r(i)
+"""
+
+
+def test_json_holds_numbers_as_numbers_and_ids_as_text(lake, engagement):
+    code, out, errors = engagement("sql", VALUES, "--format", "json")
+    assert (code, errors) == (0, [])
+    assert json.loads(out, parse_constant=pytest.fail) == [
+        {
+            "tweet_id": "1890000000000000001",
+            "n": 7998000,
+            "huge": 79980000,
+            "part": 2.5,
+            "half": 0.5,
+            "nothing": None,
+            "gap": None,
+            "yes": True,
+            "text": "it's [b]:x:[/b]",
+            "day": "2026-01-31",
+            "list": ["9007199254740993", 3],
+            "nested": {"tweet_id": "7"},
+        }
+    ]
+    assert '"n": 7998000,' in out
+
+
+def test_a_whole_number_that_javascript_would_round_is_text_whatever_its_column_is_called(lake, engagement):
+    query = "select max(id) as newest, 9007199254740992 as exact from (values (1890000000000000001)) as v(id)"
+    assert json.loads(engagement("sql", query, "--format", "json")[1]) == [
+        {"newest": "1890000000000000001", "exact": 9007199254740992}
+    ]
+
+
+def test_the_table_groups_digits_of_counts_but_not_of_ids_and_cuts_nothing_short(lake, engagement):
+    code, out, _ = engagement("sql", VALUES)
+    assert code == 0
+    cells = out.split()
+    for text in ("1890000000000000001", "7,998,000", "79,980,000", "2.50", "0.5", "NULL", "[b]:x:[/b]", "2026-01-31"):
+        assert text in cells
+    assert "…" not in out
+
+
+def test_two_columns_of_one_name_are_both_shown(lake, engagement):
+    assert engagement("sql", "select 1 as a, 2 as a")[1].split()[-2:] == ["1", "2"]
+
+
+def test_a_long_table_is_shown_in_part_and_says_so(lake, engagement):
+    out = engagement("sql", "select i from range(1200) as r(i)")[1]
+    assert "the first 50 of 1,200 rows; --format csv, json or parquet give all" in out
+    assert len(json.loads(engagement("sql", "select i from range(1200) as r(i)", "--format", "json")[1])) == 1_200
+
+
+@pytest.mark.parametrize("style", ["table", "csv", "json"])
+@pytest.mark.parametrize("query", ["select 1 as a where false", "create table t (i int)", ""])
+def test_no_rows_are_no_error(lake, engagement, style, query):
+    code, _, errors = engagement("sql", query, "--format", style)
+    assert (code, errors) == (0, [])
+
+
+def test_csv_and_parquet_come_as_bytes_with_every_type_kept(lake, capsysbinary):
+    query = "select 1890000000000000001::bigint as tweet_id, sum(i)::bigint as n from range(10) as r(i)"
+    wanted = {"tweet_id": [1890000000000000001], "n": [45]}
+    for style, read in (("csv", pyarrow.csv.read_csv), ("parquet", pq.read_table)):
+        assert cli.main(["sql", query, "--format", style]) == 0
+        assert read(io.BytesIO(capsysbinary.readouterr().out)).to_pydict() == wanted
+
+
+def test_parquet_is_not_for_a_terminal(lake, failed, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    code, line = failed("sql", "select 1", "--format", "parquet")
+    assert code == 2
+    assert "send it to a file" in line
+
+
+# As a process.
+
+
+@pytest.mark.parametrize("style", ["csv", "json"])
+@pytest.mark.parametrize("rows", [1, 100_000])
+def test_a_reader_that_has_seen_enough_is_no_error(lake, style, rows):
+    """As in `| head`; whether the output fits into a buffer or not."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with started("sql", f"select i from range({rows}) as r(i)", "--format", style, stdout=writing) as process:
+        os.close(writing)
+        assert (process.stderr.read(), process.wait()) == ("", 0)
+
+
+def test_parquet_goes_into_a_pipe_whole(lake):
+    with started("sql", "select i from range(9) as r(i)", "--format", "parquet", stdout=subprocess.PIPE) as process:
+        content = process.stdout.buffer.read()
+        assert (process.stderr.read(), process.wait()) == ("", 0)
+    assert pq.read_table(io.BytesIO(content))["i"].to_pylist() == list(range(9))
+
+
+def test_an_error_is_one_line_and_an_exit_code_for_the_shell_too(lake):
+    with started("sql", "selct", stdout=subprocess.PIPE) as process:
+        assert process.stdout.read() == ""
+        lines = process.stderr.read().splitlines()
+    assert (len(lines), process.returncode) == (1, 2)
+    assert lines[0].startswith("engagement: the query failed: ")
+
+
+def test_the_emulator_serves_until_it_is_told_to_end(tmp_path):
+    files = ("--accounts", str(tmp_path / "accounts.toml"), "--tweets", str(tmp_path / "roster.csv"))
+    with started("emulator", "--port", "0", "--now", "2026-02-01", *files, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline().startswith("the Engagement API, emulated, at http://127.0.0.1:")
+        assert (tmp_path / "accounts.toml").stat().st_mode & 0o777 == 0o600
+        assert (tmp_path / "roster.csv").read_text().startswith("tweet_id,handle,state\n")
+        process.send_signal(signal.SIGTERM)
+        assert (process.stderr.read(), process.wait()) == ("", 0)
+
+
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])
+def test_help_is_an_answer_and_no_error(capsys, command):
+    with pytest.raises(SystemExit) as caught:
+        cli.main([*command, "--help"])
+    shown = capsys.readouterr()
+    assert (caught.value.code or 0, shown.err) == (0, "")
+    assert shown.out.startswith(f"usage: {' '.join(['engagement', *command])} ")
+
+
+def subparsers():
+    """Return the parser of each command by its name."""
+    (commands,) = (a for a in cli._parser()._actions if isinstance(a, argparse._SubParsersAction))
+    return commands.choices
+
+
+def test_every_command_and_each_of_its_arguments_is_explained():
+    assert set(COMMANDS) <= set(subparsers())
+    for parser in subparsers().values():
+        assert parser.description
+        assert all(action.help for action in parser._actions)
+
+
+def test_each_default_that_the_help_names_is_the_default():
+    explained = [a for parser in subparsers().values() for a in parser._actions if "(default: " in a.help]
+    assert len(explained) >= 7
+    for action in explained:
+        default = f"{action.default:g}" if isinstance(action.default, float) else str(action.default)
+        assert f"(default: {default})" in action.help
+
+
+# Dagster stays out.
+
+
+def test_no_module_of_the_library_imports_dagster():
+    """In a fresh interpreter, since other tests of this process may have imported it."""
+    program = """
+import importlib, pkgutil, sys, engagement_pipeline
+for module in pkgutil.walk_packages(engagement_pipeline.__path__, "engagement_pipeline."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+assert len([name for name in sys.modules if name.startswith("engagement_pipeline.")]) > 20
+assert "dagster" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=CLONE)
+
+
+def test_no_source_of_the_library_imports_dagster_even_later():
+    sources = list((CLONE / "engagement_pipeline").rglob("*.py"))
+    assert sources
+    for source in sources:
+        assert not [line for line in source.read_text().splitlines() if "dagster" in line and "import" in line.split()]
