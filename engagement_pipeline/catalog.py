@@ -71,8 +71,8 @@ def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
 
 
 def query(lake: Lake, sql: str) -> pa.Table:
-    """Answer one SQL query as Arrow; raises InputError with DuckDB's own words where it cannot."""
-    lake.open()
+    """Answer one SQL query as Arrow; raises InputError where there is no lake, or with DuckDB's own words."""
+    lake.open(create=False)
     with connect(lake) as connection:
         try:
             relation = connection.sql(sql)

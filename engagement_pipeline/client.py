@@ -195,7 +195,7 @@ def _refusal(answer: requests.Response, url: str, handle: str) -> ApiError:
         return UnavailableError(message, account=handle, status=status, texts=texts)
     about_tweets = any(TWEETS_REFUSED.search(text) for text in texts)
     if status == requests.codes.unauthorized or (status == requests.codes.forbidden and not about_tweets):
-        message = f"account {handle}: the API answered {status} ({said}): check its tokens in the accounts file"
+        message = f"account {handle}: the API answered {status} ({said}): {_remedy(status, said)}"
         return AccountError(message, account=handle, status=status, texts=texts)
     return RefusedError(
         f"account {handle}: {url} answered {status} ({said})",
@@ -206,6 +206,15 @@ def _refusal(answer: requests.Response, url: str, handle: str) -> ApiError:
         tweet_ids=_named_tweets(texts),
         body=answer.content,
     )
+
+
+def _remedy(status: int, said: str) -> str:
+    """Return what to do about an account that is not let in."""
+    if status == requests.codes.forbidden and "access metrics" in said.lower():
+        return "leave these types out of the setting types"
+    if status == requests.codes.forbidden and "application" in said.lower():
+        return "have the vendor approve the app for the Engagement API"
+    return "check its tokens in the accounts file"
 
 
 def _texts(answer: requests.Response) -> list[str]:

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from engagement_pipeline import raw
-from engagement_pipeline.errors import LakeError
+from engagement_pipeline.errors import InputError, LakeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,12 +85,16 @@ class Lake:
         """Return where it lies what was asked for one UTC day, and what came of it."""
         return self.root / "coverage" / f"day={day}" / "coverage.parquet"
 
-    def open(self) -> None:
-        """Create the lake where there is none; raise LakeError where a newer program wrote it."""
+    def open(self, *, create: bool = True) -> None:
+        """Create the lake where there is none, or raise InputError; LakeError where a newer program wrote it."""
         marker = self.root / "lake.json"
         try:
             found = json.loads(marker.read_bytes())["format"]
         except FileNotFoundError:
+            if not create:
+                raise InputError(
+                    f"there is no lake in {self.root}: pull first, or name one in ENGAGEMENT_DATA"
+                ) from None
             self.root.mkdir(parents=True, exist_ok=True)
             raw.write_whole(marker, json.dumps({"format": FORMAT}).encode())
             return

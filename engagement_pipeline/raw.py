@@ -104,7 +104,7 @@ class Pull:
             yield _landed(path)
 
     def marked(self, *, finished: bool | None = None, published: bool | None = None) -> Self:
-        """Record that every request was answered, or that every landed response is in the tables."""
+        """Record that nothing more will land in it, or that every landed response is in the tables."""
         changed = replace(
             self,
             finished=self.finished if finished is None else finished,
@@ -130,12 +130,14 @@ def open_pulls(raw: Path) -> list[Pull]:
 def begin(raw: Path, window: Window, *, types: tuple[str, ...], now: datetime, resume_hours: int) -> Pull:
     """Return the newest unfinished pull of the same window and types, or start one.
 
-    One older than `resume_hours` is not taken up: what it landed may have been revised since. A finished one
-    never is, because pulling again is how revisions are seen.
+    One older than `resume_hours` is not taken up, since what it landed may have been revised: it is finished as
+    it is. A finished one never is taken up, because pulling again is how revisions are seen.
     """
-    for pull in reversed(open_pulls(raw)):
-        young = now - pull.started_at < timedelta(hours=resume_hours)
-        if young and not pull.finished and (pull.window, pull.types) == (window, types):
+    unfinished = [pull for pull in open_pulls(raw) if not pull.finished]
+    for pull in unfinished:
+        if now - pull.started_at >= timedelta(hours=resume_hours):
+            pull.marked(finished=True)
+        elif (pull.window, pull.types) == (window, types):
             logger.info("going on with the unfinished pull of %s, started %s", window, pull.started_at)
             return pull
     name = f"{window.first}_{window.last}"

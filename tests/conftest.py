@@ -1,5 +1,6 @@
 """What the tests of the pipeline share: an environment without settings, and an emulated API with a roster."""
 
+import logging
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from engagement_pipeline import settings
+from engagement_pipeline import cli, settings
 from engagement_pipeline.emulator import HANDLES, Emulator
+from engagement_pipeline.lake import Lake
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)  # so 2026-01-31 is the last whole day
 WINDOW_START = datetime(2026, 1, 4, tzinfo=UTC)  # of the 28 days that end there
@@ -89,3 +91,47 @@ def in_world(world, monkeypatch):
     for variable, value in world.environment.items():
         monkeypatch.setenv(variable, value)
     return world
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was():
+    """Take away the handler that `main` leaves on the root logger: it writes to this test's standard error."""
+    before = logging.root.handlers[:]
+    yield
+    logging.root.handlers[:] = before
+
+
+@pytest.fixture
+def engagement(capsys):
+    """Return a function that runs a command; it gives the exit code, the output and the lines of the errors."""
+
+    def run(*arguments):
+        capsys.readouterr()
+        code = cli.main(arguments)
+        shown = capsys.readouterr()
+        lines = shown.err.splitlines()
+        assert all(line.startswith("engagement: ") for line in lines), shown.err
+        return code, shown.out, [line.removeprefix("engagement: ") for line in lines]
+
+    return run
+
+
+@pytest.fixture
+def failed(engagement):
+    """Return a function that runs a command that must fail, and gives its exit code and its one line."""
+
+    def run(*arguments):
+        code, _, lines = engagement(*arguments)
+        assert len(lines) == 1, lines
+        return code, lines[0]
+
+    return run
+
+
+@pytest.fixture
+def lake(tmp_path, monkeypatch):
+    """An empty lake for queries."""
+    lake = Lake(tmp_path / "lake")
+    lake.open()
+    monkeypatch.setenv("ENGAGEMENT_DATA", str(lake.root))
+    return lake.root

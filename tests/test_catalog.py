@@ -30,7 +30,9 @@ READER = (
 
 @pytest.fixture
 def lake(tmp_path):
-    return Lake(tmp_path / "lake")
+    lake = Lake(tmp_path / "lake")
+    lake.open()
+    return lake
 
 
 def publish_full(lake, tweets, count=5, now=1):
@@ -212,6 +214,13 @@ def test_the_views_do_not_depend_on_the_folder_they_are_asked_from(tmp_path, mon
     monkeypatch.chdir(tmp_path / "elsewhere")
     with duckdb.connect(str(found), read_only=True) as connection:
         assert connection.sql(ALL).fetchall() == [(8, 40)]
+
+
+def test_a_query_makes_no_lake_where_there_is_none(tmp_path):
+    """A mistyped folder must not answer with nothing."""
+    with pytest.raises(InputError, match=f"^there is no lake in {tmp_path}: pull first"):
+        catalog.query(Lake(tmp_path), "select 1")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("sql", ["selec 1", "select * from nothing", "select 1/'x'", "select error('no')"])

@@ -1,74 +1,18 @@
 """The command line: results on standard output, one line on standard error for whatever is wrong, and exit codes."""
 
 import argparse
-import io
-import json
-import logging
-import os
 import signal
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
-import pyarrow.csv
-import pyarrow.parquet as pq
 import pytest
+from processes import CLONE, started
 
 from engagement_pipeline import cli
 from engagement_pipeline.emulator import Credentials
 
-CLONE = Path(__file__).parents[1]
 COMMANDS = ("plan", "pull", "sql", "emulator", "demo", "up")
-
-
-@pytest.fixture(autouse=True)
-def _logging_as_it_was():
-    """Take away the handler that `main` leaves on the root logger: it writes to this test's standard error."""
-    before = logging.root.handlers[:]
-    yield
-    logging.root.handlers[:] = before
-
-
-@pytest.fixture
-def engagement(capsys):
-    """Return a function that runs a command; it gives the exit code, the output and the lines of the errors."""
-
-    def run(*arguments):
-        capsys.readouterr()
-        code = cli.main(arguments)
-        shown = capsys.readouterr()
-        lines = shown.err.splitlines()
-        assert all(line.startswith("engagement: ") for line in lines), shown.err
-        return code, shown.out, [line.removeprefix("engagement: ") for line in lines]
-
-    return run
-
-
-@pytest.fixture
-def failed(engagement):
-    """Return a function that runs a command that must fail, and gives its exit code and its one line."""
-
-    def run(*arguments):
-        code, _, lines = engagement(*arguments)
-        assert len(lines) == 1, lines
-        return code, lines[0]
-
-    return run
-
-
-@pytest.fixture
-def lake(tmp_path, monkeypatch):
-    """An empty lake for queries."""
-    monkeypatch.setenv("ENGAGEMENT_DATA", str(tmp_path / "lake"))
-    return tmp_path / "lake"
-
-
-def started(*arguments, **options):
-    """Start the command in a process of its own."""
-    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    command = [sys.executable, "-m", "engagement_pipeline", *arguments]
-    return subprocess.Popen(command, cwd=CLONE, env=buffered, stderr=subprocess.PIPE, text=True, **options)
 
 
 # What goes well.
@@ -228,13 +172,6 @@ def test_bad_rows_are_listed_and_left_out_on_request(engagement, bad_rows, comma
     assert "1 request for 1 Tweet\n" in out
 
 
-@pytest.mark.parametrize("query", ["selct 1", "select * from no_such_table", "select 1 +\n\n'a'", "select 1; select x"])
-def test_a_query_that_cannot_be_answered_gets_duckdbs_words_in_one_line(lake, failed, query):
-    code, line = failed("sql", query)
-    assert code == 2
-    assert line.startswith("the query failed: ")
-
-
 # What fails though the user did nothing wrong: exit code 1.
 
 
@@ -344,106 +281,7 @@ def test_an_interrupt_ends_with_one_line(in_world, failed, monkeypatch):
     assert line.startswith("interrupted; what has landed is kept")
 
 
-# SQL and its formats.
-
-VALUES = """
-    select 1890000000000000001::bigint as tweet_id, sum(i) as n, sum(i)::hugeint * 10 as huge,
-        2.50::decimal(9, 2) as part, 0.5::double as half,
-        'nan'::double as nothing, null::int as gap, true as yes, 'it''s [b]:x:[/b]' as text,
-        date '2026-01-31' as day, [9007199254740993, 3] as list, {'tweet_id': 7} as nested
-    from range(4000) as r(i)
-"""
-
-
-def test_json_holds_numbers_as_numbers_and_ids_as_text(lake, engagement):
-    code, out, errors = engagement("sql", VALUES, "--format", "json")
-    assert (code, errors) == (0, [])
-    assert json.loads(out, parse_constant=pytest.fail) == [
-        {
-            "tweet_id": "1890000000000000001",
-            "n": 7998000,
-            "huge": 79980000,
-            "part": 2.5,
-            "half": 0.5,
-            "nothing": None,
-            "gap": None,
-            "yes": True,
-            "text": "it's [b]:x:[/b]",
-            "day": "2026-01-31",
-            "list": ["9007199254740993", 3],
-            "nested": {"tweet_id": "7"},
-        }
-    ]
-    assert '"n": 7998000,' in out
-
-
-def test_a_whole_number_that_javascript_would_round_is_text_whatever_its_column_is_called(lake, engagement):
-    query = "select max(id) as newest, 9007199254740992 as exact from (values (1890000000000000001)) as v(id)"
-    assert json.loads(engagement("sql", query, "--format", "json")[1]) == [
-        {"newest": "1890000000000000001", "exact": 9007199254740992}
-    ]
-
-
-def test_the_table_groups_digits_of_counts_but_not_of_ids_and_cuts_nothing_short(lake, engagement):
-    code, out, _ = engagement("sql", VALUES)
-    assert code == 0
-    cells = out.split()
-    for text in ("1890000000000000001", "7,998,000", "79,980,000", "2.50", "0.5", "NULL", "[b]:x:[/b]", "2026-01-31"):
-        assert text in cells
-    assert "…" not in out
-
-
-def test_two_columns_of_one_name_are_both_shown(lake, engagement):
-    assert engagement("sql", "select 1 as a, 2 as a")[1].split()[-2:] == ["1", "2"]
-
-
-def test_a_long_table_is_shown_in_part_and_says_so(lake, engagement):
-    out = engagement("sql", "select i from range(1200) as r(i)")[1]
-    assert "the first 50 of 1,200 rows; --format csv, json or parquet give all" in out
-    assert len(json.loads(engagement("sql", "select i from range(1200) as r(i)", "--format", "json")[1])) == 1_200
-
-
-@pytest.mark.parametrize("style", ["table", "csv", "json"])
-@pytest.mark.parametrize("query", ["select 1 as a where false", "create table t (i int)", ""])
-def test_no_rows_are_no_error(lake, engagement, style, query):
-    code, _, errors = engagement("sql", query, "--format", style)
-    assert (code, errors) == (0, [])
-
-
-def test_csv_and_parquet_come_as_bytes_with_every_type_kept(lake, capsysbinary):
-    query = "select 1890000000000000001::bigint as tweet_id, sum(i)::bigint as n from range(10) as r(i)"
-    wanted = {"tweet_id": [1890000000000000001], "n": [45]}
-    for style, read in (("csv", pyarrow.csv.read_csv), ("parquet", pq.read_table)):
-        assert cli.main(["sql", query, "--format", style]) == 0
-        assert read(io.BytesIO(capsysbinary.readouterr().out)).to_pydict() == wanted
-
-
-def test_parquet_is_not_for_a_terminal(lake, failed, monkeypatch):
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    code, line = failed("sql", "select 1", "--format", "parquet")
-    assert code == 2
-    assert "send it to a file" in line
-
-
 # As a process.
-
-
-@pytest.mark.parametrize("style", ["csv", "json"])
-@pytest.mark.parametrize("rows", [1, 100_000])
-def test_a_reader_that_has_seen_enough_is_no_error(lake, style, rows):
-    """As in `| head`; whether the output fits into a buffer or not."""
-    reading, writing = os.pipe()
-    os.close(reading)
-    with started("sql", f"select i from range({rows}) as r(i)", "--format", style, stdout=writing) as process:
-        os.close(writing)
-        assert (process.stderr.read(), process.wait()) == ("", 0)
-
-
-def test_parquet_goes_into_a_pipe_whole(lake):
-    with started("sql", "select i from range(9) as r(i)", "--format", "parquet", stdout=subprocess.PIPE) as process:
-        content = process.stdout.buffer.read()
-        assert (process.stderr.read(), process.wait()) == ("", 0)
-    assert pq.read_table(io.BytesIO(content))["i"].to_pylist() == list(range(9))
 
 
 def test_an_error_is_one_line_and_an_exit_code_for_the_shell_too(lake):

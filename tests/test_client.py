@@ -233,19 +233,20 @@ def test_a_redirect_is_not_followed():
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind"),
+    ("answer", "kind", "remedy"),
     [
-        (error(401, "Your account could not be authenticated. Reason: Access token not found"), AccountError),
-        (error(403, "Your application id is not authorized."), AccountError),
-        (error(403, "Forbidden to access metrics: retweets"), AccountError),
-        (error(403, "Forbidden to access tweets: 1"), RefusedError),
-        (error(400, "Tweet ID(s) are unavailable"), RefusedError),
-        (error(404, "Not Found"), RefusedError),
+        (error(401, "Your account could not be authenticated. Reason: x"), AccountError, "check its tokens"),
+        (error(403, "Your application id is not authorized."), AccountError, "have the vendor approve the app"),
+        (error(403, "Forbidden to access metrics: retweets"), AccountError, "out of the setting types"),
+        (error(403, "Forbidden to access tweets: 1"), RefusedError, ""),
+        (error(400, "Tweet ID(s) are unavailable"), RefusedError, ""),
+        (error(404, "Not Found"), RefusedError, ""),
     ],
 )
-def test_a_refusal_is_about_the_account_or_about_the_request(answer, kind):
+def test_a_refusal_is_about_the_account_or_about_the_request(answer, kind, remedy):
     caught, _ = raised(answer)
     assert isinstance(caught, kind)
+    assert remedy in str(caught)
     assert caught.account == "ann"
     assert "account ann" in str(caught)
 

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pyarrow as pa
@@ -154,8 +155,6 @@ def test_an_unfinished_pull_of_the_same_window_and_types_is_gone_on_with(lake, p
     [
         pytest.param({"window": Window(WINDOW.first, WINDOW.first)}, id="another window"),
         pytest.param({"types": ("impressions",)}, id="other types"),
-        pytest.param({"now": at(9) + timedelta(hours=24)}, id="a day later"),
-        pytest.param({"now": at(11), "resume_hours": 2}, id="past resume_hours"),
     ],
 )
 def test_another_pull_is_started(lake, pull, changes):
@@ -164,16 +163,19 @@ def test_another_pull_is_started(lake, pull, changes):
     assert sorted(p.path for p in raw.open_pulls(lake.raw)) == sorted([pull.path, fresh.path])
 
 
+@pytest.mark.parametrize(("hour", "resume_hours"), [(9 + 24, 24), (11, 2)])
+def test_a_pull_that_is_too_old_to_go_on_with_is_finished_as_it_is(lake, pull, hour, resume_hours):
+    """Whatever is pulled next: so it is published once more, and not again at every publication."""
+    other = Window(WINDOW.first, WINDOW.first)
+    fresh = resumed(lake, at(0) + timedelta(hours=hour), window=other, resume_hours=resume_hours)
+    assert raw.open_pulls(lake.raw) == [replace(pull, finished=True), fresh]
+
+
 @pytest.mark.parametrize("marks", [{"finished": True}, {"finished": True, "published": True}])
 def test_a_finished_pull_is_never_taken_up(lake, pull, marks):
     """Pulling again is how revisions are seen."""
     pull.marked(**marks)
     assert resumed(lake, at(10)).path != pull.path
-
-
-def test_the_newest_of_several_unfinished_pulls_is_taken_up(lake, pull):
-    newer = resumed(lake, at(12), resume_hours=1)
-    assert resumed(lake, at(13)) == newer
 
 
 def test_pulls_are_open_until_they_are_published_oldest_first(lake, pull):
