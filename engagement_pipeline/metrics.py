@@ -1,28 +1,48 @@
-"""The metric dictionary: what each engagement type counts, where it is served and what to beware of.
+"""The metric dictionary: what each engagement type counts, where and to whom it is served, since when.
 
 In: nothing. Out: METRICS and the names by endpoint; the plan, the flattening and the catalogue ask here.
-Source: the vendor's documentation of the Engagement API.
+Source: the vendor's documentation of the Engagement API, its overview and its reference of the three endpoints.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 HISTORICAL = "historical"
 RECENT = "28hr"
 TOTALS = "totals"
-EVERYWHERE = (TOTALS, RECENT, HISTORICAL)
+ENDPOINTS = (TOTALS, RECENT, HISTORICAL)
 WITH_SERIES = (RECENT, HISTORICAL)
+
+HISTORICAL_SINCE = date(2014, 9, 1)  # reference of /historical: the oldest start that can be asked for
+REACTIONS_SINCE = date(2015, 9, 15)  # the same: favorites, retweets and replies show as zero before
+RECENT_TWEETS = {TOTALS: 90}  # overview: impressions and engagements of Tweets of the last 90 days
+VIDEO_TWEETS = dict.fromkeys(ENDPOINTS, 1_800)  # overview: video_views of Tweets of 1,800 days or less
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One engagement type under the API's own name."""
+    """One engagement type under the API's own name.
+
+    `public`: on /totals the app's bearer token reads it, of any public Tweet; everything else needs the tokens
+    of the Tweet's owner. `oldest_tweet_days`: by endpoint, the age in days past which the API lists a Tweet as
+    unsupported and answers a zero that nobody measured; no entry is no limit. `since`: the first UTC day that
+    /historical measures, None where it does not serve the type; /28hr and /totals know no such day.
+    """
 
     name: str
     endpoints: tuple[str, ...]
     meaning: str
     caveat: str = ""
+    _: KW_ONLY
+    public: bool = False
+    oldest_tweet_days: Mapping[str, int] = field(default_factory=dict)
+    since: date | None = HISTORICAL_SINCE
 
 
 METRICS = (
@@ -32,24 +52,47 @@ METRICS = (
     Metric("email_tweet", WITH_SERIES, "times the Tweet was sent by e-mail"),
     Metric(
         "engagements",
-        EVERYWHERE,
+        ENDPOINTS,
         "all interactions with the Tweet, organic and promoted",
         "not the sum of the other types, by design; /totals: Tweets of the last 90 days only",
+        oldest_tweet_days=RECENT_TWEETS,
     ),
-    Metric("favorites", EVERYWHERE, "likes", "/historical: zero before 2015-09-15"),
+    Metric(
+        "favorites",
+        ENDPOINTS,
+        "likes",
+        "/historical: zero before 2015-09-15",
+        public=True,
+        since=REACTIONS_SINCE,
+    ),
     Metric("hashtag_clicks", WITH_SERIES, "clicks on a hashtag of the Tweet"),
     Metric(
         "impressions",
-        EVERYWHERE,
+        ENDPOINTS,
         "times the Tweet was seen, organic only",
         "/totals: Tweets of the last 90 days only",
+        oldest_tweet_days=RECENT_TWEETS,
     ),
     Metric("media_engagements", WITH_SERIES, "clicks on media of the Tweet", "was once called media_clicks"),
     Metric("media_views", WITH_SERIES, "views of media of the Tweet"),
     Metric("permalink_clicks", WITH_SERIES, "clicks on the Tweet's own link"),
-    Metric("quote_tweets", (TOTALS,), "quotes of the Tweet"),
-    Metric("replies", EVERYWHERE, "replies to the Tweet", "/historical: zero before 2015-09-15"),
-    Metric("retweets", EVERYWHERE, "reposts of the Tweet", "/historical: zero before 2015-09-15"),
+    Metric("quote_tweets", (TOTALS,), "quotes of the Tweet", public=True, since=None),
+    Metric(
+        "replies",
+        ENDPOINTS,
+        "replies to the Tweet",
+        "/historical: zero before 2015-09-15",
+        public=True,
+        since=REACTIONS_SINCE,
+    ),
+    Metric(
+        "retweets",
+        ENDPOINTS,
+        "reposts of the Tweet",
+        "/historical: zero before 2015-09-15",
+        public=True,
+        since=REACTIONS_SINCE,
+    ),
     Metric(
         "url_clicks",
         WITH_SERIES,
@@ -60,13 +103,20 @@ METRICS = (
     Metric("user_profile_clicks", WITH_SERIES, "clicks on the author's name or picture"),
     Metric(
         "video_views",
-        EVERYWHERE,
+        ENDPOINTS,
         "views of a video in the Tweet",
         "Tweets of at most 1,800 days; /totals counts the video wherever it was posted",
+        public=True,
+        oldest_tweet_days=VIDEO_TWEETS,
     ),
 )
 
 
-def types_of(endpoint: str) -> tuple[str, ...]:
-    """Return the engagement types that `endpoint` serves, in alphabetical order."""
-    return tuple(metric.name for metric in METRICS if endpoint in metric.endpoints)
+def types_of(endpoint: str, *, public: bool = False) -> tuple[str, ...]:
+    """Return the engagement types that `endpoint` serves, in alphabetical order.
+
+    With `public`, those that it serves to the bearer token: five on /totals, none elsewhere.
+    """
+    if public and endpoint != TOTALS:
+        return ()
+    return tuple(metric.name for metric in METRICS if endpoint in metric.endpoints and (metric.public or not public))

@@ -1,17 +1,18 @@
 """The body of a 200: golden bodies of the contract, nesting, sums, lists and partial hours."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 
 import numpy as np
 import orjson
 import pytest
-from emulator_client import FOUR_WAY, NOW, body, healthy, tweets
+from emulator_client import FOUR_WAY, NO_WINDOW, NOW, body, healthy, tweets
 
 from engagement_pipeline.emulator import HANDLES, Tweet, World, answers, rules
 from engagement_pipeline.emulator.refusals import Refusal
 
 TWEET, TYPE, DAY, HOUR = FOUR_WAY
-NO_WINDOW = {"start": None, "end": None}
 OWNER = HANDLES[0].author_id
 
 
@@ -94,6 +95,33 @@ def test_a_grouping_nests_in_the_order_asked():
     assert grouped(TWEET) == {
         str(tweet_id): str(sum(int(leaf(tweet_id, name, "10T00", 48)) for name in TYPES)) for tweet_id in PAIR
     }
+
+
+def test_every_order_of_groups_sums_the_same_cells():
+    """An hour without a day stands under its date, so there are always days where there are hours."""
+    cells = {
+        (tweet, name, day, hour): int(count)
+        for tweet, types in grouped(*FOUR_WAY).items()
+        for name, days in types.items()
+        for day, hours in days.items()
+        for hour, count in hours.items()
+    }
+    for order in (order for length in (1, 2, 3) for order in permutations(FOUR_WAY, length)):
+        place = order.index(HOUR) if HOUR in order and DAY not in order else 0
+        nesting = [*order[:place], *([DAY] if HOUR in order and DAY not in order else []), *order[place:]]
+        sums = Counter()
+        for cell, count in cells.items():
+            sums[tuple(cell[FOUR_WAY.index(name)] for name in nesting)] += count
+        assert dict(leaves(grouped(*order))) == dict(sums), order
+
+
+def leaves(branch, *path):
+    """Yield the path and the count of each leaf of a grouping."""
+    for key, below in branch.items():
+        if isinstance(below, dict):
+            yield from leaves(below, *path, key)
+        else:
+            yield (*path, key), int(below)
 
 
 def test_hours_without_days_nest_date_then_hour():
@@ -213,6 +241,33 @@ def test_tweets_past_1800_days_have_no_video_views(endpoint):
     del fields["engagement_types"]
     other = answer(World(now=NOW), fields | {"engagement_types": ["favorites"]}, endpoint=endpoint)
     assert "unsupported_for_video_views_tweet_ids" not in other
+
+
+@pytest.mark.parametrize(
+    ("days", "types", "key"),
+    [
+        (90, ["impressions", "engagements"], "unsupported_for_impressions_engagements_tweet_ids"),
+        (1800, ["video_views"], "unsupported_for_video_views_tweet_ids"),
+    ],
+)
+def test_a_tweet_of_just_that_age_is_supported_and_a_second_later_it_is_not(days, types, key):
+    tweet = healthy(place=30)
+    fields = body(tweet.tweet_id, engagement_types=types, **NO_WINDOW)
+    world = World(now=tweet.created.replace(microsecond=0) + timedelta(days=days))
+    assert key not in answer(world, fields, endpoint="totals")
+    world.fixed_now += timedelta(seconds=1)
+    late = answer(world, fields, endpoint="totals")
+    assert late[key] == [str(tweet.tweet_id)]
+    assert set(late["sums"][str(tweet.tweet_id)].values()) == {"0"}
+
+
+def test_totals_count_the_likes_that_historical_does_not_know():
+    """/historical shows favorites, retweets and replies as zero before 2015-09-15; a lifetime began earlier."""
+    tweet = next(t for t in reversed(tweets("harborbooks")) if t.state == "ok")
+    fields = body(tweet.tweet_id, engagement_types=["favorites"], groupings={"g": {"group_by": [TYPE]}}, **NO_WINDOW)
+    life = int(answer(World(now=NOW), fields, endpoint="totals")["g"]["favorites"])
+    known = World(now=NOW).shown([tweet.tweet_id], ["favorites"], datetime(2015, 6, 1, tzinfo=UTC), 11 * 366 * 24)
+    assert life > known.sum()
 
 
 def test_totals_are_the_sum_of_all_historical_hours_but_videos_count_reposts_too():

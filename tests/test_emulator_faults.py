@@ -132,6 +132,15 @@ def test_a_vanished_tweet_is_unavailable(emulator):
     assert ask(emulator, body()).json()["unavailable_tweet_ids"] == [str(healthy().tweet_id)]
 
 
+def test_a_token_is_revoked_and_a_tweet_vanishes_in_mid_run(emulator):
+    tweet_id = healthy().tweet_id
+    assert ask(emulator, body()).json()["sums"].keys() == {str(tweet_id)}
+    emulator.faults.set(vanished_tweet_ids=[tweet_id])
+    assert ask(emulator, body()).json()["sums"] == {}
+    emulator.faults.set(revoked_handles=["harborbooks"])
+    assert ask(emulator, body()).status_code == 401
+
+
 def test_an_app_without_approval_is_forbidden(emulator):
     emulator.faults.set(app_not_approved=True)
     response = ask(emulator, body())

@@ -1,31 +1,21 @@
-"""The rules of a request, one row a rule of the contract: what is refused, what is served, and how it is read."""
+"""The rules of a request's body, one row a rule of the contract: what is refused, what is served, how it is read."""
 
 from datetime import UTC, datetime
+from itertools import permutations
 
 import orjson
 import pytest
-from emulator_client import FOUR_WAY, NOW, body
+from emulator_client import FOUR_WAY, NO_WINDOW, NOW, PUBLIC, SERIES, body, by
 
 from engagement_pipeline.emulator import rules
 from engagement_pipeline.emulator.refusals import Refusal
 
 TWEET, TYPE, DAY, HOUR = FOUR_WAY
-PUBLIC = ["favorites", "retweets", "replies", "quote_tweets", "video_views"]
-SERIES = [
-    *["impressions", "engagements", "favorites", "retweets", "replies", "video_views", "media_views"],
-    *["media_engagements", "url_clicks", "hashtag_clicks", "detail_expands", "permalink_clicks"],
-    *["app_install_attempts", "app_opens", "email_tweet", "user_follows", "user_profile_clicks"],
-]
-NO_WINDOW = {"start": None, "end": None}
 
 
 def read(fields, *, endpoint="historical", max_age_days=None):
     content = fields if isinstance(fields, bytes) else orjson.dumps(fields)
     return rules.read(endpoint, content, now=NOW, max_age_days=max_age_days)
-
-
-def by(*names, count=1):
-    return {f"g{number}": {"group_by": list(names)} for number in range(count)}
 
 
 @pytest.mark.parametrize(
@@ -101,6 +91,11 @@ def test_refused_on_historical(fields, text):
         ("totals", body(engagement_types=PUBLIC, groupings=by(HOUR), **NO_WINDOW), "cannot group by"),
         ("totals", body(engagement_types=PUBLIC), "Unknown fields for /totals: end, start"),
         ("28hr", body(), "Unknown fields for /28hr: end, start"),
+        ("totals", body(groupings=by(*FOUR_WAY), engagement_types=PUBLIC, **NO_WINDOW), "cannot group by"),
+        ("totals", body(engagement_types=PUBLIC, groupings=by(TYPE, count=4), **NO_WINDOW), "1 to 3 groupings"),
+        ("28hr", body(groupings=by(TYPE, count=4), **NO_WINDOW), "1 to 3 groupings"),
+        ("28hr", body(groupings=by(TWEET, DAY, TYPE, HOUR), **NO_WINDOW), "a grouping by all four must be"),
+        ("28hr", body(groupings=by(*FOUR_WAY, count=2), **NO_WINDOW), "Only one grouping of a request"),
     ],
 )
 def test_refused_elsewhere(endpoint, fields, text):
@@ -127,6 +122,21 @@ def test_served_up_to_the_limits(endpoint, fields):
     assert [str(tweet_id) for tweet_id in asked.tweet_ids] == fields["tweet_ids"]
     assert list(asked.types) == fields["engagement_types"]
     assert {name: {"group_by": list(names)} for name, names in asked.groupings.items()} == fields["groupings"]
+
+
+@pytest.mark.parametrize(("endpoint", "names"), [("totals", 2), ("28hr", 4), ("historical", 4)])
+def test_up_to_three_groups_come_in_any_order_and_four_in_two(endpoint, names):
+    window = {} if endpoint == "historical" else NO_WINDOW
+    served = set()
+    for length in range(1, names + 1):
+        for order in permutations(FOUR_WAY[:names], length):
+            fields = body(engagement_types=["favorites"], groupings=by(*order), **window)
+            try:
+                served.add(read(fields, endpoint=endpoint).groupings["g0"])
+            except Refusal:
+                assert length == 4
+    assert len(served) == {2: 2 + 2, 4: 4 + 12 + 24 + 2}[names]
+    assert {order for order in served if len(order) == 4} == set(rules.FOUR_WAY if names == 4 else ())
 
 
 @pytest.mark.parametrize(

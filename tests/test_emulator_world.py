@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from engagement_pipeline.emulator import HANDLES, Credentials, World
 from engagement_pipeline.emulator.counts import RATES, counts, living_hours
+from engagement_pipeline.emulator.world import STRANGER
 
 TYPES = list(RATES)
 HANDLE_NAMES = [handle.name for handle in HANDLES]
@@ -55,6 +56,24 @@ def test_the_first_handle_has_300_healthy_recent_tweets():
 def test_some_tweets_are_of_the_summer_of_2015(handle):
     summer = [t for t in World(now=NOW).tweets() if t.handle == handle and t.created < datetime(2015, 9, 1, tzinfo=UTC)]
     assert len(summer) >= 3
+
+
+@pytest.mark.parametrize("handle", HANDLE_NAMES)
+def test_some_tweets_carry_a_video(handle):
+    videos = [tweet.has_video for tweet in tweets(handle)]
+    assert 0.15 < sum(videos) / len(videos) < 0.5
+
+
+def test_a_stranger_tweets_too_and_has_no_tokens():
+    world = World(now=NOW)
+    found = world.foreign_tweets()
+    assert {tweet.handle for tweet in found} == {STRANGER.name}
+    assert Counter(tweet.state for tweet in found)["ok"] > 100
+    assert {tweet.state for tweet in found} == {"ok", "deleted", "protected"}
+    assert any(NOW - tweet.created > timedelta(days=1800) for tweet in found)
+    assert all(world.tweet(tweet.tweet_id) == tweet for tweet in found)
+    assert not set(found) & set(world.tweets())
+    assert STRANGER.name not in Credentials.from_seed(1).tokens
 
 
 def test_a_later_day_adds_tweets_and_changes_none():
@@ -200,6 +219,15 @@ def test_the_roster_lists_every_tweet_and_its_state(tmp_path):
     assert header == "tweet_id,handle,state"
     assert lines == [f"{t.tweet_id},{t.handle},{t.state}" for t in world.tweets()]
     assert Counter(line.rsplit(",", 1)[1] for line in lines).keys() == {"ok", "deleted", "protected"}
+
+
+def test_the_roster_can_list_foreign_tweets_without_a_handle(tmp_path):
+    world = World(now=NOW)
+    world.write_roster(tmp_path / "tweets.csv", foreign=True)
+    rows = [line.split(",") for line in (tmp_path / "tweets.csv").read_text().splitlines()[1:]]
+    assert [int(row[0]) for row in rows] == sorted(t.tweet_id for t in (*world.tweets(), *world.foreign_tweets()))
+    assert {int(row[0]) for row in rows if not row[1]} == {tweet.tweet_id for tweet in world.foreign_tweets()}
+    assert {row[1] for row in rows} == {*HANDLE_NAMES, ""}
 
 
 def test_accounts_are_valid_toml_for_the_owner_alone(tmp_path):

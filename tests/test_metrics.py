@@ -1,5 +1,9 @@
 """The metric dictionary against the contract's table, typed in by hand."""
 
+from datetime import date
+
+import pytest
+
 from engagement_pipeline.metrics import HISTORICAL, METRICS, RECENT, TOTALS, types_of
 
 SERVED_EVERYWHERE = {"impressions", "engagements", "favorites", "retweets", "replies", "video_views"}
@@ -27,6 +31,30 @@ def test_historical_and_28hr_serve_the_same_17_types():
 def test_totals_serves_7_types():
     assert set(types_of(TOTALS)) == SERVED_EVERYWHERE | {"quote_tweets"}
     assert len(types_of(TOTALS)) == 7
+
+
+def test_a_bearer_token_reads_5_types_of_totals_and_nothing_elsewhere():
+    assert types_of(TOTALS, public=True) == ("favorites", "quote_tweets", "replies", "retweets", "video_views")
+    assert types_of(RECENT, public=True) == types_of(HISTORICAL, public=True) == ()
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
+def test_the_age_of_a_tweet_limits_three_types(metric):
+    limits = {
+        "impressions": {TOTALS: 90},
+        "engagements": {TOTALS: 90},
+        "video_views": {TOTALS: 1800, RECENT: 1800, HISTORICAL: 1800},
+    }
+    assert metric.oldest_tweet_days == limits.get(metric.name, {})
+    assert set(metric.oldest_tweet_days) <= set(metric.endpoints)
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
+def test_historical_measures_since_2014_but_reactions_a_year_less(metric):
+    if metric.name in {"favorites", "retweets", "replies"}:
+        assert metric.since == date(2015, 9, 15)
+    else:
+        assert metric.since == (date(2014, 9, 1) if HISTORICAL in metric.endpoints else None)
 
 
 def test_types_come_in_alphabetical_order():

@@ -18,7 +18,7 @@ from http import HTTPStatus
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -72,6 +72,8 @@ class Service:
         require_gzip: bool = False,
         max_age_days: int | None = None,
     ) -> None:
+        if latency < 0:
+            raise ValueError(f"latency must be 0 or more seconds, got {latency:g}")
         self.world = world
         self.gate = gate
         self.meter = meter
@@ -92,7 +94,10 @@ class Service:
         endpoint: Endpoint = next(name for name in rules.ENDPOINTS if request.url.path.endswith(f"/{name}"))
         self._received += 1
         number = self._received
-        asked = self._read(endpoint, request, await request.body())
+        try:
+            asked = self._read(endpoint, request, await request.body())
+        except ClientDisconnect:  # killed in the middle of its request: nobody is there to be answered
+            return Response(status_code=HTTPStatus.BAD_REQUEST)
         await asyncio.sleep(self._latency)
         handle = None
         headers: dict[str, str] = {}

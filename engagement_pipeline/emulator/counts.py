@@ -41,7 +41,7 @@ RATES = {
     "user_profile_clicks": 0.004,
 }
 
-# /historical knows these three from 2015-09-15 only; before, they are zero.
+# /historical knows these three from 2015-09-15 only and shows zeros before; /totals counts a whole life.
 LATE_TYPES = frozenset({"favorites", "retweets", "replies"})
 LATE_TYPES_FIRST_HOUR = int(datetime(2015, 9, 15, tzinfo=UTC).timestamp()) // 3600
 
@@ -68,6 +68,18 @@ def has_video(seed: int, tweet_id: int) -> bool:
 
 
 def counts(seed: int, tweet_ids: Sequence[int], types: Sequence[str], hours: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the settled counts of whole hours as a time series shows them, shape [tweet, type, hour].
+
+    Like `happened`, but without the three types that were not kept by the hour before 2015-09-15.
+    """
+    found = happened(seed, tweet_ids, types, hours)
+    late = [index for index, name in enumerate(types) if name in LATE_TYPES]
+    before = np.flatnonzero(hours < LATE_TYPES_FIRST_HOUR)
+    found[:, np.array(late, dtype=np.int64)[:, None], before] = 0
+    return found
+
+
+def happened(seed: int, tweet_ids: Sequence[int], types: Sequence[str], hours: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the settled counts of whole hours, shape [tweet, type, hour].
 
     `hours` are hours since 1970, in any order. An hour is alive if it ends after the Tweet's creation. An
@@ -78,10 +90,7 @@ def counts(seed: int, tweet_ids: Sequence[int], types: Sequence[str], hours: NDA
     jitter = 0.5 + (noise & np.uint64(0xFFFF)) / 65536.0
     threshold = (noise >> np.uint64(40)) / 16777216.0
     # Rounded by chance, not to the nearest: an hour that expects 0.01 shows a 1 once in a hundred.
-    found = np.floor(expected * jitter + threshold).astype(np.int64)
-    late = [index for index, name in enumerate(types) if name in LATE_TYPES]
-    before = np.flatnonzero(hours < LATE_TYPES_FIRST_HOUR)
-    found[:, np.array(late, dtype=np.int64)[:, None], before] = 0
+    found: NDArray[np.int64] = np.floor(expected * jitter + threshold).astype(np.int64)
     return found
 
 

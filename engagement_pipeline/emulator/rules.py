@@ -205,7 +205,9 @@ def _historical_window(fields: Mapping[str, Any], *, now: datetime, max_age_days
             raise bad_request("start must be before end")
         window = Window(hour_of(start), hour_after(end))
     else:
+        # Ours: of one alone, the documents say nothing.
         raise bad_request("start and end are given together or not at all")
+    # Ours: the length is judged as snapped too, so what is served never holds more than 672 hours.
     if window.end - window.start > LONGEST_WINDOW:
         raise bad_request(f"The period is longer than 28 days: {wire_time(window.start)} to {wire_time(window.end)}")
     earliest = FIRST_MOMENT

@@ -143,7 +143,7 @@ def serve(
         if accounts:
             emulator.credentials.write_accounts(accounts)
         if tweets:
-            emulator.world.write_roster(tweets)
+            emulator.world.write_roster(tweets, foreign=True)
     except OSError:
         emulator.close()
         raise

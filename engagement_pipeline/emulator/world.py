@@ -1,4 +1,4 @@
-"""The emulated world: three brands, their Tweets, and what the API knows about them at a moment.
+"""The emulated world: three brands and a stranger, their Tweets, and what the API knows about them at a moment.
 
 In: a seed and a clock. Out: Tweets, a roster file, counts as an API shows them now. Nothing is stored. A
 day's Tweets are a hash of (seed, handle, day), so a later "now" has the same Tweets and newer ones, and no
@@ -26,6 +26,7 @@ FIRST_DAY = date(2015, 6, 1)
 FIRST_AUTUMN = date(2015, 9, 1)
 RECENT_DAYS = 90
 OLD_DAYS = 1_800
+FIRST_NOW, LAST_NOW = datetime(2016, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)  # with Tweets to show
 DAY_MS = 86_400_000
 
 # In each block of this many days every handle has one Tweet deleted and one protected, so that the last 90
@@ -37,7 +38,7 @@ STATE_SHARE = 0.01
 
 @dataclass(frozen=True)
 class Handle:
-    """A brand: its @handle, its author id, and how often it Tweets."""
+    """An author: the @handle, the author id, and how many Tweets a day."""
 
     name: str
     author_id: int
@@ -49,6 +50,9 @@ HANDLES = (
     Handle("lumenaudio", 2_961_204_783, 2),
     Handle("tidalcoffee", 3_044_518_902, 1),
 )
+# Gave the app no tokens: what it posts is foreign to every caller, and the bearer token reads it on /totals.
+STRANGER = Handle("cedartrails", 2_744_190_663, 1)
+AUTHORS = (*HANDLES, STRANGER)
 
 
 @dataclass(frozen=True)
@@ -115,6 +119,8 @@ class World:
     def __init__(self, *, seed: int = 1, now: datetime | None = None, settle_hours: int = 0) -> None:
         if now is not None and now.tzinfo is None:
             raise ValueError(f"now must carry a time zone, got {now.isoformat()}")
+        if now is not None and not FIRST_NOW <= now <= LAST_NOW:
+            raise ValueError(f"now must be from {FIRST_NOW.year} to {LAST_NOW.year}, got {now.isoformat()}")
         if settle_hours < 0:
             raise ValueError(f"settle_hours must be 0 or more, got {settle_hours}")
         self.seed = seed
@@ -126,11 +132,18 @@ class World:
         return (self.fixed_now or datetime.now(UTC)).astimezone(UTC).replace(microsecond=0)
 
     def tweets(self) -> tuple[Tweet, ...]:
-        """Return the Tweets of the roster as of now, by ascending ID.
+        """Return the Tweets of the three brands as of now, by ascending ID.
 
         Of each handle: all of the last 90 days, one a month back to 1,800 days, before that one each January
         and July, and the first and middle day of each month of the summer of 2015.
         """
+        return self._listed(HANDLES)
+
+    def foreign_tweets(self) -> tuple[Tweet, ...]:
+        """Return the stranger's Tweets as of now, of the same ages and states, by ascending ID."""
+        return self._listed((STRANGER,))
+
+    def _listed(self, authors: Sequence[Handle]) -> tuple[Tweet, ...]:
         now = self.now()
         today = now.date()
         found: list[Tweet] = []
@@ -138,8 +151,8 @@ class World:
             day = today - timedelta(days=age)
             kept = _tweets_kept(day, today)
             if kept != 0:
-                for handle in HANDLES:
-                    found += tweets_of_day(self.seed, handle, day)[:kept]
+                for author in authors:
+                    found += tweets_of_day(self.seed, author, day)[:kept]
         return tuple(sorted((t for t in found if t.created <= now), key=lambda tweet: tweet.tweet_id))
 
     def tweet(self, tweet_id: int) -> Tweet | None:
@@ -149,7 +162,7 @@ class World:
         if made_ms > now.timestamp() * 1000:
             return None
         day = datetime.fromtimestamp(made_ms // 1000, UTC).date()
-        posted = (t for handle in HANDLES for t in tweets_of_day(self.seed, handle, day))
+        posted = (t for author in AUTHORS for t in tweets_of_day(self.seed, author, day))
         return next((t for t in posted if t.tweet_id == tweet_id), None)
 
     def counts(
@@ -173,17 +186,26 @@ class World:
         return self._settled(cells.counts(self.seed, tweet_ids, types, asked), asked)
 
     def lifetime(self, tweet_ids: Sequence[int], types: Sequence[str]) -> NDArray[np.int64]:
-        """Return the sums over all hours that have ended, shape [tweet, type]: what `shown` adds up to."""
+        """Return the sums over all hours that have ended, shape [tweet, type].
+
+        They are what `shown` adds up to, and the likes, reposts and replies from before 2015-09-15 besides.
+        """
         end = _hour_index(self.now())
         sums = np.zeros((len(tweet_ids), len(types)), dtype=np.int64)
         for row, tweet_id in enumerate(tweet_ids):
             alive = cells.living_hours(tweet_id, end)
-            sums[row] = self._settled(cells.counts(self.seed, [tweet_id], types, alive), alive)[0].sum(axis=1)
+            sums[row] = self._settled(cells.happened(self.seed, [tweet_id], types, alive), alive)[0].sum(axis=1)
         return sums
 
-    def write_roster(self, path: Path) -> None:
-        """Write `tweet_id,handle,state` as CSV, one line a Tweet, by ascending ID; parents are made."""
-        lines = [f"{tweet.tweet_id},{tweet.handle},{tweet.state}" for tweet in self.tweets()]
+    def write_roster(self, path: Path, *, foreign: bool = False) -> None:
+        """Write `tweet_id,handle,state` as CSV, one line a Tweet, by ascending ID; parents are made.
+
+        With `foreign`, the stranger's Tweets are among them, without a handle.
+        """
+        rows = [(tweet.tweet_id, tweet.handle, tweet.state) for tweet in self.tweets()]
+        if foreign:
+            rows += [(tweet.tweet_id, "", tweet.state) for tweet in self.foreign_tweets()]
+        lines = [f"{tweet_id},{handle},{state}" for tweet_id, handle, state in sorted(rows)]
         write_aside(path, "\n".join(["tweet_id,handle,state", *lines, ""]))
 
     def _settled(self, final: NDArray[np.int64], hours: NDArray[np.int64]) -> NDArray[np.int64]:
