@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from engagement_pipeline.errors import InputError
-from engagement_pipeline.metrics import HISTORICAL, types_of
+from engagement_pipeline.metrics import HISTORICAL_SINCE, METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ DEFAULT_FILE = "engagement.toml"
 PREFIX = "ENGAGEMENT_"
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 MAX_LOOKBACK_DAYS = 28  # one /historical window; more would cost a second request a batch every day
-OLDEST_DAY = date(2014, 9, 1)  # the vendor's documents: no engagement data before
+OLDEST_DAY = HISTORICAL_SINCE
 LARGEST_NUMBER = 1_000_000  # of any setting; the clocks and time-outs of the system end not far beyond
 
 
@@ -39,13 +39,15 @@ class Settings:
     """Everything that can be set, with its default. Units are in the names."""
 
     api_url: str = "https://data-api.twitter.com"
+    auth_url: str = "https://api.twitter.com"
     data: Path = Path("data")
     accounts: Path = Path("accounts.toml")
     tweets: str = "data/tweets/*"
+    history_days: int | None = None
     first_day: date = date(2025, 1, 1)
     lookback_days: int = 28
     requests_per_minute: int = 60
-    types: tuple[str, ...] = types_of(HISTORICAL)
+    types: tuple[str, ...] = tuple(metric.name for metric in METRICS)
     tries: int = 6
     timeout_seconds: int = 60
     resume_hours: int = 24
@@ -54,6 +56,12 @@ class Settings:
     def current_time(self) -> datetime:
         """Return the fixed `now` where one is set, else the clock's, in UTC."""
         return self.now or datetime.now(UTC)
+
+    def oldest_day(self) -> date:
+        """Return the first UTC day that /historical serves whole: of the contract's `history_days`, or of all time."""
+        if self.history_days is None:
+            return OLDEST_DAY
+        return max(OLDEST_DAY, self.current_time().date() - timedelta(days=self.history_days - 1))
 
     def last_whole_day(self) -> date:
         """Return the last UTC day that is over: the newest that /historical can serve in full."""
@@ -160,12 +168,10 @@ def _types(value: Any, _base: Path) -> tuple[str, ...]:  # noqa: ANN401
     names = value.replace(",", " ").split() if isinstance(value, str) else value
     if not isinstance(names, list):
         raise ValueError('must be a list such as ["impressions", "engagements"]')  # noqa: TRY004 - as all of these
-    known = types_of(HISTORICAL)
+    known = [metric.name for metric in METRICS]
     unknown = [str(name) for name in names if name not in known]
     if unknown or not names:
-        raise ValueError(
-            f"{', '.join(unknown) or 'nothing'} is not served by /historical; choose from {', '.join(known)}"
-        )
+        raise ValueError(f"{', '.join(unknown) or 'nothing'} is no engagement type; choose from {', '.join(known)}")
     return tuple(sorted(set(names)))
 
 
@@ -181,9 +187,11 @@ def _now(value: Any, _base: Path) -> datetime:  # noqa: ANN401
 
 _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "api_url": _url,
+    "auth_url": _url,
     "data": _path,
     "accounts": _path,
     "tweets": _glob,
+    "history_days": _at_least_one,
     "first_day": _day,
     "lookback_days": _lookback,
     "requests_per_minute": _at_least_one,

@@ -11,8 +11,8 @@ from engagement_pipeline.errors import InputError
 
 ALL_TYPES = (
     "app_install_attempts app_opens detail_expands email_tweet engagements favorites hashtag_clicks impressions "
-    "media_engagements media_views permalink_clicks replies retweets url_clicks user_follows user_profile_clicks "
-    "video_views"
+    "media_engagements media_views permalink_clicks quote_tweets replies retweets url_clicks user_follows "
+    "user_profile_clicks video_views"
 )
 
 
@@ -42,9 +42,11 @@ def test_without_file_or_variable_every_setting_has_its_documented_default(tmp_p
     monkeypatch.chdir(tmp_path)
     assert settings.load({}) == settings.Settings(
         api_url="https://data-api.twitter.com",
+        auth_url="https://api.twitter.com",
         data=tmp_path / "data",
         accounts=tmp_path / "accounts.toml",
         tweets=str(tmp_path / "data/tweets/*"),
+        history_days=None,
         first_day=date(2025, 1, 1),
         lookback_days=28,
         requests_per_minute=60,
@@ -60,9 +62,23 @@ def test_the_engagement_toml_of_the_clone_states_the_defaults():
     clone = Path(__file__).parents[1]
     chosen = settings.load({"ENGAGEMENT_CONFIG": str(clone / "engagement.toml")})
     defaults = settings.Settings()
-    for name in ("api_url", "first_day", "lookback_days", "requests_per_minute", "types", "tries", "resume_hours"):
+    for name in ("api_url", "auth_url", "first_day", "lookback_days", "requests_per_minute", "types", "tries"):
         assert getattr(chosen, name) == getattr(defaults, name)
+    assert chosen.resume_hours == defaults.resume_hours
     assert (chosen.data, chosen.accounts) == (clone / "data", clone / "accounts.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "oldest"),
+    [
+        ("", date(2014, 9, 1)),
+        ("history_days = 365", date(2025, 2, 2)),  # 2025-02-01 is whole at midnight alone
+        ("history_days = 1", date(2026, 2, 1)),
+        ("history_days = 10000", date(2014, 9, 1)),
+    ],
+)
+def test_the_contract_tells_how_far_back_history_goes(config, text, oldest):
+    assert config(text, ENGAGEMENT_NOW="2026-02-01T00:00:00Z").oldest_day() == oldest
 
 
 def test_the_file_of_the_working_directory_is_read(tmp_path, monkeypatch):
@@ -111,6 +127,8 @@ MALFORMED = [
     ("api_url", "https://api.twitter.com:port", "https://data-api.twitter.com"),
     ("api_url", "http://data-api.twitter.com", "must be https"),
     ("api_url", "http://127.0.0.1.example.org", "must be https"),
+    ("auth_url", "api.twitter.com", "must be a URL"),
+    ("auth_url", "http://api.twitter.com", "must be https"),
     ("data", "~nobody-of-that-name/lake", "write the path in full"),
     ("first_day", "01.02.2026", "2026-01-31"),
     ("first_day", "2026-02-30", "2026-01-31"),
@@ -124,7 +142,7 @@ MALFORMED = [
     ("tries", "1.5", "at least 1"),
     ("timeout_seconds", "99999999999", "at most 1,000,000"),
     ("resume_hours", "9" * 30, "at most 1,000,000"),
-    ("types", "impressions, quote_tweets", "quote_tweets is not served by /historical; choose from app_install"),
+    ("types", "impressions, media_clicks", "media_clicks is no engagement type; choose from app_install"),
     ("types", ",", "choose from"),
     ("now", "yesterday", "2026-02-01T00:00:00Z"),
     ("now", "2014-01-01", "no data before 2014-09-01"),
@@ -161,7 +179,7 @@ def test_a_malformed_key_of_the_file_is_named_with_its_file(config, tmp_path, ke
         ("tries = 2.0", "at least 1"),
         ("types = 5", "must be a list"),
         ("types = []", "choose from"),
-        ("types = ['impressions', 5]", "5 is not served"),
+        ("types = ['impressions', 5]", "5 is no engagement type"),
         ("now = 12:00:00", "2026-02-01T00:00:00Z"),
         ("now = {}", "2026-02-01T00:00:00Z"),
     ],
@@ -189,9 +207,16 @@ def test_an_unknown_variable_is_warned_of_because_other_programs_may_own_it(conf
     assert caplog.messages == ["ENGAGEMENT_LOKBACK_DAYS is not a setting of this program; did you mean lookback_days?"]
 
 
+def test_both_urls_can_be_set_by_variable_and_neither_is_warned_of(config, caplog):
+    chosen = config("", ENGAGEMENT_API_URL="https://data-api.x.com", ENGAGEMENT_AUTH_URL="https://api.x.com")
+    assert (chosen.api_url, chosen.auth_url) == ("https://data-api.x.com", "https://api.x.com")
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("key", ["api_url", "auth_url"])
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost:8000", "[::1]:8000"])
-def test_http_is_for_this_machine_alone(config, host):
-    assert config(f'api_url = "http://{host}/"').api_url == f"http://{host}"
+def test_http_is_for_this_machine_alone(config, key, host):
+    assert getattr(config(f'{key} = "http://{host}/"'), key) == f"http://{host}"
 
 
 def test_bad_toml_is_named_with_its_place(config, tmp_path):
@@ -213,6 +238,12 @@ def test_a_file_that_is_named_must_exist(tmp_path):
 
 def test_a_folder_is_no_file(tmp_path):
     assert "cannot be read: Is a directory" in refusal(settings.load, {"ENGAGEMENT_CONFIG": str(tmp_path)})
+
+
+@pytest.mark.parametrize("name", ALL_TYPES.split())
+def test_any_type_that_some_endpoint_serves_may_be_chosen_alone(config, name):
+    """The one that /totals alone serves too."""
+    assert config(f"types = ['{name}']").types == config("", ENGAGEMENT_TYPES=name).types == (name,)
 
 
 @pytest.mark.parametrize("text", ['"impressions url_clicks"', '["url_clicks", "impressions", "impressions"]'])
