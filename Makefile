@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup demo up test check format lock clean
+.PHONY: setup demo up test bench check format lock clean
 
 setup: .venv/ready
 
@@ -22,6 +22,9 @@ up: setup  ## Dagster and the emulator together; Ctrl-C ends both
 
 test: setup
 	@$(BIN)/python -m pytest
+
+bench: setup  ## some minutes; fails where a target is missed
+	@for script in benchmarks/*.py; do $(BIN)/python "$$script" || exit 1; done
 
 check: setup  ## format, lint, types
 	@$(BIN)/ruff format --check
