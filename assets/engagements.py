@@ -4,18 +4,16 @@ Each body takes the run's partitions, calls one function of the library and repo
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 
 import dagster as dg
 
+from assets.running import API_POOL, one_line
 from engagement_pipeline import catalog as views
-from engagement_pipeline import pipeline, settings
-from engagement_pipeline.errors import EngagementError
+from engagement_pipeline import pipeline, raw, settings
+from engagement_pipeline.errors import PullError
 from engagement_pipeline.lake import Lake, describe
 from engagement_pipeline.plan import MAX_DAYS
-from engagement_pipeline.publish import publish
 
 _settings = settings.load()
 days = dg.DailyPartitionsDefinition(
@@ -25,18 +23,10 @@ days = dg.DailyPartitionsDefinition(
 windows = dg.BackfillPolicy.multi_run(max_partitions_per_run=MAX_DAYS)  # one window, so one request a batch
 
 
-@contextmanager
-def one_line() -> Iterator[None]:
-    """Let a failure show in the UI as its one line, without a traceback."""
-    try:
-        yield
-    except EngagementError as error:
-        raise dg.Failure(str(error)) from None
-
-
 @dg.asset(
     partitions_def=days,
     backfill_policy=windows,
+    pool=API_POOL,
     group_name="engagement",
     kinds={"json"},
     description="What /historical answered for every Tweet of the roster, landed as received.",
@@ -47,11 +37,15 @@ def responses(context: dg.AssetExecutionContext) -> None:
     with one_line():
         chosen = settings.load()
         prepared = pipeline.prepare(chosen, date.fromisoformat(keys.start), date.fromisoformat(keys.end))
-        reports = pipeline.pull(chosen, prepared)
+        try:
+            reports = pipeline.pull(chosen, prepared)
+        except PullError:  # engagements will not run, so that what has come is published here
+            pipeline.publish_landed(chosen)
+            raise
     metadata = {
         "window": f"{keys.start} to {keys.end}",
-        "requests": sum(report.requests for report in reports),
-        "tweets": sum(len(window.tweet_ids) for window in prepared.windows),
+        "requests": sum(report.answered for report in reports),
+        "tweets": sum(len(planned.tweets) for planned in prepared.plans),
         "seconds": round(sum(report.seconds for report in reports), 1),
     }
     for key in context.partition_keys:
@@ -70,13 +64,14 @@ def engagements(context: dg.AssetExecutionContext) -> None:
     """Publish whatever has landed, and report each of the run's days from the lake."""
     started = time.perf_counter()
     with one_line():
-        lake = Lake(settings.load().data)
-        publish(lake)
+        chosen = settings.load()
+        lake = Lake(chosen.data)
+        pipeline.publish_landed(chosen)
         reports = {key: describe(lake, date.fromisoformat(key)) for key in context.partition_keys}
     seconds = time.perf_counter() - started
-    empty = [key for key, report in reports.items() if report.requests == 0]
-    if empty:
-        raise dg.Failure(f"nothing has landed for {', '.join(empty)}: materialize responses first")
+    unasked = [key for key in reports if not raw.was_pulled(lake.raw, date.fromisoformat(key))]
+    if unasked:
+        raise dg.Failure(f"nothing has landed for {', '.join(unasked)}: materialize responses first")
     for key, report in reports.items():
         context.add_asset_metadata(
             {
@@ -91,7 +86,7 @@ def engagements(context: dg.AssetExecutionContext) -> None:
 
 
 @dg.asset(
-    deps=[engagements],
+    deps=[engagements, "totals", "recent"],
     group_name="engagement",
     kinds={"duckdb"},
     description="engagement.duckdb: views for SQL over the Parquet, replaced whole.",

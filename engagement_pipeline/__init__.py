@@ -2,8 +2,9 @@
 
 Data flows one way, and a room imports only from the rooms to its left:
 
-    errors · settings · accounts · metrics · roster -> plan -> pacing · client -> raw -> pull
-        -> flatten -> lake -> catalog -> pipeline -> demo · cli, and assets/ beside this package
+    errors · metrics · settings · accounts · roster -> plan -> authorize · pacing · turn · client -> raw -> flatten
+        -> pull -> lake -> set_aside · request_log -> publish · catalog -> check · pipeline -> terminal -> demo · cli,
+        and assets/ beside this package
 
 `emulator` imports none of these: it is reached by its URL, like the real API.
 """

@@ -1,5 +1,17 @@
-"""`python -m engagement_pipeline` is the `engagement` command."""
+"""`engagement`, or `python -m engagement_pipeline`: the command line as a process."""
 
-from engagement_pipeline.cli import run
+import sys
 
-run()
+
+def run() -> None:
+    """Run the command line and leave with its exit code."""
+    try:
+        from engagement_pipeline.cli import main  # noqa: PLC0415 - Ctrl-C is one line during the imports too
+
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit("engagement: interrupted")
+
+
+if __name__ == "__main__":
+    run()

@@ -4,8 +4,9 @@ In: a lake. Out: engagement.duckdb, a file of views and no data, replaced atomic
 old one sees new Parquet through its globs, so nobody's lock blocks anybody. `connect` gives the same views in
 memory, without opening that file.
 
-    engagements, coverage, tweets, metrics    a view each over the files (typed and empty where there are none)
-    marts/*.sql                               one SELECT a mart, named for its file
+    engagements, totals, recent, coverage, set_aside, tweets, requests    a view each over the files, typed and
+                         empty where there are none; and metrics, the dictionary
+    marts/*.sql          one SELECT a mart, named for its file
 """
 
 from __future__ import annotations
@@ -17,24 +18,46 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from engagement_pipeline import set_aside
 from engagement_pipeline.errors import InputError, LakeError
-from engagement_pipeline.metrics import METRICS
+from engagement_pipeline.lake import COVERAGE, TABLES, TIMESTAMP, damaged
+from engagement_pipeline.metrics import ENDPOINTS, HISTORICAL, METRICS, RECENT, TOTALS
 
 if TYPE_CHECKING:
+    from datetime import date
     from pathlib import Path
 
     from engagement_pipeline.lake import Lake
 
-EMPTY = {
-    "engagements": "tweet_id bigint, engagement_type varchar, day date, hour utinyint, count bigint",
-    "coverage": "tweet_id bigint, day date, asked_at timestamptz, outcome varchar, text varchar, "
-    "pulled_at timestamptz, rows integer, source varchar",
-    "tweets": "tweet_id bigint, handle varchar, posted_at timestamptz",
+TWEETS = pa.schema(
+    [("tweet_id", pa.int64()), ("handle", pa.string()), ("posted_at", TIMESTAMP), ("followed", pa.bool_())]
+)
+REQUESTS = {  # of request_log.py
+    "asked_at": "timestamptz",
+    "endpoint": "varchar",
+    "handle": "varchar",
+    "tweet_ids": "bigint[]",
+    "first_day": "date",
+    "last_day": "date",
+    "status": "integer",
+    "tries": "integer",
+    "bytes": "bigint",
+    "seconds": "double",
+}
+SOURCES = {  # view: its files, their columns, and those that come from the names of folders
+    "engagements": ("engagements/*/*.parquet", TABLES[HISTORICAL], {}),
+    "totals": ("totals/*/*.parquet", TABLES[TOTALS], {"observed_on": "date"}),
+    "recent": ("recent.parquet", TABLES[RECENT], {}),
+    "coverage": ("coverage/*/*/*.parquet", COVERAGE, {"endpoint": "varchar"}),
+    "set_aside": ("set_aside.parquet", set_aside.SCHEMA, {}),
+    "tweets": ("tweets.parquet", TWEETS, {}),
+    "requests": ("requests/*.jsonl", pa.schema([]), REQUESTS),
 }
 
 
-def quoted(text: str | Path) -> str:
+def quoted(text: str | Path | date) -> str:
     """Return a text as an SQL literal."""
     return "'" + str(text).replace("'", "''") + "'"
 
@@ -52,13 +75,15 @@ def refresh(lake: Lake) -> Path:
     try:
         with duckdb.connect(str(aside)) as connection:
             _create_views(connection, lake)
+            connection.execute("checkpoint")  # at closing, a full disk would go unnoticed
         # Left by somebody who wrote into the old file and was killed; the new one would not open with it.
         lake.catalog.with_name(lake.catalog.name + ".wal").unlink(missing_ok=True)
         aside.replace(lake.catalog)
-    except (OSError, duckdb.IOException) as error:
+    except (OSError, duckdb.Error) as error:
         raise LakeError(f"{lake.catalog} cannot be written: {str(error).splitlines()[0]}") from None
     finally:
         aside.unlink(missing_ok=True)
+        aside.with_name(aside.name + ".wal").unlink(missing_ok=True)
     return lake.catalog
 
 
@@ -66,44 +91,82 @@ def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
     """Return a connection of one's own with the lake's views, in memory and in UTC."""
     connection = duckdb.connect()
     connection.execute("set timezone = 'UTC'")
-    _create_views(connection, lake)
+    try:
+        _create_views(connection, lake)
+    except duckdb.Error as error:
+        raise LakeError(f"the files of {lake.root} cannot be read: {' '.join(str(error).split())}") from None
     return connection
 
 
 def query(lake: Lake, sql: str) -> pa.Table:
-    """Answer one SQL query as Arrow; raises InputError where there is no lake, or with DuckDB's own words."""
+    """Answer one SQL query as Arrow.
+
+    Raises InputError where there is no lake, or with DuckDB's own words where the query cannot be answered;
+    LakeError where that is for a damaged file of the lake.
+    """
     lake.open(create=False)
     with connect(lake) as connection:
         try:
             relation = connection.sql(sql)
             return pa.table({}) if relation is None else relation.to_arrow_table()
         except duckdb.Error as error:
-            raise InputError(f"the query failed: {' '.join(str(error).split())}") from None
+            damage = _damage(lake, error, unnamed=(duckdb.Error,))
+            raise damage or InputError(f"the query failed: {' '.join(str(error).split())}") from None
+
+
+def _damage(lake: Lake, error: duckdb.Error, *, unnamed: tuple[type[duckdb.Error], ...]) -> LakeError | None:
+    """Return the error that names the damaged file for which DuckDB failed, None where none is damaged.
+
+    It is among the files that DuckDB names, or for an error of the types `unnamed` among all.
+    """
+    for pattern, schema, _ in SOURCES.values():
+        for path in sorted(lake.root.absolute().glob(pattern)):
+            if path.suffix == ".parquet" and (type(error) in unnamed or str(path) in str(error)):
+                try:
+                    pq.read_table(path, partitioning=None).select(schema.names).cast(schema)
+                except (OSError, pa.ArrowException, ValueError, KeyError) as problem:
+                    return damaged(path, problem)
+    return None
 
 
 def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
-    sources = {
-        "engagements": ("engagements/*/*.parquet", ", hive_partitioning = true"),
-        "coverage": ("coverage/*/*.parquet", ", hive_partitioning = true"),
-        "tweets": (lake.tweets.name, ""),
-    }
-    for name, (pattern, options) in sources.items():
-        if any(lake.root.glob(pattern)):
-            files = quoted(f"{_literally(lake.root.absolute())}/{pattern}")
-            select = f"select * from read_parquet({files}{options})"
-        else:  # DuckDB refuses a glob that matches nothing
-            columns = ", ".join(f"null::{kind} as {column}" for column, kind in map(str.split, EMPTY[name].split(", ")))
+    """Create all views; raises LakeError where a damaged file is in the way."""
+    try:
+        _create_each_view(connection, lake)
+    except duckdb.Error as error:
+        # A view takes its columns from its first file, whichever that is; a mart then lacks some.
+        raise _damage(lake, error, unnamed=(duckdb.Error, duckdb.BinderException)) or error from None
+
+
+def _create_each_view(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+    for name, (pattern, schema, further) in SOURCES.items():
+        files = quoted(f"{_literally(lake.root.absolute())}/{pattern}")
+        if not any(lake.root.glob(pattern)):  # DuckDB refuses a glob that matches nothing
+            relation = connection.from_arrow(schema.empty_table()) if len(schema) else None
+            typed = dict(zip(relation.columns, relation.types, strict=True)) if relation is not None else {}
+            columns = ", ".join(f'null::{kind} as "{column}"' for column, kind in (typed | further).items())
             select = f"select {columns} where false"
-        try:
-            connection.execute(f"create view {name} as {select}")
-        except duckdb.Error as error:
-            detail = str(error).splitlines()[0]
-            raise LakeError(f"{name} cannot be read ({detail}): move the file away and pull its days again") from None
-    values = ", ".join(
-        f"({quoted(m.name)}, {[*m.endpoints]}, {quoted(m.meaning)}, {quoted(m.caveat)})" for m in METRICS
-    )
-    connection.execute(
-        f"create view metrics as select * from (values {values}) as m(engagement_type, endpoints, meaning, caveat)"
-    )
+        elif pattern.endswith(".jsonl"):
+            # A line that a power cut left torn is left out.
+            select = (
+                f"select * from read_json({files}, format = 'newline_delimited', columns = {REQUESTS}, "
+                "ignore_errors = true) where asked_at is not null"
+            )
+        else:
+            select = f"select * from read_parquet({files}, hive_partitioning = {'*/' in pattern})"
+        connection.execute(f"create view {name} as {select}")
+    connection.execute(f"create view metrics as {_metrics()}")
     for mart in sorted(resources.files("engagement_pipeline").joinpath("marts").iterdir(), key=lambda m: m.name):
         connection.execute(f"create view {mart.name.removesuffix('.sql')} as {mart.read_text(encoding='utf-8')}")
+
+
+def _metrics() -> str:
+    """Return the metric dictionary as one SELECT, a row a type."""
+    rows = []
+    for m in METRICS:
+        limits = ", ".join(f"{quoted(name)}: {m.oldest_tweet_days.get(name, 'null')}" for name in ENDPOINTS)
+        since = f"date {quoted(m.since)}" if m.since else "null"
+        facts = (quoted(m.name), [*m.endpoints], m.public, f"{{{limits}}}", since, quoted(m.meaning), quoted(m.caveat))
+        rows.append(f"({', '.join(map(str, facts))})")
+    columns = "engagement_type, endpoints, public, oldest_tweet_days, since, meaning, caveat"
+    return f"select * from (values {', '.join(rows)}) as m({columns})"

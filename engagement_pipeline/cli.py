@@ -14,20 +14,16 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from engagement_pipeline import catalog, demo, pipeline, settings, terminal
+from engagement_pipeline import accounts, authorize, catalog, demo, pipeline, settings, terminal
 from engagement_pipeline.emulator import serve
 from engagement_pipeline.errors import EngagementError, InputError
 from engagement_pipeline.lake import Lake
+from engagement_pipeline.metrics import ENDPOINTS, HISTORICAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 INTERRUPTED = 130  # as shells count a SIGINT
-
-
-def run() -> None:
-    """Run the command line and leave with its exit code."""
-    sys.exit(main(sys.argv[1:]))
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -44,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     except OSError as error:
         return _failed(str(error), EngagementError.exit_code)
     except KeyboardInterrupt:
-        return _failed("interrupted; what has landed is kept, and the same command goes on from it", INTERRUPTED)
+        return _failed("interrupted; what a pull has landed is kept, and the same pull goes on from it", INTERRUPTED)
     return 0
 
 
@@ -65,13 +61,30 @@ def _parser() -> argparse.ArgumentParser:
         prog="engagement", description="The Engagement API as a lake that answers SQL. Settings: see engagement.toml."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    sub = _add(
+        commands, "authorize", _authorize, "let a handle give the app its tokens, and write them to the accounts file"
+    )
+    sub.add_argument("handle", metavar="HANDLE", type=_handle, help="who will be logged in on the page that opens")
+
+    sub = _add(
+        commands, "check", _check, "try each account with one cheap request, and say which work and whose they are"
+    )
+    sub.add_argument("--skip-bad-rows", action="store_true", help="go on without the roster's bad rows")
+
     for name, command, text in (
         ("plan", _plan, "show the requests that a pull would send, and send none"),
-        ("pull", _pull, "pull days from /historical, publish them and refresh the views"),
+        ("pull", _pull, "pull from an endpoint, publish what came and refresh the views"),
     ):
         sub = _add(commands, name, command, text)
         sub.add_argument(
-            "--from", dest="first", metavar="DAY", type=_day, help="first UTC day; the look-back's by default"
+            "--endpoint", choices=ENDPOINTS, default=HISTORICAL, help=f"of the API (default: {HISTORICAL})"
+        )
+        sub.add_argument(
+            "--from",
+            dest="first",
+            metavar="DAY",
+            type=_day,
+            help=f"first UTC day of /{HISTORICAL}; the look-back's by default",
         )
         sub.add_argument(
             "--to",
@@ -84,7 +97,9 @@ def _parser() -> argparse.ArgumentParser:
             "--skip-bad-rows", action="store_true", help="list the roster's bad rows and go on with the rest"
         )
 
-    sub = _add(commands, "sql", _sql, "answer a query over the views engagements, tweets, daily, coverage and metrics")
+    sub = _add(
+        commands, "sql", _sql, "answer a query over the lake's views: engagements, daily, tweets, coverage and more"
+    )
     sub.add_argument("query", metavar="QUERY", help="one statement in DuckDB's SQL")
     sub.add_argument("--format", choices=terminal.FORMATS, default="table", help="how to print (default: table)")
 
@@ -96,6 +111,13 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--seed", type=int, default=1, help="another number is another world (default: 1)")
     sub.add_argument("--requests-per-minute", type=_positive, default=300, metavar="N", help="its rate (default: 300)")
     sub.add_argument("--latency", type=float, default=0.0, metavar="SECONDS", help="before each answer (default: 0)")
+    sub.add_argument(
+        "--settle-hours", type=int, default=0, metavar="N", help="counts grow until an hour is this old (default: 0)"
+    )
+    sub.add_argument(
+        "--max-age-days", type=_positive, metavar="N", help="how far back /historical goes; by default to 2014-09-01"
+    )
+    sub.add_argument("--require-gzip", action="store_true", help="refuse a request that does not accept gzip")
 
     sub = _add(commands, "demo", _demo, "run the whole job on the emulator: no network, no credentials")
     sub.add_argument(
@@ -116,6 +138,13 @@ def _add(
     sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
     sub.set_defaults(command=command)
     return sub
+
+
+def _handle(text: str) -> str:
+    try:
+        return accounts.parse_handle(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _day(text: str) -> date:
@@ -140,17 +169,39 @@ def _positive(text: str) -> int:
 
 
 def _prepared(options: argparse.Namespace, chosen: settings.Settings) -> pipeline.Prepared:
+    if options.endpoint != HISTORICAL and (options.first or options.last):
+        raise InputError(f"/{options.endpoint} knows only the present: leave out --from and --to")
     last = options.last or chosen.last_whole_day()
-    first = options.first or _look_back(last, days=chosen.lookback_days)
-    prepared = pipeline.prepare(chosen, first, last, skip_bad_rows=options.skip_bad_rows)
+    first = options.first or _look_back(last, days=chosen.lookback_days, oldest_day=chosen.oldest_day())
+    prepared = pipeline.prepare(chosen, first, last, endpoint=options.endpoint, skip_bad_rows=options.skip_bad_rows)
     for row in prepared.roster.bad_rows:
         print(f"engagement: left out: {row}", file=sys.stderr)
     return prepared
 
 
-def _look_back(last: date, *, days: int) -> date:
+def _look_back(last: date, *, days: int, oldest_day: date) -> date:
     """Return the first of so many days that end with `last`, or the first that the API has."""
-    return max(settings.OLDEST_DAY, date.fromordinal(max(1, last.toordinal() - days + 1)))
+    return max(oldest_day, date.fromordinal(max(1, last.toordinal() - days + 1)))
+
+
+def _authorize(options: argparse.Namespace) -> None:
+    chosen = settings.load()
+    authorize.run(
+        chosen.accounts,
+        options.handle,
+        auth_url=chosen.auth_url,
+        timeout_seconds=chosen.timeout_seconds,
+        ask_pin=lambda url: terminal.ask_pin(url, handle=options.handle),
+    )
+    print(f"the tokens of {options.handle} are in {chosen.accounts}")
+
+
+def _check(options: argparse.Namespace) -> None:
+    findings = pipeline.check(settings.load(), skip_bad_rows=options.skip_bad_rows)
+    terminal.show_findings(findings)
+    failed = [finding for finding in findings if not finding.works]
+    if failed:
+        raise EngagementError(f"{len(failed)} of {len(findings)} accounts cannot be pulled from, as said above")
 
 
 def _plan(options: argparse.Namespace) -> None:
@@ -163,10 +214,10 @@ def _pull(options: argparse.Namespace) -> None:
     prepared = _prepared(options, chosen)
     terminal.show_plan(prepared, per_minute=chosen.requests_per_minute)
     with terminal.bars() as bar:
-        reports, publications = pipeline.run(
-            chosen, prepared, pulling=bar("responses landed"), publishing=bar("Tweets published")
-        )
-    terminal.show_outcome(reports, publications)
+        outcome = pipeline.run(chosen, prepared, pulling=bar("responses landed"), publishing=bar("Tweets published"))
+    terminal.show_outcome(outcome)
+    if outcome.failure:
+        raise outcome.failure
 
 
 def _sql(options: argparse.Namespace) -> None:
@@ -184,6 +235,9 @@ def _emulator(options: argparse.Namespace) -> None:
             seed=options.seed,
             requests_per_minute=options.requests_per_minute,
             latency=options.latency,
+            settle_hours=options.settle_hours,
+            max_age_days=options.max_age_days,
+            require_gzip=options.require_gzip,
             ready=lambda url: print(f"the Engagement API, emulated, at {url}; Ctrl-C ends it", flush=True),
         )
     except ValueError as error:

@@ -110,12 +110,13 @@ def _world(data: Path, *, now: datetime | None, first_day: date) -> Iterator[tup
         raise InputError("the Dagster code location is not beside the package: run this from a clone of the project")
     folder = data.absolute()
     (folder / "tweets").mkdir(parents=True, exist_ok=True)
-    with Emulator(now=now, requests_per_minute=REQUESTS_PER_MINUTE * 2) as emulator:
+    with Emulator(now=now, requests_per_minute=REQUESTS_PER_MINUTE) as emulator:
         emulator.credentials.write_accounts(folder / "accounts.toml")
         _write_roster(emulator, folder / "tweets" / "roster.csv")
         chosen = {
             "CONFIG": os.devnull,  # a user's own engagement.toml has no say here
             "API_URL": emulator.url,
+            "AUTH_URL": emulator.url,
             "DATA": str(folder),
             "ACCOUNTS": str(folder / "accounts.toml"),
             "TWEETS": str(folder / "tweets" / "*"),
@@ -128,14 +129,16 @@ def _world(data: Path, *, now: datetime | None, first_day: date) -> Iterator[tup
 
 
 def _write_roster(emulator: Emulator, path: Path) -> None:
-    """Write the emulator's world less its protected Tweets, each of which has a whole request refused."""
-    rows = (f"{tweet.tweet_id},{tweet.handle}\n" for tweet in emulator.world.tweets() if tweet.state != "protected")
+    """Write the healthy Tweets of the emulator's world, so that each demo plans the same."""
+    rows = (f"{tweet.tweet_id},{tweet.handle}\n" for tweet in emulator.world.tweets() if tweet.state == "ok")
     path.write_text("tweet_id,handle\n" + "".join(rows))
 
 
 def _run_job(emulator: Emulator, prepared: pipeline.Prepared, environment: dict[str, str], *, log: Path) -> None:
     """Execute the daily job over the prepared days, with bars that follow the emulator and Dagster's log."""
-    days = list(prepared.windows[0].window.days())
+    window = prepared.plans[0].window
+    assert window
+    days = list(window.days())
     tags = {"dagster/asset_partition_range_start": str(days[0]), "dagster/asset_partition_range_end": str(days[-1])}
     command = ["job", "execute", "--python-file", "assets/definitions.py", "--working-directory", ".", "--job", "daily"]
     materialized = re.compile(r" engagements - ASSET_MATERIALIZATION ")

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
 
 class EngagementError(Exception):
@@ -43,7 +44,10 @@ class RosterError(InputError):
 
 
 class ApiError(EngagementError):
-    """An answer other than 200, or none; `status` is 0 where no answer came."""
+    """An answer other than 200, or none; `status` is 0 where no answer came.
+
+    `account` is the handle that asked, empty where the app itself did.
+    """
 
     def __init__(self, message: str, *, account: str, status: int = 0, texts: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -60,7 +64,7 @@ class RefusedError(ApiError):
     """400, 403, 404, 405 or 406: asking again unchanged gives the same.
 
     `about_tweets` says that some Tweets of the request are the reason; `tweet_ids` are those that the API
-    named, empty where it named none.
+    named, empty where it named none. `body` is the refusal as received, `asked_at` when it was asked for.
     """
 
     def __init__(
@@ -72,12 +76,14 @@ class RefusedError(ApiError):
         texts: Sequence[str],
         about_tweets: bool = False,
         tweet_ids: Sequence[int] = (),
-        body: bytes = b"",
+        body: bytes,
+        asked_at: datetime,
     ) -> None:
         super().__init__(message, account=account, status=status, texts=texts)
         self.about_tweets = about_tweets
         self.tweet_ids = tuple(tweet_ids)
         self.body = body
+        self.asked_at = asked_at
 
 
 class UnavailableError(ApiError):

@@ -2,9 +2,13 @@
 
     lake.json                                the format, so that an older program leaves a newer lake alone
     raw/                                     responses as received (raw.py)
-    engagements/day=…/engagements.parquet    the tidy table (flatten.SCHEMA)
-    coverage/day=…/coverage.parquet          for each Tweet that was asked for: when, and what came of it
-    tweets.parquet                           the roster as last pulled
+    engagements/day=…/engagements.parquet    the tidy table, from /historical
+    totals/observed_on=…/totals.parquet      lifetime counts as observed that day, from /totals
+    recent.parquet                           the last 28 hours, provisional, from /28hr
+    coverage/endpoint=…/day=…/coverage.parquet   for each Tweet that was asked for: when, and what came of it
+    set_aside.parquet                        Tweets that the API would not serve (set_aside.py)
+    requests/MONTH.jsonl                     a line for each request that was sent (request_log.py)
+    tweets.parquet                           every Tweet that was ever in the roster
     engagement.duckdb                        views over the Parquet (catalog.py)
 
 Every file is plain Parquet that is written aside and renamed, so a glob never meets a half-written one.
@@ -26,6 +30,8 @@ from filelock import FileLock, Timeout
 
 from engagement_pipeline import raw
 from engagement_pipeline.errors import InputError, LakeError
+from engagement_pipeline.flatten import LIFETIME, PARTIAL, SCHEMA
+from engagement_pipeline.metrics import HISTORICAL, RECENT, TOTALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +57,14 @@ COVERAGE = pa.schema(
 )
 
 
+OBSERVED_AT = pa.field("observed_at", TIMESTAMP, nullable=False)  # when the answer was asked for
+TABLES = {  # what each endpoint fills
+    HISTORICAL: SCHEMA,
+    TOTALS: LIFETIME.append(OBSERVED_AT),
+    RECENT: SCHEMA.append(PARTIAL).append(OBSERVED_AT),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Lake:
     """The files of one lake."""
@@ -69,7 +83,7 @@ class Lake:
 
     @property
     def tweets(self) -> Path:
-        """The roster as last pulled, one row a Tweet."""
+        """The Tweets that were ever in the roster, one row each."""
         return self.root / "tweets.parquet"
 
     @property
@@ -77,13 +91,27 @@ class Lake:
         """The DuckDB file of views."""
         return self.root / "engagement.duckdb"
 
-    def engagements(self, day: date) -> Path:
-        """Return where the tidy rows of one UTC day lie."""
-        return self.root / "engagements" / f"day={day}" / "engagements.parquet"
+    @property
+    def set_aside(self) -> Path:
+        """The Tweets that the API would not serve."""
+        return self.root / "set_aside.parquet"
 
-    def coverage(self, day: date) -> Path:
-        """Return where it lies what was asked for one UTC day, and what came of it."""
-        return self.root / "coverage" / f"day={day}" / "coverage.parquet"
+    @property
+    def requests(self) -> Path:
+        """The log of requests, a file a month."""
+        return self.root / "requests"
+
+    def rows(self, endpoint: str, day: date) -> Path:
+        """Return where an endpoint's rows of one UTC day lie."""
+        return {
+            HISTORICAL: self.root / "engagements" / f"day={day}" / "engagements.parquet",
+            TOTALS: self.root / "totals" / f"observed_on={day}" / "totals.parquet",
+            RECENT: self.root / "recent.parquet",
+        }[endpoint]
+
+    def coverage(self, endpoint: str, day: date) -> Path:
+        """Return where it lies what an endpoint was asked for one UTC day, and what came of it."""
+        return self.root / "coverage" / f"endpoint={endpoint}" / f"day={day}" / "coverage.parquet"
 
     def open(self, *, create: bool = True) -> None:
         """Create the lake where there is none, or raise InputError; LakeError where a newer program wrote it."""
@@ -136,13 +164,18 @@ class Lake:
                 os.fsync(file.fileno())
         for aside, target in files.items():
             aside.replace(target)
+        # With those above, which may be new too.
+        for folder in {folder for target in files.values() for folder in target.parents}:
+            if folder.is_relative_to(self.root):
+                raw.sync_folder(folder)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayReport:
-    """What the lake holds of one day; all zero where nothing was asked for it.
+    """What the lake holds of one day of /historical; all zero where nothing was asked for it.
 
-    `tweets` have rows, `set_aside` were asked for and have none, `requests` are those whose answers hold the rows.
+    Of the Tweets that were asked for, the newest answer gave rows of `tweets`, and `set_aside` got none.
+    `requests` are those whose answers hold the rows.
     """
 
     rows: int
@@ -153,8 +186,8 @@ class DayReport:
 
 def describe(lake: Lake, day: date) -> DayReport:
     """Return what the lake holds of `day`."""
-    coverage = read(lake.coverage(day), COVERAGE)
-    stored = pc.sum(pc.greater(coverage["rows"], 0), min_count=0).as_py()
+    coverage = read(lake.coverage(HISTORICAL, day), COVERAGE)
+    stored = pc.sum(pc.equal(coverage["outcome"], STORED), min_count=0).as_py()
     return DayReport(
         rows=pc.sum(coverage["rows"], min_count=0).as_py(),
         tweets=stored,
@@ -170,5 +203,15 @@ def read(path: Path, schema: pa.Schema, *, filters: object = None) -> pa.Table:
     try:
         return pq.read_table(path, filters=filters, partitioning=None).cast(schema)
     except (OSError, pa.ArrowException, ValueError) as error:
-        detail = str(error).splitlines()[0]
-        raise LakeError(f"{path} is damaged ({detail}): move it away and pull its days again") from None
+        raise damaged(path, error) from None
+
+
+def damaged(path: Path, error: Exception) -> LakeError:
+    """Return the error that names a file of the lake, why its reader could not read it, and the fix."""
+    if isinstance(error, PermissionError):
+        return LakeError(f"{path} cannot be read: {error.strerror}; give yourself the right to")
+    detail = (str(error).splitlines() or [repr(error)])[0]
+    fix = "move it away and pull again"
+    if path.parent.name.startswith("day="):
+        fix = "move it and the coverage of its day away, and pull the day again"
+    return LakeError(f"{path} is damaged ({detail}): {fix}")

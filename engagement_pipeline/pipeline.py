@@ -1,9 +1,8 @@
 """The stages in order: what the command line and assets/ call.
 
-    prepare   settings + days -> roster, accounts and the requests to send
+    prepare   settings + endpoint + days -> roster, accounts and the requests to send
     pull      the requests -> landed responses       (the only stage that needs the API)
-    publish   landed responses -> the tables
-    refresh   the tables -> views for SQL
+    publish   landed responses -> the tables, and views for SQL over them
 
 In: Settings and UTC days, plain values all. Out: frozen reports. Nothing here prints.
 """
@@ -11,131 +10,216 @@ In: Settings and UTC days, plain values all. Out: frozen reports. Nothing here p
 from __future__ import annotations
 
 import io
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from engagement_pipeline import accounts, catalog, plan, raw, roster
+from engagement_pipeline import accounts, catalog, plan, publish, raw, request_log, roster, set_aside, turn
+from engagement_pipeline import check as checking
 from engagement_pipeline import pull as puller
 from engagement_pipeline.client import Client
-from engagement_pipeline.errors import AccountError, EngagementError, PullError
+from engagement_pipeline.errors import AccountError, EngagementError, InputError, LakeError, PullError
 from engagement_pipeline.lake import Lake
+from engagement_pipeline.metrics import HISTORICAL, RECENT, TOTALS
 from engagement_pipeline.pacing import Budget
-from engagement_pipeline.publish import publish
 from engagement_pipeline.pull import quiet
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import date
 
     from engagement_pipeline.accounts import Accounts
-    from engagement_pipeline.plan import WindowPlan
+    from engagement_pipeline.check import Finding
+    from engagement_pipeline.plan import Plan, Window
     from engagement_pipeline.publish import Publication
     from engagement_pipeline.pull import Progress, PullReport
     from engagement_pipeline.roster import Roster
     from engagement_pipeline.settings import Settings
 
+FOLLOWED = "followed"  # the column that tells the roster's Tweets from those that were in it once
+RECENT_RESUMES = timedelta(hours=1)  # later, the 28 hours of /28hr are others
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """What a pull of a range of days will do; `windows` are planned as if nothing had landed yet."""
+    """What a pull will do; `plans` are made as if nothing had landed yet.
+
+    `handles_queried` are those that were asked for earlier in this month: contracts count them.
+    """
 
     accounts: Accounts
     roster: Roster
-    windows: tuple[WindowPlan, ...]
+    plans: tuple[Plan, ...]
+    handles_queried: frozenset[str]
 
     @property
     def requests(self) -> int:
-        """The requests of all windows."""
-        return sum(len(window.requests) for window in self.windows)
+        """The requests of all plans."""
+        return sum(len(planned.requests) for planned in self.plans)
 
 
-def prepare(settings: Settings, first: date, last: date, *, skip_bad_rows: bool = False) -> Prepared:
-    """Read accounts and roster and plan the days `first` to `last`, both included; raises InputError."""
-    windows = plan.windows(first, last, last_whole_day=settings.last_whole_day())
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of a pull, in part perhaps; `failure` says what did not."""
+
+    reports: list[PullReport]
+    publications: list[Publication]
+    failure: PullError | None
+
+
+def prepare(
+    settings: Settings,
+    first: date | None = None,
+    last: date | None = None,
+    *,
+    endpoint: str = HISTORICAL,
+    skip_bad_rows: bool = False,
+) -> Prepared:
+    """Read accounts and roster and plan the requests; raises InputError where there is nothing to ask.
+
+    /historical takes the UTC days `first` to `last`, both included; the other endpoints know the present alone.
+    """
+    windows: tuple[Window | None, ...] = (None,)
+    if endpoint == HISTORICAL:
+        assert first is not None
+        assert last is not None
+        windows = plan.windows(first, last, last_whole_day=settings.last_whole_day(), oldest_day=settings.oldest_day())
     known = accounts.load(settings.accounts)
+    if endpoint != TOTALS and not known.by_handle:
+        raise InputError(f"{settings.accounts} holds no account yet: run engagement authorize HANDLE for each handle")
     followed = roster.load(settings.tweets, handles=known.by_handle, skip_bad_rows=skip_bad_rows)
-    plans = tuple(plan.plan(followed.tweets, window, types=settings.types) for window in windows)
-    return Prepared(accounts=known, roster=followed, windows=plans)
+    if endpoint != TOTALS and not any(tweet.handle for tweet in followed.tweets):
+        raise InputError(
+            f"the roster {settings.tweets} holds Tweets of others only (no handle), which /totals alone serves: "
+            "add owned ones, or ask with --endpoint totals"
+        )
+    lake, now = Lake(settings.data), datetime.now(UTC)
+    resting = set_aside.resting(lake, known, now=now)
+    plans = tuple(
+        plan.plan(followed.tweets, endpoint, types=settings.types, window=window, resting=resting) for window in windows
+    )
+    queried = request_log.handles(lake, now.date())
+    return Prepared(accounts=known, roster=followed, plans=plans, handles_queried=queried)
 
 
 def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) -> list[PullReport]:
-    """Land a response for every planned Tweet, one report a window.
+    """Land a response for every planned Tweet, one report a plan.
 
-    Waits for another pull of the same lake to end. Raises PullError once whatever could be had has landed.
+    Waits for whoever asks with the same accounts file to end. Raises PullError once whatever could be had has
+    landed.
     """
     lake = Lake(settings.data)
     lake.open()
     reports: list[PullReport] = []
     failures: dict[str, EngagementError] = {}
-    with lake.locked("pull", "another pull"):
+    with _asking(settings, lake, f"the pull of {', '.join(map(str, prepared.plans[:: len(prepared.plans) - 1 or 1]))}"):
         _save_roster(lake, prepared.roster)
-        budget = Budget(settings.requests_per_minute)
-        with Client(
-            settings.api_url,
-            prepared.accounts,
-            budget=budget,
-            tries=settings.tries,
-            timeout_seconds=settings.timeout_seconds,
-        ) as client:
-            for planned in prepared.windows:
+        for left in raw.open_pulls(lake.raw):
+            if not left.finished:
+                puller.settle(left)
+        with _client(settings, prepared.accounts, lake) as client:
+            for planned in prepared.plans:
                 try:
-                    reports.append(
-                        _pull_window(
-                            settings, prepared, planned, lake=lake, client=client, budget=budget, progress=progress
-                        )
-                    )
+                    reports.append(_pull_one(settings, planned, lake, client, progress))
                 except PullError as error:
+                    for failure in error.failures:  # an account that fails in each window is named once
+                        cause = failure.account if isinstance(failure, AccountError) else str(failure)
+                        failures.setdefault(cause, failure)
                     if not all(isinstance(failure, AccountError) for failure in error.failures):
-                        raise
-                    failures |= {str(failure): failure for failure in error.failures}
+                        break
     if failures:
         raise PullError([*failures.values()])
     return reports
 
 
-def _pull_window(
-    settings: Settings,
-    prepared: Prepared,
-    planned: WindowPlan,
-    *,
-    lake: Lake,
-    client: Client,
-    budget: Budget,
-    progress: Progress,
-) -> PullReport:
-    """Go on with an unfinished pull of the window, or start one."""
-    window = planned.window
-    begun = raw.begin(lake.raw, window, types=settings.types, now=datetime.now(UTC), resume_hours=settings.resume_hours)
-    landed = puller.audited(begun)
-    if landed:
-        planned = plan.plan(prepared.roster.tweets, window, types=settings.types, landed=landed)
-    report = puller.run(planned, begun, client=client, budget=budget, progress=progress)
+def check(settings: Settings, *, skip_bad_rows: bool = False) -> list[Finding]:
+    """Try each account with one cheap request; raises InputError where accounts or roster cannot be read."""
+    known = accounts.load(settings.accounts)
+    followed = roster.load(settings.tweets, handles=known.by_handle, skip_bad_rows=skip_bad_rows)
+    lake = Lake(settings.data)
+    lake.open()
+    with _asking(settings, lake, "a check of the accounts"), _client(settings, known, lake) as client:
+        return checking.check(client, known, followed, types=settings.types)
+
+
+@contextmanager
+def _asking(settings: Settings, lake: Lake, what: str) -> Iterator[None]:
+    """Take the app's turn, for the rate, and the lake's: pulls of two apps would go on with each other's."""
+    with turn.taken(settings.accounts, what=what), lake.locked("pull", "another pull"):
+        yield
+
+
+def _client(settings: Settings, known: Accounts, lake: Lake) -> Client:
+    return Client(
+        settings.api_url,
+        known,
+        auth_url=settings.auth_url,
+        budget=Budget(settings.requests_per_minute),
+        tries=settings.tries,
+        timeout_seconds=settings.timeout_seconds,
+        log=partial(request_log.write, lake),
+    )
+
+
+def _pull_one(settings: Settings, planned: Plan, lake: Lake, client: Client, progress: Progress) -> PullReport:
+    """Go on with an unfinished pull of the same, or start one."""
+    resume = RECENT_RESUMES if planned.endpoint == RECENT else timedelta(hours=settings.resume_hours)
+    with lake.locked("lake", "a publication"):  # which marks pulls too
+        # The order of answers is the wall clock's; a fixed `now` stands for the API's present alone.
+        begun = raw.begin(lake.raw, planned, now=datetime.now(UTC), resume=resume)
+    open_tweets = set(planned.tweets) - puller.answered(begun, client)
+    rest = plan.plan(open_tweets, planned.endpoint, types=planned.types, window=planned.window)
+    report = puller.run(rest, begun, client=client, progress=progress)
     begun.marked(finished=True)
     return report
 
 
-def run(
-    settings: Settings, prepared: Prepared, *, pulling: Progress = quiet, publishing: Progress = quiet
-) -> tuple[list[PullReport], list[Publication]]:
-    """Pull, publish and refresh the views; where the pull fails in part, the rest is published all the same."""
+def publish_landed(settings: Settings, *, progress: Progress = quiet) -> list[Publication]:
+    """Bring tables and views up to what has landed."""
+    lake = Lake(settings.data)
+    publications = publish.publish(lake, progress=progress)
+    catalog.refresh(lake)
+    return publications
+
+
+def run(settings: Settings, prepared: Prepared, *, pulling: Progress = quiet, publishing: Progress = quiet) -> Outcome:
+    """Pull and publish; where the pull fails in part, the rest is published all the same."""
     reports: list[PullReport] = []
     failure: PullError | None = None
     try:
         reports = pull(settings, prepared, progress=pulling)
     except PullError as error:
         failure = error
-    lake = Lake(settings.data)
-    publications = publish(lake, progress=publishing)
-    catalog.refresh(lake)
-    if failure:
-        raise failure
-    return reports, publications
+    try:
+        publications = publish_landed(settings, progress=publishing)
+    except EngagementError as error:
+        if failure:
+            raise PullError([*failure.failures, error]) from None
+        raise
+    return Outcome(reports=reports, publications=publications, failure=failure)
 
 
-def _save_roster(lake: Lake, followed: Roster) -> None:
-    """Keep the roster with the lake, so that SQL can join it."""
+def _save_roster(lake: Lake, roster: Roster) -> None:
+    """Keep the roster with the lake, so that SQL can join it; a Tweet that left the roster stays, not `followed`."""
+    table = roster.table.append_column(FOLLOWED, pa.repeat(pa.scalar(value=True), len(roster.table)))
+    try:
+        if lake.tweets.exists():
+            known = pq.read_table(lake.tweets)
+            gone = known.filter(pc.invert(pc.is_in(known["tweet_id"], table["tweet_id"])))
+            gone = gone.set_column(
+                gone.column_names.index(FOLLOWED), FOLLOWED, pa.repeat(pa.scalar(value=False), len(gone))
+            )
+            table = pa.concat_tables([table, gone], promote_options="permissive").sort_by("tweet_id")
+    except (OSError, pa.ArrowException) as error:
+        raise LakeError(
+            f"{lake.tweets} cannot take the roster up ({str(error).splitlines()[0]}): move it away and run again"
+        ) from None
     buffer = io.BytesIO()
-    pq.write_table(followed.table, buffer)
+    pq.write_table(table, buffer)
     raw.write_whole(lake.tweets, buffer.getvalue())

@@ -1,30 +1,35 @@
 """Roster and days -> the fewest requests that can answer for them.
 
-In: Tweets and a range of UTC days. Out: a Plan of requests, each of one account, at most 25 IDs and at most 28
-days, and the Tweets that no request of a window names, with the reason. Pure: no clock, no network, no files.
+In: Tweets, an endpoint and, for /historical, a range of UTC days. Out: Plans of requests, each signed by one
+account and within the vendor's limits, and the Tweets that no request names, with the reason. Pure: no clock, no
+network, no files.
 
-The number of requests is the lower bound: over accounts and windows, the sum of ceil(living Tweets / 25).
+The number of requests is the lower bound: over accounts and windows, the sum of ceil(living Tweets / limit).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from engagement_pipeline.errors import InputError
-from engagement_pipeline.roster import posted_at
+from engagement_pipeline.metrics import HISTORICAL, RECENT, TOTALS, types_of
+from engagement_pipeline.roster import Tweet, posted_at
 from engagement_pipeline.settings import OLDEST_DAY
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from engagement_pipeline.roster import Tweet
 
-# The vendor's limits of one /historical request.
-MAX_TWEETS = 25
-MAX_DAYS = 28
+# The vendor's limits of one request.
+MAX_TWEETS = {TOTALS: 250, RECENT: 25, HISTORICAL: 25}
+MAX_DAYS = 28  # of /historical; the other endpoints take no days
+
+NOT_POSTED = "not posted before the window ends"
+OF_OTHERS = "of others, which /totals alone serves"
+NOT_PUBLIC = "of others, and none of the setting types is public"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -50,36 +55,46 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One request to /historical: these Tweets of this account, over this window."""
+    """One request: these Tweets of this account.
 
+    `handle` is empty for Tweets of others, which the app's bearer token asks for. `window` is None where the
+    endpoint takes no days.
+    """
+
+    endpoint: str
     handle: str
     tweet_ids: tuple[int, ...]
-    window: Window
     types: tuple[str, ...]
+    window: Window | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WindowPlan:
-    """The requests of one window, and the Tweets that were not posted before its end."""
+class Plan:
+    """The requests to one endpoint, over one window where it takes one; and the Tweets left out, with the reason."""
 
-    window: Window
+    endpoint: str
+    window: Window | None
+    types: tuple[str, ...]
     requests: tuple[Request, ...]
-    not_yet_posted: tuple[int, ...]
+    left_out: Mapping[int, str] = field(default_factory=dict)
 
     @property
-    def tweet_ids(self) -> frozenset[int]:
+    def tweets(self) -> list[Tweet]:
         """The Tweets that the requests name."""
-        return frozenset(tweet_id for request in self.requests for tweet_id in request.tweet_ids)
+        return [Tweet(tweet_id, request.handle) for request in self.requests for tweet_id in request.tweet_ids]
+
+    def __str__(self) -> str:
+        return f"/{self.endpoint}" + (f" {self.window}" if self.window else "")
 
 
-def windows(first: date, last: date, *, last_whole_day: date) -> tuple[Window, ...]:
+def windows(first: date, last: date, *, last_whole_day: date, oldest_day: date = OLDEST_DAY) -> tuple[Window, ...]:
     """Cut a range of days into windows of at most 28, refusing what the API cannot serve.
 
     Raises InputError where `first` is after `last`, before the API's first day, or `last` is not over yet.
     """
     for day in (first, last):
-        if day < OLDEST_DAY:
-            raise InputError(f"{day} is before {OLDEST_DAY}, where the API's data begin: start there or later")
+        if day < oldest_day:
+            raise InputError(f"{day} is before {oldest_day}, where the API's data begin: start there or later")
         if day > last_whole_day:
             raise InputError(f"{day} is not over yet: {last_whole_day} is the last whole UTC day, end there")
     if first > last:
@@ -92,21 +107,55 @@ def windows(first: date, last: date, *, last_whole_day: date) -> tuple[Window, .
 
 
 def plan(
-    tweets: Iterable[Tweet], window: Window, *, types: tuple[str, ...], landed: Collection[int] = ()
-) -> WindowPlan:
-    """Batch the Tweets that lived in `window`, leaving out those that an unfinished pull has `landed`."""
-    end = datetime.combine(window.end, time(), tzinfo=UTC)
+    tweets: Iterable[Tweet],
+    endpoint: str,
+    *,
+    types: Collection[str],
+    window: Window | None = None,
+    resting: Mapping[Tweet, str] | None = None,
+) -> Plan:
+    """Batch the Tweets that `endpoint` can serve.
+
+    Left out are the Tweets that did not live in `window` yet, those of others where the endpoint serves owned
+    ones only, and those `resting`, with the reason given there. Raises InputError where the endpoint serves none
+    of `types`.
+    """
+    served = tuple(name for name in types_of(endpoint) if name in types)
+    public = tuple(name for name in types_of(endpoint, public=True) if name in types)
+    if not served:
+        raise InputError(
+            f"none of the setting types is served by /{endpoint}: add some of {', '.join(types_of(endpoint))}"
+        )
     by_handle: dict[str, list[int]] = defaultdict(list)
-    unborn: list[int] = []
+    left_out: dict[int, str] = {}
     for tweet in sorted(tweets):
-        posted = posted_at(tweet.tweet_id)
-        if posted is not None and posted >= end:
-            unborn.append(tweet.tweet_id)
-        elif tweet.tweet_id not in landed:
+        reason = _unasked(tweet, endpoint, window=window, public=public) or (resting or {}).get(tweet)
+        if reason:
+            left_out[tweet.tweet_id] = reason
+        else:
             by_handle[tweet.handle].append(tweet.tweet_id)
+    most = MAX_TWEETS[endpoint]
     requests = tuple(
-        Request(handle=handle, tweet_ids=tuple(ids[i : i + MAX_TWEETS]), window=window, types=types)
+        Request(
+            endpoint=endpoint,
+            handle=handle,
+            tweet_ids=tuple(ids[i : i + most]),
+            types=served if handle else public,
+            window=window,
+        )
         for handle, ids in sorted(by_handle.items())
-        for i in range(0, len(ids), MAX_TWEETS)
+        for i in range(0, len(ids), most)
     )
-    return WindowPlan(window=window, requests=requests, not_yet_posted=tuple(unborn))
+    return Plan(endpoint=endpoint, window=window, types=served, requests=requests, left_out=left_out)
+
+
+def _unasked(tweet: Tweet, endpoint: str, *, window: Window | None, public: tuple[str, ...]) -> str | None:
+    """Return why the endpoint is not asked for a Tweet, None where it is."""
+    if not tweet.handle and endpoint != TOTALS:
+        return OF_OTHERS
+    if not tweet.handle and not public:
+        return NOT_PUBLIC
+    posted = posted_at(tweet.tweet_id)
+    if window and posted and posted >= datetime.combine(window.end, time(), tzinfo=UTC):
+        return NOT_POSTED
+    return None

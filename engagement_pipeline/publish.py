@@ -1,14 +1,16 @@
-"""Landed responses -> the tables, by day; the newest answer for a Tweet wins, and nothing is ever added up.
+"""Landed responses -> the tables; the newest answer wins, and nothing is ever added up.
 
 In: the pulls whose responses are not all in the tables. Out: the days' Parquet files, replaced together.
 
-A publication runs under the lake lock from its first read to its last rename, so two never interleave. Of a
-day, it replaces a Tweet's rows only by an answer that was asked for later, and leaves every other row as it is.
-The rows are renamed before the coverage that says when they were asked for: stopped in between, the next
-publication finds the coverage older than what has landed and writes the same rows again.
+A publication runs under the lake lock from its first read to its last rename, so two never interleave. A count of
+/historical is replaced only by a later answer for the same Tweet, type, day and hour, so a later pull of fewer
+types, or one that the API answers in part, takes nothing away. The other two tables are observations: there, a
+Tweet's later answer replaces its earlier one whole. Whatever says what came is renamed before the coverage that says
+when it was asked for: stopped in between, the next publication finds the coverage older than what has landed and
+writes the same again.
 
-Tweets are worked through in the order of their IDs, some hundred at a time, so memory stays the same however
-many there are.
+Tweets are worked through in the order of their IDs, some hundred at a time. In memory are their rows, and the
+responses that hold them: few where handles post in turns, more where many handles do.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import logging
 import shutil
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -27,11 +30,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from engagement_pipeline import raw
+from engagement_pipeline import raw, set_aside
 from engagement_pipeline.errors import LakeError, ResponseError
-from engagement_pipeline.flatten import SCHEMA, TYPE_NAMES, Flat, flatten
-from engagement_pipeline.lake import COVERAGE, FORMAT, STORED, TIMESTAMP, Lake, read
+from engagement_pipeline.flatten import TYPE_NAMES, flatten
+from engagement_pipeline.lake import COVERAGE, FORMAT, OBSERVED_AT, STORED, TABLES, TIMESTAMP, Lake, read
+from engagement_pipeline.metrics import HISTORICAL, RECENT
 from engagement_pipeline.pull import quiet
+from engagement_pipeline.set_aside import FORBIDDEN, PROTECTED, UNAVAILABLE, SetAside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +45,6 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from engagement_pipeline.plan import Window
     from engagement_pipeline.pull import Progress
     from engagement_pipeline.raw import Landed, Pull
 
@@ -50,7 +54,8 @@ logger = logging.getLogger(__name__)
 
 CHUNK_TWEETS = 250  # of 28 days: 2.9 million rows, about 60 MB
 NEVER, LAST_ID = np.iinfo(np.int64).min, np.iinfo(np.int64).max
-REFUSED, UNAVAILABLE, MISSING = "refused", "unavailable", "missing from the response"
+MISSING = "missing from the response"
+RECENT_PERIOD = timedelta(hours=28)  # of /28hr: what was observed before has nothing of it
 # What a later request says replaces what an earlier one said; stored rows stay until later rows come.
 MERGE_COVERAGE = """
     select
@@ -82,7 +87,7 @@ OUTCOMES = f"""
 class Publication:
     """What publishing one pull came to: Tweets asked for = stored + set aside with a reason."""
 
-    window: Window
+    pull: Pull
     requested: int
     stored: frozenset[int]
     set_aside: dict[int, str]
@@ -111,26 +116,27 @@ class _Publisher:
         self.lake = lake
         self.pull = pull
         self.progress = progress
-        self.days = list(pull.window.days())
+        self.schema = TABLES[pull.endpoint]
+        self.days = list(pull.window.days()) if pull.window else [pull.started_at.date()]
         self.answers: dict[int, Landed] = {}  # by Tweet; the newest of this pull
         self.refusals: dict[int, Landed] = {}
         for landed in sorted(pull.landed(), key=lambda landed: landed.asked_at):
             of_kind = self.refusals if landed.refusal else self.answers
-            of_kind.update(dict.fromkeys(landed.tweet_ids, landed))
+            of_kind.update(dict.fromkeys(landed.request.tweet_ids, landed))
         self.asked = np.array(sorted(self.answers), np.int64)
         self.asked_at = _microseconds(pa.array((self.answers[t].asked_at for t in self.asked.tolist()), TIMESTAMP))
-        self.coverage = {day: read(lake.coverage(day), COVERAGE) for day in self.days}
-        self.later = {day: self.asked[self.asked_at > self._pulled_at(day)] for day in self.days}
+        self.coverage = {day: read(lake.coverage(pull.endpoint, day), COVERAGE) for day in self.days}
+        self.later = {day: self.asked[self._is_later(day)] for day in self.days}
         self.unavailable: set[int] = set()
         self.new_rows: dict[date, dict[int, int]] = {day: {} for day in self.days}  # how many, by Tweet
-        self.flats: dict[Landed, Flat] = {}  # what this chunk needs, and perhaps the next
+        self.flats: dict[Landed, pa.Table] = {}  # what this chunk needs, and perhaps the next
 
     def publish(self) -> Publication:
         """Write everything aside, then rename it."""
         shutil.rmtree(self.lake.aside, ignore_errors=True)  # of a publication that was killed
         try:
             self.lake.aside.mkdir()
-            self.lake.replace(self._write_rows() | self._write_coverage())
+            self.lake.replace(self._write_rows() | self._write_set_aside() | self._write_coverage())
         except OSError as error:
             raise LakeError(
                 f"{self.lake.root} cannot be written ({error.strerror or error}): the tables are as they were and "
@@ -143,37 +149,46 @@ class _Publisher:
     def _write_rows(self) -> dict[Path, Path]:
         """Write aside each day of which this pull has later answers; return what to rename."""
         days = [day for day in self.days if len(self.later[day])]
-        aside = {day: self.lake.aside / f"{day}.engagements.parquet" for day in days}
+        aside = {day: self.lake.aside / f"{day}.rows.parquet" for day in days}
         newest = str(self.pull.path.relative_to(self.lake.root))
-        schema = SCHEMA.with_metadata({"engagement_pipeline": json.dumps({"format": FORMAT, "newest_pull": newest})})
+        made_by = {"engagement_pipeline": json.dumps({"format": FORMAT, "newest_pull": newest})}
         with ExitStack() as stack:
             writers = {
-                day: stack.enter_context(pq.ParquetWriter(aside[day], schema, compression="zstd")) for day in days
+                day: stack.enter_context(
+                    pq.ParquetWriter(aside[day], self.schema.with_metadata(made_by), compression="zstd")
+                )
+                for day in days
             }
             for low, high in self._chunks(days):
                 fresh = self._fresh(low, high)
                 for day in days:
                     self._write_day(writers[day], day, fresh, low, high)
                 self.progress(int(np.searchsorted(self.asked, high, "right")), len(self.asked))
-        return {aside[day]: self.lake.engagements(day) for day in days if self.new_rows[day]}
+        return {aside[day]: self.lake.rows(self.pull.endpoint, day) for day in days if self.new_rows[day]}
 
-    def _pulled_at(self, day: date) -> Ints:
-        """Return, for each Tweet asked, when the rows that the lake holds of it were asked for."""
+    def _is_later(self, day: date) -> npt.NDArray[np.bool_]:
+        """Tell, for each Tweet asked, whether its answer is newer than the lake's rows and not published yet."""
         table = self.coverage[day]
-        known = table["tweet_id"].to_numpy()
-        pulled_at = _microseconds(table["pulled_at"])
-        place = np.searchsorted(known, self.asked)
-        found = place < len(known)
-        found[found] = known[place[found]] == self.asked[found]
-        result = np.full(len(self.asked), NEVER)
-        result[found] = pulled_at[place[found]]
-        return result
+        pulled_at, asked_at = (
+            _looked_up(self.asked, table["tweet_id"].to_numpy(), _microseconds(table[name]))
+            for name in ("pulled_at", "asked_at")
+        )
+        later: npt.NDArray[np.bool_] = (self.asked_at > pulled_at) & (self.asked_at != asked_at)
+        return later
 
     def _chunks(self, days: list[date]) -> Iterator[tuple[int, int]]:
         """Yield ranges of Tweet IDs, low excluded and high included, that together hold every ID there is."""
-        tweets = np.unique(np.concatenate([self.asked, *(self.coverage[day]["tweet_id"].to_numpy() for day in days)]))
+        tweets = np.unique(np.concatenate([self.asked, *(self._published(day) for day in days)]))
         bounds = [NEVER, *tweets[CHUNK_TWEETS - 1 : -1 : CHUNK_TWEETS].tolist(), LAST_ID]
         return pairwise(bounds) if days else iter(())
+
+    def _published(self, day: date) -> Ints:
+        """Return the Tweets that may have rows in the day's file."""
+        if self.pull.endpoint == RECENT:  # one file for all days
+            tweets: Ints = pc.unique(read(self.lake.rows(RECENT, day), self.schema)["tweet_id"]).to_numpy()
+        else:
+            tweets = self.coverage[day]["tweet_id"].to_numpy()
+        return tweets
 
     def _fresh(self, low: int, high: int) -> pa.Table:
         """Return this pull's rows of a range of Tweets, each from its newest answer."""
@@ -181,31 +196,46 @@ class _Publisher:
         wanted: dict[Landed, list[int]] = {}
         for tweet in self.asked[first:last].tolist():
             wanted.setdefault(self.answers[tweet], []).append(tweet)
-        self.flats = {landed: self.flats.get(landed) or self._flatten(landed) for landed in wanted}
-        parts = [_of_tweets(self.flats[landed].rows, pa.array(tweets)) for landed, tweets in wanted.items()]
-        return pa.concat_tables([SCHEMA.empty_table(), *parts])
+        self.flats = {landed: self.flats[landed] if landed in self.flats else self._rows(landed) for landed in wanted}
+        parts = [_of_tweets(self.flats[landed], pa.array(tweets)) for landed, tweets in wanted.items()]
+        return pa.concat_tables([self.schema.empty_table(), *parts])
 
-    def _flatten(self, landed: Landed) -> Flat:
+    def _rows(self, landed: Landed) -> pa.Table:
+        """Return what a response gives to the table."""
         try:
-            flat = flatten(landed.body(), tweet_ids=landed.tweet_ids, types=landed.types, window=landed.window)
+            flat = flatten(landed.body(), landed.request)
         except ResponseError as error:
-            raise LakeError(f"{landed.path}: {error}: move it away and pull {landed.window} again") from None
+            raise LakeError(f"{landed.path}: {error}: move it away and pull {self.pull} again") from None
         self.unavailable |= flat.unavailable
-        return flat
+        rows = flat.rows
+        if OBSERVED_AT.name in self.schema.names:
+            rows = rows.append_column(OBSERVED_AT, pa.repeat(pa.scalar(landed.asked_at, TIMESTAMP), len(rows)))
+        return rows
 
     def _write_day(self, writer: pq.ParquetWriter, day: date, fresh: pa.Table, low: int, high: int) -> None:
-        """Append a range of Tweets to a day's file: the fresh rows, and the published ones of all other Tweets."""
-        rows = _of_tweets(fresh.filter(pc.equal(fresh["day"], pa.scalar(day))), pa.array(self.later[day]))
-        counted = rows["tweet_id"].value_counts()
+        """Append a range of Tweets to a day's file: the fresh rows, and the published ones that they do not replace."""
+        if self.pull.endpoint == HISTORICAL:
+            fresh = fresh.filter(pc.equal(fresh["day"], pa.scalar(day)))
+        fresh = _of_tweets(fresh, pa.array(self.later[day]))
+        in_range = (pc.field("tweet_id") > low) & (pc.field("tweet_id") <= high)
+        published = read(self.lake.rows(self.pull.endpoint, day), self.schema, filters=in_range)
+        rows = _in_order(pa.concat_tables([self._kept(published, fresh), fresh]))
+        counted = _of_tweets(rows, fresh["tweet_id"])["tweet_id"].value_counts()
         self.new_rows[day] |= dict(
             zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)
         )
-        in_range = (pc.field("tweet_id") > low) & (pc.field("tweet_id") <= high)
-        kept = read(self.lake.engagements(day), SCHEMA, filters=in_range)
-        kept = kept.filter(pc.invert(pc.is_in(kept["tweet_id"], counted.field("values"))))
-        rows = _in_order(pa.concat_tables([kept, rows]))
         if rows.num_rows:
             writer.write_table(rows, row_group_size=rows.num_rows)
+
+    def _kept(self, published: pa.Table, fresh: pa.Table) -> pa.Table:
+        """Return the published rows that stay."""
+        if self.pull.endpoint == HISTORICAL:
+            return published.filter(~_same_cells(published, fresh))
+        stay = pc.invert(pc.is_in(published["tweet_id"], fresh["tweet_id"]))
+        if self.pull.endpoint == RECENT:
+            oldest = pa.scalar(self.pull.started_at - RECENT_PERIOD, TIMESTAMP)
+            stay = pc.and_(stay, pc.greater(published["observed_at"], oldest))
+        return published.filter(stay)
 
     def _write_coverage(self) -> dict[Path, Path]:
         """Write aside each day's coverage that this pull changes; return what to rename."""
@@ -219,36 +249,59 @@ class _Publisher:
                     self.coverage[day] = merged
                     aside = self.lake.aside / f"{day}.coverage.parquet"
                     pq.write_table(merged, aside, compression="zstd")
-                    files[aside] = self.lake.coverage(day)
+                    files[aside] = self.lake.coverage(self.pull.endpoint, day)
         return files
 
     def _new_coverage(self, day: date) -> pa.Table:
         """Return what this pull says of each Tweet that the lake has not heard of since."""
         records = []
-        for tweet in sorted({*self.later[day].tolist(), *self.refusals}):
-            answer, refusal, rows = (
-                self.answers.get(tweet),
-                self.refusals.get(tweet),
-                self.new_rows[day].get(tweet, 0),
-            )
-            newest = max(filter(None, (answer, refusal)), key=lambda landed: landed.asked_at)
+        refused = {tweet for tweet in self.refusals if self._newest(tweet).refusal}
+        for tweet in sorted({*self.later[day].tolist(), *refused}):
+            rows = self.new_rows[day].get(tweet, 0)
+            newest = self._newest(tweet)
             record = {
                 "tweet_id": tweet,
                 "day": day,
                 "asked_at": newest.asked_at,
+                "outcome": self._outcome(tweet) or (STORED if rows else MISSING),
                 "text": newest.refusal or None,
+                "rows": rows,
             }
-            if newest is refusal:
-                record["outcome"] = REFUSED
-            elif tweet in self.unavailable:
-                record["outcome"] = UNAVAILABLE
-            else:
-                record["outcome"] = STORED if rows else MISSING
-            if answer and rows:
+            if rows:
+                answer = self.answers[tweet]
                 source = str(answer.path.relative_to(self.lake.root))
                 record |= {"pulled_at": answer.asked_at, "source": source}
-            records.append({**record, "rows": rows})
+            records.append(record)
         return pa.Table.from_pylist(records, schema=COVERAGE)
+
+    def _newest(self, tweet: int) -> Landed:
+        """Return the newest word of the API about a Tweet."""
+        words = filter(None, (self.answers.get(tweet), self.refusals.get(tweet)))
+        return max(words, key=lambda landed: landed.asked_at)
+
+    def _outcome(self, tweet: int) -> str | None:
+        """Return why the API would not serve a Tweet, None where it did."""
+        newest = self._newest(tweet)
+        if newest.refusal:
+            return FORBIDDEN if newest.refusal.startswith("403") else PROTECTED
+        return UNAVAILABLE if tweet in self.unavailable else None
+
+    def _write_set_aside(self) -> dict[Path, Path]:
+        """Write aside the list of Tweets that the API would not serve, as far as this pull changes it."""
+        heard = {}
+        for tweet in {*self.refusals, *np.unique(np.concatenate([*self.later.values()])).tolist()}:
+            newest, reason = self._newest(tweet), self._outcome(tweet)
+            heard[tweet] = SetAside(
+                tweet_id=tweet,
+                handle=newest.request.handle,
+                endpoint=self.pull.endpoint,
+                reason=reason or "",
+                text=newest.refusal or None,
+                asked_at=newest.asked_at,
+                tokens=newest.tokens,
+            )
+        aside = self.lake.aside / self.lake.set_aside.name
+        return {aside: self.lake.set_aside} if set_aside.merge(self.lake, heard, into=aside) else {}
 
     def _publication(self) -> Publication:
         """Sum up by Tweet, from the coverage as it now is."""
@@ -257,11 +310,38 @@ class _Publisher:
         with duckdb.connect() as connection:
             outcomes = connection.sql(OUTCOMES).fetchall()
         return Publication(
-            window=self.pull.window,
+            pull=self.pull,
             requested=len(self.answers.keys() | self.refusals.keys()),
             stored=frozenset(tweet for tweet, stored, _ in outcomes if stored),
             set_aside={tweet: reason for tweet, stored, reason in outcomes if not stored},
         )
+
+
+def _looked_up(wanted: Ints, known: Ints, values: Ints) -> Ints:
+    """Return the value of each wanted key among sorted known ones, NEVER where it is not known."""
+    place = np.searchsorted(known, wanted)
+    found = place < len(known)
+    found[found] = known[place[found]] == wanted[found]
+    result = np.full(len(wanted), NEVER)
+    result[found] = values[place[found]]
+    return result
+
+
+def _same_cells(rows: pa.Table, others: pa.Table) -> npt.NDArray[np.bool_]:
+    """Tell, for each row of a day, whether `others` has one of the same Tweet, type and hour."""
+    tweets = np.unique(others["tweet_id"].to_numpy())
+    keys = [
+        (np.searchsorted(tweets, table["tweet_id"].to_numpy()) * len(TYPE_NAMES) + _codes(table)) * 24
+        + table["hour"].to_numpy()
+        for table in (rows, others)
+    ]
+    return np.isin(*keys) & np.isin(rows["tweet_id"].to_numpy(), tweets)
+
+
+def _codes(rows: pa.Table) -> Ints:
+    """Return each row's place in TYPE_NAMES; Arrow itself does not sort by a dictionary."""
+    codes: Ints = pc.index_in(rows["engagement_type"].cast(pa.string()), pa.array(TYPE_NAMES)).to_numpy()
+    return codes
 
 
 def _of_tweets(rows: pa.Table, tweets: pa.Array) -> pa.Table:
@@ -269,9 +349,9 @@ def _of_tweets(rows: pa.Table, tweets: pa.Array) -> pa.Table:
 
 
 def _in_order(rows: pa.Table) -> pa.Table:
-    """Sort by tweet_id, engagement_type and hour; Arrow itself does not sort by a dictionary."""
-    codes = pc.index_in(rows["engagement_type"].cast(pa.string()), pa.array(TYPE_NAMES))
-    return rows.take(np.lexsort([column.to_numpy() for column in (rows["hour"], codes, rows["tweet_id"])]))
+    """Sort by tweet_id, engagement_type and, where there are such, day and hour."""
+    times = [rows[name].cast(pa.int32()).to_numpy() for name in ("hour", "day") if name in rows.column_names]
+    return rows.take(np.lexsort([*times, _codes(rows), rows["tweet_id"].to_numpy()]))
 
 
 def _microseconds(times: pa.Array | pa.ChunkedArray) -> Ints:

@@ -2,9 +2,10 @@
 
 In: a Request and its Response. Out: one compressed file a response, and the list of what has landed.
 
-    raw/historical/FIRST_LAST/STARTED/        one pull of one window
+    raw/ENDPOINT/FIRST_LAST/STARTED/          one pull of one window; of the endpoints without days, raw/ENDPOINT/DAY/
         pull.json                             what it asks for; whether it is finished and published
-        HANDLE-FIRST_ID-ASKED.json.zst        line 1: what Landed holds, as JSON; then the body as received
+        HANDLE-FIRST_ID-ASKED.json.zst        line 1: the request and what Landed holds; then the body as received
+        ….json.zst.new                        landed, and not yet known to add up
         rejected/                             bodies that do not add up: kept to be looked at, never published
 
 A file appears whole or not at all, so whatever is there can be trusted, and a pull that stopped anywhere goes
@@ -23,20 +24,21 @@ from typing import TYPE_CHECKING, Any, Self
 import pyarrow as pa
 
 from engagement_pipeline.errors import LakeError
-from engagement_pipeline.plan import Window
+from engagement_pipeline.plan import Request, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from engagement_pipeline.client import Response
-    from engagement_pipeline.plan import Request
+    from engagement_pipeline.plan import Plan
 
 logger = logging.getLogger(__name__)
 
 ZSTD = pa.Codec("zstd", compression_level=3)  # higher levels cost more time than they save space
 STAMP = "%Y%m%dT%H%M%S.%fZ"  # sorts as text in the order of time
 SUFFIX = ".json.zst"
+UNSETTLED = SUFFIX + ".new"
 HEADER_BYTES = 16_384  # read at a time until the header's line ends
 
 
@@ -44,18 +46,15 @@ HEADER_BYTES = 16_384  # read at a time until the header's line ends
 class Landed:
     """What is known of a landed response without reading its body.
 
-    `refusal` is the API's text where it refused these Tweets, else empty.
+    `refusal` is the API's text where it refused these Tweets, else empty; `tokens` is the fingerprint of the
+    tokens that it refused them to.
     """
 
     path: Path
-    handle: str
-    tweet_ids: tuple[int, ...]
-    window: Window
-    types: tuple[str, ...]
+    request: Request
     asked_at: datetime
-    seconds: float
-    tries: int
     refusal: str
+    tokens: str
 
     def body(self) -> bytes:
         """Return the body as received; raises LakeError naming a file that is damaged."""
@@ -64,43 +63,58 @@ class Landed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pull:
-    """One pull of one window: a directory of landed responses."""
+    """One pull of one window, or of an endpoint's present: a directory of landed responses."""
 
     path: Path
-    window: Window
+    endpoint: str
+    window: Window | None
     types: tuple[str, ...]
     started_at: datetime
     finished: bool = False
     published: bool = False
 
-    def land(self, request: Request, response: Response, *, refusal: str = "") -> Path:
+    def __str__(self) -> str:
+        return f"/{self.endpoint} {self.window or self.started_at.date()}"
+
+    def land(self, request: Request, response: Response, *, refusal: str = "", tokens: str = "") -> Path:
         """Write one response, whole or not at all; return where it is.
 
-        `refusal` is the API's text where it refused every Tweet of the request: then the body is that refusal.
+        It counts once it is accepted. A refusal counts at once: `refusal` is the API's text where it refused
+        every Tweet of the request to the account with these `tokens`, and the body is that refusal.
         """
         header = {
+            "endpoint": request.endpoint,
             "handle": request.handle,
             "tweet_ids": request.tweet_ids,
-            **_days(request.window),
             "types": request.types,
+            **_days(request.window),
             "asked_at": response.asked_at.isoformat(),
-            "seconds": round(response.seconds, 3),
-            "tries": response.tries,
             "refusal": refusal,
+            "tokens": tokens,
         }
-        name = f"{request.handle}-{request.tweet_ids[0]}-{response.asked_at.strftime(STAMP)}{SUFFIX}"
-        content = json.dumps(header).encode() + b"\n" + response.body
-        write_whole(self.path / name, ZSTD.compress(content))
-        return self.path / name
+        owner = request.handle or "bearer"
+        name = f"{owner}-{request.tweet_ids[0]}-{response.asked_at.strftime(STAMP)}"
+        path = self.path / (name + (SUFFIX if refusal else UNSETTLED))
+        write_whole(path, ZSTD.compress(json.dumps(header).encode() + b"\n" + response.body))
+        return path
+
+    def accept(self, path: Path) -> Path:
+        """Let a landed response count, since it adds up; return where it is."""
+        return path.rename(_settled(path))
 
     def reject(self, path: Path) -> Path:
-        """Set a landed body apart, which frees its Tweets to be asked for again; return where it is."""
+        """Set a landed response apart, which frees its Tweets to be asked for again; return where it is."""
         (self.path / "rejected").mkdir(exist_ok=True)
-        return path.rename(self.path / "rejected" / path.name)
+        return path.rename(self.path / "rejected" / _settled(path).name)
 
     def landed(self) -> Iterator[Landed]:
-        """Yield what has landed, in the order of the file names."""
+        """Yield the responses that count, in the order of the file names."""
         for path in sorted(self.path.glob("*" + SUFFIX)):
+            yield _landed(path)
+
+    def unsettled(self) -> Iterator[Landed]:
+        """Yield the responses that have landed and were not looked at."""
+        for path in sorted(self.path.glob("*" + UNSETTLED)):
             yield _landed(path)
 
     def marked(self, *, finished: bool | None = None, published: bool | None = None) -> Self:
@@ -123,25 +137,35 @@ class Pull:
 
 def open_pulls(raw: Path) -> list[Pull]:
     """Return the pulls whose responses are not all in the tables yet, oldest first."""
-    pulls = [_load(path) for path in raw.glob("historical/*/*/pull.json")]
+    pulls = [_load(path) for path in raw.glob("*/*/*/pull.json")]
     return sorted((pull for pull in pulls if not pull.published), key=lambda pull: pull.started_at)
 
 
-def begin(raw: Path, window: Window, *, types: tuple[str, ...], now: datetime, resume_hours: int) -> Pull:
-    """Return the newest unfinished pull of the same window and types, or start one.
+def was_pulled(raw: Path, day: date) -> bool:
+    """Tell whether a pull of /historical was ever begun whose window holds the day."""
+    windows = (path.name.split("_") for path in raw.glob("historical/*_*"))
+    return any(first <= str(day) <= last for first, last in windows)
 
-    One older than `resume_hours` is not taken up, since what it landed may have been revised: it is finished as
-    it is. A finished one never is taken up, because pulling again is how revisions are seen.
+
+def begin(raw: Path, plan: Plan, *, now: datetime, resume: timedelta) -> Pull:
+    """Return the pull of the same endpoint, window and types that is not published yet, or start one.
+
+    One older than `resume` is not taken up, since what it landed may have been revised: it is finished as it is.
+    So is one of another UTC day where the endpoint takes no days. A published one never is taken up, because
+    pulling again is how revisions are seen.
     """
-    unfinished = [pull for pull in open_pulls(raw) if not pull.finished]
-    for pull in unfinished:
-        if now - pull.started_at >= timedelta(hours=resume_hours):
+    window = _days(plan.window)
+    place = f"{window['first']}_{window['last']}" if window else str(now.date())
+    for pull in open_pulls(raw):
+        if pull.endpoint != plan.endpoint:
+            continue
+        if now - pull.started_at >= resume or (not window and pull.path.parent.name != place):
             pull.marked(finished=True)
-        elif (pull.window, pull.types) == (window, types):
-            logger.info("going on with the unfinished pull of %s, started %s", window, pull.started_at)
-            return pull
-    name = f"{window.first}_{window.last}"
-    pull = Pull(path=raw / "historical" / name / now.strftime(STAMP), window=window, types=types, started_at=now)
+        elif (pull.window, pull.types) == (plan.window, plan.types):
+            logger.info("going on with the pull of %s that was started %s", pull, pull.started_at)
+            return pull.marked(finished=False)
+    path = raw / plan.endpoint / place / now.strftime(STAMP)
+    pull = Pull(path=path, endpoint=plan.endpoint, window=plan.window, types=plan.types, started_at=now)
     pull.path.mkdir(parents=True)
     pull.save()
     return pull
@@ -156,9 +180,19 @@ def write_whole(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
+        sync_folder(path.parent)
     except OSError as error:
         aside.unlink(missing_ok=True)
         raise LakeError(f"{path} cannot be written: {error.strerror}; what landed before is kept") from error
+
+
+def sync_folder(path: Path) -> None:
+    """Have the names in a folder survive a power cut, as the files do."""
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _load(path: Path) -> Pull:
@@ -166,6 +200,7 @@ def _load(path: Path) -> Pull:
         fields = json.loads(path.read_bytes())
         return Pull(
             path=path.parent,
+            endpoint=fields["endpoint"],
             window=_window(fields),
             types=tuple(fields["types"]),
             started_at=datetime.fromisoformat(fields["started_at"]),
@@ -176,19 +211,26 @@ def _load(path: Path) -> Pull:
         raise LakeError(f"{path} is damaged ({error!r}): move its folder away and pull the window again") from None
 
 
+def _settled(path: Path) -> Path:
+    return path.with_name(path.name.removesuffix(UNSETTLED) + SUFFIX)
+
+
 def _landed(path: Path) -> Landed:
     header = _read(path, header_only=True)[0]
     try:
-        return Landed(
-            path=path,
+        request = Request(
+            endpoint=header["endpoint"],
             handle=header["handle"],
             tweet_ids=tuple(header["tweet_ids"]),
-            window=_window(header),
             types=tuple(header["types"]),
+            window=_window(header),
+        )
+        return Landed(
+            path=path,
+            request=request,
             asked_at=datetime.fromisoformat(header["asked_at"]),
-            seconds=header["seconds"],
-            tries=header["tries"],
             refusal=header["refusal"],
+            tokens=header["tokens"],
         )
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(path, repr(error)) from None
@@ -214,9 +256,11 @@ def _damaged(path: Path, reason: str) -> LakeError:
     return LakeError(f"{path} is damaged ({reason}): move it away and pull {path.parent.parent.name} again")
 
 
-def _days(window: Window) -> dict[str, str]:
-    return {"first": window.first.isoformat(), "last": window.last.isoformat()}
+def _days(window: Window | None) -> dict[str, str]:
+    return {"first": window.first.isoformat(), "last": window.last.isoformat()} if window else {}
 
 
-def _window(fields: dict[str, Any]) -> Window:
-    return Window(date.fromisoformat(fields["first"]), date.fromisoformat(fields["last"]))
+def _window(fields: dict[str, Any]) -> Window | None:
+    return (
+        Window(date.fromisoformat(fields["first"]), date.fromisoformat(fields["last"])) if "first" in fields else None
+    )

@@ -42,7 +42,7 @@ READERS = {
 
 @dataclass(frozen=True, slots=True, order=True)
 class Tweet:
-    """One followed Tweet and the handle whose tokens may ask for it."""
+    """One followed Tweet and the handle whose tokens may ask for it; no handle: a Tweet of others."""
 
     tweet_id: int
     handle: str
@@ -53,7 +53,8 @@ class Roster:
     """What we follow.
 
     `tweets` is sorted by tweet_id; `table` holds the same Tweets in the same order as Arrow: tweet_id int64,
-    handle string, posted_at timestamp[ms, UTC] (null before Snowflake), and the roster's further columns.
+    handle string (null for a Tweet of others), posted_at timestamp[ms, UTC] (null before Snowflake), and the roster's
+    further columns.
     `bad_rows` are the rows that were left out, one line of text each.
     """
 
@@ -96,7 +97,7 @@ def load(pattern: str, *, handles: Container[str], skip_bad_rows: bool = False) 
         raise RosterError(f"the files of {pattern} disagree on a column's type: {_flat(error)}") from None
     if not table.num_rows:
         raise RosterError(f"the roster {pattern} holds no Tweet to pull", rows=bad)
-    tweets = map(Tweet, table["tweet_id"].to_pylist(), table["handle"].to_pylist())
+    tweets = map(Tweet, table["tweet_id"].to_pylist(), table["handle"].fill_null("").to_pylist())
     return Roster(tuple(tweets), table, tuple(bad))
 
 
@@ -126,7 +127,7 @@ def _read(path: Path, handles: Container[str], first_seen: dict[int, str]) -> tu
         first_seen[tweet_id] = path.name
         good.append(row)
         ids.append(tweet_id)
-        owners.append(normalised(str(handle)))
+        owners.append(normalised(str(handle or "")) or None)
     table = raw.take(pa.array(good, pa.int64()))
     further = [name for name in table.column_names if name not in {"tweet_id", "handle", "posted_at"}]
     columns = {
@@ -158,10 +159,9 @@ def _problem(value: object, handle: object, handles: Container[str]) -> str | No
         return "tweet_id is missing"
     if not (text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS and 0 < int(text) <= MAX_ID):
         return f"tweet_id {text!r} is not a 64-bit whole number"
-    if not handle or not str(handle).strip():
-        return f"handle is missing for Tweet {text}"
-    if normalised(str(handle)) not in handles:
-        return f"handle {str(handle).strip()!r} is not in the accounts file"
+    owner = str(handle or "").strip()
+    if owner and normalised(owner) not in handles:
+        return f"handle {owner!r} is not in the accounts file"
     return None
 
 

@@ -1,4 +1,4 @@
-"""What the command line shows: plans, progress, outcomes and tables.
+"""What the command line shows and asks: plans, progress, outcomes, tables, a PIN.
 
 In: reports of the pipeline and Arrow tables. Out: text on standard output, progress on standard error.
 """
@@ -28,13 +28,13 @@ from engagement_pipeline.pull import quiet
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from engagement_pipeline.pipeline import Prepared
-    from engagement_pipeline.publish import Publication
-    from engagement_pipeline.pull import PullReport
+    from engagement_pipeline.check import Finding
+    from engagement_pipeline.pipeline import Outcome, Prepared
 
 FORMATS = ("table", "csv", "json", "parquet")
 SHOWN_ROWS = 50  # of a table on the terminal; the other formats print all
 SHOWN_TWEETS = 3  # set aside, by reason
+TWEET_IDS = ("tweet_id", "tweet_ids")  # how the names of columns that hold them end
 SAFE_INTEGER = 2**53  # JavaScript rounds whole numbers beyond
 UNLIMITED = 1_000_000  # columns of a terminal
 
@@ -44,16 +44,36 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
+def ask_pin(url: str, *, handle: str) -> str:
+    """Print the page that shows the handle its PIN, and return what is typed then, empty where input ends."""
+    print(f"Open this page, logged in as {handle}, and let the app in:\n  {url}")
+    try:
+        return input("PIN: ")
+    except (EOFError, UnicodeDecodeError):
+        print()
+        return ""
+
+
+def show_findings(findings: list[Finding]) -> None:
+    """Print a line for each account that was tried."""
+    for finding in findings:
+        print(f"{finding.handle or '(bearer token)':<16} {finding.text}")
+
+
 def show_plan(prepared: Prepared, *, per_minute: int) -> None:
-    """Print the requests of each window and account, and the minutes they take at the contract's rate."""
-    for window in prepared.windows:
-        tweets = Counter(request.handle for request in window.requests for _ in request.tweet_ids)
-        requests = Counter(request.handle for request in window.requests)
-        print(f"{window.window}: {counted(len(window.requests), 'request')} to /historical")
+    """Print the requests of each plan and account, who is left out and why, and the minutes at the contract's rate."""
+    for planned in prepared.plans:
+        tweets = Counter(tweet.handle for tweet in planned.tweets)
+        requests = Counter(request.handle for request in planned.requests)
+        when = f"{planned.window}: " if planned.window else ""
+        print(f"{when}{counted(len(planned.requests), 'request')} to /{planned.endpoint}")
         for handle in sorted(requests):
-            print(f"  {handle:<16} {counted(requests[handle], 'request'):>14} for {counted(tweets[handle], 'Tweet')}")
-        if window.not_yet_posted:
-            print(f"  left out: {counted(len(window.not_yet_posted), 'Tweet')} not posted before the window ends")
+            who = handle or "(of others)"
+            print(f"  {who:<16} {counted(requests[handle], 'request'):>14} for {counted(tweets[handle], 'Tweet')}")
+        for reason, number in sorted(Counter(planned.left_out.values()).items()):
+            print(f"  left out: {counted(number, 'Tweet')} {reason}")
+    asked = {request.handle for planned in prepared.plans for request in planned.requests} - {""}
+    print(f"handles queried this month, these included: {len(asked | prepared.handles_queried):,}")
     seconds = timedelta(seconds=round(prepared.requests / per_minute * 60))
     print(f"in all {counted(prepared.requests, 'request')}: {seconds} (h:mm:ss) at {per_minute:,} requests a minute")
 
@@ -75,14 +95,21 @@ def bars() -> Iterator[Callable[[str], Callable[[int, int], None]]]:
         yield bar
 
 
-def show_outcome(reports: list[PullReport], publications: list[Publication]) -> None:
+def show_outcome(outcome: Outcome) -> None:
     """Print what came of a pull: the requests, and for each window the sum of its Tweets."""
-    requests, planned = sum(report.requests for report in reports), sum(report.planned for report in reports)
-    print(f"answered: {counted(requests, 'request')}, {planned:,} planned")
-    for publication in publications:
+    if not outcome.failure:
+        answered, planned, rejected = (
+            sum(getattr(report, name) for report in outcome.reports) for name in ("answered", "planned", "rejected")
+        )
+        print(f"answered: {counted(answered, 'request')}, {planned:,} planned")
+        if answered > planned:
+            print(f"  {answered - planned:,} more, since Tweets had whole requests refused: found and set aside now")
+        if rejected:
+            print(f"  {counted(rejected, 'response')} did not add up: kept in rejected/ of the pull, and asked again")
+    for publication in outcome.publications:
         stored, aside = len(publication.stored), publication.set_aside
         print(
-            f"{publication.window}: {counted(publication.requested, 'Tweet')} asked for = "
+            f"{publication.pull}: {counted(publication.requested, 'Tweet')} asked for = "
             f"{stored:,} stored + {len(aside):,} set aside"
         )
         for reason, tweets in sorted(_by_reason(aside).items()):
@@ -109,11 +136,23 @@ def show_table(table: pa.Table, *, style: str = "table", title: str | None = Non
         print("[" + ",\n ".join(rows) + "]")
     elif style == "csv":
         sys.stdout.flush()
-        pyarrow.csv.write_csv(table, sys.stdout.buffer)
+        pyarrow.csv.write_csv(_unnested(table), sys.stdout.buffer)
     elif sys.stdout.isatty():
         raise InputError("Parquet is not for a terminal: send it to a file, as in engagement sql … > rows.parquet")
     else:
         pq.write_table(table, pa.PythonFile(sys.stdout.buffer, mode="w"))
+
+
+def _unnested(table: pa.Table) -> pa.Table:
+    """Return the table with its lists, structs and intervals as JSON text, since a field of a CSV holds none."""
+    for place, column in enumerate(table.schema):
+        if pa.types.is_nested(column.type) or pa.types.is_interval(column.type):
+            values = [
+                None if v is None else json.dumps(_as_json(v, column.name), ensure_ascii=False)
+                for v in table[place].to_pylist()
+            ]
+            table = table.set_column(place, column.name, pa.array(values, pa.string()))
+    return table
 
 
 def _as_json(value: Any, name: str = "") -> Any:  # noqa: ANN401 - a value of any SQL type
@@ -125,7 +164,7 @@ def _as_json(value: Any, name: str = "") -> Any:  # noqa: ANN401 - a value of an
     if isinstance(value, Decimal):  # of scale 0 where it is DuckDB's sum of whole numbers
         value = float(value) if value.as_tuple().exponent else int(value)
     if isinstance(value, int) and not isinstance(value, bool):
-        return str(value) if name.endswith("tweet_id") or abs(value) > SAFE_INTEGER else value
+        return str(value) if name.endswith(TWEET_IDS) or abs(value) > SAFE_INTEGER else value
     if value is None or isinstance(value, bool | str | float):
         return None if isinstance(value, float) and not isfinite(value) else value
     return value.isoformat() if isinstance(value, date) else str(value)
@@ -156,6 +195,6 @@ def _show_grid(table: pa.Table, title: str | None) -> None:
 def _cell(name: str, value: Any) -> str:  # noqa: ANN401 - a value of any SQL type
     if value is None:
         return "NULL"
-    if isinstance(value, int | float | Decimal) and not isinstance(value, bool) and not name.endswith("tweet_id"):
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool) and not name.endswith(TWEET_IDS):
         return f"{value:,}"
     return str(value)

@@ -5,13 +5,15 @@ Nothing here asks the emulator: what the pipeline must read is said by the contr
 
 import json
 from collections import defaultdict
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from engagement_pipeline import raw
 from engagement_pipeline.client import CELLS, TWEET_SUMS, TYPE_SUMS, Response
-from engagement_pipeline.plan import Request, Window
+from engagement_pipeline.metrics import HISTORICAL, types_of
+from engagement_pipeline.plan import Plan, Request, Window
 
-NEVER_STALE = 10**6  # hours; an unfinished pull of any age is taken up
+NEVER_STALE = timedelta(days=10**6)  # an open pull of any age is taken up
+ALWAYS_STALE = -NEVER_STALE  # none is
 WINDOW = Window(date(2026, 1, 1), date(2026, 1, 2))
 TYPES = ("impressions", "url_clicks")
 
@@ -53,24 +55,49 @@ def full(tweets, count, *, types=TYPES, window=WINDOW, hours=(0, 23)):
     return {(t, name, day, hour): count for t in tweets for name in types for day in window.days() for hour in hours}
 
 
-def land(pull, cells, *, tweets=None, handle="ann", asked_at=None, refusal="", **root):
+def land(pull, cells, *, tweets=None, handle="ann", asked_at=None, refusal="", tokens="", **root):
     """Land one response that holds `cells`, asked for `tweets` (by default those in it); return its path."""
     asked = tuple(sorted(tweets or {cell[0] for cell in cells}))
-    request = Request(handle=handle, tweet_ids=asked, window=pull.window, types=pull.types)
-    response = Response(body=body(cells, **root), asked_at=asked_at or pull.started_at, seconds=0.5, tries=1)
-    return pull.land(request, response, refusal=refusal)
+    request = Request(endpoint=HISTORICAL, handle=handle, tweet_ids=asked, window=pull.window, types=pull.types)
+    response = Response(body=body(cells, **root), asked_at=asked_at or pull.started_at)
+    path = pull.land(request, response, refusal=refusal, tokens=tokens)
+    return path if refusal else pull.accept(path)
 
 
 def begin(lake, now, *, window=WINDOW, types=TYPES):
-    """Begin a pull in a lake."""
+    """Begin a pull of its own in a lake."""
     lake.open()
-    return raw.begin(lake.raw, window, types=types, now=now, resume_hours=NEVER_STALE)
+    return raw.begin(lake.raw, nothing(window, types), now=now, resume=ALWAYS_STALE)
 
 
-def pulled(lake, cells, now, *, window=WINDOW, **further):
+def nothing(window=WINDOW, types=TYPES):
+    """Return a plan of /historical without a request."""
+    return Plan(endpoint=HISTORICAL, window=window, types=types, requests=())
+
+
+def pulled(lake, cells, now, *, window=WINDOW, types=TYPES, **further):
     """Make a finished pull of one response; return it."""
-    pull = begin(lake, now, window=window)
+    pull = begin(lake, now, window=window, types=types)
     land(pull, cells, **further)
+    return pull.marked(finished=True)
+
+
+def totals(counts):
+    """Return a body of /totals of {(tweet, type): count}."""
+    by_tweet, by_type = defaultdict(dict), defaultdict(int)
+    for (tweet, name), count in counts.items():
+        by_tweet[str(tweet)][name] = str(count)
+        by_type[name] += count
+    return {TWEET_SUMS: by_tweet, TYPE_SUMS: {name: str(count) for name, count in by_type.items()}}
+
+
+def observed(lake, endpoint, content, now, *, tweets, handle="ann", **root):
+    """Make a finished pull of one response of an endpoint without days; return it."""
+    lake.open()
+    plan = Plan(endpoint=endpoint, window=None, types=types_of(endpoint), requests=())
+    pull = raw.begin(lake.raw, plan, now=now, resume=ALWAYS_STALE)
+    request = Request(endpoint=endpoint, handle=handle, tweet_ids=tuple(tweets), types=plan.types, window=None)
+    pull.accept(pull.land(request, Response(body=json.dumps(content | root).encode(), asked_at=now)))
     return pull.marked(finished=True)
 
 
@@ -86,6 +113,5 @@ def revisions(lake):
         pulled(lake, cells, now, window=window)
     truth = {}
     for cells, _, _ in made:
-        replaced = {(key[0], key[2]) for key in cells}
-        truth = {key: count for key, count in truth.items() if (key[0], key[2]) not in replaced} | cells
+        truth |= cells
     return truth

@@ -71,6 +71,7 @@ def world(tmp_path):
         variables = {
             "CONFIG": os.devnull,
             "API_URL": emulator.url,
+            "AUTH_URL": emulator.url,
             "DATA": tmp_path / "lake",
             "ACCOUNTS": tmp_path / "accounts.toml",
             "TWEETS": tmp_path / "tweets" / "*",

@@ -3,12 +3,20 @@
 from datetime import UTC, datetime
 from functools import cache
 
+import requests
 from requests_oauthlib import OAuth1Session
 
 from engagement_pipeline.emulator import Tweet, World
 
 NOW = datetime(2026, 3, 15, 12, 30, tzinfo=UTC)
 FOUR_WAY = ["tweet.id", "engagement.type", "engagement.day", "engagement.hour"]
+PUBLIC = ["favorites", "retweets", "replies", "quote_tweets", "video_views"]
+SERIES = [
+    *["impressions", "engagements", "favorites", "retweets", "replies", "video_views", "media_views"],
+    *["media_engagements", "url_clicks", "hashtag_clicks", "detail_expands", "permalink_clicks"],
+    *["app_install_attempts", "app_opens", "email_tweet", "user_follows", "user_profile_clicks"],
+]
+NO_WINDOW = {"start": None, "end": None}
 
 
 @cache
@@ -21,6 +29,11 @@ def tweets(handle, state="ok"):
 def healthy(handle="harborbooks", *, place=50) -> Tweet:
     """Return a healthy Tweet that is some days old."""
     return tweets(handle)[place]
+
+
+def foreign(*, place=5, state="ok") -> Tweet:
+    """Return a Tweet of the author who gave the app no tokens, newest first."""
+    return [tweet for tweet in reversed(World(now=NOW).foreign_tweets()) if tweet.state == state][place]
 
 
 def session(emulator, handle="harborbooks", **changes):
@@ -47,7 +60,18 @@ def body(*tweet_ids, **changes):
     return {name: value for name, value in (fields | changes).items() if value is not None}
 
 
+def by(*names, count=1):
+    """Return so many groupings g0, g1 … by these names."""
+    return {f"g{number}": {"group_by": list(names)} for number in range(count)}
+
+
 def ask(emulator, fields, *, endpoint="historical", handle="harborbooks", **options):
     """Post a signed body and return the response."""
     with session(emulator, handle) as client:
         return client.post(f"{emulator.url}/insights/engagement/{endpoint}", json=fields, timeout=10, **options)
+
+
+def ask_with_bearer(emulator, fields, *, endpoint="totals", token=None):
+    """Post a body with the app's bearer token, or another, and return the response."""
+    headers = {"Authorization": f"Bearer {token or emulator.credentials.bearer_token}"}
+    return requests.post(f"{emulator.url}/insights/engagement/{endpoint}", headers=headers, json=fields, timeout=10)

@@ -6,10 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Semaphore, Thread
+
+import pytest
 
 from engagement_pipeline.accounts import Account, Accounts, App
 from engagement_pipeline.client import Client
+from engagement_pipeline.errors import ApiError
 from engagement_pipeline.pacing import Budget
 from engagement_pipeline.plan import Request, Window
 
@@ -28,6 +31,7 @@ REQUEST = Request(
     tweet_ids=(1_890_000_000_000_000_001, 1_890_000_000_000_000_002),
     window=Window(date(2026, 1, 1), date(2026, 1, 2)),
     types=("impressions", "url_clicks"),
+    endpoint="historical",
 )
 GOOD = b'{"fine": true}'
 
@@ -66,21 +70,34 @@ class Received:
 class ScriptedApi:
     """Plays its answers in order, the last one for ever; `received` is what was asked.
 
-    `before` is called before each answer, so that a test can hold it back.
+    `before` is called before each answer, so that a test can hold it back. With `keeps_alive`, a connection is
+    open until the client closes it: `connections` are those that were made, `closed` can be acquired once for each
+    that ended.
     """
 
-    def __init__(self, *answers, before=lambda: None):
+    def __init__(self, *answers, before=lambda: None, keeps_alive=False):
         self.answers = list(answers) or [Answer()]
         self.received = []
+        self.connections, self.closed = [], Semaphore(0)
         api = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1" if keeps_alive else "HTTP/1.0"
+
+            def setup(self):
+                api.connections.append(self.client_address)
+                super().setup()
+
+            def finish(self):
+                super().finish()
+                api.closed.release()
+
             def do_POST(self):
                 content = self.rfile.read(int(self.headers["Content-Length"]))
                 before()
                 api.received.append(Received(self.command, api.url + self.path, dict(self.headers), content))
                 answer = api.answers.pop(0) if len(api.answers) > 1 else api.answers[0]
-                self.send_response(answer.status)
+                self.send_response_only(answer.status)
                 length = len(answer.body) if answer.promised is None else answer.promised
                 packed = {"Content-Encoding": "gzip"} if answer.packed else {}
                 for name, value in {"Content-Length": str(length), **packed, **answer.headers}.items():
@@ -111,6 +128,7 @@ class Clock:
     def __init__(self):
         self.seconds = 0.0
         self.naps = []
+        self.exchanges = []
 
     def __call__(self):
         return self.seconds
@@ -131,8 +149,27 @@ def asking(*answers, tries=3, timeout_seconds=10, accounts=ACCOUNTS, now=lambda:
     clock = Clock()
     with (
         ScriptedApi(*answers) as api,
-        Client(
-            api.url, accounts, budget=clock.budget(), tries=tries, timeout_seconds=timeout_seconds, now=now
-        ) as client,
+        asking_of(api.url, accounts, clock, tries=tries, timeout_seconds=timeout_seconds, now=now) as client,
     ):
         yield api, client, clock
+
+
+def asking_of(url, accounts, clock, *, tries=3, timeout_seconds=10, now=lambda: datetime.now(UTC)):
+    """Return a client of the API and the authorisation host at `url`, on a clock that logs its exchanges."""
+    return Client(
+        url,
+        accounts,
+        auth_url=url,
+        budget=clock.budget(),
+        tries=tries,
+        timeout_seconds=timeout_seconds,
+        log=clock.exchanges.append,
+        now=now,
+    )
+
+
+def raised(answer, *, request=REQUEST, **options):
+    """Return the error that an answer becomes, and how many requests it took."""
+    with asking(answer, **options) as (api, client, _), pytest.raises(ApiError) as caught:
+        client.ask(request)
+    return caught.value, len(api.received)

@@ -6,10 +6,14 @@ from datetime import date
 
 import dagster as dg
 import pytest
+import yaml
+from processes import CLONE
 
 from engagement_pipeline import catalog
 from engagement_pipeline.lake import Lake
 
+POOL = "engagement_api"
+KEYS = [dg.AssetKey(name) for name in ("responses", "engagements", "totals", "recent", "catalog")]
 DAYS = [f"2026-01-{day:02d}" for day in range(4, 32)]
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
@@ -91,12 +95,12 @@ def test_the_schedule_does_not_go_behind_the_first_day(definitions, instance, mo
     assert scheduled(definitions, instance) == ("2026-01-30", "2026-01-31")
 
 
+def tick(definitions, instance):
+    return definitions.resolve_schedule_def("daily").evaluate_tick(dg.build_schedule_context(instance=instance))
+
+
 def scheduled(definitions, instance):
-    (request,) = (
-        definitions.resolve_schedule_def("daily")
-        .evaluate_tick(dg.build_schedule_context(instance=instance))
-        .run_requests
-    )
+    (request,) = tick(definitions, instance).run_requests
     return request.tags[RANGE_START], request.tags[RANGE_END]
 
 
@@ -119,3 +123,47 @@ def test_publishing_a_day_that_nothing_was_pulled_for_says_what_to_do(definition
         raise_on_error=False,
     )
     assert failures(result) == [f"nothing has landed for {DAYS[0]}: materialize responses first"]
+
+
+def test_totals_and_recent_report_what_they_observed(in_world, definitions, instance):
+    for job, asset in (("lifetime", "totals"), ("hourly", "recent")):
+        assert definitions.resolve_job_def(job).execute_in_process(instance=instance, raise_on_error=False).success
+        (reported,) = metadata(instance, asset).values()
+        assert (reported["requests"], reported["tweets"], reported["set_aside"]) == (3, 6, 0)
+        lake = Lake(in_world.lake)
+        (stored,) = catalog.query(lake, f"select count(distinct tweet_id) as n from {asset}")["n"].to_pylist()
+        assert stored == 6
+
+
+def test_all_that_asks_the_api_shares_a_pool_of_one(definitions):
+    pools = {key.to_user_string(): definitions.get_assets_def(key).op.pool for key in KEYS}
+    assert pools == {"responses": POOL, "totals": POOL, "recent": POOL, "engagements": None, "catalog": None}
+    concurrency = yaml.safe_load((CLONE / "deploy" / "dagster.yaml").read_text())["concurrency"]
+    assert concurrency["pools"] == {"granularity": "run", "default_limit": 1}
+
+
+def test_the_daily_run_goes_ahead_of_queued_backfill_runs(definitions, instance):
+    (request,) = tick(definitions, instance).run_requests
+    assert int(request.tags["dagster/priority"]) > 0
+
+
+def test_the_schedule_waits_for_the_first_day_to_be_over(definitions, instance, monkeypatch):
+    monkeypatch.setenv("ENGAGEMENT_FIRST_DAY", "2026-02-01")
+    assert tick(definitions, instance).skip_message == "first_day, 2026-02-01, is not over yet"
+
+
+def test_a_revoked_account_fails_the_run_but_what_has_come_is_published(in_world, definitions, instance):
+    in_world.emulator.faults.set(revoked_handles=["harborbooks"])
+    (failure,) = failures(run_days(definitions, instance))
+    assert failure.startswith("account harborbooks: the API answered 401")
+    handles = "select distinct handle from tweets semi join engagements using (tweet_id) order by handle"
+    assert catalog.query(Lake(in_world.lake), handles)["handle"].to_pylist() == ["lumenaudio", "tidalcoffee"]
+
+
+def test_days_on_which_no_tweet_could_be_had_are_published_as_empty(in_world, definitions, instance):
+    deleted = in_world.tweets("harborbooks", 2, state="deleted")
+    in_world.follow({"harborbooks": deleted})
+    assert run_days(definitions, instance).success
+    assert {
+        (m["dagster/row_count"], m["tweets"], m["set_aside"]) for m in metadata(instance, "engagements").values()
+    } == {(0, 0, 2)}

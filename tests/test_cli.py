@@ -1,8 +1,8 @@
 """The command line: results on standard output, one line on standard error for whatever is wrong, and exit codes."""
 
 import argparse
+import re
 import signal
-import socket
 import subprocess
 import sys
 
@@ -10,9 +10,8 @@ import pytest
 from processes import CLONE, started
 
 from engagement_pipeline import cli
-from engagement_pipeline.emulator import Credentials
 
-COMMANDS = ("plan", "pull", "sql", "emulator", "demo", "up")
+COMMANDS = ("authorize", "check", "plan", "pull", "sql", "emulator", "demo", "up")
 
 
 # What goes well.
@@ -55,6 +54,51 @@ def test_what_was_pulled_answers_sql(in_world, engagement):
     )
 
 
+@pytest.mark.parametrize("endpoint", ["totals", "28hr"])
+def test_the_endpoints_of_the_present_are_planned_and_pulled_without_days(in_world, engagement, endpoint):
+    code, out, errors = engagement("pull", "--endpoint", endpoint)
+    assert (code, errors) == (0, [])
+    assert out.startswith(f"3 requests to /{endpoint}\n")
+    assert "6 Tweets asked for = 6 stored + 0 set aside" in out
+
+
+def test_a_plan_names_whom_it_leaves_out_and_why(in_world, engagement):
+    foreign = [tweet.tweet_id for tweet in in_world.emulator.world.foreign_tweets() if tweet.state == "ok"][:3]
+    gone = in_world.tweets("harborbooks", 1, state="deleted")
+    in_world.follow({"harborbooks": in_world.tweets("harborbooks", 2) + gone, "": foreign})
+    assert engagement("pull", "--from", "2026-01-31")[0] == 0
+    code, out, _ = engagement("plan", "--from", "2026-01-31")
+    assert code == 0
+    assert "harborbooks           1 request for 2 Tweets\n" in out
+    assert "left out: 3 Tweets of others, which /totals alone serves\n" in out
+    assert re.search(r"left out: 1 Tweet unavailable on \d{4}-\d\d-\d\d, asked for again after 30 days\n", out)
+    assert "handles queried this month, these included: 1\n" in out
+    assert "(of others)           1 request for 3 Tweets\n" in engagement("plan", "--endpoint", "totals")[1]
+
+
+def test_a_check_fails_where_an_account_does_not_work_and_says_which(in_world, engagement):
+    assert engagement("check")[0] == 0
+    in_world.emulator.faults.set(revoked_handles=["lumenaudio"])
+    code, out, errors = engagement("check")
+    assert (code, errors) == (1, ["1 of 3 accounts cannot be pulled from, as said above"])
+    lines = dict(line.split(maxsplit=1) for line in out.splitlines())
+    assert lines["harborbooks"].startswith("works, ")
+    assert "401" in lines["lumenaudio"]
+
+
+@pytest.mark.parametrize("endpoint", ["historical", "28hr"])
+def test_a_roster_of_others_alone_is_told_where_it_can_be_asked_for(in_world, failed, endpoint):
+    in_world.follow({"": [tweet.tweet_id for tweet in in_world.emulator.world.foreign_tweets()[:2]]})
+    code, line = failed("pull", "--endpoint", endpoint)
+    assert code == 2
+    assert "holds Tweets of others only (no handle), which /totals alone serves" in line
+
+
+def test_an_empty_roster_is_told(in_world, failed):
+    in_world.follow({})
+    assert failed("pull") == (2, f"the roster {in_world.roster.parent}/* holds no Tweet to pull")
+
+
 def test_a_foreign_tweet_is_set_aside_with_the_apis_own_words_and_the_rest_is_stored(in_world, engagement):
     foreign = in_world.tweets("lumenaudio", 1)
     in_world.follow({"harborbooks": in_world.tweets("harborbooks", 2) + foreign})
@@ -73,212 +117,6 @@ def test_an_accounts_file_that_others_can_read_is_warned_of_and_used(in_world, e
         [f"{in_world.accounts} can be read by others on this machine: chmod 600 {in_world.accounts}"],
     )
     assert "3 requests" in out
-
-
-# What is wrong with what the user gave: exit code 2, and nothing was asked.
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ((), "required: COMMAND; see engagement --help"),
-        (("pul",), "invalid choice: 'pul'"),
-        (("plan", "--form", "2026-01-01"), "unrecognized arguments"),
-        (
-            ("plan", "--from", "notaday"),
-            "argument --from: 'notaday' is not a day such as 2026-01-31; see engagement plan",
-        ),
-        (("plan", "--to", "2026-02-30"), "argument --to: '2026-02-30' is not a day such as 2026-01-31"),
-        (
-            ("plan", "--from", "2026-01-31", "--to", "2026-01-30"),
-            "the first day, 2026-01-31, is after the last, 2026-01-30",
-        ),
-        (
-            ("plan", "--from", "2026-02-02"),
-            "2026-02-02 is not over yet: 2026-01-31 is the last whole UTC day, end there",
-        ),
-        (("plan", "--from", "2026-01-31", "--to", "2026-02-01"), "2026-02-01 is not over yet"),
-        (("plan", "--from", "2014-08-31"), "2014-08-31 is before 2014-09-01, where the API's data begin"),
-        (("plan", "--to", "0001-01-01"), "0001-01-01 is before 2014-09-01"),
-        (("sql",), "required: QUERY; see engagement sql --help"),
-        (("sql", "select 1", "--format", "xml"), "invalid choice: 'xml'"),
-        (("emulator",), "required: --port; see engagement emulator --help"),
-        (("emulator", "--port", "99999"), "port must be 0 to 65535, got 99999"),
-        (("emulator", "--port", "0", "--now", "then"), "'then' is not a time such as 2026-02-01T00:00:00Z"),
-        (("emulator", "--port", "0", "--requests-per-minute", "0"), "'0' is not a whole number of at least 1"),
-        (("up", "--port", "0"), "'0' is not a whole number of at least 1"),
-        (("up", "--port", "99999"), "port 99999 cannot be used"),
-    ],
-)
-def test_wrong_arguments_are_told_in_one_line_with_the_fix(in_world, failed, arguments, words):
-    code, line = failed(*arguments)
-    assert code == 2
-    assert words in line
-    assert not in_world.emulator.requests
-
-
-@pytest.mark.parametrize(
-    ("setting", "words"),
-    [
-        ("TRIES=none", "ENGAGEMENT_TRIES = 'none': must be a whole number"),
-        ("CONFIG=/no/such.toml", "/no/such.toml does not exist: create it or unset ENGAGEMENT_CONFIG"),
-        ("API_URL=http://example.org", "must be https"),
-        ("ACCOUNTS=/no/accounts.toml", "/no/accounts.toml does not exist"),
-        ("TWEETS=/no/tweets/*", "no roster: /no/tweets/* names no file"),
-    ],
-)
-def test_wrong_settings_are_told_in_one_line_with_the_fix(in_world, failed, monkeypatch, setting, words):
-    monkeypatch.setenv(*f"ENGAGEMENT_{setting}".split("="))
-    code, line = failed("pull")
-    assert code == 2
-    assert words in line
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("[app\n", "is not valid TOML: at line 1"),
-        ("[app]\n[accounts.a]\n", "lacks app.consumer_key, app.consumer_secret"),
-    ],
-)
-def test_a_malformed_accounts_file_is_told_in_one_line(in_world, failed, text, words):
-    in_world.accounts.write_text(text)
-    code, line = failed("pull")
-    assert code == 2
-    assert line.startswith(f"{in_world.accounts} {words}")
-
-
-@pytest.fixture
-def bad_rows(in_world):
-    """A roster with two bad rows and a good one; gives the bad ones as they are told."""
-    good = in_world.tweets("harborbooks", 1)
-    in_world.follow({"harborbooks": ["x1", *good], "stranger": [5]})
-    return [
-        f"{in_world.roster}:2 tweet_id 'x1' is not a 64-bit whole number",
-        f"{in_world.roster}:4 handle 'stranger' is not in the accounts file",
-    ]
-
-
-@pytest.mark.parametrize("command", ["plan", "pull"])
-def test_bad_rows_of_the_roster_stop_everything(failed, bad_rows, command):
-    told = f"2 bad rows of the roster: {'; '.join(bad_rows)}. Mend them or pass --skip-bad-rows"
-    assert failed(command) == (2, told)
-
-
-@pytest.mark.parametrize("command", ["plan", "pull"])
-def test_bad_rows_are_listed_and_left_out_on_request(engagement, bad_rows, command):
-    code, out, errors = engagement(command, "--from", "2026-01-31", "--skip-bad-rows")
-    assert (code, errors) == (0, [f"left out: {row}" for row in bad_rows])
-    assert "1 request for 1 Tweet\n" in out
-
-
-# What fails though the user did nothing wrong: exit code 1.
-
-
-@pytest.mark.parametrize(
-    ("dials", "words"),
-    [
-        ({"revoked_handles": ["harborbooks"]}, "account harborbooks: the API answered 401 ("),
-        ({"app_not_approved": True}, "the API answered 403 (Your application id is not authorized.)"),
-        ({"status_503": 1}, "the vendor's side, try again later"),
-        ({"html_error": 1}, "answered 502 ("),
-        ({"broken_json": 1}, "answered 200 with a body that is not JSON"),
-        ({"truncated_gzip": 1}, "answered 200 with a body that is not JSON"),
-        ({"reset": 1}, "cannot be reached"),
-    ],
-)
-def test_an_api_that_does_not_answer_as_it_should_is_told_in_one_line(in_world, failed, monkeypatch, dials, words):
-    monkeypatch.setenv("ENGAGEMENT_TRIES", "1")
-    in_world.follow({"harborbooks": in_world.tweets("harborbooks", 2)})
-    in_world.emulator.faults.set(**dials)
-    code, line = failed("pull", "--from", "2026-01-31")
-    assert code == 1
-    assert words in line
-    assert line.rstrip().endswith(" What has landed is kept: the same pull again goes on from it")
-    assert ".." not in line
-    assert "?." not in line
-
-
-def test_an_api_that_cannot_be_reached_is_named(in_world, failed, monkeypatch):
-    with socket.socket() as closed:
-        closed.bind(("127.0.0.1", 0))  # bound but not listening: nobody else answers there
-        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
-        monkeypatch.setenv("ENGAGEMENT_API_URL", url)
-        monkeypatch.setenv("ENGAGEMENT_TRIES", "1")
-        code, line = failed("pull", "--from", "2026-01-31")
-    assert code == 1
-    assert (
-        f"{url}/insights/engagement/historical cannot be reached (no connection): check the network and api_url" in line
-    )
-
-
-def test_wrong_tokens_are_named_by_their_account_and_never_shown(in_world, failed):
-    credentials = Credentials.from_seed(2)
-    credentials.write_accounts(in_world.accounts)
-    in_world.follow({"harborbooks": in_world.tweets("harborbooks", 1)})
-    code, line = failed("pull", "--from", "2026-01-31")
-    assert code == 1
-    assert line.startswith("account harborbooks: the API answered 401 (")
-    assert "check its tokens in the accounts file" in line
-    token = credentials.tokens["harborbooks"]
-    assert not any(text in line for text in (token.key, token.secret, credentials.consumer_secret))
-
-
-def test_one_revoked_account_fails_the_pull_but_the_others_are_stored(in_world, engagement, failed):
-    in_world.emulator.faults.set(revoked_handles=["harborbooks"])
-    assert failed("pull", "--from", "2026-01-31")[0] == 1
-    query = "select handle from tweets semi join engagements using (tweet_id) group by handle order by handle"
-    assert engagement("sql", query, "--format", "csv")[1].split() == ['"handle"', '"lumenaudio"', '"tidalcoffee"']
-
-
-def test_a_response_that_does_not_add_up_fails_and_says_where_it_is_kept(in_world, engagement):
-    in_world.follow({"harborbooks": in_world.tweets("harborbooks", 1)})
-    in_world.emulator.faults.set(wrong_sums=1)
-    code, _, errors = engagement("pull", "--from", "2026-01-31")
-    assert code == 1
-    kept = list(in_world.lake.glob("raw/historical/*/*/rejected/*"))
-    assert kept
-    assert any(f"the response is kept as {path}" in errors[-1] for path in kept)
-
-
-@pytest.mark.parametrize("command", [("pull",), ("sql", "select 1")])
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [('{"format": 99}', "has format 99, this program knows 1: upgrade"), ("{", "lake.json is damaged")],
-)
-def test_a_lake_of_another_program_is_left_alone(in_world, failed, command, content, words):
-    in_world.lake.mkdir()
-    (in_world.lake / "lake.json").write_text(content)
-    code, line = failed(*command)
-    assert code == 1
-    assert words in line
-    assert [path.name for path in in_world.lake.iterdir()] == ["lake.json"]
-
-
-@pytest.mark.parametrize("command", [("pull",), ("sql", "select 1")])
-@pytest.mark.parametrize("place", ["accounts.toml", "accounts.toml/lake"])
-def test_a_data_folder_that_cannot_be_made_is_named(in_world, failed, monkeypatch, command, place):
-    monkeypatch.setenv("ENGAGEMENT_DATA", str(in_world.root / place))
-    code, line = failed(*command)
-    assert code == 1
-    assert str(in_world.root / place) in line
-
-
-def test_an_emulator_whose_port_is_taken_says_so(in_world, failed):
-    port = in_world.emulator.url.rpartition(":")[2]
-    code, line = failed("emulator", "--port", port)
-    assert code == 1
-    assert line == f"cannot listen on 127.0.0.1:{port}: Address already in use; choose another port"
-
-
-def test_an_interrupt_ends_with_one_line(in_world, failed, monkeypatch):
-    def interrupted(*_arguments, **_options):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("engagement_pipeline.pipeline.run", interrupted)
-    code, line = failed("pull", "--from", "2026-01-31")
-    assert code == 130
-    assert line.startswith("interrupted; what has landed is kept")
 
 
 # As a process.

@@ -5,18 +5,36 @@ import json
 import logging
 import random
 import string
+from concurrent.futures import CancelledError
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 import requests
 from oauthlib.oauth1 import RequestValidator, ResourceEndpoint
-from scripted_api import ACCOUNTS, CUT_GZIP, GOOD, NOT_JSON, REQUEST, RESET, SECRETS, Answer, Clock, asking, error
+from scripted_api import (
+    ACCOUNTS,
+    CUT_GZIP,
+    GOOD,
+    NOT_JSON,
+    REQUEST,
+    RESET,
+    SECRETS,
+    Answer,
+    Clock,
+    asking,
+    asking_of,
+    error,
+    raised,
+)
 
-from engagement_pipeline.client import Client
-from engagement_pipeline.errors import AccountError, ApiError, RefusedError, UnavailableError
+from engagement_pipeline.client import DOWN_AFTER
+from engagement_pipeline.errors import ApiError, UnavailableError
+from engagement_pipeline.pacing import AFTER_RESET, SHARE
 
 BUSY = error(503, "over capacity")
+ANSWERED_WITHIN = 10.0  # seconds that the scripted API may take on a busy machine
 AT_42_SECONDS = datetime(2026, 2, 1, 12, 30, 42, tzinfo=UTC)
 
 
@@ -61,17 +79,10 @@ class Vendor(RequestValidator):
         )[0]
 
 
-def raised(answer, *, tries=3):
-    """Return the error that an answer becomes, and how many requests it took."""
-    with asking(answer, tries=tries) as (api, client, _), pytest.raises(ApiError) as caught:
-        client.historical(REQUEST)
-    return caught.value, len(api.received)
-
-
 def test_the_body_is_what_the_contract_asks_for():
     """Tweet IDs as text, an exclusive end, the four-way grouping and the two that audit it."""
     with asking() as (api, client, _):
-        client.historical(REQUEST)
+        client.ask(REQUEST)
     assert json.loads(api.received[0].body) == {
         "tweet_ids": ["1890000000000000001", "1890000000000000002"],
         "engagement_types": ["impressions", "url_clicks"],
@@ -90,9 +101,27 @@ def test_the_body_is_what_the_contract_asks_for():
     assert api.received[0].headers["Accept-Encoding"] == "gzip"
 
 
+@pytest.mark.parametrize("endpoint", ["28hr", "totals"])
+def test_an_endpoint_of_the_present_is_asked_for_no_days(endpoint):
+    """/totals takes no groupings by day, so its rows are the sums themselves."""
+    with asking() as (api, client, _):
+        client.ask(replace(REQUEST, endpoint=endpoint, window=None))
+    asked = json.loads(api.received[0].body)
+    assert api.received[0].url == f"{api.url}/insights/engagement/{endpoint}"
+    assert sorted(asked) == ["engagement_types", "groupings", "tweet_ids"]
+    sums = {
+        "by_tweet_type": {"group_by": ["tweet.id", "engagement.type"]},
+        "by_type": {"group_by": ["engagement.type"]},
+    }
+    cells = {
+        "by_tweet_type_day_hour": {"group_by": ["tweet.id", "engagement.type", "engagement.day", "engagement.hour"]}
+    }
+    assert asked["groupings"] == (sums if endpoint == "totals" else cells | sums)
+
+
 def test_a_request_is_signed_as_oauthlib_verifies_it():
     with asking() as (api, client, _):
-        client.historical(REQUEST)
+        client.ask(REQUEST)
     assert Vendor().lets_in(api.received[0])
 
 
@@ -100,13 +129,13 @@ def test_a_request_signed_with_another_secret_is_not_let_in():
     """The vendor of these tests does look."""
     other = replace(ACCOUNTS, app=replace(ACCOUNTS.app, consumer_secret="another"))
     with asking(accounts=other) as (api, client, _):
-        client.historical(REQUEST)
+        client.ask(REQUEST)
     assert not Vendor().lets_in(api.received[0])
 
 
 def test_each_try_carries_a_fresh_nonce_and_a_signature_of_its_own():
     with asking(BUSY, BUSY, Answer()) as (api, client, _):
-        client.historical(REQUEST)
+        client.ask(REQUEST)
     vendor = Vendor()
     assert [vendor.lets_in(received) for received in api.received] == [True, True, True]
     assert len({received.headers["Authorization"] for received in api.received}) == 3
@@ -117,7 +146,7 @@ def test_each_try_is_stamped_with_the_time_at_which_it_is_sent(monkeypatch):
     stamps = iter(["1700000000", "1700003600"])
     monkeypatch.setattr("oauthlib.oauth1.rfc5849.generate_timestamp", lambda: next(stamps))
     with asking(BUSY, Answer()) as (api, client, _):
-        client.historical(REQUEST)
+        client.ask(REQUEST)
     first, second = (received.headers["Authorization"] for received in api.received)
     assert 'oauth_timestamp="1700000000"' in first
     assert 'oauth_timestamp="1700003600"' in second
@@ -125,14 +154,14 @@ def test_each_try_is_stamped_with_the_time_at_which_it_is_sent(monkeypatch):
 
 def test_a_gzipped_answer_is_given_back_decompressed():
     with asking(Answer(body=gzip.compress(GOOD), packed=True)) as (_, client, _):
-        assert client.historical(REQUEST).body == GOOD
+        assert client.ask(REQUEST).body == GOOD
 
 
-def test_a_response_says_when_it_was_asked_for_and_at_which_try():
+def test_a_response_says_when_the_try_that_it_answers_was_sent():
     moments = iter([AT_42_SECONDS, AT_42_SECONDS.replace(minute=31)])
     with asking(BUSY, Answer(), now=lambda: next(moments)) as (_, client, _):
-        response = client.historical(REQUEST)
-    assert (response.asked_at, response.tries) == (AT_42_SECONDS.replace(minute=31), 2)
+        response = client.ask(REQUEST)
+    assert response.asked_at == AT_42_SECONDS.replace(minute=31)
 
 
 def test_the_time_out_reaches_the_transport(monkeypatch):
@@ -144,7 +173,7 @@ def test_the_time_out_reaches_the_transport(monkeypatch):
         lambda self, *a, **options: seen.append(options["timeout"]) or send(self, *a, **options),
     )
     with asking(timeout_seconds=7) as (_, client, _):
-        client.historical(REQUEST)
+        client.ask(REQUEST)
     assert seen == [7]
 
 
@@ -174,7 +203,7 @@ def test_no_answer_in_time_is_retried_and_named(monkeypatch):
 )
 def test_what_usually_passes_is_tried_again(passing):
     with asking(passing, passing, Answer()) as (api, client, _):
-        assert client.historical(REQUEST).tries == 3
+        assert client.ask(REQUEST).body == GOOD
     assert len(api.received) == 3
 
 
@@ -182,7 +211,7 @@ def test_what_usually_passes_is_tried_again(passing):
 def test_the_last_try_raises_without_a_pause_after_it(monkeypatch, tries):
     monkeypatch.setattr(random, "uniform", lambda low, high: high)
     with asking(BUSY, tries=tries) as (api, client, clock), pytest.raises(UnavailableError, match="answered 503"):
-        client.historical(REQUEST)
+        client.ask(REQUEST)
     assert len(api.received) == tries
     assert len(clock.naps) == tries - 1
 
@@ -191,131 +220,129 @@ def test_pauses_are_drawn_below_a_ceiling_that_doubles_up_to_a_minute(monkeypatc
     ceilings = []
     monkeypatch.setattr(random, "uniform", lambda low, high: ceilings.append((low, high)) or high / 2)
     with asking(BUSY, tries=9) as (_, client, clock), pytest.raises(UnavailableError):
-        client.historical(REQUEST)
+        client.ask(REQUEST)
     assert ceilings == [(0, high) for high in (1, 2, 4, 8, 16, 32, 60, 60)]
     assert clock.naps == [high / 2 for _, high in ceilings]
 
 
 def test_a_429_closes_the_budget_until_the_next_minute():
     with asking(error(429, "slow down"), Answer(), now=lambda: AT_42_SECONDS) as (_, client, clock):
-        client.historical(REQUEST)
-    assert clock.naps == [pytest.approx(18)]
+        client.ask(REQUEST)
+    assert clock.naps == [pytest.approx(18 + AFTER_RESET, abs=ANSWERED_WITHIN)]
+
+
+def test_a_429_closes_the_budget_for_as_long_as_its_headers_say():
+    told = replace(error(429, "slow down"), headers={"Retry-After": "240"})
+    with asking(told, Answer()) as (_, client, clock):
+        client.ask(REQUEST)
+    assert clock.naps == [pytest.approx(240)]
+
+
+@pytest.mark.parametrize("answer", [Answer(), error(403, "No."), error(429, "slow down"), BUSY, NOT_JSON])
+def test_the_headers_of_every_answer_correct_the_budget(answer):
+    """60 a minute, where nothing was said before: the gap to the next slot tells."""
+    told = replace(answer, headers={"x-per-minute-limit": "60", "Retry-After": "1"})
+    with asking(told, tries=1) as (_, client, clock):
+        for _ in range(2):
+            with suppress(ApiError):
+                client.ask(REQUEST)
+    assert clock.naps == [pytest.approx(60 / (SHARE * 60))]
+
+
+def test_an_answer_with_nothing_remaining_holds_back_the_next_request():
+    spent = replace(Answer(), headers={"x-per-minute-remaining": "0"})
+    with asking(spent, Answer(), now=lambda: AT_42_SECONDS) as (_, client, clock):
+        client.ask(REQUEST)
+        assert clock.naps == []
+        client.ask(REQUEST)
+    assert clock.naps == [pytest.approx(18 + AFTER_RESET, abs=ANSWERED_WITHIN)]
 
 
 def test_a_429_holds_back_other_requests_too():
     """The budget is shared, so whoever asks next waits as well."""
-    clock = Clock()
-    budget = clock.budget()
-    with (
-        asking(error(429, "slow down")) as (api, _, _),
-        Client(api.url, ACCOUNTS, budget=budget, tries=2, timeout_seconds=10, now=lambda: AT_42_SECONDS) as client,
-    ):
+    with asking(error(429, "slow down"), Answer(), tries=1, now=lambda: AT_42_SECONDS) as (_, client, clock):
         with pytest.raises(UnavailableError, match="requests_per_minute"):
-            client.historical(REQUEST)
-        before = clock.seconds
-        budget.wait()
-    assert before == pytest.approx(18)
-
-
-@pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 405, 406])
-def test_what_asking_again_cannot_mend_is_asked_once(status):
-    caught, asked = raised(error(status, "No."))
-    assert (caught.status, caught.texts, asked) == (status, ("No.",), 1)
-
-
-def test_a_redirect_is_not_followed():
-    """A signed request must not be carried to another host."""
-    with asking() as (elsewhere, _, _):
-        moved = Answer(status=307, headers={"Location": elsewhere.url + "/insights/engagement/historical"})
-        caught, asked = raised(moved)
-    assert isinstance(caught, RefusedError)
-    assert (asked, elsewhere.received) == (1, [])
-
-
-@pytest.mark.parametrize(
-    ("answer", "kind", "remedy"),
-    [
-        (error(401, "Your account could not be authenticated. Reason: x"), AccountError, "check its tokens"),
-        (error(403, "Your application id is not authorized."), AccountError, "have the vendor approve the app"),
-        (error(403, "Forbidden to access metrics: retweets"), AccountError, "out of the setting types"),
-        (error(403, "Forbidden to access tweets: 1"), RefusedError, ""),
-        (error(400, "Tweet ID(s) are unavailable"), RefusedError, ""),
-        (error(404, "Not Found"), RefusedError, ""),
-    ],
-)
-def test_a_refusal_is_about_the_account_or_about_the_request(answer, kind, remedy):
-    caught, _ = raised(answer)
-    assert isinstance(caught, kind)
-    assert remedy in str(caught)
-    assert caught.account == "ann"
-    assert "account ann" in str(caught)
-
-
-@pytest.mark.parametrize(
-    ("texts", "tweet_ids"),
-    [
-        (["Forbidden to access tweets for author id 77: 1, 2"], (1, 2)),
-        (
-            ["Forbidden to access tweets for author id 77: 1", "Forbidden to access tweets for author id 8: 2, 3"],
-            (1, 2, 3),
-        ),
-        (["Forbidden to access tweets: 1; 2"], (1, 2)),
-        (["Forbidden to access tweets for author id 77"], ()),
-        (["Forbidden to access tweets"], ()),
-        (["FORBIDDEN TO ACCESS TWEETS FOR AUTHOR ID 77: 1890000000000000001"], (1890000000000000001,)),
-        (["Only 25 Tweets a request", "Forbidden to access tweets: 5"], (5,)),
-    ],
-)
-def test_the_tweets_that_a_403_names_are_read(texts, tweet_ids):
-    """In every documented spelling; author ids are no Tweets."""
-    caught, _ = raised(error(403, *texts))
-    assert isinstance(caught, RefusedError)
-    assert (caught.about_tweets, caught.tweet_ids) == (True, tweet_ids)
-
-
-def test_a_400_about_unavailable_tweets_names_none():
-    caught, _ = raised(error(400, "Tweet ID(s) are unavailable"))
-    assert (caught.about_tweets, caught.tweet_ids) == (True, ())
-
-
-def test_a_400_about_the_request_is_not_about_tweets():
-    caught, _ = raised(error(400, "end must be at most 28 days after start"))
-    assert not caught.about_tweets
-
-
-@pytest.mark.parametrize(
-    ("body", "texts"),
-    [
-        (b'{"errors": ["a", "b"]}', ("a", "b")),
-        (b'{"errors": [{"message": "a", "code": 34}]}', ("a",)),
-        (b'{"errors": [{"code": 34}]}', ("{'code': 34}",)),
-        (b'{"errors": "a"}', ("a",)),
-        (b'{"error": "a"}', ('{"error": "a"}',)),
-        (b"<html>Not here</html>", ("<html>Not here</html>",)),
-        (b"[1]", ("[1]",)),
-        (b"", ()),
-    ],
-)
-def test_every_shape_of_error_body_is_read(body, texts):
-    caught, _ = raised(Answer(status=404, body=body))
-    assert caught.texts == texts
-
-
-def test_a_message_is_one_line_however_long_the_page():
-    caught, _ = raised(Answer(status=502, body=b"<html>\n" + b"very long\n" * 1000))
-    assert "\n" not in str(caught)
-    assert len(str(caught)) < 500
+            client.ask(REQUEST)
+        assert clock.naps == []
+        client.ask(replace(REQUEST, tweet_ids=(7,)))
+    assert clock.naps == [pytest.approx(18 + AFTER_RESET, abs=ANSWERED_WITHIN)]
 
 
 def test_an_unreachable_api_is_named():
     with asking() as (api, _, _):
         url = api.url
+    clock = Clock()
     with (
-        Client(url, ACCOUNTS, budget=Clock().budget(), tries=2, timeout_seconds=10) as client,
+        asking_of(url, ACCOUNTS, clock, tries=2) as client,
         pytest.raises(UnavailableError, match=f"{url}.* cannot be reached") as caught,
     ):
-        client.historical(REQUEST)
+        client.ask(REQUEST)
     assert caught.value.status == 0
+    assert [(exchange.status, exchange.tries, exchange.size) for exchange in clock.exchanges] == [(0, 2, 0)]
+
+
+def test_the_log_is_told_once_how_a_request_ended():
+    """With the bytes that came over the wire, which are fewer than those of the body."""
+    packed = gzip.compress(GOOD + b" " * 1000)
+    moments = iter([AT_42_SECONDS, AT_42_SECONDS.replace(minute=31)])
+    with asking(BUSY, Answer(body=packed, packed=True), now=lambda: next(moments)) as (_, client, clock):
+        client.ask(REQUEST)
+    (exchange,) = clock.exchanges
+    assert (exchange.request, exchange.asked_at) == (REQUEST, AT_42_SECONDS.replace(minute=31))
+    assert (exchange.status, exchange.tries, exchange.size) == (200, 2, len(packed))
+    assert exchange.seconds > 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (error(403, "Forbidden to access tweets: 1"), 403),
+        (error(401, "No."), 401),
+        (error(429, "No."), 429),
+        (BUSY, 503),
+        (NOT_JSON, 200),
+        (RESET, 0),
+    ],
+)
+def test_the_log_is_told_of_requests_that_failed_too(answer, status):
+    with asking(answer, tries=2) as (api, client, clock), pytest.raises(ApiError):
+        client.ask(REQUEST)
+    assert [(exchange.status, exchange.tries) for exchange in clock.exchanges] == [(status, len(api.received))]
+
+
+def test_an_api_that_is_down_is_not_tried_again_and_again():
+    """Once so many tries in a row have failed, each further request gets one; an answer makes up for them."""
+    answers = [BUSY] * (DOWN_AFTER + 2) + [Answer(), BUSY, Answer()]
+    with asking(*answers, tries=6) as (_, client, clock):
+        for _ in range(DOWN_AFTER // 6 + 2):
+            with pytest.raises(UnavailableError):
+                client.ask(REQUEST)
+        client.ask(REQUEST)
+        client.ask(REQUEST)
+    assert [exchange.tries for exchange in clock.exchanges] == [6] * (DOWN_AFTER // 6) + [1, 1, 1, 2]
+
+
+def test_a_refusal_is_an_answer_too():
+    answers = [*[BUSY] * (DOWN_AFTER - 1), error(403, "Forbidden to access tweets: 1"), BUSY, Answer()]
+    with asking(*answers, tries=DOWN_AFTER) as (_, client, clock):
+        with pytest.raises(ApiError):
+            client.ask(REQUEST)
+        client.ask(REQUEST)
+    assert [exchange.tries for exchange in clock.exchanges] == [DOWN_AFTER, 2]
+
+
+def test_a_429_does_not_count_as_down():
+    with asking(*[error(429, "slow down")] * (DOWN_AFTER + 5), Answer(), tries=DOWN_AFTER + 6) as (api, client, _):
+        client.ask(REQUEST)
+    assert len(api.received) == DOWN_AFTER + 6
+
+
+def test_a_client_that_was_stopped_sends_nothing_more():
+    with asking() as (api, client, _):
+        client.stop()
+        with pytest.raises(CancelledError):
+            client.ask(REQUEST)
+    assert api.received == []
 
 
 @pytest.mark.parametrize("answer", [Answer(), BUSY, RESET, CUT_GZIP, NOT_JSON, error(401, "no"), error(403, "no")])
@@ -323,7 +350,7 @@ def test_no_secret_is_in_any_message_log_record_or_repr(answer, caplog):
     caplog.set_level(logging.DEBUG)
     with asking(answer) as (_, client, _):
         try:
-            shown = [client.historical(REQUEST)]
+            shown = [client.ask(REQUEST)]
         except ApiError as caught:
             shown = [caught, *caught.texts]
         shown += [client, ACCOUNTS, ACCOUNTS.app, ACCOUNTS.by_handle["ann"]]

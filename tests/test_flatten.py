@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from engagement_pipeline.errors import ResponseError
 from engagement_pipeline.flatten import SCHEMA, flatten
-from engagement_pipeline.plan import Window
+from engagement_pipeline.metrics import HISTORICAL
+from engagement_pipeline.plan import Request, Window
 
 ONE, TWO, GONE = 1890000000000000001, 1890000000000000002, 1890000000000000009
 TYPES = ("impressions", "url_clicks", "video_views")
@@ -50,7 +51,7 @@ HOURS_PATH = f"{CELLS}.{ONE}.impressions.2026-01-01"
 
 def flat(content, *, tweet_ids=(ONE, TWO, GONE), types=TYPES, window=WINDOW):
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
-    return flatten(body, tweet_ids=tweet_ids, types=types, window=window)
+    return flatten(body, Request(endpoint=HISTORICAL, handle="ann", tweet_ids=tweet_ids, types=types, window=window))
 
 
 def rows(result):
@@ -120,24 +121,49 @@ def test_unavailable_tweets_are_reported(listed):
     assert flat(put("unavailable_tweet_ids", [listed])).unavailable == {GONE}
 
 
-@pytest.mark.parametrize("key", ["unavailable_tweet_ids", "unsupported_for_video_views_tweet_ids"])
-def test_an_absent_or_empty_list_names_no_tweet(key):
-    for content in (put(key, []), put(key, None), {k: v for k, v in GOLDEN.items() if k != key}):
-        result = flat(content)
-        assert GONE not in result.unavailable or key != "unavailable_tweet_ids"
-        assert result.unsupported_video == frozenset()
+@pytest.mark.parametrize("changed", [put("unavailable_tweet_ids", value) for value in ([], None)])
+def test_an_empty_list_names_no_tweet(changed):
+    assert flat(changed).unavailable == frozenset()
 
 
-def test_the_zeros_of_unsupported_video_views_are_dropped():
-    """They are not measured; other types and other Tweets stay."""
+def test_an_absent_list_names_no_tweet():
+    assert flat(without("unavailable_tweet_ids")).unavailable == frozenset()
+
+
+@pytest.mark.parametrize("count", [0, 5])
+def test_of_unsupported_video_views_zeros_are_dropped_and_no_other_count(count):
+    """A zero of theirs is not measured; other types and other Tweets stay."""
     cells = {(tweet, name, FIRST, 0): 0 for tweet in (ONE, TWO) for name in ("impressions", "video_views")}
+    cells[ONE, "video_views", FIRST, 0] = count
     result = flat(parts(cells, unsupported_for_video_views_tweet_ids=[str(ONE)]))
-    assert result.unsupported_video == {ONE}
     assert [(row[0], row[1]) for row in rows(result)] == [
         (ONE, "impressions"),
+        *[(ONE, "video_views")] * bool(count),
         (TWO, "impressions"),
         (TWO, "video_views"),
     ]
+
+
+@pytest.mark.parametrize("start", ["2026-01-01", "2026-01-01T00:00:00", "2026-01-01T01:00:00+01:00", None])
+def test_a_period_may_be_echoed_in_any_way_to_write_the_same_moment(start):
+    assert rows(flat(put("start", start))) == GOLDEN_ROWS
+
+
+def test_a_period_that_was_moved_by_an_hour_is_another_one():
+    with pytest.raises(
+        ResponseError, match=r"^\$\.end: is 2026-01-03T01:00:00\+00:00, though 2026-01-03 was asked for"
+    ):
+        flat(put("end", "2026-01-03T01:00:00Z"))
+
+
+@pytest.mark.parametrize(("key", "day"), [("start", SECOND), ("end", FIRST)])
+def test_another_period_than_the_one_asked_for_is_named(key, day):
+    with pytest.raises(ResponseError, match=rf"^\$\.{key}: is {day}T00:00:00\+00:00, though .* was asked for"):
+        flat(put(key, f"{day}T00:00:00Z"))
+
+
+def test_a_period_that_is_not_echoed_is_the_one_asked_for():
+    assert rows(flat({key: value for key, value in GOLDEN.items() if key not in {"start", "end"}})) == GOLDEN_ROWS
 
 
 def test_root_keys_that_nobody_knows_are_passed_over():
@@ -215,6 +241,8 @@ MALFORMED = [
         put("unsupported_for_video_views_tweet_ids", ["5"]),
         "$.unsupported_for_video_views_tweet_ids[0]",
     ),
+    ("start no time", put("start", "yesterday"), "$.start"),
+    ("end a number", put("end", 5), "$.end"),
     ("a list", b"[]", "$"),
     ("a number", b"5", "$"),
     ("null", b"null", "$"),

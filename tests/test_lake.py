@@ -2,20 +2,25 @@
 
 import json
 import logging
+import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from bodies import WINDOW, at, begin, full, land
+from bodies import WINDOW, at, begin, full, land, observed, parts, pulled, totals
 
-from engagement_pipeline.errors import LakeError
-from engagement_pipeline.lake import COVERAGE, FORMAT, DayReport, Lake, describe, read
+from engagement_pipeline.errors import InputError, LakeError
+from engagement_pipeline.lake import COVERAGE, FORMAT, TABLES, DayReport, Lake, damaged, describe, read
+from engagement_pipeline.metrics import ENDPOINTS, HISTORICAL, RECENT, TOTALS
+from engagement_pipeline.plan import Window
 from engagement_pipeline.publish import publish
 
 FIRST, SECOND = WINDOW.days()
+LAST_DAY = Window(SECOND, SECOND)
 HOLD = (
     "import os, sys; from pathlib import Path; from engagement_pipeline.lake import Lake\n"
     "with Lake(Path(sys.argv[1])).locked('lake', 'a test'):\n"
@@ -98,7 +103,7 @@ def test_two_locks_do_not_wait_for_each_other(lake, caplog):
 
 
 def test_a_file_that_is_not_there_has_no_rows(lake):
-    assert read(lake.coverage(FIRST), COVERAGE).equals(COVERAGE.empty_table())
+    assert read(lake.coverage(HISTORICAL, FIRST), COVERAGE).equals(COVERAGE.empty_table())
 
 
 @pytest.mark.parametrize(
@@ -110,7 +115,7 @@ def test_a_file_that_is_not_there_has_no_rows(lake):
     ],
 )
 def test_a_damaged_file_is_named(lake, write):
-    path = lake.coverage(FIRST)
+    path = lake.coverage(HISTORICAL, FIRST)
     path.parent.mkdir(parents=True)
     write(path)
     with pytest.raises(LakeError) as caught:
@@ -119,12 +124,92 @@ def test_a_damaged_file_is_named(lake, write):
     assert "\n" not in str(caught.value)
 
 
+def test_a_file_that_may_not_be_read_is_not_called_damaged():
+    """Nobody shall move it away."""
+    message = str(damaged(Path("day=2026-01-01/coverage.parquet"), PermissionError(13, "Permission denied")))
+    assert message == "day=2026-01-01/coverage.parquet cannot be read: Permission denied; give yourself the right to"
+
+
+@pytest.mark.parametrize(
+    ("path", "fix"),
+    [
+        (Lake(Path("l")).rows(HISTORICAL, FIRST), "move it and the coverage of its day away, and pull the day again"),
+        (Lake(Path("l")).coverage(TOTALS, FIRST), "move it and the coverage of its day away, and pull the day again"),
+        (Lake(Path("l")).rows(TOTALS, FIRST), "move it away and pull again"),
+        (Lake(Path("l")).rows(RECENT, FIRST), "move it away and pull again"),
+        (Lake(Path("l")).set_aside, "move it away and pull again"),
+        (Lake(Path("l")).tweets, "move it away and pull again"),
+    ],
+    ids=str,
+)
+def test_how_to_mend_a_damaged_file_depends_on_what_it_holds(path, fix):
+    assert str(damaged(path, OSError("no magic\nbytes"))) == f"{path} is damaged (no magic): {fix}"
+
+
+def test_each_endpoint_has_its_files_and_its_columns(lake):
+    """Those of /historical and of the observed day are in the name; /28hr has one file for all days."""
+    files = {endpoint: str(lake.rows(endpoint, FIRST).relative_to(lake.root)) for endpoint in ENDPOINTS}
+    assert files == {
+        HISTORICAL: "engagements/day=2026-01-01/engagements.parquet",
+        TOTALS: "totals/observed_on=2026-01-01/totals.parquet",
+        RECENT: "recent.parquet",
+    }
+    assert lake.rows(RECENT, FIRST) == lake.rows(RECENT, SECOND)
+    for endpoint in ENDPOINTS:
+        found = lake.coverage(endpoint, FIRST).relative_to(lake.root)
+        assert str(found) == f"coverage/endpoint={endpoint}/day=2026-01-01/coverage.parquet"
+    key = ["tweet_id", "engagement_type", "day", "hour", "count"]
+    assert {endpoint: TABLES[endpoint].names for endpoint in ENDPOINTS} == {
+        HISTORICAL: key,
+        RECENT: [*key, "partial", "observed_at"],
+        TOTALS: ["tweet_id", "engagement_type", "count", "observed_at"],
+    }
+
+
+def test_a_lake_that_must_be_there_is_not_made(tmp_path):
+    for root in (tmp_path, tmp_path / "nothing"):
+        with pytest.raises(
+            InputError, match=rf"^there is no lake in {root}: pull first, or name one in ENGAGEMENT_DATA"
+        ):
+            Lake(root).open(create=False)
+    assert list(tmp_path.iterdir()) == []
+    Lake(tmp_path).open()
+    Lake(tmp_path).open(create=False)
+
+
+def test_what_is_replaced_survives_a_power_cut(lake, monkeypatch):
+    """The files are on the disk before the first rename, and after the last all folders up to the lake's own."""
+    lake.open()
+    aside = [lake.root / "a", lake.root / "b"]
+    for file in aside:
+        file.write_text(file.name)
+    steps, files = [], [file.stat().st_ino for file in aside]
+    fsync, replace = os.fsync, os.replace
+
+    def synced(descriptor):
+        steps.append(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    def replaced(source, target):
+        steps.append("rename")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", replaced)
+    targets = [lake.rows(HISTORICAL, FIRST), lake.coverage(HISTORICAL, FIRST)]
+    lake.replace(dict(zip(aside, targets, strict=True)))
+    assert steps[:4] == [*files, "rename", "rename"]
+    folders = {folder for target in targets for folder in target.parents if folder.is_relative_to(lake.root)}
+    assert len(folders) == 6
+    assert sorted(steps[4:]) == sorted(folder.stat().st_ino for folder in folders)
+
+
 def test_files_are_replaced_in_the_order_given(lake):
     aside = [lake.root / "a", lake.root / "b"]
     lake.open()
     for file in aside:
         file.write_text(file.name)
-    targets = [lake.engagements(FIRST), lake.coverage(FIRST)]
+    targets = [lake.rows(HISTORICAL, FIRST), lake.coverage(HISTORICAL, FIRST)]
     lake.replace(dict(zip(aside, targets, strict=True)))
     assert [target.read_text() for target in targets] == ["a", "b"]
     assert not any(file.exists() for file in aside)
@@ -137,6 +222,25 @@ def test_a_day_is_described_by_its_rows_tweets_and_requests(lake):
     land(pull, {}, tweets=[5], refusal="403: no")
     publish(lake)
     assert describe(lake, SECOND) == DayReport(rows=12, tweets=3, set_aside=2, requests=2)
+
+
+def test_a_tweet_whose_newest_answer_is_a_refusal_is_set_aside_and_keeps_its_rows(lake):
+    pulled(lake, full([1, 2], 1), at(1))
+    publish(lake)
+    pull = begin(lake, at(2))
+    land(pull, {}, tweets=[1], refusal="403: no")
+    land(pull, full([2], 1))
+    publish(lake)
+    assert describe(lake, SECOND) == DayReport(rows=8, tweets=1, set_aside=1, requests=2)
+
+
+def test_a_day_is_described_by_historical_alone(lake):
+    pulled(lake, full([1], 1), at(1))
+    for endpoint, content in ((TOTALS, totals({(1, "favorites"): 7})), (RECENT, parts(full([1], 3, window=LAST_DAY)))):
+        observed(lake, endpoint, content, at(2), tweets=[1])
+    publish(lake)
+    assert describe(lake, SECOND) == DayReport(rows=4, tweets=1, set_aside=0, requests=1)
+    assert describe(lake, at(2).date()) == DayReport(rows=0, tweets=0, set_aside=0, requests=0)
 
 
 def test_a_day_that_nothing_was_asked_for_is_all_zero(lake):

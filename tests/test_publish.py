@@ -1,15 +1,16 @@
-"""Publishing: the newest answer wins for each (Tweet, day), whatever came when and whatever died on the way."""
+"""Publishing /historical: the newest answer wins for each cell, and what it does not name stays."""
 
 import random
 
 import pyarrow.parquet as pq
 import pytest
-from bodies import TYPES, WINDOW, at, begin, full, land, pulled, revisions
+from bodies import WINDOW, at, begin, full, land, pulled, revisions
 from tables import counts, coverage, outcomes, parquet_files, tables
 
-from engagement_pipeline import raw
+from engagement_pipeline import raw, set_aside
 from engagement_pipeline.flatten import SCHEMA
 from engagement_pipeline.lake import COVERAGE, Lake
+from engagement_pipeline.metrics import HISTORICAL
 from engagement_pipeline.publish import publish
 
 FIRST, SECOND = WINDOW.days()
@@ -24,7 +25,7 @@ def test_a_pull_becomes_a_file_a_day_with_its_rows_sorted(lake):
     pulled(lake, full([3, 1, 2], 5), at(1))
     publish(lake)
     for day in WINDOW.days():
-        table = pq.read_table(lake.engagements(day), partitioning=None)
+        table = pq.read_table(lake.rows(HISTORICAL, day), partitioning=None)
         keys = list(
             zip(*(table[name].to_pylist() for name in ("tweet_id", "engagement_type", "day", "hour")), strict=True)
         )
@@ -37,7 +38,7 @@ def test_a_pull_becomes_a_file_a_day_with_its_rows_sorted(lake):
 def test_a_day_s_file_names_the_pull_it_holds(lake):
     pull = pulled(lake, full([1], 5), at(1))
     publish(lake)
-    metadata = pq.read_metadata(lake.engagements(FIRST)).metadata[b"engagement_pipeline"]
+    metadata = pq.read_metadata(lake.rows(HISTORICAL, FIRST)).metadata[b"engagement_pipeline"]
     assert str(pull.path.relative_to(lake.root)) in metadata.decode()
 
 
@@ -87,14 +88,6 @@ def test_publishing_one_by_one_gives_the_same_tables_as_all_at_once(lake, tmp_pa
     assert counts(other) == truth
 
 
-def test_a_newer_answer_replaces_the_whole_day_of_a_tweet(lake):
-    """An hour that it no longer names is missing now, not left over."""
-    pulled(lake, full([1], 1, hours=(0, 1, 2)), at(1))
-    pulled(lake, full([1], 2, hours=(1,)), at(2))
-    publish(lake)
-    assert counts(lake) == full([1], 2, hours=(1,))
-
-
 def test_publishing_twice_changes_no_byte(lake):
     pulled(lake, full([1, 2], 1), at(1))
     publish(lake)
@@ -137,7 +130,7 @@ def test_borders_of_chunks_leave_no_trace(lake, tmp_path, monkeypatch, size):
         publish(into)
     assert counts(lake) == full(tweets, 2) | full([50, 60], 1)
     for day in WINDOW.days():
-        ours, theirs = (pq.read_table(which.engagements(day), partitioning=None) for which in (lake, other))
+        ours, theirs = (pq.read_table(which.rows(HISTORICAL, day), partitioning=None) for which in (lake, other))
         assert ours.equals(theirs)
     assert coverage(lake, "*") == coverage(other, "*")
 
@@ -159,7 +152,7 @@ def test_every_tweet_asked_for_is_stored_or_set_aside_with_a_reason(lake):
         row
         for tweet, outcome, rows in ((1, "stored", 4), (2, "unavailable", 0), (3, "missing from the response", 0))
         for row in ((tweet, FIRST, outcome, rows), (tweet, SECOND, outcome, rows))
-    ] + [(4, FIRST, "refused", 0), (4, SECOND, "refused", 0)]
+    ] + [(4, FIRST, "forbidden", 0), (4, SECOND, "forbidden", 0)]
 
 
 def test_coverage_says_which_response_holds_the_rows(lake):
@@ -167,12 +160,13 @@ def test_coverage_says_which_response_holds_the_rows(lake):
     path = land(pull, full([1], 1))
     publish(lake)
     assert coverage(lake, "distinct source, pulled_at, asked_at") == [(str(path.relative_to(lake.root)), at(1), at(1))]
-    assert pq.read_schema(lake.coverage(FIRST)).remove_metadata().equals(COVERAGE)
+    assert pq.read_schema(lake.coverage(HISTORICAL, FIRST)).remove_metadata().equals(COVERAGE)
 
 
 LATER = {
     "unavailable": ({"unavailable_tweet_ids": ["1"]}, "unavailable"),
-    "refused": ({"refusal": "403: Forbidden to access tweets: 1"}, "refused"),
+    "forbidden": ({"refusal": "403: Forbidden to access tweets: 1"}, "forbidden"),
+    "protected": ({"refusal": "400: Tweet ID(s) are unavailable"}, "protected"),
     "missing from the response": ({}, "missing from the response"),
 }
 
@@ -222,8 +216,65 @@ def test_progress_counts_tweets_up_to_all(lake):
     assert seen == sorted(seen)
 
 
-def test_a_pull_of_one_type_covers_one_type(lake):
-    pull = begin(lake, at(1), types=TYPES[:1])
-    land(pull, full([1], 1, types=TYPES[:1]))
+@pytest.mark.parametrize(
+    ("further", "outcome"), [case for name, case in LATER.items() if name != "missing from the response"]
+)
+def test_a_tweet_that_is_not_served_is_remembered_until_it_is(lake, further, outcome):
+    tokens = "0123" if "refusal" in further else ""
+    pulled(lake, full([2], 7), at(1), tweets=[2])
+    pulled(lake, {}, at(2), tweets=[1], tokens=tokens, **further)
     publish(lake)
-    assert counts(lake) == full([1], 1, types=TYPES[:1])
+    (word,) = set_aside.load(lake).values()
+    assert (word.tweet_id, word.handle, word.endpoint, word.reason) == (1, "ann", HISTORICAL, outcome)
+    assert (word.text, word.asked_at) == (further.get("refusal"), at(2))
+    assert word.tokens == tokens
+    pulled(lake, full([1], 7), at(3))
+    publish(lake)
+    assert set_aside.load(lake) == {}
+
+
+def stamps(lake):
+    """Return what changes with each writing of a file, were it of the same bytes."""
+    return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in lake.root.rglob("*.parquet")}
+
+
+def test_a_file_of_which_nothing_is_new_is_not_written_again(lake):
+    """The pull goes on for a Tweet that the API cannot serve, so its days change in the coverage alone."""
+    pull = begin(lake, at(1))
+    land(pull, full([1], 1), tweets=[1, 2], unavailable_tweet_ids=["2"])
+    land(pull, {}, tweets=[3], refusal="400: Tweet ID(s) are unavailable")
+    publish(lake)
+    before = stamps(lake)
+    worked_through = []
+    publish(lake, progress=lambda *now: worked_through.append(now))
+    assert (stamps(lake), worked_through) == (before, [])
+    land(pull, {}, tweets=[4], asked_at=at(2), unavailable_tweet_ids=["4"])
+    publish(lake)
+    changed = {path.name for path, stamp in stamps(lake).items() if before.get(path) != stamp}
+    assert changed == {"coverage.parquet", "set_aside.parquet"}
+    assert counts(lake) == full([1], 1)
+
+
+def test_a_body_that_was_not_looked_at_is_in_nobody_s_way(lake):
+    """A process was killed between landing and looking: the rest is published, and the body waits."""
+    pull = begin(lake, at(1))
+    land(pull, full([1], 1))
+    path = land(pull, full([2], 2), by_type={"impressions": "5"})
+    waiting = path.rename(path.with_name(path.name + ".new"))
+    publish(lake)
+    assert counts(lake) == full([1], 1)
+    assert waiting.exists()
+    assert raw.open_pulls(lake.raw) == [pull]
+
+
+def test_a_tweet_that_was_refused_before_it_was_answered_stays_stored(lake):
+    """In one pull: its tokens were mended on the way. However often it is published before it is finished."""
+    pull = begin(lake, at(1))
+    land(pull, {}, tweets=[1], refusal="403: Forbidden to access tweets: 1")
+    publish(lake)
+    assert outcomes(lake) == {(1, "forbidden")}
+    land(pull, full([1], 4), asked_at=at(2))
+    for _ in range(3):
+        publish(lake)
+        assert (counts(lake), outcomes(lake)) == (full([1], 4), {(1, "stored")})
+        assert set_aside.load(lake) == {}

@@ -8,12 +8,14 @@ import sys
 from contextlib import contextmanager
 
 import pytest
-from bodies import WINDOW, at, begin, full, land, pulled, revisions
+from bodies import WINDOW, at, begin, full, land, observed, parts, pulled, revisions, totals
 from tables import counts, outcomes, parquet_files
 
-from engagement_pipeline import raw
+from engagement_pipeline import catalog, raw, set_aside
 from engagement_pipeline.errors import LakeError
 from engagement_pipeline.lake import Lake
+from engagement_pipeline.metrics import HISTORICAL, RECENT, TOTALS
+from engagement_pipeline.plan import Window
 from engagement_pipeline.publish import publish
 
 SECOND = WINDOW.last
@@ -21,10 +23,20 @@ PUBLISH = (
     "import sys; from pathlib import Path; from engagement_pipeline import lake, publish; "
     "publish.publish(lake.Lake(Path(sys.argv[1])))"
 )
+DIE = f"""
+import os, sys
+really, renames = os.replace, 0
 
+def replace(*arguments):
+    global renames
+    renames += 1
+    if renames == int(sys.argv[2]):
+        os._exit(9)
+    really(*arguments)
 
-class Killed(BaseException):
-    """A process that ends here and now."""
+os.replace = replace
+{PUBLISH}
+"""
 
 
 @pytest.fixture
@@ -32,58 +44,66 @@ def lake(tmp_path):
     return Lake(tmp_path / "lake")
 
 
-def replacing(monkeypatch, what):
-    """Let `what(k)` happen at the k-th rename, before it is done; return the list of the renames."""
-    renames = []
-    really = os.replace
-
-    def counted(source, target):
-        renames.append(target)
-        what(len(renames))
-        really(source, target)
-
-    monkeypatch.setattr(os, "replace", counted)
-    return renames
+def dies_at(place, lake):
+    """Publish in a process that ends here and now instead of its rename number `place`; tell whether it did."""
+    code = subprocess.run([sys.executable, "-c", DIE, str(lake.root), str(place)], check=False).returncode
+    assert code in {0, 9}
+    return code == 9
 
 
-def dies_at(place):
-    def die(number):
-        if number == place:
-            raise Killed
-
-    return die
-
-
-def test_a_publication_that_dies_at_any_rename_is_made_good_by_the_next(lake, tmp_path, monkeypatch):
-    """Over a lake that holds older rows, with Tweets that go and Tweets that come."""
-    place, survived = 0, False
-    while not survived:
-        place += 1
-        lake = Lake(tmp_path / f"lake{place}")
-        pulled(lake, full([1, 2, 3], 1), at(1))
-        publish(lake)
-        pulled(lake, full([2, 4], 2), at(2), tweets=[2, 3, 4], unavailable_tweet_ids=["3"])
-        with monkeypatch.context() as patch:
-            replacing(patch, dies_at(place))
-            try:
-                publish(lake)
-                survived = True
-            except Killed:
-                pass
-        publish(lake)
-        assert counts(lake) == full([1, 3], 1) | full([2, 4], 2)
-        assert outcomes(lake) == {(1, "stored"), (2, "stored"), (3, "unavailable"), (4, "stored")}
-        assert raw.open_pulls(lake.raw) == []
-        assert not lake.aside.exists()
-    assert place > 4  # two days of rows, two of coverage, and the mark
+def half_way(lake):
+    """Make a lake that holds older rows, and a pull of Tweets that come and Tweets that go."""
+    pulled(lake, full([1, 2, 3], 1), at(1))
+    publish(lake)
+    pulled(lake, full([2, 4], 2), at(2), tweets=[2, 3, 4], unavailable_tweet_ids=["3"])
 
 
-def test_a_publication_that_died_is_made_good_by_a_newer_pull_too(lake, monkeypatch):
+# Two days of rows, the Tweets set aside, two days of coverage, the mark that the pull is published.
+@pytest.mark.parametrize(("place", "leftovers"), [(1, True), (2, True), (3, True), (4, True), (5, True), (6, False)])
+def test_a_publication_that_dies_at_any_rename_is_made_good_by_the_next(lake, place, leftovers):
+    half_way(lake)
+    before = counts(lake)
+    truth = full([1, 3], 1) | full([2, 4], 2)
+    assert dies_at(place, lake)
+    assert lake.aside.exists() == leftovers
+    for day in WINDOW.days():  # each as it was or as it will be, and never half
+        assert of_day(counts(lake), day) in (of_day(before, day), of_day(truth, day))
+    publish(lake)
+    assert counts(lake) == truth
+    assert outcomes(lake) == {(1, "stored"), (2, "stored"), (3, "unavailable"), (4, "stored")}
+    assert [*set_aside.load(lake)] == [3]
+    assert raw.open_pulls(lake.raw) == []
+    assert not lake.aside.exists()
+
+
+def test_these_are_all_the_renames_of_that_publication(lake):
+    half_way(lake)
+    assert not dies_at(7, lake)
+
+
+def of_day(cells, day):
+    return {cell: count for cell, count in cells.items() if cell[2] == day}
+
+
+@pytest.mark.parametrize("endpoint", [TOTALS, RECENT])
+@pytest.mark.parametrize("place", [1, 2, 3])
+def test_a_publication_of_the_present_that_dies_is_made_good_too(lake, endpoint, place):
+    """Rows, coverage, mark."""
+    cells = full([1], 5, window=Window(at(1).date(), at(1).date()))
+    body = totals({(1, "favorites"): 5}) if endpoint == TOTALS else parts(cells)
+    observed(lake, endpoint, body, at(1), tweets=[1])
+    assert dies_at(place, lake)
+    publish(lake)
+    view = "totals" if endpoint == TOTALS else "recent"
+    assert catalog.query(lake, f"select count from {view}")["count"].to_pylist() == [5] * (
+        1 if endpoint == TOTALS else 4
+    )
+    assert raw.open_pulls(lake.raw) == []
+
+
+def test_a_publication_that_died_is_made_good_by_a_newer_pull_too(lake):
     pulled(lake, full([1, 2], 1), at(1))
-    with monkeypatch.context() as patch:
-        replacing(patch, dies_at(2))
-        with pytest.raises(Killed):
-            publish(lake)
+    assert dies_at(2, lake)
     pulled(lake, full([2], 2), at(2))
     publish(lake)
     assert counts(lake) == full([1], 1) | full([2], 2)
@@ -140,19 +160,20 @@ def test_a_full_disk_leaves_the_tables_as_they_were_and_says_so_in_one_line(lake
     assert counts(lake) == full([1, 2], 2)
 
 
-@pytest.mark.parametrize("table", ["engagements", "coverage"])
+@pytest.mark.parametrize("table", ["rows", "coverage"])
 @pytest.mark.parametrize("damage", [b"", b"no parquet", b"PAR1 cut off PAR1"])
 def test_a_damaged_parquet_is_named_and_what_the_message_says_mends_it(lake, table, damage):
     pulled(lake, full([1, 2], 1), at(1))
     publish(lake)
-    path = getattr(lake, table)(SECOND)
+    path = getattr(lake, table)(HISTORICAL, SECOND)
     path.write_bytes(damage)
     pulled(lake, full([2], 2), at(2))
-    with pytest.raises(LakeError, match="damaged") as caught:
+    with pytest.raises(LakeError, match="is damaged") as caught:
         publish(lake)
     assert str(path) in str(caught.value)
-    assert "move it away and pull its days again" in str(caught.value)
+    assert "move it and the coverage of its day away, and pull the day again" in str(caught.value)
     path.unlink()
+    lake.coverage(HISTORICAL, SECOND).unlink(missing_ok=True)
     pulled(lake, full([1, 2], 3), at(3))
     publish(lake)
     assert counts(lake) == full([1, 2], 3)

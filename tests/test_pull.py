@@ -4,18 +4,20 @@ import errno
 import json
 import os
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from threading import Semaphore
 
 import pytest
-from bodies import NEVER_STALE, TYPES, at, body, land
-from scripted_api import ACCOUNTS, Answer, Clock, ScriptedApi, error
+from bodies import NEVER_STALE, TYPES, at, body, nothing
+from scripted_api import ACCOUNTS, Answer, Clock, ScriptedApi, asking_of, error
 
-from engagement_pipeline import accounts, pipeline, raw
+from engagement_pipeline import accounts, raw
 from engagement_pipeline import pull as puller
-from engagement_pipeline.client import Client
+from engagement_pipeline.accounts import Accounts
 from engagement_pipeline.errors import AccountError, LakeError, PullError, RefusedError, UnavailableError
-from engagement_pipeline.plan import Request, Window, WindowPlan
+from engagement_pipeline.metrics import HISTORICAL
+from engagement_pipeline.plan import Plan, Request, Window
 
 WINDOW = Window(date(2026, 1, 30), date(2026, 1, 31))
 DOWN = error(503, "over capacity")
@@ -28,28 +30,27 @@ MANY = 200
 def planned(tweets, *, size=25):
     """Return the plan of Tweets by handle, `size` a request."""
     requests = tuple(
-        Request(handle=handle, tweet_ids=tuple(ids[i : i + size]), window=WINDOW, types=TYPES)
+        Request(endpoint=HISTORICAL, handle=handle, tweet_ids=tuple(ids[i : i + size]), window=WINDOW, types=TYPES)
         for handle, ids in tweets.items()
         for i in range(0, len(ids), size)
     )
-    return WindowPlan(window=WINDOW, requests=requests, not_yet_posted=())
+    return Plan(endpoint=HISTORICAL, window=WINDOW, types=TYPES, requests=requests)
 
 
 def begun(root):
-    return raw.begin(root / "raw", WINDOW, types=TYPES, now=at(1), resume_hours=NEVER_STALE)
+    return raw.begin(root / "raw", nothing(WINDOW), now=at(1), resume=NEVER_STALE)
 
 
 def pulling(url, known, plan, pull, *, tries=1, progress=puller.quiet):
-    budget = Clock().budget()
-    with Client(url, known, budget=budget, tries=tries, timeout_seconds=10) as client:
-        return puller.run(plan, pull, client=client, budget=budget, progress=progress)
+    with asking_of(url, known, Clock(), tries=tries) as client:
+        return puller.run(plan, pull, client=client, progress=progress)
 
 
 def emulated(world, tweets, *, size=25, **options):
     """Pull from the emulator; return the report and what landed by handle and Tweets."""
     pull = begun(world.root)
     report = pulling(world.emulator.url, accounts.load(world.accounts), planned(tweets, size=size), pull, **options)
-    return report, {(landed.handle, landed.tweet_ids): landed for landed in pull.landed()}
+    return report, {(landed.request.handle, landed.request.tweet_ids): landed for landed in pull.landed()}
 
 
 class Scripted:
@@ -70,7 +71,7 @@ class Scripted:
         )
 
     def landed(self):
-        return [landed.tweet_ids[0] for landed in self.pull.landed()]
+        return [landed.request.tweet_ids[0] for landed in self.pull.landed()]
 
     def rejected(self):
         return sorted((self.pull.path / "rejected").glob("*"))
@@ -100,12 +101,12 @@ def test_a_403_sets_the_named_tweets_aside_and_asks_for_the_rest(world, spelling
         ("harborbooks", tuple(sorted(foreign))): True,
         ("harborbooks", tuple(mine)): False,
     }
-    assert (report.planned, report.requests) == (1, 2)
+    assert (report.planned, report.answered) == (1, 2)
 
 
 def test_a_refusal_is_kept_with_its_status_and_body(world):
     (foreign,) = world.tweets("lumenaudio", 1)
-    _, landed = emulated(world, {"harborbooks": [foreign]})
+    _, landed = emulated(world, {"harborbooks": [*world.tweets("harborbooks", 1), foreign]})
     kept = landed["harborbooks", (foreign,)]
     assert kept.refusal.startswith("403: Forbidden to access tweets for author id ")
     assert list(json.loads(kept.body())) == ["errors"]
@@ -116,8 +117,16 @@ def test_a_400_that_names_no_tweet_is_halved_until_the_protected_one_is_alone(wo
     report, landed = emulated(world, {"harborbooks": protected + mine})
     assert report.refused == {protected[0]: "Tweet ID(s) are unavailable"}
     assert sorted(len(ids) for (_, ids), item in landed.items() if not item.refusal) == [1, 2, 4]
-    # Of 8, 4, 2 and 1 Tweets refused, of 4, 2 and 1 answered.
-    assert report.requests == len(world.emulator.requests) == 7
+    # The oldest is protected: of 8, 4, 2 and 1 Tweets refused, of 4, 2 and 1 answered.
+    assert report.answered == len(world.emulator.requests) == 7
+
+
+def test_once_a_half_is_answered_the_other_is_not_asked_for_whole(world):
+    mine, (protected,) = world.tweets("harborbooks", 24), world.tweets("harborbooks", 1, state="protected")
+    report, _ = emulated(world, {"harborbooks": [*mine, protected]})
+    assert set(report.refused) == {protected}
+    sizes = [(len(request.tweet_ids), request.status) for request in world.emulator.requests]
+    assert sizes == [(25, 400), (12, 200), (6, 200), (3, 200), (2, 200), (1, 200), (1, 400)]
 
 
 def test_several_protected_tweets_are_each_found(world):
@@ -142,7 +151,7 @@ def test_an_account_that_is_not_let_in_lets_the_others_finish(world):
         emulated(world, tweets, size=2)
     (failure,) = caught.value.failures
     assert isinstance(failure, AccountError)
-    landed = {tweet for item in begun(world.root).landed() for tweet in item.tweet_ids}
+    landed = {tweet for item in begun(world.root).landed() for tweet in item.request.tweet_ids}
     assert landed == {*tweets["harborbooks"], *tweets["tidalcoffee"]}
 
 
@@ -150,7 +159,7 @@ def test_nothing_more_is_asked_for_an_account_that_was_not_let_in(scripted):
     with scripted(error(401, "no")) as script, pytest.raises(PullError) as caught:
         script.run(MANY)
     assert len(caught.value.failures) == 1
-    assert len(script.api.received) <= 2  # one may have left while the first was looked at
+    assert len(script.api.received) == 1
 
 
 def test_an_api_that_is_down_is_left_alone_after_a_few_requests(scripted):
@@ -178,7 +187,7 @@ def test_a_refusal_that_is_not_about_tweets_stops_the_pull(scripted, answer):
 def test_a_body_that_does_not_add_up_is_kept_apart_and_asked_for_again(scripted):
     with scripted(LOPSIDED, FINE, ahead=2) as script:
         report = script.run(1)
-    assert (script.landed(), report.requests) == ([1], 1)
+    assert (script.landed(), report.answered) == ([1], 1)
     assert len(script.rejected()) == 1
     assert len(script.api.received) == 2
 
@@ -228,51 +237,20 @@ def test_progress_ends_at_all_requests(scripted):
 def test_a_plan_without_requests_is_done(scripted):
     with scripted(FINE) as script:
         report = script.run(0)
-    assert (report.planned, report.requests, script.api.received) == (0, 0, [])
+    assert (report.planned, report.answered, script.api.received) == (0, 0, [])
 
 
-def prepared(world):
-    settings = world.settings(types=" ".join(TYPES))
-    return settings, pipeline.prepare(settings, WINDOW.first, WINDOW.last)
+def test_a_tweet_that_is_neither_answered_nor_refused_fails_the_pull(scripted, monkeypatch):
+    monkeypatch.setattr(puller._Run, "_halve", lambda *_: None)
+    with scripted(GONE) as script, pytest.raises(PullError, match="2 Tweets were not answered for: 1, 2"):
+        pulling(script.api.url, ACCOUNTS, planned({"ann": [1, 2]}), script.pull)
 
 
-def answered(world):
-    return sorted(tweet for request in world.emulator.requests if request.status == 200 for tweet in request.tweet_ids)
-
-
-def test_what_has_landed_is_not_asked_for_again(world):
-    """Answers and refusals both: the second pull asks for the account that was missing, and nothing else."""
-    tweets = {handle: world.tweets(handle, 3) for handle in ("harborbooks", "lumenaudio")}
-    protected = world.tweets("harborbooks", 1, state="protected")
-    world.follow(tweets | {"harborbooks": tweets["harborbooks"] + protected})
-    world.emulator.faults.set(revoked_handles=["lumenaudio"])
-    settings, plans = prepared(world)
-    with pytest.raises(PullError, match="account lumenaudio"):
-        pipeline.pull(settings, plans)
-    before = len(world.emulator.requests)
-    world.emulator.faults.reset()
-    (report,) = pipeline.pull(settings, plans)
-    assert (report.planned, report.requests) == (1, 1)
-    assert [request.tweet_ids for request in world.emulator.requests[before:]] == [tuple(tweets["lumenaudio"])]
-    assert answered(world) == sorted(tweets["harborbooks"] + tweets["lumenaudio"])
-
-
-def test_a_finished_pull_is_made_anew(world):
-    settings, plans = prepared(world)
-    for _ in range(2):
-        (report,) = pipeline.pull(settings, plans)
-        assert report.requests == plans.requests
-    assert len(world.emulator.requests) == 2 * plans.requests
-
-
-def test_a_body_that_was_never_looked_at_is_looked_at_before_going_on(world):
-    """A process that was killed between landing and looking leaves no lopsided body in the tables' way."""
-    tweets = world.tweets("harborbooks", 2)
-    world.follow({"harborbooks": tweets})
-    settings, plans = prepared(world)
-    pull = raw.begin(settings.data / "raw", WINDOW, types=TYPES, now=at(1), resume_hours=NEVER_STALE)
-    path = land(pull, {}, tweets=tweets, handle="harborbooks", by_type={"impressions": "1"})
-    pipeline.pull(world.settings(types=" ".join(TYPES), resume_hours=str(NEVER_STALE)), plans)
-    assert [landed.tweet_ids for landed in pull.landed()] == [tuple(tweets)]
-    assert (pull.path / "rejected" / path.name).exists()
-    assert answered(world) == tweets
+def test_an_account_that_is_not_let_in_stops_nobody_else(scripted):
+    """One request at a time, the bad account first: what waits of the other is sent all the same."""
+    others = Accounts(ACCOUNTS.app, {name: replace(ACCOUNTS.by_handle["ann"], handle=name) for name in ("ann", "bob")})
+    with scripted(error(401, "no"), FINE, ahead=MANY) as script, pytest.raises(PullError) as caught:
+        pulling(script.api.url, others, planned({"ann": [1, 2, 3], "bob": [4, 5, 6]}, size=1), script.pull)
+    assert [failure.account for failure in caught.value.failures] == ["ann"]
+    assert script.landed() == [4, 5, 6]
+    assert len(script.api.received) == 4

@@ -8,16 +8,16 @@ from datetime import date, timedelta
 
 import pyarrow as pa
 import pytest
-from bodies import TYPES, WINDOW, at, begin, body, full, land
+from bodies import TYPES, WINDOW, at, begin, body, full, land, nothing
 from scripted_api import ACCOUNTS, REQUEST, SECRETS, Answer, asking, error
 
 from engagement_pipeline import raw
 from engagement_pipeline.client import Response
 from engagement_pipeline.errors import LakeError, RefusedError
 from engagement_pipeline.lake import Lake
-from engagement_pipeline.plan import Window
+from engagement_pipeline.plan import Plan, Request, Window
 
-ANSWER = Response(body=b'{"as": "received" ,\n\n "\xc3\xa9": 1}\n', asked_at=at(9, 30), seconds=1.2345, tries=2)
+ANSWER = Response(body=b'{"as": "received" ,\n\n "\xc3\xa9": 1}\n', asked_at=at(9, 30))
 
 
 @pytest.fixture
@@ -48,11 +48,16 @@ def disk_full(monkeypatch):
 
 
 def resumed(lake, now, *, window=WINDOW, types=TYPES, resume_hours=24):
-    return raw.begin(lake.raw, window, types=types, now=now, resume_hours=resume_hours)
+    return raw.begin(lake.raw, nothing(window, types), now=now, resume=timedelta(hours=resume_hours))
+
+
+def kept(pull):
+    """Land a response that adds up; return where it is."""
+    return pull.accept(pull.land(REQUEST, ANSWER))
 
 
 def test_a_response_lands_byte_for_byte(pull):
-    path = pull.land(REQUEST, ANSWER)
+    path = kept(pull)
     assert content(path).partition(b"\n")[2] == ANSWER.body
     assert next(pull.landed()).body() == ANSWER.body
 
@@ -60,40 +65,52 @@ def test_a_response_lands_byte_for_byte(pull):
 def test_the_header_says_what_was_asked_and_when(pull):
     path = pull.land(REQUEST, ANSWER)
     assert json.loads(content(path).partition(b"\n")[0]) == {
+        "endpoint": "historical",
         "handle": "ann",
         "tweet_ids": [1890000000000000001, 1890000000000000002],
         "first": "2026-01-01",
         "last": "2026-01-02",
         "types": ["impressions", "url_clicks"],
         "asked_at": "2026-02-01T09:30:00+00:00",
-        "seconds": 1.234,
-        "tries": 2,
         "refusal": "",
+        "tokens": "",
     }
 
 
 def test_what_landed_is_listed_as_it_was_asked(pull):
-    path = pull.land(REQUEST, ANSWER, refusal="403: no")
-    (landed,) = pull.landed()
-    assert (landed.path, landed.handle, landed.tweet_ids, landed.window, landed.types) == (
-        path,
-        REQUEST.handle,
-        REQUEST.tweet_ids,
-        REQUEST.window,
-        REQUEST.types,
-    )
-    assert (landed.asked_at, landed.tries, landed.refusal) == (ANSWER.asked_at, ANSWER.tries, "403: no")
+    path = pull.land(REQUEST, ANSWER, refusal="403: no", tokens="0123")
+    assert list(pull.landed()) == [
+        raw.Landed(path=path, request=REQUEST, asked_at=ANSWER.asked_at, refusal="403: no", tokens="0123")
+    ]
+
+
+def test_a_request_without_days_or_handle_is_listed_as_it_was_asked(lake):
+    plan = Plan(endpoint="totals", window=None, types=("favorites",), requests=())
+    pull = raw.begin(lake.raw, plan, now=at(9), resume=timedelta(hours=1))
+    request = Request(endpoint="totals", handle="", tweet_ids=(7,), types=("favorites",), window=None)
+    pull.accept(pull.land(request, ANSWER))
+    assert [landed.request for landed in pull.landed()] == [request]
+    assert raw.open_pulls(lake.raw) == [pull]
+
+
+def test_a_response_counts_once_it_is_accepted(pull):
+    path = pull.land(REQUEST, ANSWER)
+    assert list(pull.landed()) == []
+    assert [landed.path for landed in pull.unsettled()] == [path]
+    accepted = pull.accept(path)
+    assert [landed.path for landed in pull.landed()] == [accepted]
+    assert list(pull.unsettled()) == []
 
 
 def test_a_header_of_any_length_is_read(pull):
     """More Tweets than a request may hold, so that the header passes one read."""
     ids = tuple(range(1, 20_000))
     land(pull, {}, tweets=ids)
-    assert next(pull.landed()).tweet_ids == ids
+    assert next(pull.landed()).request.tweet_ids == ids
 
 
 def test_a_disk_that_is_full_leaves_nothing_and_keeps_the_rest(pull, monkeypatch):
-    first = pull.land(REQUEST, ANSWER)
+    first = kept(pull)
     before = files(pull.path)
     disk_full(monkeypatch)
     with pytest.raises(LakeError, match="No space left on device; what landed before is kept"):
@@ -112,7 +129,7 @@ def test_a_write_that_is_killed_half_way_has_not_landed(pull, monkeypatch):
         patch.setattr(os, "fsync", killed)
         with pytest.raises(KeyboardInterrupt):
             pull.land(REQUEST, ANSWER)
-    assert list(pull.landed()) == []
+    assert [*pull.landed(), *pull.unsettled()] == []
     assert pull.land(REQUEST, ANSWER).exists()
 
 
@@ -127,9 +144,9 @@ def test_marking_a_pull_on_a_full_disk_leaves_it_as_it_was(lake, pull, monkeypat
 def test_no_secret_is_in_any_byte_on_disk(lake, pull, answer):
     with asking(answer) as (api, client, _):
         try:
-            pull.land(REQUEST, client.historical(REQUEST))
+            pull.accept(pull.land(REQUEST, client.ask(REQUEST)))
         except RefusedError as refused:
-            response = Response(body=refused.body, asked_at=at(9), seconds=0, tries=1)
+            response = Response(body=refused.body, asked_at=refused.asked_at)
             pull.land(REQUEST, response, refusal="; ".join(refused.texts))
     assert "Authorization" in api.received[0].headers
     kept = b"".join(content(p) if p.suffix == ".zst" else p.read_bytes() for p in files(lake.root))
@@ -142,11 +159,14 @@ def test_no_secret_is_in_any_byte_on_disk(lake, pull, answer):
 def test_a_rejected_response_is_kept_and_no_longer_landed(pull):
     path = pull.land(REQUEST, ANSWER)
     rejected = pull.reject(path)
-    assert list(pull.landed()) == []
+    assert [*pull.landed(), *pull.unsettled()] == []
     assert content(rejected).endswith(ANSWER.body)
 
 
-def test_an_unfinished_pull_of_the_same_window_and_types_is_gone_on_with(lake, pull):
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_pull_of_the_same_window_and_types_is_gone_on_with_until_it_is_published(lake, pull, finished):
+    """One that was killed while it was published is finished, and need not be paid for again."""
+    pull.marked(finished=finished)
     assert resumed(lake, at(23)) == pull
 
 
@@ -171,11 +191,23 @@ def test_a_pull_that_is_too_old_to_go_on_with_is_finished_as_it_is(lake, pull, h
     assert raw.open_pulls(lake.raw) == [replace(pull, finished=True), fresh]
 
 
-@pytest.mark.parametrize("marks", [{"finished": True}, {"finished": True, "published": True}])
-def test_a_finished_pull_is_never_taken_up(lake, pull, marks):
+def test_a_published_pull_is_never_taken_up(lake, pull):
     """Pulling again is how revisions are seen."""
-    pull.marked(**marks)
+    pull.marked(finished=True, published=True)
     assert resumed(lake, at(10)).path != pull.path
+
+
+@pytest.mark.parametrize(("now", "taken_up"), [(at(23, 59), True), (at(23, 59) + timedelta(minutes=2), False)])
+def test_a_pull_of_the_present_is_gone_on_with_on_its_day_alone(lake, now, taken_up):
+    """Its rows are filed under the day that it began on."""
+    plan = Plan(endpoint="totals", window=None, types=("favorites",), requests=())
+    pull = raw.begin(lake.raw, plan, now=at(23, 30), resume=timedelta(hours=1))
+    assert (raw.begin(lake.raw, plan, now=now, resume=timedelta(hours=1)) == pull) == taken_up
+
+
+@pytest.mark.parametrize(("day", "pulled"), [(1, True), (2, True), (3, False)])
+def test_a_day_was_pulled_if_it_is_in_the_window_of_a_pull(lake, pull, day, pulled):
+    assert raw.was_pulled(lake.raw, date(2026, 1, day)) == pulled
 
 
 def test_pulls_are_open_until_they_are_published_oldest_first(lake, pull):
@@ -204,7 +236,7 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_a_damaged_response_is_named(pull, damage):
-    path = pull.land(REQUEST, ANSWER)
+    path = kept(pull)
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(LakeError) as caught:
         [landed.body() for landed in pull.landed()]

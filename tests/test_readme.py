@@ -53,7 +53,10 @@ def test_the_commands_are_the_ones_tested_here():
     assert IN_THE_CLONE[0] == "make demo"
     assert len(IN_THE_CLONE) == 2
     assert [shlex.split(command)[:2] for command in AGAINST_THE_API] == [
+        [".venv/bin/engagement", "authorize"],
+        [".venv/bin/engagement", "check"],
         [".venv/bin/engagement", "plan"],
+        [".venv/bin/engagement", "pull"],
         [".venv/bin/engagement", "pull"],
         [".venv/bin/engagement", "sql"],
         ["mkdir", "-p"],
@@ -78,10 +81,13 @@ def test_the_steps_against_the_api_work_in_order(in_world, free_port):
     for name in (".venv", "assets", "deploy", "engagement.toml", "workspace.yaml"):
         (folder / name).symlink_to(CLONE / name)
     environment = outside() | in_world.environment
-    for command in AGAINST_THE_API[:-1]:
+    authorize, *further, starts_dagster = AGAINST_THE_API
+    authorized = authorizing(authorize.replace("some_handle", "harborbooks"), cwd=folder, env=environment)
+    assert authorized == f"the tokens of harborbooks are in {in_world.accounts}"
+    for command in further:
         done = shell(command, cwd=folder, env=environment)
         assert done.returncode == 0, done.stderr
-    assert AGAINST_THE_API[-1] == STARTS_DAGSTER
+    assert starts_dagster == STARTS_DAGSTER
     dagster = started(
         [".venv/bin/dagster", "dev", "--port", str(free_port)],
         cwd=folder,
@@ -89,6 +95,18 @@ def test_the_steps_against_the_api_work_in_order(in_world, free_port):
     )
     assert any("Serving dagster-webserver" in line for line in dagster.stdout)
     stop(dagster)
+
+
+def authorizing(command, *, cwd, env):
+    """Do as the command says: open the page that it names, and type the PIN that the page shows."""
+    with subprocess.Popen(
+        shlex.split(command), cwd=cwd, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        address = next(line.strip() for line in process.stdout if "http" in line)
+        with urllib.request.urlopen(address, timeout=30) as page:
+            pin = re.search(r"\b\d{7}\b", page.read().decode()).group()
+        said, _ = process.communicate(pin + "\n")
+    return said.splitlines()[-1].removeprefix("PIN: ")
 
 
 def test_up_says_which_address_to_open_and_ctrl_c_ends_both(tmp_path, free_port):

@@ -1,5 +1,6 @@
 """What a query prints: tables for people, CSV, JSON and Parquet for programs."""
 
+import csv
 import io
 import json
 import os
@@ -51,6 +52,37 @@ def test_a_whole_number_that_javascript_would_round_is_text_whatever_its_column_
     ]
 
 
+def test_the_tweets_of_a_request_are_text_in_json_however_small(lake, engagement):
+    query = "select [20, 1890000000000000001] as tweet_ids, [20] as days"
+    assert json.loads(engagement("sql", query, "--format", "json")[1]) == [
+        {"tweet_ids": ["20", "1890000000000000001"], "days": [20]}
+    ]
+
+
+SQL_TYPES = [
+    "interval '1 month 2 days 3 hours'",
+    "[interval 1 day]",
+    "timestamptz '2026-01-31 01:00:00Z' - timestamptz '2026-01-30 00:00:00Z'",
+    "time '10:00:00'",
+    "uuid()",
+    "'a'::blob",
+    "map {'a': 1}",
+    "union_value(a := 1)",
+    "1::uhugeint",
+    "1.5::decimal(38, 2)",
+    "'a'::enum('a', 'b')",
+    "null",
+]
+
+
+@pytest.mark.parametrize("style", ["table", "csv", "json"])
+@pytest.mark.parametrize("value", SQL_TYPES)
+def test_a_value_of_any_sql_type_is_shown(lake, engagement, value, style):
+    code, out, errors = engagement("sql", f"select {value} as x", "--format", style)
+    assert (code, errors) == (0, [])
+    assert len(out.splitlines()) >= (1 if style == "json" else 2)
+
+
 def test_the_table_groups_digits_of_counts_but_not_of_ids_and_cuts_nothing_short(lake, engagement):
     code, out, _ = engagement("sql", VALUES)
     assert code == 0
@@ -85,6 +117,16 @@ def test_csv_and_parquet_come_as_bytes_with_every_type_kept(lake, capsysbinary):
         assert read(io.BytesIO(capsysbinary.readouterr().out)).to_pydict() == wanted
 
 
+def test_csv_holds_lists_and_structs_as_json(lake, engagement):
+    query = "select [1, 2] as list, {'tweet_id': 1890000000000000001} as nested, null::int[] as gap"
+    code, out, errors = engagement("sql", query, "--format", "csv")
+    assert (code, errors) == (0, [])
+    assert list(csv.DictReader(io.StringIO(out))) == [
+        {"list": "[1, 2]", "nested": '{"tweet_id": "1890000000000000001"}', "gap": ""}
+    ]
+    assert len(engagement("sql", "select * from metrics", "--format", "csv")[1].splitlines()) == 19
+
+
 def test_parquet_is_not_for_a_terminal(lake, failed, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     code, line = failed("sql", "select 1", "--format", "parquet")
@@ -97,6 +139,24 @@ def test_a_query_that_cannot_be_answered_gets_duckdbs_words_in_one_line(lake, fa
     code, line = failed("sql", query)
     assert code == 2
     assert line.startswith("the query failed: ")
+
+
+def test_a_damaged_file_of_the_lake_is_a_failure_and_no_wrong_use(lake, failed):
+    path = lake / "engagements" / "day=2026-01-01" / "engagements.parquet"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"no parquet")
+    code, line = failed("sql", "select count(*) from engagements")
+    assert code == 1
+    assert line.startswith(f"{path} is damaged (")
+    assert line.endswith("): move it and the coverage of its day away, and pull the day again")
+
+
+def test_a_query_where_no_lake_is_names_the_folder(tmp_path, failed, monkeypatch):
+    monkeypatch.setenv("ENGAGEMENT_DATA", str(tmp_path))
+    assert failed("sql", "select 1") == (
+        2,
+        f"there is no lake in {tmp_path}: pull first, or name one in ENGAGEMENT_DATA",
+    )
 
 
 @pytest.mark.parametrize("style", ["csv", "json"])

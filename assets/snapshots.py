@@ -1,0 +1,46 @@
+"""totals and recent: what the API knows of the present alone, so that there is no day to backfill."""
+
+import dagster as dg
+
+from assets.running import API_POOL, one_line
+from engagement_pipeline import pipeline, settings
+from engagement_pipeline.metrics import RECENT, TOTALS
+
+
+@dg.asset(
+    pool=API_POOL,
+    group_name="engagement",
+    kinds={"parquet"},
+    description="Lifetime counts of every Tweet of the roster, those of others included, as observed today.",
+)
+def totals() -> dg.MaterializeResult[None]:
+    """Observe /totals."""
+    return _observed(TOTALS)
+
+
+@dg.asset(
+    pool=API_POOL,
+    group_name="engagement",
+    kinds={"parquet"},
+    description="The last 28 hours of every owned Tweet, provisional: the first and the last hour are partial.",
+)
+def recent() -> dg.MaterializeResult[None]:
+    """Observe /28hr."""
+    return _observed(RECENT)
+
+
+def _observed(endpoint: str) -> dg.MaterializeResult[None]:
+    with one_line():
+        chosen = settings.load()
+        prepared = pipeline.prepare(chosen, endpoint=endpoint)
+        outcome = pipeline.run(chosen, prepared)
+        if outcome.failure:
+            raise outcome.failure
+    return dg.MaterializeResult(
+        metadata={
+            "requests": sum(report.answered for report in outcome.reports),
+            "tweets": sum(len(planned.tweets) for planned in prepared.plans),
+            "set_aside": sum(len(report.refused) for report in outcome.reports),
+            "seconds": round(sum(report.seconds for report in outcome.reports), 1),
+        }
+    )
