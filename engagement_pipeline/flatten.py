@@ -71,11 +71,12 @@ class Flat:
     """One response, flattened.
 
     `rows` has SCHEMA, sorted by tweet_id, engagement_type, day and hour; of /28hr with PARTIAL behind it; of
-    /totals it has LIFETIME. `unavailable` are the Tweets that the API says it cannot serve.
+    /totals it has LIFETIME. `unavailable` are the Tweets that the API says it cannot serve, `said` is its text.
     """
 
     rows: pa.Table
     unavailable: frozenset[int]
+    said: str
 
 
 def flatten(body: bytes, request: Request) -> Flat:
@@ -98,7 +99,7 @@ def flatten(body: bytes, request: Request) -> Flat:
         raise ResponseError("names a Tweet that the response holds counts of", path=f"$.{UNAVAILABLE}")
     for key, unsupported in UNSUPPORTED.items():
         rows = _without_zeros(rows, _listed(root, key, tweets), unsupported)
-    return Flat(rows, unavailable)
+    return Flat(rows, unavailable, _said(root))
 
 
 def _cells(
@@ -215,6 +216,12 @@ def _echoed(root: dict[str, Any], key: str) -> datetime | None:
     except (TypeError, ValueError):
         raise ResponseError(f"must be a time, not {_shown(text)}", path=f"$.{key}") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _said(root: dict[str, Any]) -> str:
+    """Return the API's texts beside a partial result, of whatever shape: they are for people."""
+    errors = root.get("errors") or []
+    return "; ".join(map(str, errors if isinstance(errors, list) else [errors]))
 
 
 def _without_zeros(rows: pa.Table, tweets: frozenset[int], types: Iterable[str]) -> pa.Table:

@@ -77,7 +77,10 @@ MERGE_COVERAGE = """
     order by tweet_id
 """
 OUTCOMES = f"""
-    select tweet_id, bool_or(outcome = '{STORED}') as stored, max(coalesce(text, outcome)) as reason
+    select
+        tweet_id,
+        bool_or(outcome = '{STORED}') as stored,
+        max(if(outcome = '{UNAVAILABLE}', outcome, coalesce(text, outcome))) as reason
     from coverage semi join asked using (tweet_id)
     group by tweet_id
 """
@@ -127,7 +130,7 @@ class _Publisher:
         self.asked_at = _microseconds(pa.array((self.answers[t].asked_at for t in self.asked.tolist()), TIMESTAMP))
         self.coverage = {day: read(lake.coverage(pull.endpoint, day), COVERAGE) for day in self.days}
         self.later = {day: self.asked[self._is_later(day)] for day in self.days}
-        self.unavailable: set[int] = set()
+        self.unavailable: dict[int, str] = {}  # and what the API said
         self.new_rows: dict[date, dict[int, int]] = {day: {} for day in self.days}  # how many, by Tweet
         self.flats: dict[Landed, pa.Table] = {}  # what this chunk needs, and perhaps the next
 
@@ -206,7 +209,7 @@ class _Publisher:
             flat = flatten(landed.body(), landed.request)
         except ResponseError as error:
             raise LakeError(f"{landed.path}: {error}: move it away and pull {self.pull} again") from None
-        self.unavailable |= flat.unavailable
+        self.unavailable |= dict.fromkeys(flat.unavailable, flat.said)
         rows = flat.rows
         if OBSERVED_AT.name in self.schema.names:
             rows = rows.append_column(OBSERVED_AT, pa.repeat(pa.scalar(landed.asked_at, TIMESTAMP), len(rows)))
@@ -264,7 +267,7 @@ class _Publisher:
                 "day": day,
                 "asked_at": newest.asked_at,
                 "outcome": self._outcome(tweet) or (STORED if rows else MISSING),
-                "text": newest.refusal or None,
+                "text": self._said(tweet),
                 "rows": rows,
             }
             if rows:
@@ -286,6 +289,10 @@ class _Publisher:
             return FORBIDDEN if newest.refusal.startswith("403") else PROTECTED
         return UNAVAILABLE if tweet in self.unavailable else None
 
+    def _said(self, tweet: int) -> str | None:
+        """Return the API's own words for not serving a Tweet."""
+        return self._newest(tweet).refusal or self.unavailable.get(tweet) or None
+
     def _write_set_aside(self) -> dict[Path, Path]:
         """Write aside the list of Tweets that the API would not serve, as far as this pull changes it."""
         heard = {}
@@ -296,7 +303,7 @@ class _Publisher:
                 handle=newest.request.handle,
                 endpoint=self.pull.endpoint,
                 reason=reason or "",
-                text=newest.refusal or None,
+                text=self._said(tweet),
                 asked_at=newest.asked_at,
                 tokens=newest.tokens,
             )

@@ -278,3 +278,13 @@ def test_a_tweet_that_was_refused_before_it_was_answered_stays_stored(lake):
         publish(lake)
         assert (counts(lake), outcomes(lake)) == (full([1], 4), {(1, "stored")})
         assert set_aside.load(lake) == {}
+
+
+def test_of_a_tweet_that_is_unavailable_the_apis_words_and_the_time_are_kept(lake):
+    said = {"unavailable_tweet_ids": ["9"], "errors": ["1 Tweet ID(s) are unavailable"]}
+    pulled(lake, full([1], 5), at(1), tweets=[1, 9], **said)
+    (publication,) = publish(lake)
+    assert publication.set_aside == {9: "unavailable"}
+    kept = set(coverage(lake, "tweet_id, endpoint, outcome, text, asked_at"))
+    assert (9, "historical", "unavailable", "1 Tweet ID(s) are unavailable", at(1)) in kept
+    assert set_aside.load(lake)[9].text == "1 Tweet ID(s) are unavailable"
