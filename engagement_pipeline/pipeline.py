@@ -207,7 +207,8 @@ def run(settings: Settings, prepared: Prepared, *, pulling: Progress = quiet, pu
 
 def _save_roster(lake: Lake, roster: Roster) -> None:
     """Keep the roster with the lake, so that SQL can join it; a Tweet that left the roster stays, not `followed`."""
-    table = roster.table.append_column(FOLLOWED, pa.repeat(pa.scalar(value=True), len(roster.table)))
+    others = [name for name in roster.table.column_names if name != FOLLOWED]  # a roster taken from a lake has one
+    table = roster.table.select(others).append_column(FOLLOWED, pa.repeat(pa.scalar(value=True), len(roster.table)))
     try:
         if lake.tweets.exists():
             known = pq.read_table(lake.tweets)

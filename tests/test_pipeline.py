@@ -211,6 +211,18 @@ def test_a_tweet_that_left_the_roster_is_kept_and_no_longer_followed(world):
     assert left == {0: both, 1: [(first, "harborbooks", "spring", False), both[1]], 2: both}
 
 
+def test_a_roster_that_was_taken_from_a_lake_is_followed_all_the_same(world):
+    """It has the column `followed` already."""
+    tweets = world.tweets("harborbooks", 2)
+    rows = "".join(f"{tweet},harborbooks,false\n" for tweet in tweets)
+    world.roster.write_text("tweet_id,handle,followed\n" + rows)
+    settings, plans = prepared(world)
+    for _ in range(2):
+        pipeline.run(settings, plans)
+        table = catalog.query(Lake(settings.data), "select tweet_id, followed from tweets order by 1")
+        assert [tuple(row.values()) for row in table.to_pylist()] == [(tweet, True) for tweet in tweets]
+
+
 def test_a_damaged_list_of_tweets_is_named(world):
     settings, plans = prepared(world)
     ours = Lake(settings.data)
