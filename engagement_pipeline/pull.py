@@ -238,8 +238,11 @@ class _Run:
             self._send(request)
 
     def _set_forbidden_aside(self, handle: str) -> None:
-        """Set an account's forbidden Tweets aside once it was served any: its tokens are right, the Tweets are not."""
-        if handle in self.let_in:
+        """Set an account's forbidden Tweets aside once it was served any: its tokens are right, the Tweets are not.
+
+        The bearer token is nobody's, so what it is forbidden is always the Tweets' matter.
+        """
+        if not handle or handle in self.let_in:
             for refused, error in self.forbidden.pop(handle, []):
                 self._set_aside(refused, error)
 

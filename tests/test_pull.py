@@ -254,3 +254,11 @@ def test_an_account_that_is_not_let_in_stops_nobody_else(scripted):
     assert [failure.account for failure in caught.value.failures] == ["ann"]
     assert script.landed() == [4, 5, 6]
     assert len(script.api.received) == 4
+
+
+def test_tweets_that_are_forbidden_to_the_bearer_token_are_set_aside(scripted):
+    """It is nobody's, so it cannot be that of another handle."""
+    known = Accounts(replace(ACCOUNTS.app, bearer_token="TheBearer"), {})
+    with scripted(error(403, "Forbidden to access tweets: 1; 2")) as script:
+        report = pulling(script.api.url, known, planned({"": [1, 2]}), script.pull)
+    assert set(report.refused) == {1, 2}
