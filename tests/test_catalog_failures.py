@@ -2,14 +2,13 @@
 
 import errno
 import os
-import resource
-from contextlib import contextmanager
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from bodies import WINDOW, at, full, pulled
+from disk import small_files
 
 from engagement_pipeline import catalog, set_aside
 from engagement_pipeline.errors import InputError, LakeError
@@ -27,17 +26,6 @@ def lake(tmp_path):
     pulled(lake, full([1], 5, hours=range(24)), at(1))
     publish(lake)
     return lake
-
-
-@contextmanager
-def small_files(size):
-    """Let the system itself refuse to write any file past `size` bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def catalogs(lake):

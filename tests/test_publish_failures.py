@@ -2,13 +2,13 @@
 
 import errno
 import os
-import resource
 import subprocess
 import sys
 from contextlib import contextmanager
 
 import pytest
 from bodies import WINDOW, at, begin, full, land, observed, parts, pulled, revisions, totals
+from disk import small_files
 from tables import counts, outcomes, parquet_files
 
 from engagement_pipeline import catalog, raw, set_aside
@@ -119,17 +119,6 @@ def test_two_processes_that_publish_at_once_end_right(lake):
 
 def no_space(*_):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-@contextmanager
-def small_files(size):
-    """Let the system itself refuse to write any file past `size` bytes."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @contextmanager

@@ -1,11 +1,11 @@
 """The log of requests: a line each, whole whoever writes beside, and readable after a line was torn."""
 
 import json
-import resource
 import threading
 from datetime import UTC, date, datetime
 
 import pytest
+from disk import small_files
 
 from engagement_pipeline import request_log
 from engagement_pipeline.client import Exchange
@@ -121,14 +121,12 @@ def test_lines_of_many_threads_are_whole(lake):
 @pytest.mark.parametrize("room", [0, 1, 100])
 def test_a_full_disk_is_an_error_even_where_half_a_line_fits(lake, room):
     write(lake, handle="ann")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
     size = (lake.requests / "2026-01.jsonl").stat().st_size
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size + room, before[1]))
-    try:
-        with pytest.raises(LakeError, match=r"2026-01\.jsonl cannot be written: (File too large|No space)") as caught:
-            write(lake, handle="bob")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with (
+        small_files(size + room),
+        pytest.raises(LakeError, match=r"2026-01\.jsonl cannot be written: (File too large|No space)") as caught,
+    ):
+        write(lake, handle="bob")
     assert "\n" not in str(caught.value)
     write(lake, handle="cy")
     assert request_log.handles(lake, NOW.date()) == {"ann", "cy"}
