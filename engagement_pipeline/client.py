@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import logging
 import random
-import re
 import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Self
 
 import orjson
@@ -24,8 +22,9 @@ from requests.auth import AuthBase
 from requests_oauthlib import OAuth1Session
 
 from engagement_pipeline.authorize import bearer_token
-from engagement_pipeline.errors import AccountError, ApiError, RefusedError, UnavailableError
+from engagement_pipeline.errors import AccountError, ApiError, UnavailableError
 from engagement_pipeline.metrics import TOTALS
+from engagement_pipeline.refusal import Answer, error_of, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,13 +49,10 @@ CELLS_AND_SUMS = {
 }
 MAX_IN_FLIGHT = 64  # requests; the budget decides how many of them wait for an answer at a time
 DOWN_AFTER = 18  # failed tries in a row, of any request: the API is down
-LARGEST_SKEW = 300  # seconds; a signature further from the API's clock is refused
 FIRST_PAUSE = 1.0  # seconds; doubled with each try, then drawn between nothing and that ("full jitter")
 LONGEST_PAUSE = 60.0
-SHOWN_CHARACTERS = 200  # of a text of the API's in an error message
-TWEETS_REFUSED = re.compile(r"access tweets|Tweet ID\(s\) are unavailable", re.IGNORECASE)
-AUTHOR_ID = re.compile(r"author id \d+", re.IGNORECASE)
-NUMBER = re.compile(r"\d+")
+LARGEST_BODY = 64 * 2**20  # bytes; 25 Tweets, 17 types and 28 days of counts of 20 digits are 8 MB
+PIECE = 2**18  # bytes, read at a time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +151,7 @@ class Client:
             status = size = 0
             try:
                 answer = self._post(body, request)
-                status, size = answer.status_code, answer.raw.tell()
+                status, size = answer.status, answer.size
                 self._budget.heed(
                     answer.headers,
                     asked_at=asked_at,
@@ -181,7 +177,7 @@ class Client:
                 self._failed_in_a_row = 0  # a refusal is an answer
             if error:
                 raise error
-            return Response(body=answer.content, asked_at=asked_at)
+            return Response(body=answer.body, asked_at=asked_at)
         raise AssertionError("tries is at least 1")
 
     def _worth_another_try(self, error: UnavailableError, attempt: int) -> bool:
@@ -197,37 +193,42 @@ class Client:
         self._budget.sleep(seconds)
         return seconds
 
-    def _post(self, body: bytes, request: Request) -> requests.Response:
+    def _post(self, body: bytes, request: Request) -> Answer:
         """Send one signed try; raises UnavailableError where no whole answer came."""
         url = f"{self._base}/{request.endpoint}"
         session = self._session(request.handle)
         try:
-            answer: requests.Response = session.post(
+            with session.post(
                 url,
                 data=body,
                 headers={"Content-Type": "application/json", "Accept-Encoding": "gzip"},
                 timeout=self._timeout,
                 allow_redirects=False,
-            )
+                stream=True,
+            ) as answer:
+                return Answer(
+                    url=url,
+                    status=answer.status_code,
+                    headers=answer.headers,
+                    body=_whole_body(answer, request.handle),
+                    size=answer.raw.tell(),
+                )
         except requests.exceptions.RequestException as error:
             raise UnavailableError(
                 f"{url} cannot be reached ({_reason(error)}): check the network and api_url.",
                 account=request.handle,
             ) from None
-        return answer
 
-    def _check(self, answer: requests.Response, handle: str, asked_at: datetime) -> None:
-        """Raise where the answer is not a 200 with a JSON body."""
-        if answer.status_code != requests.codes.ok:
-            raise _refusal(answer, handle, asked_at)
-        try:
-            orjson.loads(answer.content)
-        except orjson.JSONDecodeError:
+    def _check(self, answer: Answer, handle: str, asked_at: datetime) -> None:
+        """Raise where the answer is not a 200 with a body that looks like JSON; whether it is, the audit finds."""
+        if answer.status != requests.codes.ok:
+            raise error_of(answer, handle=handle, asked_at=asked_at)
+        if not _looks_like_json(answer.body):
             raise UnavailableError(
-                f"{answer.url} answered 200 with a body that is not JSON ({_shown(answer.text)!r}): "
+                f"{answer.url} answered 200 with a body that is not JSON ({shown(answer.text)!r}): "
                 "is a proxy in the way?",
                 account=handle,
-            ) from None
+            )
 
     def _session(self, handle: str) -> requests.Session:
         """Return this thread's session of an account; all share the connections."""
@@ -270,6 +271,29 @@ class _Bearer(AuthBase):
         return request
 
 
+def _whole_body(answer: requests.Response, handle: str) -> bytes:
+    """Read a body piece by piece, so that one without an end is given up."""
+    body = bytearray()
+    for piece in answer.iter_content(PIECE):
+        body += piece
+        if len(body) > LARGEST_BODY:
+            raise UnavailableError(
+                f"{answer.url} answered with more than {LARGEST_BODY // 2**20} MB, and no answer of the API is that "
+                "large: is a proxy in the way?",
+                account=handle,
+            )
+    return bytes(body)
+
+
+def _looks_like_json(body: bytes) -> bool:
+    """Tell a page of a proxy, a body cut short and one of another encoding from JSON, without parsing it."""
+    try:
+        text = body.decode().strip()
+    except UnicodeDecodeError:
+        return False
+    return text.startswith("{") and text.endswith("}")
+
+
 def _reason(error: requests.exceptions.RequestException) -> str:
     """Return why a transport failed, as a person says it."""
     if isinstance(error, requests.exceptions.Timeout):
@@ -279,82 +303,3 @@ def _reason(error: requests.exceptions.RequestException) -> str:
     if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError):
         return "the body broke off or its gzip is damaged"
     return "no connection"
-
-
-def _refusal(answer: requests.Response, handle: str, asked_at: datetime) -> ApiError:
-    """Translate any status but 200 into the error that says whether a retry can help."""
-    status, url = answer.status_code, answer.url
-    texts = _texts(answer)
-    said = _shown("; ".join(texts)) or "nothing"
-    who = f"account {handle}" if handle else "the app's bearer token"
-    if status == requests.codes.too_many_requests:
-        message = f"{url} answered 429, the contracted rate is used up: lower requests_per_minute."
-        return UnavailableError(message, account=handle, status=status, texts=texts)
-    if status >= requests.codes.server_error:
-        message = f"{url} answered {status} ({said}): the vendor's side, try again later."
-        return UnavailableError(message, account=handle, status=status, texts=texts)
-    about_tweets = any(TWEETS_REFUSED.search(text) for text in texts)
-    if status == requests.codes.unauthorized or (status == requests.codes.forbidden and not about_tweets):
-        message = f"{who}: the API answered {status} ({said}): {_remedy(answer, handle, said, asked_at)}"
-        return AccountError(message, account=handle, status=status, texts=texts)
-    if about_tweets:
-        hint = ""
-    elif status in (requests.codes.not_found, requests.codes.method_not_allowed):
-        hint = ": is api_url right?"
-    else:
-        hint = ": asking again cannot help, the request itself is not what the API takes"
-    return RefusedError(
-        f"{who}: {url} answered {status} ({said}){hint}",
-        account=handle,
-        status=status,
-        texts=texts,
-        about_tweets=about_tweets,
-        tweet_ids=_named_tweets(texts),
-        body=answer.content,
-        asked_at=asked_at,
-    )
-
-
-def _remedy(answer: requests.Response, handle: str, said: str, asked_at: datetime) -> str:
-    """Return what to do about an account that is not let in."""
-    if answer.status_code == requests.codes.forbidden and "access metrics" in said.lower():
-        return "leave these types out of the setting types"
-    if answer.status_code == requests.codes.forbidden and "application" in said.lower():
-        return "have the vendor approve the app for the Engagement API"
-    skew = _seconds_ahead(answer, asked_at)
-    if handle and abs(skew) > LARGEST_SKEW:
-        lies = "ahead of" if skew > 0 else "behind"
-        return f"this machine's clock is {abs(skew) / 60:.0f} minutes {lies} the API's, and signatures carry it: set it"
-    if not handle:
-        return "check bearer_token or the consumer key in the accounts file"
-    return f"check its tokens in the accounts file, or get new ones with engagement authorize {handle}"
-
-
-def _seconds_ahead(answer: requests.Response, now: datetime) -> float:
-    """Return how far our clock is ahead of the API's; nought where it does not tell its time."""
-    try:
-        theirs = parsedate_to_datetime(answer.headers["Date"])
-        return (now - theirs).total_seconds()
-    except (KeyError, ValueError, TypeError):
-        return 0.0
-
-
-def _texts(answer: requests.Response) -> list[str]:
-    """Return what an error body says: texts, objects with a message, or whatever a proxy wrote."""
-    try:
-        errors = orjson.loads(answer.content)["errors"]
-    except (ValueError, TypeError, KeyError):
-        return [answer.text.strip()] if answer.text.strip() else []
-    items = errors if isinstance(errors, list) else [errors]
-    return [str(item.get("message", item)) if isinstance(item, dict) else str(item) for item in items]
-
-
-def _named_tweets(texts: list[str]) -> tuple[int, ...]:
-    """Return the Tweet IDs that a refusal names, in either of the documented spellings."""
-    named = (text for text in texts if "access tweets" in text.lower())
-    return tuple(int(number) for text in named for number in NUMBER.findall(AUTHOR_ID.sub("", text)))
-
-
-def _shown(text: str) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= SHOWN_CHARACTERS else flat[:SHOWN_CHARACTERS] + "…"
