@@ -4,9 +4,10 @@ In: a lake. Out: engagement.duckdb, a file of views and no data, replaced atomic
 old one sees new Parquet through its globs, so nobody's lock blocks anybody. `connect` gives the same views in
 memory, without opening that file.
 
-    engagements, totals, recent, coverage, set_aside, tweets, requests    a view each over the files, typed and
-                         empty where there are none; and metrics, the dictionary
+    engagements, daily, revisions, totals, recent, coverage, set_aside, tweets, requests    a view each over the
+                         files, typed and empty where there are none; and metrics, the dictionary
     marts/*.sql          one SELECT a mart, named for its file
+    engagements_as_of(moment)    the table as it was published from what had been pulled by then
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ import pyarrow.parquet as pq
 
 from engagement_pipeline import set_aside
 from engagement_pipeline.errors import InputError, LakeError
-from engagement_pipeline.lake import COVERAGE, TABLES, TIMESTAMP, damaged
+from engagement_pipeline.lake import COVERAGE, DAILY, TABLES, TIMESTAMP, damaged
 from engagement_pipeline.metrics import ENDPOINTS, HISTORICAL, METRICS, RECENT, TOTALS
+from engagement_pipeline.revisions import REVISIONS
 
 if TYPE_CHECKING:
     from datetime import date
@@ -48,6 +50,8 @@ REQUESTS = {  # of request_log.py
 }
 SOURCES = {  # view: its files, their columns, and those that come from the names of folders
     "engagements": ("engagements/*/*.parquet", TABLES[HISTORICAL], {}),
+    "daily": ("daily/*/*.parquet", DAILY, {}),
+    "revisions": ("revisions/*/*.parquet", REVISIONS, {"pulled_on": "date"}),
     "totals": ("totals/*/*.parquet", TABLES[TOTALS], {"observed_on": "date"}),
     "recent": ("recent.parquet", TABLES[RECENT], {}),
     "coverage": ("coverage/*/*/*.parquet", COVERAGE, {"endpoint": "varchar"}),
@@ -55,6 +59,21 @@ SOURCES = {  # view: its files, their columns, and those that come from the name
     "tweets": ("tweets.parquet", TWEETS, {}),
     "requests": ("requests/*.jsonl", pa.schema([]), REQUESTS),
 }
+
+AS_OF = """
+    create macro engagements_as_of(moment) as table
+    select tweet_id, engagement_type, day, hour, if(first_change is null, "count", first_change.old) as "count"
+    from engagements
+    join coverage using (tweet_id, day)
+    left join (
+        select tweet_id, engagement_type, day, hour, arg_min({'old': old}, new_pulled_at) as first_change
+        from revisions
+        where new_pulled_at > moment
+        group by all
+    ) using (tweet_id, engagement_type, day, hour)
+    where endpoint = 'historical' and first_pulled_at <= moment
+        and (first_change is null or first_change.old is not null)
+"""
 
 
 def quoted(text: str | Path | date) -> str:
@@ -110,23 +129,35 @@ def query(lake: Lake, sql: str) -> pa.Table:
             relation = connection.sql(sql)
             return pa.table({}) if relation is None else relation.to_arrow_table()
         except duckdb.Error as error:
-            damage = _damage(lake, error, unnamed=(duckdb.Error,))
+            damage = _damage(lake, error)
             raise damage or InputError(f"the query failed: {' '.join(str(error).split())}") from None
 
 
-def _damage(lake: Lake, error: duckdb.Error, *, unnamed: tuple[type[duckdb.Error], ...]) -> LakeError | None:
+def _damage(lake: Lake, error: duckdb.Error) -> LakeError | None:
     """Return the error that names the damaged file for which DuckDB failed, None where none is damaged.
 
-    It is among the files that DuckDB names, or for an error of the types `unnamed` among all.
+    A file that DuckDB names is read whole, and every file where it names none; for a column that it misses or cannot
+    work with, the columns of all files are looked at.
     """
     for pattern, schema, _ in SOURCES.values():
         for path in sorted(lake.root.absolute().glob(pattern)):
-            if path.suffix == ".parquet" and (type(error) in unnamed or str(path) in str(error)):
+            whole = type(error) is duckdb.Error or str(path) in str(error)
+            if path.suffix == ".parquet" and (whole or isinstance(error, duckdb.BinderException)):
                 try:
-                    pq.read_table(path, partitioning=None).select(schema.names).cast(schema)
+                    _check(path, schema, whole=whole)
                 except (OSError, pa.ArrowException, ValueError, KeyError) as problem:
                     return damaged(path, problem)
     return None
+
+
+def _check(path: Path, schema: pa.Schema, *, whole: bool) -> None:
+    """Raise where a file cannot be read or has other columns than `schema`."""
+    if whole:
+        pq.read_table(path, partitioning=None).select(schema.names).cast(schema)
+    for field in schema:
+        found = pq.read_schema(path).field(field.name)
+        if found.type != field.type:
+            raise ValueError(f"column {field.name} is {found.type}, not {field.type}")
 
 
 def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
@@ -135,7 +166,7 @@ def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
         _create_each_view(connection, lake)
     except duckdb.Error as error:
         # A view takes its columns from its first file, whichever that is; a mart then lacks some.
-        raise _damage(lake, error, unnamed=(duckdb.Error, duckdb.BinderException)) or error from None
+        raise _damage(lake, error) or error from None
 
 
 def _create_each_view(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
@@ -158,6 +189,7 @@ def _create_each_view(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None
     connection.execute(f"create view metrics as {_metrics()}")
     for mart in sorted(resources.files("engagement_pipeline").joinpath("marts").iterdir(), key=lambda m: m.name):
         connection.execute(f"create view {mart.name.removesuffix('.sql')} as {mart.read_text(encoding='utf-8')}")
+    connection.execute(AS_OF)
 
 
 def _metrics() -> str:

@@ -103,6 +103,16 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("query", metavar="QUERY", help="one statement in DuckDB's SQL")
     sub.add_argument("--format", choices=terminal.FORMATS, default="table", help="how to print (default: table)")
 
+    sub = _add(commands, "rebuild", _rebuild, "make tables anew from the responses that have landed, with no request")
+    sub.add_argument("--table", choices=pipeline.TABLE_OF, help="which; all by default")
+    sub.add_argument("--from", dest="first", metavar="DAY", type=_day, help="first UTC day; by default the first known")
+    sub.add_argument("--to", dest="last", metavar="DAY", type=_day, help="last UTC day, included; the last by default")
+
+    sub = _add(
+        commands, "prune", _prune, "say which responses are published and older than keep_raw_days, and remove them"
+    )
+    sub.add_argument("--yes", action="store_true", help="remove them; without it nothing is removed")
+
     sub = _add(commands, "emulator", _emulator, "serve the Engagement API on this machine, for demos and tests")
     sub.add_argument("--port", type=int, required=True, help="0 picks a free one")
     sub.add_argument("--accounts", type=Path, metavar="FILE", help="write the credentials that it accepts here")
@@ -223,6 +233,30 @@ def _pull(options: argparse.Namespace) -> None:
 def _sql(options: argparse.Namespace) -> None:
     chosen = settings.load()
     terminal.show_table(catalog.query(Lake(chosen.data), options.query), style=options.format)
+
+
+def _rebuild(options: argparse.Namespace) -> None:
+    with terminal.bars() as bar:
+        rebuilt = pipeline.rebuild(
+            settings.load(), options.table, first=options.first, last=options.last, progress=bar("pulls replayed")
+        )
+    terminal.show_rebuilt(rebuilt)
+    lost = sum(len(day.lost) for day in rebuilt)
+    if lost:
+        raise EngagementError(
+            f"the rows of {lost:,} Tweet days stood in damaged files alone and are lost, as said above"
+        )
+
+
+def _prune(options: argparse.Namespace) -> None:
+    chosen = settings.load()
+    spent = pipeline.spent(chosen)
+    terminal.show_spent(spent, days=chosen.keep_raw_days)
+    if options.yes:
+        pipeline.drop(chosen, spent)
+        print("removed; the tables are as they were")
+    elif spent:
+        print("nothing is removed yet: engagement prune --yes does it")
 
 
 def _emulator(options: argparse.Namespace) -> None:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+SHOWN_CHARACTERS = 200  # of the path to what is wrong, whose keys are data
+
 
 class EngagementError(Exception):
     """The base to catch; `exit_code` is what the command line ends with."""
@@ -94,7 +96,8 @@ class ResponseError(EngagementError):
     """A body that the contract does not allow; `path` is where in it."""
 
     def __init__(self, message: str, *, path: str) -> None:
-        super().__init__(f"{path}: {message}")
+        shown = path if len(path) <= SHOWN_CHARACTERS else path[:SHOWN_CHARACTERS] + "…"
+        super().__init__(f"{shown}: {message}")
         self.path = path
 
 

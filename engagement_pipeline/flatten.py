@@ -79,13 +79,13 @@ class Flat:
 def flatten(body: bytes, request: Request) -> Flat:
     """Flatten one body, audited; raises ResponseError naming the path of what is not as the contract says."""
     asked = _asked(request)
-    found = None if request.endpoint == TOTALS else scan.cells(body, asked)
-    root = plain.parsed(found[1] if found else body)
+    scanned = None if request.endpoint == TOTALS else _scanned(body, asked)
+    root = scanned[1] if scanned else plain.parsed(body)
     stated = _stated(root)
     if request.endpoint == TOTALS:
         rows = _lifetimes(stated, asked)
     else:
-        cells = found[0] if found else plain.cells(root, asked)
+        cells = scanned[0] if scanned else plain.cells(root, asked)
         _compare(TWEET_SUMS, stated, cells.sums)
         rows = _table(cells)
         if request.endpoint == RECENT:
@@ -99,7 +99,19 @@ def flatten(body: bytes, request: Request) -> Flat:
     for key, unsupported in UNSUPPORTED.items():
         rows = _without_zeros(rows, _listed(root, key, asked), unsupported)
     negative = int(np.count_nonzero(rows["count"].to_numpy() < 0))
-    return Flat(rows, unavailable, _said(root), negative, scanned=found is not None)
+    return Flat(rows, unavailable, _said(root), negative, scanned=scanned is not None)
+
+
+def _scanned(body: bytes, asked: Asked) -> tuple[Cells, dict[str, Any]] | None:
+    """Return the counts of a body and its root without them; None where that is plain.py's to read or to refuse."""
+    found = scan.cells(body, asked)
+    if not found:
+        return None
+    try:
+        root = plain.parsed(found[1])
+    except ResponseError:  # of the whole body, so that the complaint names the place in it
+        return None
+    return (found[0], root) if CELLS in root else None
 
 
 def _asked(request: Request) -> Asked:

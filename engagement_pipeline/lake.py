@@ -3,6 +3,8 @@
     lake.json                                the format, so that an older program leaves a newer lake alone
     raw/                                     responses as received (raw.py)
     engagements/day=…/engagements.parquet    the tidy table, from /historical
+    daily/day=…/daily.parquet                the same with the hours summed
+    revisions/pulled_on=…/PULL.parquet       counts that a later pull changed (revisions.py)
     totals/observed_on=…/totals.parquet      lifetime counts as observed that day, from /totals
     recent.parquet                           the last 28 hours, provisional, from /28hr
     coverage/endpoint=…/day=…/coverage.parquet   for each Tweet that was asked for: when, and what came of it
@@ -34,13 +36,15 @@ from engagement_pipeline.flatten import LIFETIME, PARTIAL, SCHEMA
 from engagement_pipeline.metrics import HISTORICAL, RECENT, TOTALS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import date
     from pathlib import Path
 
+    from engagement_pipeline.raw import Pull
+
 logger = logging.getLogger(__name__)
 
-FORMAT = 1  # of the lake; a change that older programs would misread raises it
+FORMAT = 2  # of the lake; a change that older programs would misread raises it
 TIMESTAMP = pa.timestamp("us", "UTC")
 STORED = "stored"
 COVERAGE = pa.schema(
@@ -50,6 +54,7 @@ COVERAGE = pa.schema(
         pa.field("asked_at", TIMESTAMP, nullable=False),  # the newest request that named the Tweet
         pa.field("outcome", pa.string(), nullable=False),  # of that request: stored, or why not
         pa.field("text", pa.string()),  # the API's own words for a refusal
+        pa.field("first_pulled_at", TIMESTAMP),  # the first request that gave rows of the Tweet's day
         pa.field("pulled_at", TIMESTAMP),  # the request that gave the stored rows; null: there are none
         pa.field("rows", pa.int32(), nullable=False),  # stored rows
         pa.field("source", pa.string()),  # the raw response that holds them, relative to the lake
@@ -57,6 +62,7 @@ COVERAGE = pa.schema(
 )
 
 
+DAILY = pa.schema([SCHEMA.field(name) for name in ("tweet_id", "engagement_type", "day", "count")])
 OBSERVED_AT = pa.field("observed_at", TIMESTAMP, nullable=False)  # when the answer was asked for
 TABLES = {  # what each endpoint fills
     HISTORICAL: SCHEMA,
@@ -109,31 +115,52 @@ class Lake:
             RECENT: self.root / "recent.parquet",
         }[endpoint]
 
+    def daily(self, day: date) -> Path:
+        """Return where the rows of /historical of one UTC day lie with their hours summed."""
+        return self.root / "daily" / f"day={day}" / "daily.parquet"
+
+    def revisions(self, pull: Pull) -> Path:
+        """Return where it lies what a pull of /historical changed."""
+        name = f"{pull.path.parent.name}_{pull.path.name}.parquet"
+        return self.root / "revisions" / f"pulled_on={pull.started_at.date()}" / name
+
     def coverage(self, endpoint: str, day: date) -> Path:
         """Return where it lies what an endpoint was asked for one UTC day, and what came of it."""
         return self.root / "coverage" / f"endpoint={endpoint}" / f"day={day}" / "coverage.parquet"
 
-    def open(self, *, create: bool = True) -> None:
-        """Create the lake where there is none, or raise InputError; LakeError where a newer program wrote it."""
-        marker = self.root / "lake.json"
+    def open(self, *, create: bool = True, older: bool = False) -> None:
+        """Create the lake where there is none, or raise InputError.
+
+        LakeError where a newer program wrote it, or an older one, unless `older` says that it is to be rebuilt.
+        """
         try:
-            found = json.loads(marker.read_bytes())["format"]
+            found = json.loads(self._marker.read_bytes())["format"]
         except FileNotFoundError:
             if not create:
                 raise InputError(
                     f"there is no lake in {self.root}: pull first, or name one in ENGAGEMENT_DATA"
                 ) from None
             self.root.mkdir(parents=True, exist_ok=True)
-            raw.write_whole(marker, json.dumps({"format": FORMAT}).encode())
+            self.mark()
             return
         except OSError as error:
-            raise LakeError(f"{marker} cannot be read: {error.strerror}") from None
+            raise LakeError(f"{self._marker} cannot be read: {error.strerror}") from None
         except (ValueError, KeyError, TypeError):
-            raise LakeError(f'{marker} is damaged: it should hold {{"format": {FORMAT}}}') from None
-        if found != FORMAT:
-            raise LakeError(
-                f"the lake {self.root} has format {found}, this program knows {FORMAT}: upgrade engagement-pipeline"
-            )
+            raise LakeError(f'{self._marker} is damaged: it should hold {{"format": {FORMAT}}}') from None
+        if found == FORMAT or (older and found in range(FORMAT)):
+            return
+        fix = (
+            "run engagement rebuild, which makes its tables anew" if found in range(FORMAT) else "upgrade this program"
+        )
+        raise LakeError(f"the lake {self.root} has format {found}, this program knows {FORMAT}: {fix}")
+
+    def mark(self) -> None:
+        """Say that all tables have the format of this program."""
+        raw.write_whole(self._marker, json.dumps({"format": FORMAT}).encode())
+
+    @property
+    def _marker(self) -> Path:
+        return self.root / "lake.json"
 
     @contextmanager
     def locked(self, name: str, waiting_for: str) -> Iterator[None]:
@@ -196,13 +223,25 @@ def describe(lake: Lake, day: date) -> DayReport:
     )
 
 
-def read(path: Path, schema: pa.Schema, *, filters: object = None) -> pa.Table:
-    """Read a file of the lake; no rows where there is none, LakeError where it is damaged."""
+def read(path: Path, schema: pa.Schema, *, filters: object = None, columns: Sequence[str] = ()) -> pa.Table:
+    """Read a file of the lake, or some columns; no rows where there is none, LakeError where it is damaged."""
+    if columns:
+        schema = pa.schema([schema.field(name) for name in columns])
     if not path.exists():
         return schema.empty_table()
     try:
-        return pq.read_table(path, filters=filters, partitioning=None).cast(schema)
-    except (OSError, pa.ArrowException, ValueError) as error:
+        return pq.read_table(path, filters=filters, columns=schema.names, partitioning=None).cast(schema)
+    except (OSError, pa.ArrowException, ValueError, KeyError) as error:
+        raise damaged(path, error) from None
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file of the lake, to be read in parts; whatever is damaged in it is a LakeError."""
+    try:
+        with pq.ParquetFile(path) as file:
+            yield file
+    except (OSError, pa.ArrowException, ValueError, KeyError) as error:
         raise damaged(path, error) from None
 
 
@@ -212,6 +251,9 @@ def damaged(path: Path, error: Exception) -> LakeError:
         return LakeError(f"{path} cannot be read: {error.strerror}; give yourself the right to")
     detail = (str(error).splitlines() or [repr(error)])[0]
     fix = "move it away and pull again"
-    if path.parent.name.startswith("day="):
-        fix = "move it and the coverage of its day away, and pull the day again"
+    if path.parent.name.startswith(("day=", "observed_on=")):
+        day = path.parent.name.partition("=")[2]
+        fix = f"engagement rebuild --from {day} --to {day} makes it anew from raw"
+    elif path.parent.name.startswith("pulled_on="):
+        fix = "engagement rebuild makes it anew from raw"
     return LakeError(f"{path} is damaged ({detail}): {fix}")

@@ -20,9 +20,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from engagement_pipeline import accounts, catalog, plan, publish, raw, request_log, roster, set_aside, turn
+from engagement_pipeline import accounts, catalog, plan, prune, publish, raw, request_log, roster, set_aside, turn
 from engagement_pipeline import check as checking
 from engagement_pipeline import pull as puller
+from engagement_pipeline import rebuild as rebuilding
 from engagement_pipeline.client import Client
 from engagement_pipeline.errors import AccountError, EngagementError, InputError, LakeError, PullError
 from engagement_pipeline.lake import Lake
@@ -31,17 +32,20 @@ from engagement_pipeline.pacing import Budget
 from engagement_pipeline.pull import quiet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import date
 
     from engagement_pipeline.accounts import Accounts
     from engagement_pipeline.check import Finding
     from engagement_pipeline.plan import Plan, Window
+    from engagement_pipeline.prune import Spent
     from engagement_pipeline.publish import Publication
     from engagement_pipeline.pull import Progress, PullReport
+    from engagement_pipeline.rebuild import Rebuilt
     from engagement_pipeline.roster import Roster
     from engagement_pipeline.settings import Settings
 
+TABLE_OF = {"engagements": HISTORICAL, "totals": TOTALS, "recent": RECENT}
 FOLLOWED = "followed"  # the column that tells the roster's Tweets from those that were in it once
 RECENT_RESUMES = timedelta(hours=1)  # later, the 28 hours of /28hr are others
 
@@ -186,6 +190,45 @@ def publish_landed(settings: Settings, *, progress: Progress = quiet) -> list[Pu
     publications = publish.publish(lake, progress=progress)
     catalog.refresh(lake)
     return publications
+
+
+def rebuild(
+    settings: Settings,
+    table: str | None = None,
+    *,
+    first: date | None = None,
+    last: date | None = None,
+    progress: Progress = quiet,
+) -> list[Rebuilt]:
+    """Make one of TABLE_OF, or all, anew from raw, with its days from `first` to `last`; and the views.
+
+    Raises InputError where there is no lake, or where only a part of one of an older format is named.
+    """
+    lake = Lake(settings.data)
+    lake.open(create=False, older=True)
+    whole = table is None and first is None and last is None
+    if not whole:
+        lake.open()
+    endpoints = [TABLE_OF[table]] if table else TABLE_OF.values()
+    rebuilt = [
+        day
+        for endpoint in endpoints
+        for day in rebuilding.rebuild(lake, endpoint, first=first, last=last, progress=progress)
+    ]
+    if whole:
+        lake.mark()
+    catalog.refresh(lake)
+    return rebuilt
+
+
+def spent(settings: Settings) -> list[Spent]:
+    """Return the pulls that are published and older than the setting keep_raw_days."""
+    return prune.spent(Lake(settings.data), before=datetime.now(UTC) - timedelta(days=settings.keep_raw_days))
+
+
+def drop(settings: Settings, pulls: Sequence[Spent]) -> None:
+    """Remove the raw of pulls that are spent; the tables stay as they are."""
+    prune.drop(Lake(settings.data), pulls)
 
 
 def run(settings: Settings, prepared: Prepared, *, pulling: Progress = quiet, publishing: Progress = quiet) -> Outcome:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import orjson
 
 from engagement_pipeline.client import CELLS
 from engagement_pipeline.errors import ResponseError
@@ -75,6 +76,8 @@ class _Object(dict[str, Any]):
 def parsed(body: bytes) -> dict[str, Any]:
     """Return a body's root; raises ResponseError where it is not a JSON object."""
     try:
+        if b"\\u" in body:
+            orjson.loads(body)  # refuses half of a surrogate pair, which no file can hold and json lets pass
         root = json.loads(body.decode(), object_pairs_hook=_Object.of, parse_constant=_no_json)
         return as_object(root, "$")
     except ValueError as error:  # of JSON, of UTF-8, of a number with thousands of digits
@@ -150,7 +153,7 @@ def count(value: Any, path: str) -> int:  # noqa: ANN401 - JSON holds anything
     if number is None:
         raise ResponseError(f"must be a whole number, not {shown(value)}", path=path)
     if not MIN_COUNT <= number <= MAX_COUNT:
-        raise ResponseError(f"{number} needs more than 64 bits", path=path)
+        raise ResponseError(f"{shown(number)} needs more than 64 bits", path=path)
     return number
 
 

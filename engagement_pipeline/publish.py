@@ -4,25 +4,26 @@ In: the pulls whose responses are not all in the tables. Out: the days' Parquet 
 
 A publication runs under the lake lock from its first read to its last rename, so two never interleave. A count of
 /historical is replaced only by a later answer for the same Tweet, type, day and hour, so a later pull of fewer
-types, or one that the API answers in part, takes nothing away. The other two tables are observations: there, a
-Tweet's later answer replaces its earlier one whole. Whatever says what came is renamed before the coverage that says
-when it was asked for: stopped in between, the next publication finds the coverage older than what has landed and
-writes the same again.
+types, or one that the API answers in part, takes nothing away; what it changes goes to revisions/, and a day that it
+leaves as it was is not written. The other two tables are observations: there, a Tweet's later answer replaces its
+earlier one whole. What was asked for and what came of it goes to coverage/, which is the index: it tells which
+answers are newer than the tables, without a look into older responses.
 
-Tweets are worked through in the order of their IDs, some hundred at a time. In memory are their rows, and the
-responses that hold them: few where handles post in turns, more where many handles do.
+Whatever says what came is renamed before the coverage that says when it was asked for: stopped in between, the next
+publication finds the coverage older than what has landed and writes the same again.
+
+Tweets are worked through in the order of their IDs, CHUNK_TWEETS at a time, whatever the size of the pull.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
 import numpy as np
@@ -30,16 +31,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from engagement_pipeline import raw, set_aside
-from engagement_pipeline.errors import LakeError, ResponseError
-from engagement_pipeline.flatten import TYPE_NAMES, flatten
-from engagement_pipeline.lake import COVERAGE, FORMAT, OBSERVED_AT, STORED, TABLES, TIMESTAMP, Lake, read
+from engagement_pipeline import raw, revisions, set_aside
+from engagement_pipeline.answers import Answers, of_tweets
+from engagement_pipeline.day_rows import LAST_ID, NEVER, DayFile, Sink, by_day, codes
+from engagement_pipeline.errors import LakeError
+from engagement_pipeline.lake import COVERAGE, OBSERVED_AT, STORED, TABLES, TIMESTAMP, Lake, opened, read
 from engagement_pipeline.metrics import HISTORICAL, RECENT
 from engagement_pipeline.pull import quiet
-from engagement_pipeline.set_aside import FORBIDDEN, PROTECTED, UNAVAILABLE, SetAside
+from engagement_pipeline.set_aside import UNAVAILABLE, SetAside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -52,8 +54,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CHUNK_TWEETS = 250  # of 28 days: 2.9 million rows, about 60 MB
-NEVER, LAST_ID = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+CHUNK_TWEETS = 125  # of 28 days: 1.4 million rows
 MISSING = "missing from the response"
 RECENT_PERIOD = timedelta(hours=28)  # of /28hr: what was observed before has nothing of it
 # What a later request says replaces what an earlier one said; stored rows stay until later rows come.
@@ -64,6 +65,7 @@ MERGE_COVERAGE = """
         if(later, new.asked_at, old.asked_at) as asked_at,
         if(later, new.outcome, old.outcome) as outcome,
         if(later, new.text, old.text) as text,
+        least(new.pulled_at, old.first_pulled_at) as first_pulled_at,
         if(stores, new.pulled_at, old.pulled_at) as pulled_at,
         if(stores, new.rows, coalesce(old.rows, 0)) as rows,
         if(stores, new.source, old.source) as source
@@ -76,24 +78,22 @@ MERGE_COVERAGE = """
     )
     order by tweet_id
 """
-OUTCOMES = f"""
-    select
-        tweet_id,
-        bool_or(outcome = '{STORED}') as stored,
-        max(if(outcome = '{UNAVAILABLE}', outcome, coalesce(text, outcome))) as reason
-    from coverage semi join asked using (tweet_id)
-    group by tweet_id
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """What publishing one pull came to: Tweets asked for = stored + set aside with a reason."""
+    """What publishing one pull came to: Tweets asked for = stored + set aside with a reason.
+
+    `revised` counts the counts that were there with another value, or not there beside others of their Tweet's day;
+    `days_written` are those whose rows it changed.
+    """
 
     pull: Pull
     requested: int
     stored: frozenset[int]
     set_aside: dict[int, str]
+    revised: int
+    days_written: tuple[date, ...]
 
 
 def publish(lake: Lake, *, progress: Progress = quiet) -> list[Publication]:
@@ -106,40 +106,63 @@ def publish(lake: Lake, *, progress: Progress = quiet) -> list[Publication]:
     publications = []
     with lake.locked("lake", "a publication"):
         for pull in raw.open_pulls(lake.raw):
-            publications.append(_Publisher(lake, pull, progress).publish())
+            publications.append(Publisher(lake, pull, pull.days(), progress=progress).publish())
             if pull.finished:
                 pull.marked(published=True)
     return publications
 
 
-class _Publisher:
-    """One pull on its way into the tables."""
+class _Index(NamedTuple):
+    """What the coverage of a day knows of each Tweet, sorted by Tweet; times in microseconds, NEVER for none."""
 
-    def __init__(self, lake: Lake, pull: Pull, progress: Progress) -> None:
+    tweets: Ints
+    asked_at: Ints
+    pulled_at: Ints
+
+    @classmethod
+    def of(cls, lake: Lake, endpoint: str, day: date) -> _Index:
+        """Read it from a day's coverage."""
+        table = read(lake.coverage(endpoint, day), COVERAGE, columns=["tweet_id", "asked_at", "pulled_at"])
+        return cls(table["tweet_id"].to_numpy(), _microseconds(table["asked_at"]), _microseconds(table["pulled_at"]))
+
+    def of_tweets(self, wanted: Ints) -> _Index:
+        """Return what is known of some Tweets, NEVER of those that are not there."""
+        place = np.searchsorted(self.tweets, wanted)
+        found = place < len(self.tweets)
+        found[found] = self.tweets[place[found]] == wanted[found]
+        times = [np.full(len(wanted), NEVER), np.full(len(wanted), NEVER)]
+        for here, there in zip(times, (self.asked_at, self.pulled_at), strict=True):
+            here[found] = there[place[found]]
+        return _Index(wanted, *times)
+
+
+class Publisher:
+    """One pull on its way into the tables, as far as these `days` of it go."""
+
+    def __init__(self, lake: Lake, pull: Pull, days: Sequence[date], *, progress: Progress = quiet) -> None:
         self.lake = lake
         self.pull = pull
+        self.days = days
         self.progress = progress
-        self.schema = TABLES[pull.endpoint]
-        self.days = list(pull.window.days()) if pull.window else [pull.started_at.date()]
-        self.answers: dict[int, Landed] = {}  # by Tweet; the newest of this pull
-        self.refusals: dict[int, Landed] = {}
-        for landed in sorted(pull.landed(), key=lambda landed: landed.asked_at):
-            of_kind = self.refusals if landed.refusal else self.answers
-            of_kind.update(dict.fromkeys(landed.request.tweet_ids, landed))
-        self.asked = np.array(sorted(self.answers), np.int64)
-        self.asked_at = _microseconds(pa.array((self.answers[t].asked_at for t in self.asked.tolist()), TIMESTAMP))
-        self.coverage = {day: read(lake.coverage(pull.endpoint, day), COVERAGE) for day in self.days}
-        self.later = {day: self.asked[self._is_later(day)] for day in self.days}
-        self.unavailable: dict[int, str] = {}  # and what the API said
-        self.new_rows: dict[date, dict[int, int]] = {day: {} for day in self.days}  # how many, by Tweet
-        self.flats: dict[Landed, pa.Table] = {}  # what this chunk needs, and perhaps the next
+        self.answers = Answers(pull)
+        self.asked = self.answers.tweets
+        self.asked_at = _microseconds(pa.array(self.answers.answered_at(), TIMESTAMP))
+        self.known = [_Index.of(lake, pull.endpoint, day) for day in days]
+        later = [self._is_later(index) for index in self.known]
+        self.later = np.array(later, np.bool_).reshape(len(days), len(self.asked)).T  # by Tweet and day
+        self.stored_rows = np.zeros(self.later.shape, np.int32)  # how many, where this pull gave some
+        self.revised = 0
+        self.days_written: tuple[date, ...] = ()
 
     def publish(self) -> Publication:
         """Write everything aside, then rename it."""
         shutil.rmtree(self.lake.aside, ignore_errors=True)  # of a publication that was killed
         try:
             self.lake.aside.mkdir()
-            self.lake.replace(self._write_rows() | self._write_set_aside() | self._write_coverage())
+            days = [place for place in range(len(self.days)) if self.later[:, place].any()]
+            rows = self._write_history(days) if self.pull.endpoint == HISTORICAL else self._write_observed(days)
+            coverage, publication = self._write_coverage()
+            self.lake.replace(rows | self._write_set_aside() | coverage)
         except OSError as error:
             raise LakeError(
                 f"{self.lake.root} cannot be written ({error.strerror or error}): the tables are as they were and "
@@ -147,218 +170,202 @@ class _Publisher:
             ) from error
         finally:
             shutil.rmtree(self.lake.aside, ignore_errors=True)
-        return self._publication()
+        return publication
 
-    def _write_rows(self) -> dict[Path, Path]:
-        """Write aside each day of which this pull has later answers; return what to rename."""
-        days = [day for day in self.days if len(self.later[day])]
-        aside = {day: self.lake.aside / f"{day}.rows.parquet" for day in days}
-        newest = str(self.pull.path.relative_to(self.lake.root))
-        made_by = {"engagement_pipeline": json.dumps({"format": FORMAT, "newest_pull": newest})}
-        with ExitStack() as stack:
-            writers = {
-                day: stack.enter_context(
-                    pq.ParquetWriter(aside[day], self.schema.with_metadata(made_by), compression="zstd")
-                )
-                for day in days
-            }
-            for low, high in self._chunks(days):
-                fresh = self._fresh(low, high)
-                for day in days:
-                    self._write_day(writers[day], day, fresh, low, high)
-                self.progress(int(np.searchsorted(self.asked, high, "right")), len(self.asked))
-        return {aside[day]: self.lake.rows(self.pull.endpoint, day) for day in days if self.new_rows[day]}
-
-    def _is_later(self, day: date) -> npt.NDArray[np.bool_]:
+    def _is_later(self, index: _Index) -> npt.NDArray[np.bool_]:
         """Tell, for each Tweet asked, whether its answer is newer than the lake's rows and not published yet."""
-        table = self.coverage[day]
-        pulled_at, asked_at = (
-            _looked_up(self.asked, table["tweet_id"].to_numpy(), _microseconds(table[name]))
-            for name in ("pulled_at", "asked_at")
-        )
-        later: npt.NDArray[np.bool_] = (self.asked_at > pulled_at) & (self.asked_at != asked_at)
+        known = index.of_tweets(self.asked)
+        later: npt.NDArray[np.bool_] = (self.asked_at > known.pulled_at) & (self.asked_at != known.asked_at)
         return later
 
-    def _chunks(self, days: list[date]) -> Iterator[tuple[int, int]]:
+    def _write_history(self, places: list[int]) -> dict[Path, Path]:
+        """Write aside each day that later answers change, and what they revise; return what to rename."""
+        newest = str(self.pull.path.relative_to(self.lake.root))
+        with closing(revisions.Writer(self.lake.aside / "revisions.parquet")) as revised, ExitStack() as stack:
+            files = {
+                place: stack.enter_context(closing(DayFile(self.lake, self.days[place], newest_pull=newest)))
+                for place in places
+            }
+            for low, high in self._chunks([self.known[place].tweets for place in places]):
+                self._write_chunk(files, revised, low, high)
+                self.progress(int(np.searchsorted(self.asked, high, "right")), len(self.asked))
+            self.revised = revised.number
+            renamed = revised.finish(self.lake.revisions(self.pull))
+            for file in files.values():
+                renamed |= file.finish()
+            self.days_written = tuple(file.day for file in files.values() if file.changed)
+        return renamed
+
+    def _write_chunk(self, files: dict[int, DayFile], revised: revisions.Writer, low: int, high: int) -> None:
+        """Write a range of Tweets into the files of the days."""
+        first, last = np.searchsorted(self.asked, (low, high), "right").tolist()
+        tweets = self.asked[first:last]
+        tables = [table for _, table in self.answers.tables(low, high)]
+        fresh = by_day(tables, self.days[0], self.later[first:last], tweets)
+        for place, file in files.items():
+            rows, changed = file.take(high, fresh[place])
+            found, numbers = rows.by_tweet()
+            named = np.isin(found, fresh[place].tweets)
+            self.stored_rows[np.searchsorted(self.asked, found[named]), place] = numbers[named]
+            revised.append(
+                changed,
+                self.days[place],
+                old_pulled_at=self.known[place].of_tweets(changed.rows.tweets).pulled_at,
+                new_pulled_at=self.asked_at[np.searchsorted(self.asked, changed.rows.tweets)],
+            )
+
+    def _chunks(self, published: Sequence[Ints]) -> Iterator[tuple[int, int]]:
         """Yield ranges of Tweet IDs, low excluded and high included, that together hold every ID there is."""
-        tweets = np.unique(np.concatenate([self.asked, *(self._published(day) for day in days)]))
+        tweets = np.unique(np.concatenate([self.asked, *published]))
         bounds = [NEVER, *tweets[CHUNK_TWEETS - 1 : -1 : CHUNK_TWEETS].tolist(), LAST_ID]
-        return pairwise(bounds) if days else iter(())
+        return pairwise(bounds) if published else iter(())
 
-    def _published(self, day: date) -> Ints:
-        """Return the Tweets that may have rows in the day's file."""
-        if self.pull.endpoint == RECENT:  # one file for all days
-            tweets: Ints = pc.unique(read(self.lake.rows(RECENT, day), self.schema)["tweet_id"]).to_numpy()
-        else:
-            tweets = self.coverage[day]["tweet_id"].to_numpy()
-        return tweets
+    def _write_observed(self, places: list[int]) -> dict[Path, Path]:
+        """Write aside the one file of an endpoint that knows the present alone; return what to rename."""
+        schema = TABLES[self.pull.endpoint]
+        aside = self.lake.aside / "rows.parquet"
+        renamed = {}
+        for place in places:  # at most the one day on which the pull was begun
+            target = self.lake.rows(self.pull.endpoint, self.days[place])
+            later = pa.array(self.asked[self.later[:, place]])
+            with closing(Sink(aside, schema)) as sink:
+                for low, high in self._chunks([self._observed_tweets(target, place)]):
+                    parts = [_observed(rows, landed) for landed, rows in self.answers.tables(low, high)]
+                    fresh = of_tweets(pa.concat_tables([schema.empty_table(), *parts]), later)
+                    rows = pa.concat_tables([self._kept(target, fresh, low, high), fresh])
+                    sink.append(in_order(rows))
+                    counted = fresh["tweet_id"].value_counts()
+                    at = np.searchsorted(self.asked, counted.field("values").to_numpy())
+                    self.stored_rows[at, place] = counted.field("counts").to_numpy()
+                    self.progress(int(np.searchsorted(self.asked, high, "right")), len(self.asked))
+            if self.stored_rows[:, place].any():
+                renamed[aside] = target
+        return renamed
 
-    def _fresh(self, low: int, high: int) -> pa.Table:
-        """Return this pull's rows of a range of Tweets, each from its newest answer."""
-        first, last = np.searchsorted(self.asked, (low, high), "right")
-        wanted: dict[Landed, list[int]] = {}
-        for tweet in self.asked[first:last].tolist():
-            wanted.setdefault(self.answers[tweet], []).append(tweet)
-        self.flats = {landed: self.flats[landed] if landed in self.flats else self._rows(landed) for landed in wanted}
-        parts = [_of_tweets(self.flats[landed], pa.array(tweets)) for landed, tweets in wanted.items()]
-        return pa.concat_tables([self.schema.empty_table(), *parts])
+    def _observed_tweets(self, target: Path, place: int) -> Ints:
+        """Return the Tweets that may have rows in the file."""
+        if self.pull.endpoint != RECENT:
+            return self.known[place].tweets
+        if not target.exists():
+            return np.empty(0, np.int64)
+        with opened(target) as file:  # recent.parquet holds what the coverage of several days tells of
+            groups = (file.read_row_group(group, columns=["tweet_id"]) for group in range(file.num_row_groups))
+            return np.concatenate([np.empty(0, np.int64), *(np.unique(rows["tweet_id"]) for rows in groups)])
 
-    def _rows(self, landed: Landed) -> pa.Table:
-        """Return what a response gives to the table."""
-        try:
-            flat = flatten(landed.body(), landed.request)
-        except ResponseError as error:
-            raise LakeError(f"{landed.path}: {error}: move it away and pull {self.pull} again") from None
-        self.unavailable |= dict.fromkeys(flat.unavailable, flat.said)
-        rows = flat.rows
-        if OBSERVED_AT.name in self.schema.names:
-            rows = rows.append_column(OBSERVED_AT, pa.repeat(pa.scalar(landed.asked_at, TIMESTAMP), len(rows)))
-        return rows
-
-    def _write_day(self, writer: pq.ParquetWriter, day: date, fresh: pa.Table, low: int, high: int) -> None:
-        """Append a range of Tweets to a day's file: the fresh rows, and the published ones that they do not replace."""
-        if self.pull.endpoint == HISTORICAL:
-            fresh = fresh.filter(pc.equal(fresh["day"], pa.scalar(day)))
-        fresh = _of_tweets(fresh, pa.array(self.later[day]))
+    def _kept(self, target: Path, fresh: pa.Table, low: int, high: int) -> pa.Table:
+        """Return the published rows of a range of Tweets that stay."""
         in_range = (pc.field("tweet_id") > low) & (pc.field("tweet_id") <= high)
-        published = read(self.lake.rows(self.pull.endpoint, day), self.schema, filters=in_range)
-        rows = _in_order(pa.concat_tables([self._kept(published, fresh), fresh]))
-        counted = _of_tweets(rows, fresh["tweet_id"])["tweet_id"].value_counts()
-        self.new_rows[day] |= dict(
-            zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)
-        )
-        if rows.num_rows:
-            writer.write_table(rows, row_group_size=rows.num_rows)
-
-    def _kept(self, published: pa.Table, fresh: pa.Table) -> pa.Table:
-        """Return the published rows that stay."""
-        if self.pull.endpoint == HISTORICAL:
-            return published.filter(~_same_cells(published, fresh))
+        published = read(target, TABLES[self.pull.endpoint], filters=in_range)
         stay = pc.invert(pc.is_in(published["tweet_id"], fresh["tweet_id"]))
         if self.pull.endpoint == RECENT:
             oldest = pa.scalar(self.pull.started_at - RECENT_PERIOD, TIMESTAMP)
             stay = pc.and_(stay, pc.greater(published["observed_at"], oldest))
         return published.filter(stay)
 
-    def _write_coverage(self) -> dict[Path, Path]:
-        """Write aside each day's coverage that this pull changes; return what to rename."""
+    def _write_coverage(self) -> tuple[dict[Path, Path], Publication]:
+        """Write aside each day's coverage that this pull changes; return what to rename, and the sum by Tweet."""
         files = {}
+        words = self._words()
+        tweets = words["tweet_id"]
+        stored = np.zeros(len(words), np.bool_)
+        reasons: dict[int, str] = {}
         with duckdb.connect() as connection:
-            for day in self.days:
-                connection.register("old", self.coverage[day])
-                connection.register("new", self._new_coverage(day))
+            for place, day in enumerate(self.days):
+                old = read(self.lake.coverage(self.pull.endpoint, day), COVERAGE)
+                connection.register("old", old)
+                connection.register("new", self._new_coverage(words, place))
                 merged = connection.sql(MERGE_COVERAGE).to_arrow_table().cast(COVERAGE)
-                if not merged.equals(self.coverage[day]):
-                    self.coverage[day] = merged
+                if not merged.equals(old):
                     aside = self.lake.aside / f"{day}.coverage.parquet"
                     pq.write_table(merged, aside, compression="zstd")
                     files[aside] = self.lake.coverage(self.pull.endpoint, day)
-        return files
+                of_pull = merged.take(pc.index_in(tweets, merged["tweet_id"]))
+                served = pc.equal(of_pull["outcome"], STORED)
+                stored |= served.to_numpy()
+                for word in of_pull.filter(pc.invert(served)).select(["tweet_id", "outcome", "text"]).to_pylist():
+                    reason = word["outcome"] if word["outcome"] == UNAVAILABLE else word["text"] or word["outcome"]
+                    reasons[word["tweet_id"]] = max(reason, reasons.get(word["tweet_id"], ""))
+        served_tweets = frozenset(tweets.filter(pa.array(stored)).to_pylist())
+        return files, Publication(
+            pull=self.pull,
+            requested=len(words),
+            stored=served_tweets,
+            set_aside={tweet: reason for tweet, reason in reasons.items() if tweet not in served_tweets},
+            revised=self.revised,
+            days_written=self.days_written,
+        )
 
-    def _new_coverage(self, day: date) -> pa.Table:
-        """Return what this pull says of each Tweet that the lake has not heard of since."""
-        records = []
-        refused = {tweet for tweet in self.refusals if self._newest(tweet).refusal}
-        for tweet in sorted({*self.later[day].tolist(), *refused}):
-            rows = self.new_rows[day].get(tweet, 0)
-            newest = self._newest(tweet)
-            record = {
-                "tweet_id": tweet,
-                "day": day,
-                "asked_at": newest.asked_at,
-                "outcome": self._outcome(tweet) or (STORED if rows else MISSING),
-                "text": self._said(tweet),
-                "rows": rows,
-            }
-            if rows:
-                answer = self.answers[tweet]
-                source = str(answer.path.relative_to(self.lake.root))
-                record |= {"pulled_at": answer.asked_at, "source": source}
-            records.append(record)
-        return pa.Table.from_pylist(records, schema=COVERAGE)
+    def _words(self) -> pa.Table:
+        """Return what this pull says of each Tweet that it asked for, whatever the day."""
+        rows = []
+        for tweet in self.answers.all_tweets.tolist():
+            newest, answer = self.answers.newest(tweet), self.answers.answer(tweet)
+            rows.append(
+                {
+                    "tweet_id": tweet,
+                    "asked_at": newest.asked_at,
+                    "outcome": self.answers.outcome(tweet),
+                    "text": self.answers.said(tweet),
+                    "pulled_at": answer and answer.asked_at,
+                    "source": answer and str(answer.path.relative_to(self.lake.root)),
+                }
+            )
+        fields = [
+            COVERAGE.field(name).with_nullable(True)
+            for name in ("tweet_id", "asked_at", "outcome", "text", "pulled_at", "source")
+        ]
+        return pa.Table.from_pylist(rows, schema=pa.schema(fields))
 
-    def _newest(self, tweet: int) -> Landed:
-        """Return the newest word of the API about a Tweet."""
-        words = filter(None, (self.answers.get(tweet), self.refusals.get(tweet)))
-        return max(words, key=lambda landed: landed.asked_at)
-
-    def _outcome(self, tweet: int) -> str | None:
-        """Return why the API would not serve a Tweet, None where it did."""
-        newest = self._newest(tweet)
-        if newest.refusal:
-            return FORBIDDEN if newest.refusal.startswith("403") else PROTECTED
-        return UNAVAILABLE if tweet in self.unavailable else None
-
-    def _said(self, tweet: int) -> str | None:
-        """Return the API's own words for not serving a Tweet."""
-        return self._newest(tweet).refusal or self.unavailable.get(tweet) or None
+    def _new_coverage(self, words: pa.Table, place: int) -> pa.Table:
+        """Return what this pull says of each Tweet and day that the lake has not heard of since."""
+        tweets = words["tweet_id"].to_numpy()
+        at = np.searchsorted(tweets, self.asked)
+        told = np.isin(tweets, np.array(sorted(self.answers.refused), np.int64))
+        told[at] |= self.later[:, place]
+        rows = np.zeros(len(tweets), np.int32)
+        rows[at] = self.stored_rows[:, place]
+        some = pa.array(rows > 0)
+        nothing = pa.scalar(None)
+        columns = {
+            "tweet_id": words["tweet_id"],
+            "day": pa.repeat(pa.scalar(self.days[place], pa.date32()), len(tweets)),
+            "asked_at": words["asked_at"],
+            "outcome": pc.coalesce(words["outcome"], pc.if_else(some, STORED, MISSING)),
+            "text": words["text"],
+            "first_pulled_at": pa.nulls(len(tweets), TIMESTAMP),
+            "pulled_at": pc.if_else(some, words["pulled_at"], nothing.cast(TIMESTAMP)),
+            "rows": pa.array(rows),
+            "source": pc.if_else(some, words["source"], nothing.cast(pa.string())),
+        }
+        return pa.table(columns).cast(COVERAGE).filter(pa.array(told))
 
     def _write_set_aside(self) -> dict[Path, Path]:
         """Write aside the list of Tweets that the API would not serve, as far as this pull changes it."""
         heard = {}
-        for tweet in {*self.refusals, *np.unique(np.concatenate([*self.later.values()])).tolist()}:
-            newest, reason = self._newest(tweet), self._outcome(tweet)
+        for tweet in {*self.answers.refused, *self.asked[self.later.any(axis=1)].tolist()}:
+            newest = self.answers.newest(tweet)
             heard[tweet] = SetAside(
                 tweet_id=tweet,
                 handle=newest.request.handle,
                 endpoint=self.pull.endpoint,
-                reason=reason or "",
-                text=self._said(tweet),
+                reason=self.answers.outcome(tweet) or "",
+                text=self.answers.said(tweet),
                 asked_at=newest.asked_at,
                 tokens=newest.tokens,
             )
         aside = self.lake.aside / self.lake.set_aside.name
         return {aside: self.lake.set_aside} if set_aside.merge(self.lake, heard, into=aside) else {}
 
-    def _publication(self) -> Publication:
-        """Sum up by Tweet, from the coverage as it now is."""
-        asked = pa.table({"tweet_id": pa.array([*self.answers, *self.refusals], pa.int64())})  # noqa: F841 - in the SQL
-        coverage = pa.concat_tables([COVERAGE.empty_table(), *self.coverage.values()])  # noqa: F841 - in the SQL
-        with duckdb.connect() as connection:
-            outcomes = connection.sql(OUTCOMES).fetchall()
-        return Publication(
-            pull=self.pull,
-            requested=len(self.answers.keys() | self.refusals.keys()),
-            stored=frozenset(tweet for tweet, stored, _ in outcomes if stored),
-            set_aside={tweet: reason for tweet, stored, reason in outcomes if not stored},
-        )
+
+def _observed(rows: pa.Table, landed: Landed) -> pa.Table:
+    """Say with each row when it was asked for."""
+    return rows.append_column(OBSERVED_AT, pa.repeat(pa.scalar(landed.asked_at, TIMESTAMP), len(rows)))
 
 
-def _looked_up(wanted: Ints, known: Ints, values: Ints) -> Ints:
-    """Return the value of each wanted key among sorted known ones, NEVER where it is not known."""
-    place = np.searchsorted(known, wanted)
-    found = place < len(known)
-    found[found] = known[place[found]] == wanted[found]
-    result = np.full(len(wanted), NEVER)
-    result[found] = values[place[found]]
-    return result
-
-
-def _same_cells(rows: pa.Table, others: pa.Table) -> npt.NDArray[np.bool_]:
-    """Tell, for each row of a day, whether `others` has one of the same Tweet, type and hour."""
-    tweets = np.unique(others["tweet_id"].to_numpy())
-    keys = [
-        (np.searchsorted(tweets, table["tweet_id"].to_numpy()) * len(TYPE_NAMES) + _codes(table)) * 24
-        + table["hour"].to_numpy()
-        for table in (rows, others)
-    ]
-    return np.isin(*keys) & np.isin(rows["tweet_id"].to_numpy(), tweets)
-
-
-def _codes(rows: pa.Table) -> Ints:
-    """Return each row's place in TYPE_NAMES; Arrow itself does not sort by a dictionary."""
-    codes: Ints = pc.index_in(rows["engagement_type"].cast(pa.string()), pa.array(TYPE_NAMES)).to_numpy()
-    return codes
-
-
-def _of_tweets(rows: pa.Table, tweets: pa.Array) -> pa.Table:
-    return rows.filter(pc.is_in(rows["tweet_id"], tweets))
-
-
-def _in_order(rows: pa.Table) -> pa.Table:
+def in_order(rows: pa.Table) -> pa.Table:
     """Sort by tweet_id, engagement_type and, where there are such, day and hour."""
     times = [rows[name].cast(pa.int32()).to_numpy() for name in ("hour", "day") if name in rows.column_names]
-    return rows.take(np.lexsort([*times, _codes(rows), rows["tweet_id"].to_numpy()]))
+    return rows.take(np.lexsort([*times, codes(rows["engagement_type"]), rows["tweet_id"].to_numpy()]))
 
 
 def _microseconds(times: pa.Array | pa.ChunkedArray) -> Ints:

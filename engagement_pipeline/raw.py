@@ -76,6 +76,10 @@ class Pull:
     def __str__(self) -> str:
         return f"/{self.endpoint} {self.window or self.started_at.date()}"
 
+    def days(self) -> list[date]:
+        """Return the UTC days that it asks for; where the endpoint takes none, the one on which it was begun."""
+        return [*self.window.days()] if self.window else [self.started_at.date()]
+
     def land(self, request: Request, response: Response, *, refusal: str = "", tokens: str = "") -> Path:
         """Write one response, whole or not at all; return where it is.
 
@@ -135,10 +139,15 @@ class Pull:
         write_whole(self.path / "pull.json", json.dumps(fields, indent=1).encode())
 
 
+def all_pulls(raw: Path, endpoint: str = "*") -> list[Pull]:
+    """Return the pulls of one endpoint, or of all, oldest first."""
+    pulls = (_load(path) for path in raw.glob(f"{endpoint}/*/[!.]*/pull.json"))
+    return sorted(pulls, key=lambda pull: pull.started_at)
+
+
 def open_pulls(raw: Path) -> list[Pull]:
     """Return the pulls whose responses are not all in the tables yet, oldest first."""
-    pulls = [_load(path) for path in raw.glob("*/*/*/pull.json")]
-    return sorted((pull for pull in pulls if not pull.published), key=lambda pull: pull.started_at)
+    return [pull for pull in all_pulls(raw) if not pull.published]
 
 
 def was_pulled(raw: Path, day: date) -> bool:

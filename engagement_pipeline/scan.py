@@ -108,7 +108,7 @@ def _runs(text: bytes, hours_at: Ints, starts: Ints, ends: Ints, asked: Asked) -
     ends[starts[1:] - 1] = before
     first_runs = [0, *(np.flatnonzero(~same_type) + 1).tolist()]
     names: list[tuple[str, str]] = []
-    tweet = ""
+    tweets: list[str] = []
     for run in first_runs:
         at = 0
         if run:
@@ -117,10 +117,10 @@ def _runs(text: bytes, hours_at: Ints, starts: Ints, ends: Ints, asked: Asked) -
         head = HEAD.fullmatch(text, at, days_at[run])
         if not head:
             return None
-        tweet = head[1].decode() if head[1] else tweet
-        names.append((tweet, head[2].decode()))
-    tweets_once = [tweet for place, (tweet, _) in enumerate(names) if not place or names[place - 1][0] != tweet]
-    if len({*names}) < len(names) or len({*tweets_once}) < len(tweets_once):  # a key stands twice
+        if head[1]:
+            tweets.append(head[1].decode())
+        names.append((tweets[-1], head[2].decode()))
+    if len({*names}) < len(names) or len({*tweets}) < len(tweets):  # a key stands twice
         return None
     try:
         ids = np.array([asked.tweets[tweet] for tweet, _ in names], np.int64)

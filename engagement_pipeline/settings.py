@@ -51,6 +51,7 @@ class Settings:
     tries: int = 6
     timeout_seconds: int = 60
     resume_hours: int = 24
+    keep_raw_days: int = 90
     now: datetime | None = None
 
     def current_time(self) -> datetime:
@@ -199,6 +200,7 @@ _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "tries": _at_least_one,
     "timeout_seconds": _at_least_one,
     "resume_hours": _at_least_one,
+    "keep_raw_days": _at_least_one,
     "now": _now,
 }
 assert set(_PARSERS) == {field.name for field in fields(Settings)}

@@ -26,10 +26,12 @@ from engagement_pipeline.errors import InputError
 from engagement_pipeline.pull import quiet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from engagement_pipeline.check import Finding
     from engagement_pipeline.pipeline import Outcome, Prepared
+    from engagement_pipeline.prune import Spent
+    from engagement_pipeline.rebuild import Rebuilt
 
 FORMATS = ("table", "csv", "json", "parquet")
 SHOWN_ROWS = 50  # of a table on the terminal; the other formats print all
@@ -115,6 +117,50 @@ def show_outcome(outcome: Outcome) -> None:
         for reason, tweets in sorted(_by_reason(aside).items()):
             more = f" and {len(tweets) - SHOWN_TWEETS:,} more" if len(tweets) > SHOWN_TWEETS else ""
             print(f"  {reason}: {', '.join(map(str, tweets[:SHOWN_TWEETS]))}{more}")
+
+
+def show_rebuilt(rebuilt: Sequence[Rebuilt]) -> None:
+    """Print what each table came to, and each day of which something was damaged or is not in raw any more."""
+    for endpoint in dict.fromkeys(day.endpoint for day in rebuilt):
+        days = [day for day in rebuilt if day.endpoint == endpoint]
+        changed = sum(day.changed for day in days)
+        print(
+            f"/{endpoint}, {days[0].day} to {days[-1].day}: {sum(day.rows for day in days):,} rows in "
+            f"{counted(len(days), 'day')}, of which {changed:,} came out otherwise than they were"
+        )
+    if not rebuilt:
+        print("nothing has landed or is published for these days")
+    for day in rebuilt:
+        for path in day.damaged:
+            print(f"  {path} was damaged, and is made anew")
+        if day.kept:
+            rows = sum(day.kept.values())
+            print(
+                f"  {day.day}: {rows:,} rows of {_named([*day.kept])} stay as published: raw does not hold them any more"
+            )
+        if day.lost:
+            print(
+                f"  {day.day}: the rows of {_named(day.lost)} stood in a damaged file alone, and are lost: pull the day"
+            )
+
+
+def show_spent(spent: Sequence[Spent], *, days: int) -> None:
+    """Print which pulls are spent, by endpoint."""
+    print(f"published and begun more than {counted(days, 'day')} ago: {counted(len(spent), 'pull')}")
+    for endpoint in sorted({each.pull.endpoint for each in spent}):
+        of_endpoint = [each for each in spent if each.pull.endpoint == endpoint]
+        begun = [each.pull.started_at.date() for each in of_endpoint]
+        print(
+            f"  /{endpoint}: {counted(len(of_endpoint), 'pull')} of {begun[0]} to {begun[-1]}, "
+            f"{counted(sum(each.responses for each in of_endpoint), 'response')}, "
+            f"{sum(each.size for each in of_endpoint) / 1e6:,.1f} MB"
+        )
+
+
+def _named(tweets: Sequence[int]) -> str:
+    """Return Tweets by their IDs, as many as fit into a line."""
+    more = f" and {len(tweets) - SHOWN_TWEETS:,} more" if len(tweets) > SHOWN_TWEETS else ""
+    return f"{counted(len(tweets), 'Tweet')} ({', '.join(map(str, tweets[:SHOWN_TWEETS]))}{more})"
 
 
 def _by_reason(set_aside: dict[int, str]) -> dict[str, list[int]]:

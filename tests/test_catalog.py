@@ -29,7 +29,9 @@ VIEWS = (
     "metrics",
     "recent",
     "requests",
+    "revisions",
     "set_aside",
+    "settling",
     "totals",
     "tweets",
 )

@@ -1,0 +1,344 @@
+"""The rows of one day of /historical: merged with newer ones, and written where that changes them.
+
+In: a day's published file, and newer rows in order of their Tweets. Out: the file as it is to become, written
+aside, with its daily sums beside it; what was revised; or nothing, where the newer rows say what was there.
+
+    published file ─> Rows ─┐
+    newer answers ──> Rows ─┴─> merged ─> rows and daily sums ─> what to rename
+                                      └─> Revised ─> revisions.py
+
+A count is replaced by a later one for the same Tweet, type and hour, and by nothing else, so what a later answer
+does not hold stays. Files are read and written by row groups; in memory are a few of them.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from engagement_pipeline.flatten import EPOCH, SCHEMA, TYPE_NAMES
+from engagement_pipeline.lake import DAILY, FORMAT, Lake, damaged
+from engagement_pipeline.metrics import HISTORICAL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import date
+    from pathlib import Path
+    from typing import Self
+
+    import numpy.typing as npt
+
+    Ints = npt.NDArray[np.int64]
+
+MADE_BY = "engagement_pipeline"  # the key of a file's metadata that says what holds
+ROW_GROUP = 100_000  # rows; of 28 days, two megabytes a day in memory, and small enough to find one Tweet by
+NEVER, LAST_ID = np.iinfo(np.int64).min, np.iinfo(np.int64).max  # before every Tweet's ID, and behind
+
+
+NO_OWNER = np.empty(0, np.uint16)
+
+
+class Rows(NamedTuple):
+    """Rows of one day as arrays of one length, sorted by Tweet, type and hour; `types` are places in TYPE_NAMES."""
+
+    tweets: Ints
+    types: npt.NDArray[np.int8]
+    hours: npt.NDArray[np.uint8]
+    counts: Ints
+
+    @classmethod
+    def none(cls) -> Self:
+        """Return no rows."""
+        return cls(np.empty(0, np.int64), np.empty(0, np.int8), np.empty(0, np.uint8), np.empty(0, np.int64))
+
+    @classmethod
+    def joined(cls, parts: list[Self]) -> Self:
+        """Return the rows of all parts, one after another."""
+        return cls(*(np.concatenate(columns) for columns in zip(cls.none(), *parts, strict=True)))
+
+    def by_tweet(self) -> tuple[Ints, Ints]:
+        """Return the Tweets, and how many rows each has."""
+        begins = np.flatnonzero(np.diff(self.tweets, prepend=NEVER))
+        return self.tweets[begins], np.diff(begins, append=len(self.tweets))
+
+    def at(self, places: npt.NDArray[np.bool_] | Ints | slice) -> Rows:
+        """Return some of the rows."""
+        return Rows(self.tweets[places], self.types[places], self.hours[places], self.counts[places])
+
+
+class Revised(NamedTuple):
+    """Rows that a newer answer changed, with their new counts; `old` is what was there, if `known`."""
+
+    rows: Rows
+    old: Ints
+    known: npt.NDArray[np.bool_]
+
+
+def of_table(table: pa.Table) -> Rows:
+    """Return the Rows of a table with SCHEMA, whatever dictionary it was written with."""
+    return Rows(
+        table["tweet_id"].to_numpy(),
+        codes(table["engagement_type"]),
+        table["hour"].to_numpy(),
+        table["count"].to_numpy(),
+    )
+
+
+def codes(types: pa.ChunkedArray) -> npt.NDArray[np.int8]:
+    """Return each row's place in TYPE_NAMES, whatever dictionary its type was written with."""
+    found = [
+        np.array([TYPE_NAMES.index(name) for name in chunk.dictionary.to_pylist()], np.int8)[chunk.indices.to_numpy()]
+        for chunk in types.chunks
+    ]
+    return np.concatenate([np.empty(0, np.int8), *found])
+
+
+def to_table(rows: Rows, day: date) -> pa.Table:
+    """Return Rows of a day as a table with SCHEMA."""
+    days = np.full(len(rows.tweets), (day - EPOCH).days, np.int32)
+    arrays = [
+        pa.array(rows.tweets),
+        names(rows.types),
+        pa.array(days).view(pa.date32()),
+        pa.array(rows.hours),
+        pa.array(rows.counts),
+    ]
+    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+
+
+def by_day(tables: Sequence[pa.Table], first: date, wanted: npt.NDArray[np.bool_], tweets: Ints) -> list[Rows]:
+    """Sort rows into their days, the first of which is `first`; each Tweet's are together in one table, and sorted.
+
+    `wanted` tells, by place in `tweets`, which hold all of them, and by day, which rows are to be kept.
+    """
+    parts, owners, days = [], [], []
+    for table in tables:
+        ids = table["tweet_id"].to_numpy()
+        begins = np.flatnonzero(np.diff(ids, prepend=NEVER))
+        owner = np.searchsorted(tweets, ids[begins]).astype(np.uint16)
+        owners.append(np.repeat(owner, np.diff(begins, append=len(ids))))
+        days.append(table["day"].cast(pa.int32()).to_numpy() - (first - EPOCH).days)  # below zero before it
+        parts.append(of_table(table))
+    rows = Rows.joined(parts)
+    owner, day = np.concatenate([NO_OWNER, *owners]), np.concatenate([NO_OWNER, *days]).astype(np.uint16)
+    assert wanted.size < np.iinfo(np.uint16).max, "a key of 16 bits tells so many Tweets and days apart"
+    if not wanted.all() or (day >= wanted.shape[1]).any():
+        kept = np.flatnonzero(day < wanted.shape[1])
+        kept = kept[wanted[owner[kept], day[kept]]]
+        rows, owner, day = rows.at(kept), owner[kept], day[kept]
+    keys = day * np.uint16(len(tweets)) + owner
+    order = np.argsort(keys, kind="stable")  # of 16 bits: a radix sort
+    rows, keys = rows.at(order), keys[order]
+    bounds = np.searchsorted(keys, np.arange(wanted.shape[1] + 1) * len(tweets))
+    return [rows.at(slice(begin, end)) for begin, end in pairwise(bounds.tolist())]
+
+
+def names(types: npt.NDArray[np.int8]) -> pa.DictionaryArray:
+    """Return places in TYPE_NAMES as the names there."""
+    return pa.DictionaryArray.from_arrays(pa.array(types), pa.array(TYPE_NAMES))
+
+
+def merged(old: Rows, new: Rows) -> tuple[Rows, Revised]:
+    """Return the rows of both, the newer where both have one, and what that changes of Tweets that had rows."""
+    if len(old.tweets) == len(new.tweets) and all(np.array_equal(old[key], new[key]) for key in range(3)):
+        places = np.flatnonzero(old.counts != new.counts)
+        return new, Revised(new.at(places), old.counts[places], np.ones(len(places), np.bool_))
+    tweets = np.unique(np.concatenate([old.tweets, new.tweets]))
+    old_keys, new_keys = _keys(old, tweets), _keys(new, tweets)
+    places = np.searchsorted(old_keys, new_keys)
+    known = np.isin(new_keys, old_keys, assume_unique=True)
+    before = np.zeros(len(new_keys), np.int64)
+    before[known] = old.counts[places[known]]
+    changed = np.flatnonzero(np.where(known, before != new.counts, np.isin(new.tweets, old.tweets)))
+    stays = ~np.isin(old_keys, new_keys, assume_unique=True)
+    both = Rows.joined([old.at(stays), new])
+    order = np.argsort(np.concatenate([old_keys[stays], new_keys]))
+    return both.at(order), Revised(new.at(changed), before[changed], known[changed])
+
+
+def _keys(rows: Rows, tweets: Ints) -> Ints:
+    """Return a number for each row that sorts as its key does."""
+    keys: Ints = (np.searchsorted(tweets, rows.tweets) * len(TYPE_NAMES) + rows.types) * 24 + rows.hours
+    return keys
+
+
+class Sink:
+    """A Parquet file that is written in row groups of some size, whatever the size of what is appended."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._writer = pq.ParquetWriter(path, schema, compression="zstd")
+        self._waiting: list[pa.Table] = []
+        self._rows = 0
+
+    def append(self, table: pa.Table) -> None:
+        """Append rows, which are on the disk once the sink is closed."""
+        self._waiting.append(table)
+        self._rows += len(table)
+        if self._rows >= ROW_GROUP:
+            self._flush()
+
+    def close(self) -> None:
+        """Write what waits, and the end of the file."""
+        try:
+            if self._rows:
+                self._flush()
+        finally:
+            self._writer.close()
+
+    def _flush(self) -> None:
+        table, rows = pa.concat_tables(self._waiting), self._rows
+        self._waiting, self._rows = [], 0
+        self._writer.write_table(table, row_group_size=rows)
+
+
+class Published:
+    """A day's file as it is, read once from its first Tweet to its last; no rows where there is none."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._row_group = 0
+        self._waiting = Rows.none()
+        self._file: pq.ParquetFile | None = None
+        if path.exists():
+            try:
+                self._file = pq.ParquetFile(path)
+            except (OSError, pa.ArrowException) as error:
+                raise damaged(path, error) from None
+
+    def up_to(self, tweet: int) -> Rows:
+        """Return the rows that were not returned yet, up to a Tweet and with it."""
+        parts = [self._waiting]
+        while self._file and self._row_group < self._file.num_row_groups and _reaches(parts[-1], tweet):
+            parts.append(self._next_row_group(self._file))
+        rows = Rows.joined(parts) if len(parts) > 1 else parts[0]
+        end = int(np.searchsorted(rows.tweets, tweet, "right"))
+        self._waiting = rows.at(slice(end, None))
+        return rows.at(slice(end))
+
+    @property
+    def newest_pull(self) -> str | None:
+        """The pull that the file names as the newest of which it holds rows."""
+        metadata = (self._file.metadata.metadata or {}) if self._file else {}
+        pull: str | None = json.loads(metadata.get(MADE_BY.encode(), b"{}")).get("newest_pull")
+        return pull
+
+    def row_group_ends(self, tweet: int) -> Iterator[int]:
+        """Yield the Tweets with which row groups end, as far as this one, so that `up_to` takes one at a time."""
+        for group in range(self._file.num_row_groups) if self._file else ():
+            last = self._file.metadata.row_group(group).column(0).statistics.max  # type: ignore[union-attr]
+            if last >= tweet:
+                break
+            yield last
+        yield tweet
+
+    def close(self) -> None:
+        """Give the file back."""
+        if self._file:
+            self._file.close()
+
+    def _next_row_group(self, file: pq.ParquetFile) -> Rows:
+        try:
+            table = file.read_row_group(self._row_group, columns=SCHEMA.names)
+            rows = of_table(table.cast(SCHEMA))
+        except (OSError, pa.ArrowException, ValueError, KeyError) as error:
+            raise damaged(self.path, error) from None
+        self._row_group += 1
+        return rows
+
+
+def _reaches(rows: Rows, tweet: int) -> bool:
+    """Tell whether more rows of Tweets up to this one may follow."""
+    return len(rows.tweets) == 0 or rows.tweets[-1] <= tweet
+
+
+class DayFile:
+    """One day on its way from what is published to what it is to become.
+
+    It is written where newer rows change it, and with `anew` in any case; the file names `newest_pull`, else that which
+    the published one names. `published` is the day's file, unless another is to be read instead.
+    """
+
+    def __init__(
+        self, lake: Lake, day: date, *, newest_pull: str = "", published: Path | None = None, anew: bool = False
+    ) -> None:
+        self.day = day
+        self.changed = False
+        self._target, self._daily = lake.rows(HISTORICAL, day), lake.daily(day)
+        self._aside = lake.aside
+        self._published = Published(published or self._target)
+        self._newest_pull = newest_pull
+        self._unchanged_to = NEVER
+        self._sinks: tuple[Sink, Sink] | None = None
+        if self._target.exists() and (anew or not self._daily.exists()):
+            self._sinks = self._begun()
+
+    def take(self, tweet: int, new: Rows) -> tuple[Rows, Revised]:
+        """Merge the newer rows of Tweets up to this one and with it; return the rows as they are to become."""
+        old = self._published.up_to(tweet)
+        if not len(new.tweets):
+            rows, revised = old, Revised(new, new.counts, np.empty(0, np.bool_))
+        elif not len(old.tweets):
+            rows, revised = new, Revised(old, old.counts, np.empty(0, np.bool_))
+        else:
+            rows, revised = merged(old, new)
+        if len(rows.tweets) > len(old.tweets) or len(revised.old):
+            self.changed = True
+            self._sinks = self._sinks or self._begun()
+        if self._sinks:
+            self._write(rows)
+        else:
+            self._unchanged_to = tweet
+        return rows, revised
+
+    def finish(self) -> dict[Path, Path]:
+        """Return what to rename, the daily sums first: with them an interrupted publication begins anew."""
+        self.close()
+        if not self._sinks:
+            return {}
+        return {self._file("daily"): self._daily, self._file("rows"): self._target}
+
+    def close(self) -> None:
+        """Give all files back."""
+        with ExitStack() as stack:
+            for file in (self._published, *(self._sinks or ())):
+                stack.callback(file.close)
+
+    def _begun(self) -> tuple[Sink, Sink]:
+        """Begin to write, with the rows that were passed over because nothing was new of them."""
+        self._sinks = (
+            Sink(self._file("rows"), SCHEMA.with_metadata({MADE_BY: self._made_by()})),
+            Sink(self._file("daily"), DAILY),
+        )
+        if self._unchanged_to > NEVER:
+            again = Published(self._target)
+            for tweet in again.row_group_ends(self._unchanged_to):
+                self._write(again.up_to(tweet))
+            again.close()
+        return self._sinks
+
+    def _made_by(self) -> str:
+        pull = self._newest_pull or self._published.newest_pull
+        return json.dumps({"format": FORMAT, "newest_pull": pull})
+
+    def _write(self, rows: Rows) -> None:
+        if self._sinks and len(rows.tweets):
+            table = to_table(rows, self.day)
+            self._sinks[0].append(table)
+            self._sinks[1].append(daily_sums(rows, table))
+
+    def _file(self, kind: str) -> Path:
+        return self._aside / f"{self.day}.{kind}.parquet"
+
+
+def daily_sums(rows: Rows, table: pa.Table) -> pa.Table:
+    """Return one row a Tweet and type: the hours summed."""
+    begins = (np.diff(rows.tweets, prepend=NEVER) != 0) | (np.diff(rows.types, prepend=np.int8(-1)) != 0)
+    places = np.flatnonzero(begins)
+    sums = np.add.reduceat(rows.counts, places)
+    return table.select(DAILY.names[:-1]).take(places).append_column(DAILY.field("count"), pa.array(sums))

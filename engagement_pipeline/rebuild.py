@@ -1,0 +1,282 @@
+"""Tables made anew from what has landed: no request, and no row lost whose response is gone.
+
+In: a lake, one of its tables, and days. Out: the days' files, one day after another, and what was found of each.
+
+    raw ──> published again into .rebuild/, a lake of its own without rows ──> merged over what is published
+
+What landed is published there in the order in which it was pulled, so counts, coverage and revisions come out as they
+once did. A Tweet whose newest answer is not in raw any more keeps its rows, and so does every single count that raw
+does not hold; the report names them. A file that is damaged is taken for one without rows. recent.parquet is made of
+raw alone, since what it holds is provisional; set_aside.parquet is left alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from engagement_pipeline import raw, revisions
+from engagement_pipeline.day_rows import LAST_ID, DayFile, Published
+from engagement_pipeline.errors import LakeError
+from engagement_pipeline.lake import COVERAGE, TABLES, Lake, read
+from engagement_pipeline.metrics import HISTORICAL, RECENT, TOTALS
+from engagement_pipeline.publish import RECENT_PERIOD, Publisher, in_order
+from engagement_pipeline.pull import quiet
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from engagement_pipeline.pull import Progress
+    from engagement_pipeline.raw import Pull
+
+logger = logging.getLogger(__name__)
+
+# What raw says of a Tweet's day, else what was known of it; and how many rows there are now.
+MERGE_COVERAGE = """
+    select
+        tweet_id, day,
+        coalesce(new.asked_at, old.asked_at) as asked_at,
+        coalesce(new.outcome, old.outcome) as outcome,
+        if(new.outcome is null, old.text, new.text) as text,
+        least(new.first_pulled_at, old.first_pulled_at) as first_pulled_at,
+        if(new.outcome is null, old.pulled_at, new.pulled_at) as pulled_at,
+        coalesce(counted.rows, {rows})::integer as rows,
+        if(new.outcome is null, old.source, new.source) as source
+    from new full outer join old using (tweet_id, day) left join counted using (tweet_id)
+    order by tweet_id
+"""
+
+
+# What a pull made again is found to revise. Where the first answers for a Tweet's day are not in raw any more, a count
+# that seems to be added may have been there before.
+REVISED_ANEW = """
+    select found.*
+    from found
+    join remade using (tweet_id, day)
+    left join known using (tweet_id, day)
+    where found.old is not null or known.first_pulled_at is null or remade.first_pulled_at <= known.first_pulled_at
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """What rebuilding one day of a table came to.
+
+    `rows` are all that it has now. `kept` are the Tweets of which some rows stay that raw does not hold any more, with
+    the number of these rows; `lost` are those whose rows stood in a damaged file alone. `changed` tells whether the
+    table has another content than before, `damaged` names the files that could not be read.
+    """
+
+    endpoint: str
+    day: date
+    rows: int
+    kept: dict[int, int]
+    lost: tuple[int, ...]
+    changed: bool
+    damaged: tuple[Path, ...]
+
+
+def rebuild(
+    lake: Lake, endpoint: str, *, first: date | None = None, last: date | None = None, progress: Progress = quiet
+) -> list[Rebuilt]:
+    """Make the table of an endpoint anew for the UTC days `first` to `last`, by default for all that it has.
+
+    `progress` gets pulls done and pulls in all. Raises LakeError where a response is damaged or a file cannot be
+    written; the days that are not done yet are then as they were.
+    """
+    lake.open(create=False, older=True)
+    with lake.locked("lake", "a publication"):
+        days = [
+            day for day in _days(lake, endpoint) if (first is None or first <= day) and (last is None or day <= last)
+        ]
+        shadow = Lake(lake.root / ".rebuild")
+        shutil.rmtree(shadow.root, ignore_errors=True)  # of a rebuild that was killed
+        try:
+            shadow.open()
+            shadow.raw.symlink_to(lake.raw.absolute())
+            bases = {day: _Base.of(lake, endpoint, day) for day in days}
+            for day, base in bases.items():
+                base.write(shadow, endpoint, day)
+            pulls = _pulls(shadow, endpoint)
+            for done, pull in enumerate(pulls, start=1):
+                of_pull = [day for day in pull.days() if day in bases]
+                if of_pull:
+                    Publisher(shadow, pull, of_pull).publish()
+                progress(done, len(pulls))
+            for pull in pulls:
+                _save_revisions(lake, shadow, pull, bases)
+            return [_merged(lake, shadow, endpoint, day, base) for day, base in bases.items()]
+        except OSError as error:
+            raise LakeError(f"{error.filename or lake.root} cannot be written: {error.strerror}") from error
+        finally:
+            shutil.rmtree(shadow.root, ignore_errors=True)
+            shutil.rmtree(lake.aside, ignore_errors=True)
+
+
+def _days(lake: Lake, endpoint: str) -> list[date]:
+    """Return the days of a table of which anything is known, in order."""
+    pulled = {day for pull in _pulls(lake, endpoint) for day in pull.days()}
+    folders = lake.coverage(endpoint, date.min).parent.parent.glob("day=*")
+    return sorted(pulled | {date.fromisoformat(folder.name.removeprefix("day=")) for folder in folders})
+
+
+def _pulls(lake: Lake, endpoint: str) -> list[Pull]:
+    """Return the pulls that the table is made of, oldest first."""
+    pulls = raw.all_pulls(lake.raw, endpoint)
+    if endpoint == RECENT and pulls:  # older ones have nothing of the last 28 hours
+        pulls = [pull for pull in pulls if pull.started_at > pulls[-1].started_at - RECENT_PERIOD]
+    return pulls
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """What is known of a day before it is made again: all of its coverage, and that of which raw holds no more.
+
+    An older answer that is in raw must not replace the rows of a newer one that is not: `gone` is its coverage.
+    """
+
+    coverage: pa.Table
+    gone: pa.Table
+    damaged: tuple[Path, ...]
+
+    @classmethod
+    def of(cls, lake: Lake, endpoint: str, day: date) -> _Base:
+        """Read a day's coverage and look through its rows."""
+        damaged = []
+        try:
+            coverage = read(lake.coverage(endpoint, day), COVERAGE)
+        except LakeError:
+            damaged.append(lake.coverage(endpoint, day))
+            coverage = COVERAGE.empty_table()
+        try:
+            if endpoint == HISTORICAL:
+                with closing(Published(lake.rows(endpoint, day))) as rows:
+                    for tweet in rows.row_group_ends(LAST_ID):
+                        rows.up_to(tweet)
+            else:
+                read(lake.rows(endpoint, day), TABLES[endpoint])
+        except LakeError:
+            damaged.append(lake.rows(endpoint, day))
+        sources = pc.unique(coverage["source"].drop_null())
+        missing = [source for source in sources.to_pylist() if not (lake.root / source).exists()]
+        gone = coverage.filter(pc.is_in(coverage["source"], pa.array(missing, pa.string())))
+        return cls(coverage, gone, tuple(damaged))
+
+    def write(self, shadow: Lake, endpoint: str, day: date) -> None:
+        """Let what raw does not hold stand in the way of older answers."""
+        path = shadow.coverage(endpoint, day)
+        path.parent.mkdir(parents=True)
+        pq.write_table(self.gone, path)
+
+
+def _save_revisions(lake: Lake, shadow: Lake, pull: Pull, bases: dict[date, _Base]) -> None:
+    """Add to what a pull is known to have revised what it is found to have revised now."""
+    made = shadow.revisions(pull)
+    if not made.exists():
+        return
+    days = [day for day in pull.days() if day in bases]
+    with duckdb.connect() as connection:
+        connection.register("found", read(made, revisions.REVISIONS))
+        connection.register("remade", pa.concat_tables(read(shadow.coverage(pull.endpoint, d), COVERAGE) for d in days))
+        connection.register("known", pa.concat_tables(bases[day].coverage for day in days))
+        found = connection.sql(REVISED_ANEW).to_arrow_table().cast(revisions.REVISIONS)
+    target = lake.revisions(pull)
+    try:
+        known = read(target, revisions.REVISIONS)
+    except LakeError:
+        known = revisions.REVISIONS.empty_table()
+    both = revisions.joined(known, found)
+    if len(both) > len(known):
+        shutil.rmtree(lake.aside, ignore_errors=True)
+        lake.aside.mkdir()
+        aside = lake.aside / "revisions.parquet"
+        pq.write_table(both, aside, compression="zstd")
+        lake.replace({aside: target})
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """A day's rows made again: the files to rename, how many each Tweet has now, and how many of these are kept."""
+
+    files: dict[Path, Path]
+    now: dict[int, int]
+    kept: dict[int, int]
+    changed: bool
+
+
+def _merged(lake: Lake, shadow: Lake, endpoint: str, day: date, base: _Base) -> Rebuilt:
+    """Put a day that was made again over the published one, and say what came of it."""
+    shutil.rmtree(lake.aside, ignore_errors=True)
+    lake.aside.mkdir()
+    published = lake.rows(endpoint, day)
+    if published in base.damaged:
+        published = lake.aside / "none"
+    remade = {HISTORICAL: _history, TOTALS: _totals, RECENT: _recent}[endpoint](lake, shadow, day, published)
+    aside = lake.aside / "coverage.parquet"
+    rows = "coalesce(new.rows, old.rows)" if endpoint == RECENT else "0"
+    with duckdb.connect() as connection:
+        connection.register("old", base.coverage)
+        connection.register("new", read(shadow.coverage(endpoint, day), COVERAGE))
+        counted = pa.table(
+            {"tweet_id": pa.array(remade.now, pa.int64()), "rows": pa.array(remade.now.values(), pa.int64())}
+        )
+        connection.register("counted", counted)
+        coverage = connection.sql(MERGE_COVERAGE.format(rows=rows)).to_arrow_table().cast(COVERAGE)
+    pq.write_table(coverage, aside, compression="zstd")
+    lake.replace(remade.files | {aside: lake.coverage(endpoint, day)})
+    return Rebuilt(
+        endpoint=endpoint,
+        day=day,
+        rows=pc.sum(coverage["rows"], min_count=0).as_py() if endpoint == RECENT else sum(remade.now.values()),
+        kept=remade.kept,
+        lost=tuple(tweet for tweet in base.gone["tweet_id"].to_pylist() if tweet not in remade.now and base.damaged),
+        changed=remade.changed,
+        damaged=base.damaged,
+    )
+
+
+def _history(lake: Lake, shadow: Lake, day: date, published: Path) -> _Rows:
+    made = shadow.rows(HISTORICAL, day)
+    now: dict[int, int] = {}
+    kept: dict[int, int] = {}
+    with closing(Published(made)) as remade, closing(DayFile(lake, day, published=published, anew=True)) as file:
+        for tweet in remade.row_group_ends(LAST_ID):
+            new = remade.up_to(tweet)
+            rows, _ = file.take(tweet, new)
+            tweets, numbers = rows.by_tweet()
+            now |= dict(zip(tweets.tolist(), numbers.tolist(), strict=True))
+            of_raw, in_raw = new.by_tweet()
+            numbers[np.searchsorted(tweets, of_raw)] -= in_raw
+            kept |= dict(zip(tweets[numbers > 0].tolist(), numbers[numbers > 0].tolist(), strict=True))
+        return _Rows(file.finish(), now, kept, file.changed)
+
+
+def _totals(lake: Lake, shadow: Lake, day: date, published: Path) -> _Rows:
+    schema = TABLES[TOTALS]
+    new, old = read(shadow.rows(TOTALS, day), schema), read(published, schema)
+    stays = old.filter(pc.invert(pc.is_in(old["tweet_id"], new["tweet_id"])))
+    rows = in_order(pa.concat_tables([new, stays]))
+    aside = lake.aside / "rows.parquet"
+    pq.write_table(rows, aside, compression="zstd")
+    return _Rows({aside: lake.rows(TOTALS, day)}, _by_tweet(rows), _by_tweet(stays), changed=not rows.equals(old))
+
+
+def _by_tweet(rows: pa.Table) -> dict[int, int]:
+    counted = rows["tweet_id"].value_counts()
+    return dict(zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True))
+
+
+def _recent(lake: Lake, shadow: Lake, day: date, _published: Path) -> _Rows:
+    """Take the file as it was made; it is one for all days, so that the first takes it."""
+    made = shadow.rows(RECENT, day)
+    return _Rows({made: lake.rows(RECENT, day)} if made.exists() else {}, {}, {}, changed=made.exists())

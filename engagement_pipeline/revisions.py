@@ -1,0 +1,91 @@
+"""Counts that a newer answer changed: what was there, what is there now, and when each was pulled.
+
+In: what merging a day's rows revised. Out: revisions/pulled_on=…/PULL.parquet, one file a pull that changed any. A
+count that a later answer adds to a Tweet's day, which had rows before, is one too: its `old` is null. The first
+answer for a Tweet's day revises nothing.
+
+Files are only ever added, and hold what their pull changed since it was begun, so a publication that was interrupted
+and is made again adds to its file what it had not got to.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from engagement_pipeline.day_rows import NEVER, Revised, Sink, to_table
+from engagement_pipeline.flatten import SCHEMA
+from engagement_pipeline.lake import TIMESTAMP, read
+
+if TYPE_CHECKING:
+    from datetime import date
+    from pathlib import Path
+
+    import numpy as np
+    import numpy.typing as npt
+
+KEY = [SCHEMA.field(name) for name in ("tweet_id", "engagement_type", "day", "hour")]
+REVISIONS = pa.schema(
+    [
+        *KEY,
+        pa.field("old", pa.int64()),  # null: the API had given other counts of the Tweet's day, and not this one
+        pa.field("new", pa.int64(), nullable=False),
+        pa.field("old_pulled_at", TIMESTAMP),  # when the Tweet's day was pulled before
+        pa.field("new_pulled_at", TIMESTAMP, nullable=False),
+    ]
+)
+KNOWN_FIRST = """
+    select * from known
+    union all
+    select * from (from found anti join known using (tweet_id, engagement_type, day, hour))
+    order by tweet_id, engagement_type, day, hour
+"""
+
+
+class Writer:
+    """The revisions of one pull, written aside as they are found."""
+
+    def __init__(self, aside: Path) -> None:
+        self._aside = aside
+        self._sink: Sink | None = None
+        self.number = 0
+
+    def append(
+        self, revised: Revised, day: date, *, old_pulled_at: npt.NDArray[np.int64], new_pulled_at: npt.NDArray[np.int64]
+    ) -> None:
+        """Append what was revised of a day; the times are in microseconds since 1970, NEVER for none."""
+        if not len(revised.old):
+            return
+        self._sink = self._sink or Sink(self._aside, REVISIONS)
+        table = to_table(revised.rows, day).rename_columns({"count": "new"})
+        table = table.add_column(4, REVISIONS.field("old"), pa.array(revised.old, mask=~revised.known))
+        for name, times in (("old_pulled_at", old_pulled_at), ("new_pulled_at", new_pulled_at)):
+            table = table.append_column(REVISIONS.field(name), pa.array(times, mask=times == NEVER).cast(TIMESTAMP))
+        self._sink.append(table)
+        self.number += len(revised.old)
+
+    def close(self) -> None:
+        """Give the file back."""
+        if self._sink:
+            self._sink.close()
+
+    def finish(self, target: Path) -> dict[Path, Path]:
+        """Return what to rename to `target`, together with what is known there already."""
+        self.close()
+        if not self._sink:
+            return {}
+        if target.exists():
+            both = joined(read(target, REVISIONS), read(self._aside, REVISIONS))
+            pq.write_table(both, self._aside, compression="zstd")
+        return {self._aside: target}
+
+
+def joined(known: pa.Table, found: pa.Table) -> pa.Table:
+    """Return the revisions of one pull that are known, and those found that are not."""
+    with duckdb.connect() as connection:
+        connection.register("known", known)
+        connection.register("found", found)
+        return connection.sql(KNOWN_FIRST).to_arrow_table().cast(REVISIONS)
