@@ -205,7 +205,7 @@ class Publisher:
         for place, file in files.items():
             rows, changed = file.take(high, fresh[place])
             found, numbers = rows.by_tweet()
-            named = np.isin(found, fresh[place].tweets)
+            named = np.isin(found, fresh[place].by_tweet()[0])
             self.stored_rows[np.searchsorted(self.asked, found[named]), place] = numbers[named]
             revised.append(
                 changed,

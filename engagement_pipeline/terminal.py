@@ -135,9 +135,7 @@ def show_rebuilt(rebuilt: Sequence[Rebuilt]) -> None:
             print(f"  {path} was damaged, and is made anew")
         if day.kept:
             rows = sum(day.kept.values())
-            print(
-                f"  {day.day}: {rows:,} rows of {_named([*day.kept])} stay as published: raw does not hold them any more"
-            )
+            print(f"  {day.day}: {rows:,} rows of {_named([*day.kept])} stay as published: they left raw")
         if day.lost:
             print(
                 f"  {day.day}: the rows of {_named(day.lost)} stood in a damaged file alone, and are lost: pull the day"
