@@ -8,7 +8,7 @@ from datetime import date
 
 import dagster as dg
 
-from assets.running import API_POOL, one_line
+from assets.running import API_POOL, log_plan, one_line
 from engagement_pipeline import catalog as views
 from engagement_pipeline import pipeline, raw, settings
 from engagement_pipeline.errors import PullError
@@ -37,6 +37,7 @@ def responses(context: dg.AssetExecutionContext) -> None:
     with one_line():
         chosen = settings.load()
         prepared = pipeline.prepare(chosen, date.fromisoformat(keys.start), date.fromisoformat(keys.end))
+        log_plan(context, chosen, prepared)
         try:
             reports = pipeline.pull(chosen, prepared)
         except PullError:  # engagements will not run, so that what has come is published here

@@ -5,7 +5,10 @@ from contextlib import contextmanager
 
 import dagster as dg
 
+from engagement_pipeline import pipeline
 from engagement_pipeline.errors import EngagementError
+from engagement_pipeline.pipeline import Prepared
+from engagement_pipeline.settings import Settings
 
 API_POOL = "engagement_api"  # of 1 (deploy/dagster.yaml): one puller spends the whole contracted rate
 
@@ -17,3 +20,9 @@ def one_line() -> Iterator[None]:
         yield
     except EngagementError as error:
         raise dg.Failure(str(error)) from None
+
+
+def log_plan(context: dg.AssetExecutionContext, chosen: Settings, prepared: Prepared) -> None:
+    """Say in the run's log what it will ask for, before it asks: a run costs requests that the contract counts."""
+    lines = pipeline.plan_lines(prepared, per_minute=chosen.requests_per_minute)
+    context.log.info("\n".join(["the plan:", *lines]))

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.running import API_POOL, one_line
+from assets.running import API_POOL, log_plan, one_line
 from engagement_pipeline import pipeline, settings
 from engagement_pipeline.metrics import RECENT, TOTALS
 
@@ -13,9 +13,9 @@ from engagement_pipeline.metrics import RECENT, TOTALS
     kinds={"parquet"},
     description="Lifetime counts of every Tweet of the roster, those of others included, as observed today.",
 )
-def totals() -> dg.MaterializeResult[None]:
+def totals(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     """Observe /totals."""
-    return _observed(TOTALS)
+    return _observed(context, TOTALS)
 
 
 @dg.asset(
@@ -24,15 +24,16 @@ def totals() -> dg.MaterializeResult[None]:
     kinds={"parquet"},
     description="The last 28 hours of every owned Tweet, provisional: the first and the last hour are partial.",
 )
-def recent() -> dg.MaterializeResult[None]:
+def recent(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     """Observe /28hr."""
-    return _observed(RECENT)
+    return _observed(context, RECENT)
 
 
-def _observed(endpoint: str) -> dg.MaterializeResult[None]:
+def _observed(context: dg.AssetExecutionContext, endpoint: str) -> dg.MaterializeResult[None]:
     with one_line():
         chosen = settings.load()
         prepared = pipeline.prepare(chosen, endpoint=endpoint)
+        log_plan(context, chosen, prepared)
         outcome = pipeline.run(chosen, prepared)
         if outcome.failure:
             raise outcome.failure

@@ -65,9 +65,9 @@ class Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """How one request ended, for the log: `status` is 0 where no answer came, `size` the bytes on the wire.
+    """What one request has come to, for the log: `tries` were sent, all else is of the last of them.
 
-    `asked_at` and `seconds` are of the last try.
+    `status` is 0 where no answer came, `size` the bytes on the wire.
     """
 
     request: Request
@@ -93,7 +93,7 @@ def request_body(request: Request) -> dict[str, Any]:
 class Client:
     """Sends requests for all accounts of one app. Safe to share by threads.
 
-    `log` is told how each request ended. An account that was not let in is not asked for again, and once
+    `log` is told once of each request that was sent. An account that was not let in is not asked for again, and once
     DOWN_AFTER tries in a row have failed no request is tried again.
     """
 
@@ -140,45 +140,62 @@ class Client:
         return account.fingerprint if account else ""
 
     def ask(self, request: Request) -> Response:
-        """Send one request. Raises AccountError, RefusedError, or UnavailableError once the tries are used up."""
+        """Send one request. Raises AccountError, RefusedError, or UnavailableError once the tries are used up.
+
+        The log is told of it however it ends, also where it is given up between two tries: what was sent counts to
+        the contract's rate.
+        """
+        sent: list[Exchange] = []
+        try:
+            return self._answered(request, sent)
+        finally:
+            if sent:
+                self._log(sent[-1])
+
+    def _answered(self, request: Request, sent: list[Exchange]) -> Response:
+        """Try until an answer counts; each try that was sent is added to `sent`."""
         body = orjson.dumps(request_body(request))
         for attempt in range(1, self._tries + 1):
             self._budget.wait()
             if request.handle in self._not_let_in:
                 raise self._not_let_in[request.handle]
-            asked_at, started = self._now(), time.perf_counter()
-            error: ApiError | None = None
-            status = size = 0
             try:
-                answer = self._post(body, request)
-                status, size = answer.status, answer.size
-                self._budget.heed(
-                    answer.headers,
-                    asked_at=asked_at,
-                    seconds=time.perf_counter() - started,
-                    spent=status == requests.codes.too_many_requests,
-                )
-                self._check(answer, request.handle, asked_at)
-            except UnavailableError as failure:
-                error = failure
-                if self._worth_another_try(failure, attempt):
-                    pause = self._pause(failure, attempt)
-                    logger.info("%s Try %d of %d follows in %.1f s.", failure, attempt + 1, self._tries, pause)
-                    continue
-            except ApiError as failure:
-                error = failure
-            seconds = time.perf_counter() - started
-            self._log(
-                Exchange(request=request, asked_at=asked_at, status=status, tries=attempt, size=size, seconds=seconds)
-            )
-            if isinstance(error, AccountError):
-                self._not_let_in[request.handle] = error
-            if not isinstance(error, UnavailableError):
+                response = self._try(request, body, sent)
+            except UnavailableError as error:
+                if not self._worth_another_try(error, attempt):
+                    raise
+                pause = self._pause(error, attempt)
+                logger.info("%s Try %d of %d follows in %.1f s.", error, attempt + 1, self._tries, pause)
+            except ApiError as error:
                 self._failed_in_a_row = 0  # a refusal is an answer
-            if error:
-                raise error
-            return Response(body=answer.body, asked_at=asked_at)
+                if isinstance(error, AccountError):
+                    self._not_let_in[request.handle] = error
+                raise
+            else:
+                self._failed_in_a_row = 0
+                return response
         raise AssertionError("tries is at least 1")
+
+    def _try(self, request: Request, body: bytes, sent: list[Exchange]) -> Response:
+        """Send one try; raises what its answer means, or an error of the bearer token before anything is sent."""
+        session = self._session(request.handle)
+        asked_at, started = self._now(), time.perf_counter()
+        status = size = 0
+        try:
+            answer = self._post(session, body, request)
+            status, size = answer.status, answer.size
+        finally:
+            seconds = time.perf_counter() - started
+            sent.append(
+                Exchange(
+                    request=request, asked_at=asked_at, status=status, tries=len(sent) + 1, size=size, seconds=seconds
+                )
+            )
+        self._budget.heed(
+            answer.headers, asked_at=asked_at, seconds=seconds, spent=status == requests.codes.too_many_requests
+        )
+        self._check(answer, request.handle, asked_at)
+        return Response(body=answer.body, asked_at=asked_at)
 
     def _worth_another_try(self, error: UnavailableError, attempt: int) -> bool:
         if error.status != requests.codes.too_many_requests:
@@ -193,10 +210,9 @@ class Client:
         self._budget.sleep(seconds)
         return seconds
 
-    def _post(self, body: bytes, request: Request) -> Answer:
+    def _post(self, session: requests.Session, body: bytes, request: Request) -> Answer:
         """Send one signed try; raises UnavailableError where no whole answer came."""
         url = f"{self._base}/{request.endpoint}"
-        session = self._session(request.handle)
         try:
             with session.post(
                 url,

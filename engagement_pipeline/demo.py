@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 HOME = Path(__file__).resolve().parents[1]  # the clone: assets/, workspace.yaml and deploy/ are not in the package
 DEMO_NOW = datetime(2026, 2, 1, tzinfo=UTC)  # a fixed clock, so that every demo shows the same numbers
+API_POOL = "engagement_api"  # of every asset that asks the API; Dagster takes one run of them at a time
 UP_DAYS = 60  # partitions behind today that `up` offers
 REQUESTS_PER_MINUTE = 1_200
 GLANCE = 0.1  # seconds between two looks at what Dagster has done
@@ -87,9 +88,11 @@ def up(data: Path, *, port: int) -> None:
         home = data.absolute() / "dagster"
         home.mkdir(exist_ok=True)
         shutil.copy(HOME / "deploy" / "dagster.yaml", home)
+        environment |= {"DAGSTER_HOME": str(home)}
         log = data / "dagster.log"
+        _limit_pool(environment, log=log)
         command = ["dev", "--workspace", "workspace.yaml", "--host", "127.0.0.1", "--port", str(port)]
-        with _dagster(command, environment | {"DAGSTER_HOME": str(home)}, log=log) as process:
+        with _dagster(command, environment, log=log) as process:
             address = f"http://127.0.0.1:{port}"
             print(f"the emulator answers at {emulator.url}; starting Dagster, its log is {log}", flush=True)
             while not _answers(address):
@@ -152,6 +155,13 @@ def _run_job(emulator: Emulator, prepared: pipeline.Prepared, environment: dict[
             time.sleep(GLANCE * running)
     if process.returncode:
         raise EngagementError(f"the Dagster run failed: its log, {log}, says why")
+
+
+def _limit_pool(environment: dict[str, str], *, log: Path) -> None:
+    """Make the pool before Dagster's first look at its queue: one that it makes by default holds from the second on."""
+    with _dagster(["instance", "concurrency", "set", API_POOL, "1"], environment, log=log) as process:
+        if process.wait():
+            raise EngagementError(f"Dagster cannot be set up: its log, {log}, says why")
 
 
 @contextmanager

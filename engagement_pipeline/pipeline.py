@@ -10,6 +10,7 @@ In: Settings and UTC days, plain values all. Out: frozen reports. Nothing here p
 from __future__ import annotations
 
 import io
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -110,6 +111,39 @@ def prepare(
     )
     queried = request_log.handles(lake, now.date())
     return Prepared(accounts=known, roster=followed, plans=plans, handles_queried=queried)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 request`, `1,200 requests`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def plan_lines(prepared: Prepared, *, per_minute: int) -> list[str]:
+    """Return for a person: each plan's requests by account, who is left out and why, the time at the contract's rate.
+
+    The command line prints them before a pull, and Dagster's runs log them.
+    """
+    lines: list[str] = []
+    for planned in prepared.plans:
+        tweets = Counter(tweet.handle for tweet in planned.tweets)
+        requests = Counter(request.handle for request in planned.requests)
+        when = f"{planned.window}: " if planned.window else ""
+        lines.append(f"{when}{counted(len(planned.requests), 'request')} to /{planned.endpoint}")
+        for handle in sorted(requests):
+            who = handle or "(of others)"
+            asked = f"{counted(requests[handle], 'request'):>14} for {counted(tweets[handle], 'Tweet')}"
+            lines.append(f"  {who:<16} {asked}")
+        lines += [
+            f"  left out: {counted(number, 'Tweet')} {reason}"
+            for reason, number in sorted(Counter(planned.left_out.values()).items())
+        ]
+    handles = {request.handle for planned in prepared.plans for request in planned.requests} - {""}
+    seconds = timedelta(seconds=round(prepared.requests / per_minute * 60))
+    return [
+        *lines,
+        f"handles queried this month, these included: {len(handles | prepared.handles_queried):,}",
+        f"in all {counted(prepared.requests, 'request')}: {seconds} (h:mm:ss) at {per_minute:,} requests a minute",
+    ]
 
 
 def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) -> list[PullReport]:

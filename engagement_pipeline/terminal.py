@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from engagement_pipeline.errors import InputError
+from engagement_pipeline.pipeline import counted, plan_lines
 from engagement_pipeline.pull import quiet
 
 if TYPE_CHECKING:
@@ -39,11 +39,6 @@ SHOWN_TWEETS = 3  # set aside, by reason
 TWEET_IDS = ("tweet_id", "tweet_ids")  # how the names of columns that hold them end
 SAFE_INTEGER = 2**53  # JavaScript rounds whole numbers beyond
 UNLIMITED = 1_000_000  # columns of a terminal
-
-
-def counted(number: int, noun: str) -> str:
-    """Return `1 request`, `1,200 requests`."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def ask_pin(url: str, *, handle: str) -> str:
@@ -63,21 +58,8 @@ def show_findings(findings: list[Finding]) -> None:
 
 
 def show_plan(prepared: Prepared, *, per_minute: int) -> None:
-    """Print the requests of each plan and account, who is left out and why, and the minutes at the contract's rate."""
-    for planned in prepared.plans:
-        tweets = Counter(tweet.handle for tweet in planned.tweets)
-        requests = Counter(request.handle for request in planned.requests)
-        when = f"{planned.window}: " if planned.window else ""
-        print(f"{when}{counted(len(planned.requests), 'request')} to /{planned.endpoint}")
-        for handle in sorted(requests):
-            who = handle or "(of others)"
-            print(f"  {who:<16} {counted(requests[handle], 'request'):>14} for {counted(tweets[handle], 'Tweet')}")
-        for reason, number in sorted(Counter(planned.left_out.values()).items()):
-            print(f"  left out: {counted(number, 'Tweet')} {reason}")
-    asked = {request.handle for planned in prepared.plans for request in planned.requests} - {""}
-    print(f"handles queried this month, these included: {len(asked | prepared.handles_queried):,}")
-    seconds = timedelta(seconds=round(prepared.requests / per_minute * 60))
-    print(f"in all {counted(prepared.requests, 'request')}: {seconds} (h:mm:ss) at {per_minute:,} requests a minute")
+    """Print what a pull will do."""
+    print("\n".join(plan_lines(prepared, per_minute=per_minute)))
 
 
 @contextmanager

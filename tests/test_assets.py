@@ -80,6 +80,28 @@ def test_the_run_sends_the_planned_requests_and_says_so(in_world, definitions, i
     assert {entry["requests"] for entry in metadata(instance, "responses").values()} == {3}
 
 
+@pytest.mark.parametrize(
+    ("job", "command"),
+    [
+        ("daily", ["--from", DAYS[0], "--to", DAYS[-1]]),
+        ("lifetime", ["--endpoint", "totals"]),
+        ("hourly", ["--endpoint", "28hr"]),
+    ],
+)
+def test_a_run_logs_the_plan_that_the_command_shows(definitions, instance, engagement, job, command):
+    tags = {RANGE_START: DAYS[0], RANGE_END: DAYS[-1]} if job == "daily" else {}
+    shown = engagement("plan", *command)[1]
+    result = definitions.resolve_job_def(job).execute_in_process(instance=instance, tags=tags)
+    assert f"the plan:\n{shown.rstrip()}" in [entry.user_message for entry in instance.all_logs(result.run_id)]
+
+
+def test_a_run_that_cannot_ask_has_said_what_it_would_ask(in_world, definitions, instance):
+    in_world.emulator.faults.set(app_not_approved=True)
+    result = run_days(definitions, instance)
+    assert not result.success
+    assert any(entry.user_message.startswith("the plan:\n") for entry in instance.all_logs(result.run_id))
+
+
 def test_a_backfill_is_cut_into_runs_of_at_most_28_days(definitions):
     policies = {definitions.get_assets_def(name).backfill_policy for name in ("responses", "engagements")}
     assert policies == {dg.BackfillPolicy.multi_run(max_partitions_per_run=28)}

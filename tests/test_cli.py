@@ -46,6 +46,17 @@ def test_a_pull_states_that_requested_is_stored_plus_set_aside(in_world, engagem
     assert f": {deleted[0]}\n" in out
 
 
+def test_a_pull_that_goes_on_shows_the_plan_in_full_and_sends_what_has_not_landed(in_world, engagement):
+    in_world.emulator.faults.set(revoked_handles=["lumenaudio"])
+    assert engagement("pull", "--from", "2026-01-31")[0] == 1
+    in_world.emulator.faults.reset()
+    before = len(in_world.emulator.requests)
+    code, out, _ = engagement("pull", "--from", "2026-01-31")
+    assert code == 0
+    assert "2026-01-31 to 2026-01-31: 3 requests to /historical" in out
+    assert [request.handle for request in in_world.emulator.requests[before:]] == ["lumenaudio"]
+
+
 def test_what_was_pulled_answers_sql(in_world, engagement):
     assert engagement("pull", "--from", "2026-01-31")[0] == 0
     assert engagement("sql", "select count(distinct tweet_id) as n from engagements", "--format", "json")[:2] == (

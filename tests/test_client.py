@@ -281,35 +281,6 @@ def test_an_unreachable_api_is_named():
     assert [(exchange.status, exchange.tries, exchange.size) for exchange in clock.exchanges] == [(0, 2, 0)]
 
 
-def test_the_log_is_told_once_how_a_request_ended():
-    """With the bytes that came over the wire, which are fewer than those of the body."""
-    packed = gzip.compress(GOOD + b" " * 1000)
-    moments = iter([AT_42_SECONDS, AT_42_SECONDS.replace(minute=31)])
-    with asking(BUSY, Answer(body=packed, packed=True), now=lambda: next(moments)) as (_, client, clock):
-        client.ask(REQUEST)
-    (exchange,) = clock.exchanges
-    assert (exchange.request, exchange.asked_at) == (REQUEST, AT_42_SECONDS.replace(minute=31))
-    assert (exchange.status, exchange.tries, exchange.size) == (200, 2, len(packed))
-    assert exchange.seconds > 0
-
-
-@pytest.mark.parametrize(
-    ("answer", "status"),
-    [
-        (error(403, "Forbidden to access tweets: 1"), 403),
-        (error(401, "No."), 401),
-        (error(429, "No."), 429),
-        (BUSY, 503),
-        (NOT_JSON, 200),
-        (RESET, 0),
-    ],
-)
-def test_the_log_is_told_of_requests_that_failed_too(answer, status):
-    with asking(answer, tries=2) as (api, client, clock), pytest.raises(ApiError):
-        client.ask(REQUEST)
-    assert [(exchange.status, exchange.tries) for exchange in clock.exchanges] == [(status, len(api.received))]
-
-
 def test_an_api_that_is_down_is_not_tried_again_and_again():
     """Once so many tries in a row have failed, each further request gets one; an answer makes up for them."""
     answers = [BUSY] * (DOWN_AFTER + 2) + [Answer(), BUSY, Answer()]

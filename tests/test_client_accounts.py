@@ -37,12 +37,13 @@ def test_a_bearer_token_that_is_not_given_is_fetched_once():
 
 def test_a_bearer_token_that_cannot_be_fetched_is_an_error_of_the_app():
     """And is not asked for again."""
-    with asking(error(403, {"message": "Unable to verify your credentials", "code": 99})) as (api, client, _):
+    with asking(error(403, {"message": "Unable to verify your credentials", "code": 99})) as (api, client, clock):
         for _ in range(2):
             with pytest.raises(AccountError, match="check consumer_key and consumer_secret") as caught:
                 client.ask(FOREIGN)
     assert caught.value.account == ""
     assert len(api.received) == 1
+    assert clock.exchanges == []  # no request was sent
 
 
 def test_all_accounts_and_threads_share_their_connections():

@@ -1,13 +1,14 @@
 """The pages in docs/ say what the code does, and their links lead somewhere."""
 
 import re
+from dataclasses import fields
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from engagement_pipeline import catalog
-from engagement_pipeline.emulator import rules
+from engagement_pipeline.emulator import Dials, Emulator, rules
 from engagement_pipeline.lake import Lake
 from engagement_pipeline.metrics import ENDPOINTS, METRICS, types_of
 
@@ -47,6 +48,19 @@ def test_the_limits_of_a_request_are_the_ones_enforced():
     rows = {name: cells for name, *cells in (row(line) for line in API.splitlines() if line.startswith("| "))}
     assert rows["Tweet IDs a request"] == [str(rules.MOST_TWEETS[endpoint]) for endpoint in rules.ENDPOINTS]
     assert rows["engagement types"] == [str(len(types_of(endpoint))) for endpoint in rules.ENDPOINTS]
+
+
+def test_the_dials_of_the_emulator_are_all_told():
+    section = API.split("| dial |")[1].split("\n\n")[0]
+    told = [name for line in section.splitlines()[2:] for name in re.findall(r"`(\w+)`", row(line)[0])]
+    assert sorted(told) == sorted(dial.name for dial in fields(Dials))
+
+
+def test_the_routes_beside_the_api_are_all_told():
+    with Emulator() as emulator:
+        app = emulator._server.config.app
+    served = {(verb, r.path) for r in app.routes for verb in r.methods - {"HEAD"} if "insights" not in r.path}
+    assert {(verb, path) for verb, path in re.findall(r"^\| `(\w+) (/[\w/]+)", API, re.MULTILINE)} == served
 
 
 def test_the_views_and_their_columns_are_those_of_the_catalog(tmp_path):

@@ -1,6 +1,7 @@
 """The contract over real HTTP, one row a rule: who may ask for what, and what comes.
 
-The rules of a request's body have their rows in test_emulator_rules.py.
+The rules of a request's body have their rows in test_emulator_rules.py, those of HTTP itself in
+test_emulator_contract_http.py.
 """
 
 from collections.abc import Callable
@@ -9,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-import orjson
 import pytest
 import requests
 from emulator_client import (
@@ -24,7 +24,6 @@ from emulator_client import (
     by,
     foreign,
     healthy,
-    session,
     tweets,
 )
 
@@ -197,6 +196,16 @@ CONTRACT = [
     ),
     *(
         Rule(
+            f"a foreign Tweet beside an own protected one on /{endpoint}: the 403 wins",
+            body(PROTECTED, THEIRS.tweet_id, MINE.tweet_id, engagement_types=["favorites"], **window),
+            endpoint,
+            status=403,
+            then=refusal(f"Forbidden to access tweets for author id {THEIRS.author_id}: {THEIRS.tweet_id}"),
+        )
+        for endpoint, window in EVERYWHERE
+    ),
+    *(
+        Rule(
             f"/{endpoint} lists what is deleted and serves the rest",
             body(DELETED, MINE.tweet_id, engagement_types=["favorites"], **window),
             endpoint,
@@ -314,21 +323,12 @@ CONTRACT = [
             and all(isinstance(count, str) and count.isdecimal() for count in every_count(answer["ours alone"]))
         ),
     ),
-    # HTTP itself.
-    Rule(
-        "no such endpoint",
-        body(),
-        "hourly",
-        status=404,
-        then=lambda answer: len(answer["errors"]) == 1,
-    ),
     Rule(
         "a broken rule of the body is told",
         body(*range(1, 27)),
         status=400,
         then=lambda answer: "Too many" in answer["errors"][0],
     ),
-    Rule("who accepts gzip passes where it is required", body(), switches={"require_gzip": True}),
 ]
 
 
@@ -360,36 +360,6 @@ def test_the_contract_is_kept(emulator_with, rule):
         response = ask(emulator, rule.fields, endpoint=rule.endpoint, handle=rule.by)
     assert response.status_code == rule.status, response.text
     assert rule.then(response.json()), response.text
-
-
-@pytest.mark.parametrize(
-    ("method", "headers", "status", "text"),
-    [
-        ("GET", {}, 405, "Method Not Allowed"),
-        ("POST", {"Accept-Encoding": "identity"}, 406, "This request requires gzip compression. "),
-        ("POST", {"Content-Type": "text/plain"}, 400, "The Content-Type must be application/json"),
-    ],
-)
-def test_a_request_in_the_wrong_form_is_refused(emulator_with, method, headers, status, text):
-    emulator = emulator_with({"require_gzip": True})
-    with session(emulator) as client:
-        url = f"{emulator.url}/insights/engagement/historical"
-        response = client.request(
-            method, url, data=orjson.dumps(body()), headers={"Content-Type": "application/json"} | headers
-        )
-    assert response.status_code == status
-    assert response.json()["errors"][0].startswith(text)
-
-
-def test_over_the_rate_is_429_with_headers_until_the_next_minute(emulator_with):
-    clock = [1_700_000_000.0]
-    emulator = emulator_with({"requests_per_minute": 1, "clock": lambda: clock[0]})
-    seen = [ask(emulator, body()), ask_with_bearer(emulator, totals(types=PUBLIC))]
-    clock[0] += 60
-    seen.append(ask(emulator, body()))
-    assert [response.status_code for response in seen] == [200, 429, 200]
-    assert {response.headers["x-per-minute-limit"] for response in seen} == {"1"}
-    assert seen[1].headers["x-per-minute-remaining"] == "0"
 
 
 def test_counts_are_revised_and_pulling_later_gives_more():

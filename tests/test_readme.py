@@ -61,6 +61,7 @@ def test_the_commands_are_the_ones_tested_here():
         [".venv/bin/engagement", "sql"],
         ["mkdir", "-p"],
         ["DAGSTER_HOME=$PWD/.dagster", ".venv/bin/dagster"],
+        ["DAGSTER_HOME=$PWD/.dagster", ".venv/bin/dagster"],
     ]
 
 

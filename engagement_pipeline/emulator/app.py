@@ -11,6 +11,7 @@ Whatever comes after auth counts to the rate: what is before it cannot be laid a
 import asyncio
 import gzip
 import logging
+import re
 from collections import deque
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -39,6 +40,7 @@ _log = logging.getLogger(__name__)
 GZIP_LEVEL = 1
 LOG_LENGTH = 10_000
 AUTHOR_IDS = {handle.name: handle.author_id for handle in HANDLES}
+GZIP = re.compile(r"gzip(\s*;\s*q=(0\.(?!0+$)[0-9]{1,3}|1(\.0*)?))?")  # a weight of 0 says: not acceptable
 PROXY_PAGE = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
 
@@ -177,10 +179,12 @@ def create_app(service: Service) -> Starlette:
     engagement = [
         Route(f"/insights/engagement/{name}", service.engagement, methods=["POST"]) for name in rules.ENDPOINTS
     ]
-    return Starlette(
+    app = Starlette(
         routes=[*engagement, *token_routes(service.desk), *admin_routes(service.faults, service.history)],
         exception_handlers={404: _no_such_route, 405: _no_such_route, Exception: _own_mistake},
     )
+    app.router.redirect_slashes = False  # a slash too many is another URL, so a 404
+    return app
 
 
 class _CutResponse(Response):
@@ -193,8 +197,8 @@ class _CutResponse(Response):
 
 
 def _accepts_gzip(request: Request) -> bool:
-    codings = request.headers.get("accept-encoding", "").split(",")
-    return any(coding.partition(";")[0].strip().lower() == "gzip" for coding in codings)
+    codings = request.headers.get("accept-encoding", "").lower().split(",")
+    return any(GZIP.fullmatch(coding.strip()) for coding in codings)
 
 
 async def _no_such_route(request: Request, error: Exception) -> Response:
