@@ -139,13 +139,13 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
 
 
 def check(settings: Settings, *, skip_bad_rows: bool = False) -> list[Finding]:
-    """Try each account with one cheap request; raises InputError where accounts or roster cannot be read."""
+    """Try each account with a cheap request; raises InputError where accounts or roster cannot be read."""
     known = accounts.load(settings.accounts)
     followed = roster.load(settings.tweets, handles=known.by_handle, skip_bad_rows=skip_bad_rows)
     lake = Lake(settings.data)
     lake.open()
     with _asking(settings, lake, "a check of the accounts"), _client(settings, known, lake) as client:
-        return checking.check(client, known, followed, types=settings.types)
+        return checking.check(client, known, followed, types=settings.types, aside=set_aside.load(lake))
 
 
 @contextmanager

@@ -5,6 +5,9 @@ allows; each response lands before it is looked at, and one that does not add up
 again. Where the API refuses a whole request because of some Tweets, those that it names are set aside and the
 rest is asked for again; where it names none, the request is halved until the culprits are alone: once a half is
 answered, the refusal was about the other, which need not be asked for whole.
+
+Whose tokens an account has is told by a Tweet that was served, and by nothing else: until then, what it is forbidden
+is not set aside.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ from engagement_pipeline.errors import (
     ResponseError,
     UnavailableError,
 )
-from engagement_pipeline.flatten import flatten
+from engagement_pipeline.flatten import Flat, flatten
 from engagement_pipeline.roster import Tweet
 
 if TYPE_CHECKING:
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
 
     from engagement_pipeline.client import Client
     from engagement_pipeline.plan import Plan, Request
-    from engagement_pipeline.raw import Pull
+    from engagement_pipeline.raw import Landed, Pull
 
     Progress = Callable[[int, int], None]  # done, in all
 
@@ -96,16 +99,25 @@ def answered(pull: Pull, client: Client) -> set[Tweet]:
     }
 
 
-def _audit(pull: Pull, path: Path, body: bytes, request: Request) -> str | None:
+def _audit(pull: Pull, path: Path, body: bytes, request: Request) -> Flat | str:
     """Let a landed response count if it adds up; else set it apart and return why, and where it is kept."""
     try:
-        flatten(body, request)
+        flat = flatten(body, request)
     except ResponseError as error:
         problem = f"{error}; the response is kept as {pull.reject(path)}"
         logger.info("%s", problem)
         return problem
     pull.accept(path)
-    return None
+    return flat
+
+
+def _serves(flat: Flat) -> bool:
+    """Tell whether an answer shows that its Tweets are the account's own.
+
+    The API looks at no owner of a Tweet that is gone, so an answer which holds gone ones alone shows nothing. One
+    without rows and without a word about any Tweet holds zeros that nobody measured: it was served.
+    """
+    return bool(flat.rows.num_rows) or not (flat.unavailable or flat.said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +140,14 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.report = PullReport(planned=len(self.plan.requests))
-        self.in_flight: dict[Future[None], _Sent] = {}
+        self.in_flight: dict[Future[bool], _Sent] = {}
         self.failures: list[EngagementError] = []
         self.given_up_in_a_row = 0
-        self.let_in = {landed.request.handle for landed in self.pull.landed() if not landed.refusal}
+        self.let_in: set[str] = set()
+        self.landed_before: dict[str, list[Landed]] = defaultdict(list)
+        for landed in self.pull.landed():
+            if not landed.refusal:
+                self.landed_before[landed.request.handle].append(landed)
         self.forbidden: dict[str, list[tuple[Request, RefusedError]]] = defaultdict(list)
         self.settled: set[int] = set()
 
@@ -157,22 +173,22 @@ class _Run:
     def _send(self, request: Request, *, other: Request | None = None) -> None:
         self.in_flight[self.pool.submit(self._fetch, request)] = _Sent(request, other)
 
-    def _fetch(self, request: Request) -> None:
-        """In a thread: ask, land, look; ask again where the body does not add up."""
-        problem: str | None = None
+    def _fetch(self, request: Request) -> bool:
+        """In a thread: ask, land, look, ask again where the body does not add up; tell whether any Tweet was served."""
+        problem = ""
         for _ in range(BODIES_TRIED):
             response = self.client.ask(request)
-            problem = _audit(self.pull, self.pull.land(request, response), response.body, request)
-            if not problem:
-                return
+            looked_at = _audit(self.pull, self.pull.land(request, response), response.body, request)
+            if isinstance(looked_at, Flat):
+                return _serves(looked_at)
+            problem = looked_at
             self.report.rejected += 1
         raise UnavailableError(f"{problem}: pull again later", account=request.handle)
 
-    def _settle(self, future: Future[None], sent: _Sent) -> None:
+    def _settle(self, future: Future[bool], sent: _Sent) -> None:
         """Take the outcome of one request; whatever is not of the API or its answers is raised."""
-        request = sent.request
         try:
-            future.result()
+            serves = future.result()
         except CancelledError:
             return
         except AccountError as error:
@@ -183,24 +199,31 @@ class _Run:
             if self.given_up_in_a_row == GIVEN_UP_IN_A_ROW:
                 self._stop()
         except RefusedError as error:
-            self.report.answered += 1
-            self.given_up_in_a_row = 0  # a refusal is an answer
-            if error.about_tweets:
-                self._narrow(request, error)
-                if sent.other:
-                    self._send(sent.other)
-            else:
-                self.failures.append(error)
-                self._stop()
+            self._take_refusal(sent, error)
         else:
-            self.report.answered += 1
-            self.given_up_in_a_row = 0
-            self.let_in.add(request.handle)
-            self.settled.update(request.tweet_ids)
-            self._set_forbidden_aside(request.handle)
-            if sent.other:
-                self._halve(sent.other)
+            self._take_answer(sent, serves=serves)
         self.progress(self.report.answered, self.report.answered + len(self.in_flight))
+
+    def _take_refusal(self, sent: _Sent, error: RefusedError) -> None:
+        self.report.answered += 1
+        self.given_up_in_a_row = 0  # a refusal is an answer
+        if error.about_tweets:
+            self._narrow(sent.request, error)
+            if sent.other:
+                self._send(sent.other)
+        else:
+            self.failures.append(error)
+            self._stop()
+
+    def _take_answer(self, sent: _Sent, *, serves: bool) -> None:
+        self.report.answered += 1
+        self.given_up_in_a_row = 0
+        if serves:
+            self.let_in.add(sent.request.handle)
+        self.settled.update(sent.request.tweet_ids)
+        self._set_forbidden_aside(sent.request.handle)
+        if sent.other:
+            self._halve(sent.other)
 
     def _drop(self, error: AccountError) -> None:
         """Name an account that is not let in once, and ask nothing more for it; the others go on."""
@@ -238,13 +261,23 @@ class _Run:
             self._send(request)
 
     def _set_forbidden_aside(self, handle: str) -> None:
-        """Set an account's forbidden Tweets aside once it was served any: its tokens are right, the Tweets are not.
-
-        The bearer token is nobody's, so what it is forbidden is always the Tweets' matter.
-        """
-        if not handle or handle in self.let_in:
+        """Set an account's forbidden Tweets aside once it was served any: its tokens are right, the Tweets are not."""
+        if handle in self.forbidden and self._is_let_in(handle):
             for refused, error in self.forbidden.pop(handle, []):
                 self._set_aside(refused, error)
+
+    def _is_let_in(self, handle: str) -> bool:
+        """Tell whether an account was served a Tweet, now or before this pull was gone on with.
+
+        What landed before is looked at as far as it takes, and once. The bearer token is nobody's, so what it is
+        forbidden is always the Tweets' matter.
+        """
+        before = self.landed_before[handle]
+        while handle and handle not in self.let_in and before:
+            landed = before.pop()
+            if _serves(flatten(landed.body(), landed.request)):
+                self.let_in.add(handle)
+        return not handle or handle in self.let_in
 
     def _name_wrong_tokens(self) -> None:
         """Fail each account that was served nothing and forbidden something: its tokens are of another handle."""
@@ -252,8 +285,8 @@ class _Run:
             if any(isinstance(known, AccountError) and known.account == handle for known in self.failures):
                 continue
             message = (
-                f"account {handle}: the API forbids every Tweet asked for ({'; '.join(error.texts)}): are its tokens "
-                f"another handle's? engagement check tells, engagement authorize {handle} gets new ones"
+                f"account {handle}: the API forbids its Tweets and serves none ({'; '.join(error.texts)}): are "
+                f"its tokens another handle's? engagement check tells, engagement authorize {handle} gets new ones"
             )
             self.failures.append(AccountError(message, account=handle, status=error.status, texts=error.texts))
 
