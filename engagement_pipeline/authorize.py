@@ -21,6 +21,7 @@ from requests_oauthlib import OAuth1
 from engagement_pipeline import accounts
 from engagement_pipeline.accounts import Account, normalised
 from engagement_pipeline.errors import AccountError, InputError, UnavailableError
+from engagement_pipeline.refusal import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,8 +38,6 @@ OUT_OF_BAND = "oob"  # the callback that makes the vendor show a PIN
 TOKEN_FIELDS = ("oauth_token", "oauth_token_secret")
 NOT_LET_IN = (requests.codes.bad_request, requests.codes.unauthorized, requests.codes.forbidden)
 MESSAGE = re.compile(r'"message"\s*:\s*"([^"]+)"')  # this host's errors are {"message": …, "code": …}
-TOKEN_LIKE = re.compile(r"[\w%+/=~-]{16,}")  # whatever an answer repeats of a request is not ours to show
-SHOWN_CHARACTERS = 200  # of an answer in an error message
 
 
 def run(
@@ -152,9 +151,7 @@ def _post(
 
 def _said(answer: requests.Response) -> str:
     """Return what an error body says on one short line, without anything that may be a token."""
-    text = "; ".join(MESSAGE.findall(answer.text)) or answer.text
-    flat = TOKEN_LIKE.sub("…", " ".join(text.split()))
-    return flat if len(flat) <= SHOWN_CHARACTERS else flat[:SHOWN_CHARACTERS] + "…"
+    return shown("; ".join(MESSAGE.findall(answer.text)) or answer.text)
 
 
 def _fields(answer: requests.Response, names: tuple[str, ...], *, account: str) -> list[str]:

@@ -222,7 +222,8 @@ class Client:
     def _check(self, answer: Answer, handle: str, asked_at: datetime) -> None:
         """Raise where the answer is not a 200 with a body that looks like JSON; whether it is, the audit finds."""
         if answer.status != requests.codes.ok:
-            raise error_of(answer, handle=handle, asked_at=asked_at)
+            secrets = (*self._accounts.secrets, self._bearer)
+            raise error_of(answer, handle=handle, asked_at=asked_at, secrets=secrets)
         if not _looks_like_json(answer.body):
             raise UnavailableError(
                 f"{answer.url} answered 200 with a body that is not JSON ({shown(answer.text)!r}): "
