@@ -98,7 +98,10 @@ def _account(
 
 
 def bearer_token(app: App, *, auth_url: str, timeout_seconds: float) -> str:
-    """Return the app's bearer token. Raises AccountError, InputError or UnavailableError."""
+    """Return the app's bearer token.
+
+    Raises UnavailableError where asking again may help, else AccountError: the accounts can do without it.
+    """
     answer = _post(
         f"{auth_url}/oauth2/token",
         auth=HTTPBasicAuth(quote_plus(app.consumer_key), quote_plus(app.consumer_secret)),  # as RFC 6749, 2.3.1
@@ -126,7 +129,10 @@ def _post(
     timeout_seconds: float,
     data: dict[str, str] | None = None,
 ) -> requests.Response:
-    """Return a 200, or raise what any other answer means; `remedy` mends a refusal of these keys, tokens or PIN."""
+    """Return a 200, or raise what any other answer means; `remedy` mends a refusal of these keys, tokens or PIN.
+
+    `account` is the handle that authorises the app, empty where the app asks for itself.
+    """
     try:
         answer = requests.post(url, auth=auth, data=data, timeout=timeout_seconds, allow_redirects=False)
     except requests.exceptions.RequestException as error:
@@ -146,6 +152,8 @@ def _post(
         raise UnavailableError(
             f"{refusal}: the vendor's side, try again later", account=account, status=status, texts=texts
         )
+    if not account:
+        raise AccountError(f"the app: {refusal}: check auth_url", account=account, status=status, texts=texts)
     raise InputError(f"{refusal}: check auth_url")
 
 

@@ -119,7 +119,7 @@ class Client:
         self._now = now
         self._connections = HTTPAdapter(pool_maxsize=MAX_IN_FLIGHT)  # safe to share by threads, as sessions are not
         self._local = threading.local()
-        self._bearer = ""
+        self._bearer = accounts.app.bearer_token
         self._bearer_lock = threading.Lock()
         self._not_let_in: dict[str, AccountError] = {}
         self._failed_in_a_row = 0
@@ -161,10 +161,14 @@ class Client:
                 self._check(answer, request.handle, asked_at)
             except UnavailableError as failure:
                 error = failure
-                if self._worth_another_try(failure, attempt):
+                no_token = not (request.handle or self._bearer)  # so it was the authorisation host's failure
+                down = not no_token and self._counted(failure) >= DOWN_AFTER
+                if attempt < self._tries and not down:
                     pause = self._pause(failure, attempt)
                     logger.info("%s Try %d of %d follows in %.1f s.", failure, attempt + 1, self._tries, pause)
                     continue
+                if no_token:
+                    error = AccountError(str(failure), account="", status=failure.status, texts=failure.texts)
             except ApiError as failure:
                 error = failure
             seconds = time.perf_counter() - started
@@ -180,10 +184,11 @@ class Client:
             return Response(body=answer.body, asked_at=asked_at)
         raise AssertionError("tries is at least 1")
 
-    def _worth_another_try(self, error: UnavailableError, attempt: int) -> bool:
+    def _counted(self, error: UnavailableError) -> int:
+        """Return how many tries in a row have failed, this one included; a 429 says that the API is there."""
         if error.status != requests.codes.too_many_requests:
             self._failed_in_a_row += 1  # a count lost between threads does no harm
-        return attempt < self._tries and self._failed_in_a_row < DOWN_AFTER
+        return self._failed_in_a_row
 
     def _pause(self, error: ApiError, attempt: int) -> float:
         """Back off, except after a 429, which has closed the budget until the next minute."""
@@ -251,11 +256,7 @@ class Client:
             )
             return signing
         with self._bearer_lock:
-            self._bearer = (
-                self._bearer
-                or app.bearer_token
-                or bearer_token(app, auth_url=self._auth_url, timeout_seconds=self._timeout)
-            )
+            self._bearer = self._bearer or bearer_token(app, auth_url=self._auth_url, timeout_seconds=self._timeout)
         session = requests.Session()
         session.auth = _Bearer(self._bearer)
         return session

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from bodies import NEVER_STALE, TYPES, body, nothing
+from scripted_api import ScriptedApi, error
 from tables import outcomes
 
 from engagement_pipeline import accounts, pipeline, raw, set_aside
@@ -103,6 +104,25 @@ def test_an_account_that_is_not_let_in_is_asked_for_once_however_many_windows_th
     assert sum(status == 401 for _, status in statuses) == 1
     others = [request.handle for plan in plans.plans for request in plan.requests if request.handle != "harborbooks"]
     assert sorted(handle for handle, status in statuses if status == 200) == sorted(others)
+
+
+@pytest.mark.parametrize("answer", [error(404, "Not Found"), error(503, "over capacity")])
+def test_a_bearer_token_that_cannot_be_had_leaves_the_owned_tweets_alone(world, engagement, monkeypatch, answer):
+    foreign = [tweet.tweet_id for tweet in world.emulator.world.foreign_tweets() if tweet.state == "ok"][-2:]
+    owned = world.tweets("harborbooks", 2)
+    world.follow({"harborbooks": owned, "": foreign})
+    given = world.emulator.credentials.bearer_token
+    world.accounts.write_text(world.accounts.read_text().replace(f'bearer_token = "{given}"\n', ""))
+    with ScriptedApi(answer) as host:
+        for name, value in (world.environment | {"ENGAGEMENT_AUTH_URL": host.url, "ENGAGEMENT_TRIES": "2"}).items():
+            monkeypatch.setenv(name, value)
+        code, out, errors = engagement("pull", "--endpoint", "totals")
+        assert (code, len(errors)) == (1, 1)
+        assert f"{host.url}/oauth2/token answered {answer.status}" in errors[0]
+        assert "2 Tweets asked for = 2 stored + 0 set aside" in out
+        code, out, errors = engagement("check")
+        assert (code, errors) == (1, ["the bearer token cannot be pulled with, as said above"])
+        assert "harborbooks      works, 17 types" in out
 
 
 def test_a_refusal_does_not_count_once_the_owner_is_mended(world):
