@@ -134,6 +134,10 @@ class Client:
         """Send nothing more: whoever waits for a slot or a back-off gets a CancelledError."""
         self._budget.cancel()
 
+    def leave_out(self, error: AccountError) -> None:
+        """Ask nothing more for the account of an error: each further request for it raises that error."""
+        self._not_let_in[error.account] = error
+
     def fingerprint(self, handle: str) -> str:
         """Return that of the tokens which sign for a handle, empty for the bearer token or a handle without any."""
         account = self._accounts.by_handle.get(handle)
@@ -176,7 +180,7 @@ class Client:
                 Exchange(request=request, asked_at=asked_at, status=status, tries=attempt, size=size, seconds=seconds)
             )
             if isinstance(error, AccountError):
-                self._not_let_in[request.handle] = error
+                self.leave_out(error)
             if not isinstance(error, UnavailableError):
                 self._failed_in_a_row = 0  # a refusal is an answer
             if error:

@@ -7,7 +7,8 @@ rest is asked for again; where it names none, the request is halved until the cu
 answered, the refusal was about the other, which need not be asked for whole.
 
 Whose tokens an account has is told by a Tweet that was served, and by nothing else: until then, what it is forbidden
-is not set aside.
+is not set aside, and one of its forbidden requests alone is halved while the others are held back. Where the last
+Tweet of that one is forbidden too, and no other answer served any, the tokens are of another handle.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from engagement_pipeline.errors import (
     UnavailableError,
 )
 from engagement_pipeline.flatten import Flat, flatten
+from engagement_pipeline.refusal import shown
 from engagement_pipeline.roster import Tweet
 
 if TYPE_CHECKING:
@@ -122,10 +124,20 @@ def _serves(flat: Flat) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """A request in flight; if it is a half of one that was refused, `other` is the half that was not sent yet."""
+    """A request in flight.
+
+    If it is a half of one that was refused, `depth` counts the halvings, `other` is the half that was not sent yet,
+    and `refusal` is what the whole one got.
+    """
 
     request: Request
+    depth: int = 0
     other: Request | None = None
+    refusal: RefusedError | None = None
+
+
+def _cut(tweet_ids: tuple[int, ...], place: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    return tweet_ids[:place], tweet_ids[place:]
 
 
 @dataclass
@@ -149,6 +161,9 @@ class _Run:
             if not landed.refusal:
                 self.landed_before[landed.request.handle].append(landed)
         self.forbidden: dict[str, list[tuple[Request, RefusedError]]] = defaultdict(list)
+        self.held: dict[str, list[tuple[Request, RefusedError]]] = defaultdict(list)
+        self.followed: dict[str, int] = {}  # by account in doubt, how often the one forbidden request was halved
+        self.unanswered: set[str] = set()  # accounts with requests that got no answer, or were never sent
         self.settled: set[int] = set()
 
     def to_the_end(self) -> PullReport:
@@ -170,8 +185,11 @@ class _Run:
             raise PullError(self.failures)
         return self.report
 
-    def _send(self, request: Request, *, other: Request | None = None) -> None:
-        self.in_flight[self.pool.submit(self._fetch, request)] = _Sent(request, other)
+    def _send(self, request: Request) -> None:
+        self._submit(_Sent(request))
+
+    def _submit(self, sent: _Sent) -> None:
+        self.in_flight[self.pool.submit(self._fetch, sent.request)] = sent
 
     def _fetch(self, request: Request) -> bool:
         """In a thread: ask, land, look, ask again where the body does not add up; tell whether any Tweet was served."""
@@ -190,10 +208,13 @@ class _Run:
         try:
             serves = future.result()
         except CancelledError:
+            self.unanswered.add(sent.request.handle)
             return
         except AccountError as error:
+            self.unanswered.add(sent.request.handle)
             self._drop(error)
         except UnavailableError as error:
+            self.unanswered.add(sent.request.handle)
             self.failures.append(error)
             self.given_up_in_a_row += 1
             if self.given_up_in_a_row == GIVEN_UP_IN_A_ROW:
@@ -208,9 +229,9 @@ class _Run:
         self.report.answered += 1
         self.given_up_in_a_row = 0  # a refusal is an answer
         if error.about_tweets:
-            self._narrow(sent.request, error)
+            self._narrow(sent.request, error, depth=sent.depth)
             if sent.other:
-                self._send(sent.other)
+                self._submit(_Sent(sent.other, sent.depth))
         else:
             self.failures.append(error)
             self._stop()
@@ -218,12 +239,12 @@ class _Run:
     def _take_answer(self, sent: _Sent, *, serves: bool) -> None:
         self.report.answered += 1
         self.given_up_in_a_row = 0
+        self.settled.update(sent.request.tweet_ids)
         if serves:
             self.let_in.add(sent.request.handle)
-        self.settled.update(sent.request.tweet_ids)
-        self._set_forbidden_aside(sent.request.handle)
-        if sent.other:
-            self._halve(sent.other)
+            self._trust(sent.request.handle)
+        if sent.other and sent.refusal:
+            self._halve(sent.other, sent.refusal, depth=sent.depth)
 
     def _drop(self, error: AccountError) -> None:
         """Name an account that is not let in once, and ask nothing more for it; the others go on."""
@@ -233,38 +254,47 @@ class _Run:
             if sent.request.handle == error.account:
                 future.cancel()
 
-    def _narrow(self, request: Request, error: RefusedError) -> None:
+    def _narrow(self, request: Request, error: RefusedError, *, depth: int) -> None:
         """Set aside the Tweets that made the API refuse a request, and ask again for the others."""
         culprits = tuple(tweet_id for tweet_id in request.tweet_ids if tweet_id in error.tweet_ids)
         if len(request.tweet_ids) == 1:
             culprits = request.tweet_ids
-        if culprits:
-            refused = replace(request, tweet_ids=culprits)
-            if error.status == requests.codes.forbidden:
-                self.forbidden[request.handle].append((refused, error))
-                self._set_forbidden_aside(request.handle)
-            else:
-                self._set_aside(refused, error)
-            innocent = tuple(tweet_id for tweet_id in request.tweet_ids if tweet_id not in culprits)
-            if innocent:
-                self._send(replace(request, tweet_ids=innocent))
+        if not culprits:
+            self._halve(request, error, depth=depth)
+            return
+        refused = replace(request, tweet_ids=culprits)
+        if error.status == requests.codes.forbidden and not self._is_let_in(request.handle):
+            self.forbidden[request.handle].append((refused, error))
         else:
-            self._halve(request)
+            self._set_aside(refused, error)
+        innocent = tuple(tweet_id for tweet_id in request.tweet_ids if tweet_id not in culprits)
+        if innocent:
+            self._submit(_Sent(replace(request, tweet_ids=innocent), depth))
 
-    def _halve(self, request: Request) -> None:
-        """Ask for the first half of Tweets of which some are known to be refused; for the last one, alone."""
+    def _halve(self, request: Request, error: RefusedError, *, depth: int) -> None:
+        """Ask for the first half of Tweets of which some are known to be refused; for the last one, alone.
+
+        Of an account in doubt, one forbidden request of each depth is followed and the others are held back: its
+        first to be refused, then of each two halves the one that is refused first.
+        """
+        if error.status == requests.codes.forbidden and not self._is_let_in(request.handle):
+            if depth <= self.followed.get(request.handle, -1):
+                self.held[request.handle].append((request, error))
+                return
+            self.followed[request.handle] = depth
         middle = len(request.tweet_ids) // 2
         if middle:
-            first, second = request.tweet_ids[:middle], request.tweet_ids[middle:]
-            self._send(replace(request, tweet_ids=first), other=replace(request, tweet_ids=second))
+            first, second = (replace(request, tweet_ids=ids) for ids in _cut(request.tweet_ids, middle))
+            self._submit(_Sent(first, depth + 1, other=second, refusal=error))
         else:
-            self._send(request)
+            self._submit(_Sent(request, depth + 1))
 
-    def _set_forbidden_aside(self, handle: str) -> None:
-        """Set an account's forbidden Tweets aside once it was served any: its tokens are right, the Tweets are not."""
-        if handle in self.forbidden and self._is_let_in(handle):
-            for refused, error in self.forbidden.pop(handle, []):
-                self._set_aside(refused, error)
+    def _trust(self, handle: str) -> None:
+        """Take what an account is forbidden as the Tweets' own matter, since it was served one."""
+        for refused, error in self.forbidden.pop(handle, []):
+            self._set_aside(refused, error)
+        for request, error in self.held.pop(handle, []):
+            self._halve(request, error, depth=0)
 
     def _is_let_in(self, handle: str) -> bool:
         """Tell whether an account was served a Tweet, now or before this pull was gone on with.
@@ -277,18 +307,25 @@ class _Run:
             landed = before.pop()
             if _serves(flatten(landed.body(), landed.request)):
                 self.let_in.add(handle)
+                self._trust(handle)
         return not handle or handle in self.let_in
 
     def _name_wrong_tokens(self) -> None:
-        """Fail each account that was served nothing and forbidden something: its tokens are of another handle."""
-        for handle, [(_, error), *_] in self.forbidden.items():
-            if any(isinstance(known, AccountError) and known.account == handle for known in self.failures):
-                continue
+        """Fail each account that was served nothing and forbidden something: its tokens are of another handle.
+
+        Nothing is asked for it any more, in the windows that follow neither. One with requests that were not
+        answered has failed for another reason, and stays in doubt.
+        """
+        for handle in sorted({*self.forbidden, *self.held} - self.unanswered):
+            _, error = [*self.forbidden[handle], *self.held[handle]][0]
+            said = shown("; ".join(error.texts))
             message = (
-                f"account {handle}: the API forbids its Tweets and serves none ({'; '.join(error.texts)}): are "
-                f"its tokens another handle's? engagement check tells, engagement authorize {handle} gets new ones"
+                f"account {handle}: the API forbids its Tweets and serves none ({said}): are its tokens another "
+                f"handle's? engagement check tells, engagement authorize {handle} gets new ones"
             )
-            self.failures.append(AccountError(message, account=handle, status=error.status, texts=error.texts))
+            failure = AccountError(message, account=handle, status=error.status, texts=error.texts)
+            self.client.leave_out(failure)
+            self.failures.append(failure)
 
     def _set_aside(self, refused: Request, error: RefusedError) -> None:
         text = "; ".join(error.texts)
