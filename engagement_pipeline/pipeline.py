@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.plan import Plan, Window
     from engagement_pipeline.publish import Publication
     from engagement_pipeline.pull import Progress, PullReport
+    from engagement_pipeline.raw import Landed
     from engagement_pipeline.roster import Roster
     from engagement_pipeline.settings import Settings
 
@@ -48,7 +49,7 @@ RECENT_RESUMES = timedelta(hours=1)  # later, the 28 hours of /28hr are others
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """What a pull will do; `plans` are made as if nothing had landed yet.
+    """What a pull will do; `plans` are made as if nothing had landed yet, and each as if it were the first.
 
     `handles_queried` are those that were asked for earlier in this month: contracts count them.
     """
@@ -100,9 +101,10 @@ def prepare(
             "add owned ones, or ask with --endpoint totals"
         )
     lake, now = Lake(settings.data), datetime.now(UTC)
-    resting = set_aside.resting(lake, known, now=now)
+    resting, alone = set_aside.resting(lake, known, now=now), set_aside.asked_alone(lake)
     plans = tuple(
-        plan.plan(followed.tweets, endpoint, types=settings.types, window=window, resting=resting) for window in windows
+        plan.plan(followed.tweets, endpoint, types=settings.types, window=window, resting=resting, alone=alone)
+        for window in windows
     )
     queried = request_log.handles(lake, now.date())
     return Prepared(accounts=known, roster=followed, plans=plans, handles_queried=queried)
@@ -117,6 +119,7 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
     lake = Lake(settings.data)
     lake.open()
     reports: list[PullReport] = []
+    refusals: list[Landed] = []
     failures: dict[str, EngagementError] = {}
     with _asking(settings, lake, f"the pull of {', '.join(map(str, prepared.plans[:: len(prepared.plans) - 1 or 1]))}"):
         _save_roster(lake, prepared.roster)
@@ -126,7 +129,9 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
         with _client(settings, prepared.accounts, lake) as client:
             for planned in prepared.plans:
                 try:
-                    reports.append(_pull_one(settings, planned, lake, client, progress))
+                    reports.append(
+                        _pull_one(settings, planned, lake, client=client, refusals=refusals, progress=progress)
+                    )
                 except PullError as error:
                     for failure in error.failures:  # an account that fails in each window is named once
                         cause = failure.account if isinstance(failure, AccountError) else str(failure)
@@ -167,15 +172,25 @@ def _client(settings: Settings, known: Accounts, lake: Lake) -> Client:
     )
 
 
-def _pull_one(settings: Settings, planned: Plan, lake: Lake, client: Client, progress: Progress) -> PullReport:
-    """Go on with an unfinished pull of the same, or start one."""
+def _pull_one(
+    settings: Settings, planned: Plan, lake: Lake, *, client: Client, refusals: list[Landed], progress: Progress
+) -> PullReport:
+    """Go on with an unfinished pull of the same, or start one.
+
+    What was refused in an earlier window is not asked for again, but counts in this one; `refusals` are those, and
+    this window's are added.
+    """
     resume = RECENT_RESUMES if planned.endpoint == RECENT else timedelta(hours=settings.resume_hours)
     with lake.locked("lake", "a publication"):  # which marks pulls too
         # The order of answers is the wall clock's; a fixed `now` stands for the API's present alone.
         begun = raw.begin(lake.raw, planned, now=datetime.now(UTC), resume=resume)
     open_tweets = set(planned.tweets) - puller.answered(begun, client)
-    rest = plan.plan(open_tweets, planned.endpoint, types=planned.types, window=planned.window)
-    report = puller.run(rest, begun, client=client, progress=progress)
+    open_tweets -= puller.repeat(begun, refusals, open_tweets)
+    rest = plan.plan(open_tweets, planned.endpoint, types=planned.types, window=planned.window, alone=planned.alone)
+    try:
+        report = puller.run(rest, begun, client=client, progress=progress)
+    finally:
+        refusals += puller.refusals(begun, client)
     begun.marked(finished=True)
     return report
 

@@ -36,7 +36,8 @@ from engagement_pipeline.refusal import shown
 from engagement_pipeline.roster import Tweet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from engagement_pipeline.client import Client
@@ -96,9 +97,37 @@ def answered(pull: Pull, client: Client) -> set[Tweet]:
     return {
         Tweet(tweet_id, landed.request.handle)
         for landed in pull.landed()
-        if not landed.refusal or landed.tokens == client.fingerprint(landed.request.handle)
+        if not landed.refusal or _still_holds(landed, client)
         for tweet_id in landed.request.tweet_ids
     }
+
+
+def refusals(pull: Pull, client: Client) -> list[Landed]:
+    """Return the refusals of a pull that were given to the tokens which its accounts have."""
+    return [landed for landed in pull.landed() if landed.refusal and _still_holds(landed, client)]
+
+
+def repeat(pull: Pull, refused: Iterable[Landed], tweets: AbstractSet[Tweet]) -> set[Tweet]:
+    """Land what was refused in another window in this one too, for those of `tweets` that it names; return them.
+
+    The API refuses a Tweet, whatever the days, so asking again would cost as much and tell nothing.
+    """
+    repeated: set[Tweet] = set()
+    for landed in refused:
+        named = {Tweet(tweet_id, landed.request.handle) for tweet_id in landed.request.tweet_ids} & tweets
+        if named:
+            pull.land(
+                replace(landed.request, tweet_ids=tuple(sorted(t.tweet_id for t in named)), window=pull.window),
+                Response(body=landed.body(), asked_at=landed.asked_at),
+                refusal=landed.refusal,
+                tokens=landed.tokens,
+            )
+            repeated |= named
+    return repeated
+
+
+def _still_holds(refusal: Landed, client: Client) -> bool:
+    return refusal.tokens == client.fingerprint(refusal.request.handle)
 
 
 def _audit(pull: Pull, path: Path, body: bytes, request: Request) -> Flat | str:

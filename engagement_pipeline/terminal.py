@@ -70,6 +70,8 @@ def show_plan(prepared: Prepared, *, per_minute: int) -> None:
         for handle in sorted(requests):
             who = handle or "(of others)"
             print(f"  {who:<16} {counted(requests[handle], 'request'):>14} for {counted(tweets[handle], 'Tweet')}")
+        if planned.alone:
+            print(f"  of these, {len(planned.alone):,} for a single Tweet each that was protected and is due again")
         for reason, number in sorted(Counter(planned.left_out.values()).items()):
             print(f"  left out: {counted(number, 'Tweet')} {reason}")
     asked = {request.handle for planned in prepared.plans for request in planned.requests} - {""}
