@@ -67,6 +67,22 @@ def test_old_tweets_have_no_video_views_and_everything_else(world):
     assert (np.delete(table, video, axis=1) >= 0).all()
 
 
+def test_likes_reposts_and_replies_of_before_they_were_measured_are_not_stored_as_zeros(world):
+    """The API answers them with zeros up to 2015-09-14; every other cell of the window is the world's."""
+    first = date(2015, 9, 1)
+    old = [t.tweet_id for t in world.emulator.world.tweets() if t.handle == "harborbooks" and t.state == "ok"][:2]
+    world.follow({"harborbooks": old})
+    run(world.settings(), first, first + timedelta(days=27))
+    table = stored(world, old, types=ALL_TYPES, first=midnight(first), hours=28 * 24)
+    reactions = [ALL_TYPES.index(name) for name in ("favorites", "replies", "retweets")]
+    assert (table[:, reactions, : 14 * 24] == -1).all()
+    assert (table[:, reactions, 14 * 24 :] >= 0).all()
+    table[:, reactions, : 14 * 24] = 0
+    truth = world.emulator.world.counts(old, ALL_TYPES, midnight(first), 28 * 24)
+    video = ALL_TYPES.index("video_views")  # of Tweets that are too old
+    assert np.array_equal(np.delete(table, video, axis=1), np.delete(truth, video, axis=1))
+
+
 def test_video_views_outlive_the_age_at_which_the_api_stops_to_serve_them(world):
     """Pulled on its last day, and again ten days later: what was measured stays, under the newer counts."""
     now = world.emulator.world.now()
