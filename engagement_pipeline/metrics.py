@@ -45,6 +45,7 @@ class Metric:
     since: date | None = HISTORICAL_SINCE
 
 
+RENAMED = {"media_clicks": "media_engagements"}  # changelog: names of before, which the API knows no more
 METRICS = (
     Metric("app_install_attempts", WITH_SERIES, "clicks to install an app from the Tweet"),
     Metric("app_opens", WITH_SERIES, "times an app was opened from the Tweet"),

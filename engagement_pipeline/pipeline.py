@@ -26,7 +26,7 @@ from engagement_pipeline import pull as puller
 from engagement_pipeline.client import Client
 from engagement_pipeline.errors import AccountError, EngagementError, InputError, LakeError, PullError
 from engagement_pipeline.lake import Lake
-from engagement_pipeline.metrics import HISTORICAL, RECENT, TOTALS
+from engagement_pipeline.metrics import HISTORICAL, METRICS, RECENT, TOTALS, types_of
 from engagement_pipeline.pacing import Budget
 from engagement_pipeline.pull import quiet
 
@@ -51,13 +51,15 @@ RECENT_RESUMES = timedelta(hours=1)  # later, the 28 hours of /28hr are others
 class Prepared:
     """What a pull will do; `plans` are made as if nothing had landed yet, and each as if it were the first.
 
-    `handles_queried` are those that were asked for earlier in this month: contracts count them.
+    `handles_queried` are those that were asked for earlier in this month: contracts count them. `types_left_out` are
+    those of a `types` setting narrower than all which the endpoint does not serve.
     """
 
     accounts: Accounts
     roster: Roster
     plans: tuple[Plan, ...]
     handles_queried: frozenset[str]
+    types_left_out: tuple[str, ...] = ()
 
     @property
     def requests(self) -> int:
@@ -107,7 +109,14 @@ def prepare(
         for window in windows
     )
     queried = request_log.handles(lake, now.date())
-    return Prepared(accounts=known, roster=followed, plans=plans, handles_queried=queried)
+    chosen = settings.types if len(settings.types) < len(METRICS) else ()
+    return Prepared(
+        accounts=known,
+        roster=followed,
+        plans=plans,
+        handles_queried=queried,
+        types_left_out=tuple(name for name in chosen if name not in types_of(endpoint)),
+    )
 
 
 def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) -> list[PullReport]:

@@ -23,6 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from engagement_pipeline.errors import InputError
+from engagement_pipeline.metrics import METRICS
 from engagement_pipeline.pull import quiet
 
 if TYPE_CHECKING:
@@ -74,10 +75,19 @@ def show_plan(prepared: Prepared, *, per_minute: int) -> None:
             print(f"  of these, {len(planned.alone):,} for a single Tweet each that was protected and is due again")
         for reason, number in sorted(Counter(planned.left_out.values()).items()):
             print(f"  left out: {counted(number, 'Tweet')} {reason}")
+    for name in prepared.types_left_out:
+        print(f"left out: type {name}, which {_served_by(name)}")
     asked = {request.handle for planned in prepared.plans for request in planned.requests} - {""}
     print(f"handles queried this month, these included: {len(asked | prepared.handles_queried):,}")
     seconds = timedelta(seconds=round(prepared.requests / per_minute * 60))
     print(f"in all {counted(prepared.requests, 'request')}: {seconds} (h:mm:ss) at {per_minute:,} requests a minute")
+
+
+def _served_by(engagement_type: str) -> str:
+    """Return in words which endpoints serve a type."""
+    (endpoints,) = (metric.endpoints for metric in METRICS if metric.name == engagement_type)
+    names = " and ".join(f"/{endpoint}" for endpoint in endpoints)
+    return f"{names} alone {'serves' if len(endpoints) == 1 else 'serve'}"
 
 
 @contextmanager

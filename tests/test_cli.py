@@ -86,6 +86,22 @@ def test_a_check_fails_where_an_account_does_not_work_and_says_which(in_world, e
     assert "401" in lines["lumenaudio"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("historical impressions,quote_tweets", ["left out: type quote_tweets, which /totals alone serves"]),
+        ("totals favorites,url_clicks", ["left out: type url_clicks, which /28hr and /historical alone serve"]),
+        ("historical impressions", []),
+        ("historical ", []),  # all types that there are
+    ],
+)
+def test_a_plan_names_the_chosen_types_that_the_endpoint_does_not_serve(in_world, engagement, monkeypatch, asked, told):
+    endpoint, types = asked.split(" ")
+    monkeypatch.setenv("ENGAGEMENT_TYPES", types)
+    out = engagement("plan", "--endpoint", endpoint)[1]
+    assert [line for line in out.splitlines() if line.startswith("left out")] == told
+
+
 @pytest.mark.parametrize("endpoint", ["historical", "28hr"])
 def test_a_roster_of_others_alone_is_told_where_it_can_be_asked_for(in_world, failed, endpoint):
     in_world.follow({"": [tweet.tweet_id for tweet in in_world.emulator.world.foreign_tweets()[:2]]})

@@ -171,6 +171,14 @@ def test_one_revoked_account_fails_the_pull_but_the_others_are_stored(in_world, 
     assert engagement("sql", query, "--format", "csv")[1].split() == ['"handle"', '"lumenaudio"', '"tidalcoffee"']
 
 
+def test_every_account_that_failed_is_named(in_world, failed):
+    in_world.emulator.faults.set(revoked_handles=["harborbooks", "lumenaudio", "tidalcoffee"])
+    code, line = failed("pull", "--from", "2026-01-31")
+    assert code == 1
+    assert all(handle in line for handle in ("harborbooks", "lumenaudio", "tidalcoffee"))
+    assert "; engagement check tells why). What has landed is kept" in line
+
+
 def test_a_response_that_does_not_add_up_fails_and_says_where_it_is_kept(in_world, engagement):
     in_world.follow({"harborbooks": in_world.tweets("harborbooks", 1)})
     in_world.emulator.faults.set(wrong_sums=1)
