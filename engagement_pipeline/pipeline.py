@@ -102,6 +102,12 @@ def prepare(
             f"the roster {settings.tweets} holds Tweets of others only (no handle), which /totals alone serves: "
             "add owned ones, or ask with --endpoint totals"
         )
+    public = types_of(TOTALS, public=True)
+    if not any(tweet.handle for tweet in followed.tweets) and not {*public} & {*settings.types}:
+        raise InputError(
+            f"the roster {settings.tweets} holds Tweets of others only (no handle), and none of the setting types is "
+            f"public: add some of {', '.join(public)}"
+        )
     lake, now = Lake(settings.data), datetime.now(UTC)
     resting, alone = set_aside.resting(lake, known, now=now), set_aside.asked_alone(lake)
     plans = tuple(

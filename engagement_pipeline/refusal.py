@@ -27,6 +27,7 @@ SHORTEST_SECRET = 8  # characters; a shorter one would mask words, and no vendor
 TOKEN_LIKE = re.compile(r"[\w%+/=~-]{16,}", re.ASCII)  # as runs of an encoded token are, and few other things
 NO_TOKEN = re.compile(r"\d+|[_/-]?(?:[a-z]{1,15}[_/-])*[a-z]{1,15}[_/=-]?", re.ASCII)  # a Tweet's ID; words_like_this
 TWEETS_REFUSED = re.compile(r"access tweets|Tweet ID\(s\) are unavailable", re.IGNORECASE)
+KEYS_REFUSED = re.compile(r"signature|consumer", re.IGNORECASE)  # of a 401: what else than a token may be wrong
 AUTHOR_ID = re.compile(r"author id \d+", re.IGNORECASE)
 NUMBER = re.compile(r"\d+")
 
@@ -97,6 +98,9 @@ def _remedy(answer: Answer, handle: str, said: str, asked_at: datetime) -> str:
         return f"this machine's clock is {abs(skew) / 60:.0f} minutes {lies} the API's, and signatures carry it: set it"
     if not handle:
         return "check bearer_token or the consumer key in the accounts file"
+    if KEYS_REFUSED.search(said):
+        keys = "check consumer_key, consumer_secret and its tokens in the accounts file"
+        return f"{keys}; engagement authorize {handle} gets new tokens"
     return f"check its tokens in the accounts file, or get new ones with engagement authorize {handle}"
 
 

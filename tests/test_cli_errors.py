@@ -159,7 +159,7 @@ def test_wrong_tokens_are_named_by_their_account_and_never_shown(in_world, faile
     code, line = failed("pull", "--from", "2026-01-31")
     assert code == 1
     assert line.startswith("account harborbooks: the API answered 401 (")
-    assert "check its tokens in the accounts file" in line
+    assert "check consumer_key, consumer_secret and its tokens in the accounts file" in line
     token = credentials.tokens["harborbooks"]
     assert not any(text in line for text in (token.key, token.secret, credentials.consumer_secret))
 

@@ -30,6 +30,8 @@ def test_a_redirect_is_not_followed():
     ("answer", "kind", "remedy"),
     [
         (error(401, "Your account could not be authenticated. Reason: x"), AccountError, "check its tokens"),
+        (error(401, "Reason: Bad signature"), AccountError, "check consumer_key, consumer_secret and its tokens"),
+        (error(401, "Reason: Consumer key not found"), AccountError, "engagement authorize ann gets new tokens"),
         (error(403, "Your application id is not authorized."), AccountError, "have the vendor approve the app"),
         (error(403, "Forbidden to access metrics: retweets"), AccountError, "out of the setting types"),
         (error(403, "Forbidden to access tweets: 1"), RefusedError, ""),
