@@ -204,8 +204,10 @@ def _pull_one(
     rest = plan.plan(open_tweets, planned.endpoint, types=planned.types, window=planned.window, alone=planned.alone)
     try:
         report = puller.run(rest, begun, client=client, progress=progress)
-    finally:
+    except PullError:
         refusals += puller.refusals(begun, client)
+        raise
+    refusals += puller.refusals(begun, client)
     begun.marked(finished=True)
     return report
 

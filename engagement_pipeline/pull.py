@@ -114,7 +114,7 @@ def repeat(pull: Pull, refused: Iterable[Landed], tweets: AbstractSet[Tweet]) ->
     """
     repeated: set[Tweet] = set()
     for landed in refused:
-        named = {Tweet(tweet_id, landed.request.handle) for tweet_id in landed.request.tweet_ids} & tweets
+        named = {Tweet(tweet_id, landed.request.handle) for tweet_id in landed.request.tweet_ids} & tweets - repeated
         if named:
             pull.land(
                 replace(landed.request, tweet_ids=tuple(sorted(t.tweet_id for t in named)), window=pull.window),

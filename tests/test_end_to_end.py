@@ -167,19 +167,21 @@ def test_a_tweet_that_is_due_again_costs_what_the_plan_says(world, engagement, m
 def test_a_bad_tweet_is_found_once_however_many_windows_there_are(world):
     """It counts in each of them, and so do the requests that are not spent on it."""
     healthy = {"harborbooks": world.tweets("harborbooks", 200)[:20]}
-    protected, foreign = world.tweets("harborbooks", 2, state="protected"), world.tweets("lumenaudio", 90)[:2]
+    protected, foreign = world.tweets("harborbooks", 4, state="protected")[:2], world.tweets("lumenaudio", 110)[:2]
     world.follow({"harborbooks": sorted([*healthy["harborbooks"], *protected, *foreign])})
     settings = world.settings(types="url_clicks")
-    prepared, reports, publications = run(settings, FIRST - timedelta(days=28))
-    assert len(prepared.plans) == len(publications) == 2
-    assert [report.planned for report in reports] == [1, 1]
-    assert reports[1].answered == 1
+    prepared, reports, publications = run(settings, FIRST - timedelta(days=56))
+    assert len(prepared.plans) == len(publications) == 3
+    assert [report.planned for report in reports] == [1, 1, 1]
+    assert [report.answered for report in reports[1:]] == [1, 1]
     aside = {tweet: publication for publication in publications for tweet in publication.set_aside}
     assert {*aside} == {*protected, *foreign}
     for planned, publication in zip(prepared.plans, publications, strict=True):
         assert publication.requested == len(planned.tweets) == len(publication.stored) + len(publication.set_aside)
     days = catalog.query(Lake(world.lake), "select tweet_id, count(*) as n from coverage group by all").to_pylist()
-    assert {row["n"] for row in days if row["tweet_id"] in protected} == {56}
+    assert {row["n"] for row in days if row["tweet_id"] in protected} == {84}
+    kept = [sum(bool(landed.refusal) for landed in publication.pull.landed()) for publication in publications]
+    assert kept == [3, 3, 3]
 
 
 def test_what_has_landed_is_published_without_the_api(world):
