@@ -69,6 +69,13 @@ class Accounts:
     app: App
     by_handle: Mapping[str, Account]
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret that the file holds, longest first, so that none hides a part of another."""
+        of_app = (getattr(self.app, key) for key in (*APP_KEYS, *OPTIONAL_APP_KEYS))
+        of_accounts = (getattr(account, key) for account in self.by_handle.values() for key in ACCOUNT_KEYS)
+        return tuple(sorted({*of_app, *of_accounts} - {""}, key=len, reverse=True))
+
 
 def normalised(handle: str) -> str:
     """Return a handle as we compare it: no @, no case, as the vendor does."""

@@ -21,6 +21,7 @@ from requests_oauthlib import OAuth1
 from engagement_pipeline import accounts
 from engagement_pipeline.accounts import Account, normalised
 from engagement_pipeline.errors import AccountError, InputError, UnavailableError
+from engagement_pipeline.refusal import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,8 +38,6 @@ OUT_OF_BAND = "oob"  # the callback that makes the vendor show a PIN
 TOKEN_FIELDS = ("oauth_token", "oauth_token_secret")
 NOT_LET_IN = (requests.codes.bad_request, requests.codes.unauthorized, requests.codes.forbidden)
 MESSAGE = re.compile(r'"message"\s*:\s*"([^"]+)"')  # this host's errors are {"message": …, "code": …}
-TOKEN_LIKE = re.compile(r"[\w%+/=~-]{16,}")  # whatever an answer repeats of a request is not ours to show
-SHOWN_CHARACTERS = 200  # of an answer in an error message
 
 
 def run(
@@ -99,7 +98,10 @@ def _account(
 
 
 def bearer_token(app: App, *, auth_url: str, timeout_seconds: float) -> str:
-    """Return the app's bearer token. Raises AccountError, InputError or UnavailableError."""
+    """Return the app's bearer token.
+
+    Raises UnavailableError where asking again may help, else AccountError: the accounts can do without it.
+    """
     answer = _post(
         f"{auth_url}/oauth2/token",
         auth=HTTPBasicAuth(quote_plus(app.consumer_key), quote_plus(app.consumer_secret)),  # as RFC 6749, 2.3.1
@@ -127,7 +129,10 @@ def _post(
     timeout_seconds: float,
     data: dict[str, str] | None = None,
 ) -> requests.Response:
-    """Return a 200, or raise what any other answer means; `remedy` mends a refusal of these keys, tokens or PIN."""
+    """Return a 200, or raise what any other answer means; `remedy` mends a refusal of these keys, tokens or PIN.
+
+    `account` is the handle that authorises the app, empty where the app asks for itself.
+    """
     try:
         answer = requests.post(url, auth=auth, data=data, timeout=timeout_seconds, allow_redirects=False)
     except requests.exceptions.RequestException as error:
@@ -147,14 +152,14 @@ def _post(
         raise UnavailableError(
             f"{refusal}: the vendor's side, try again later", account=account, status=status, texts=texts
         )
+    if not account:
+        raise AccountError(f"the app: {refusal}: check auth_url", account=account, status=status, texts=texts)
     raise InputError(f"{refusal}: check auth_url")
 
 
 def _said(answer: requests.Response) -> str:
     """Return what an error body says on one short line, without anything that may be a token."""
-    text = "; ".join(MESSAGE.findall(answer.text)) or answer.text
-    flat = TOKEN_LIKE.sub("…", " ".join(text.split()))
-    return flat if len(flat) <= SHOWN_CHARACTERS else flat[:SHOWN_CHARACTERS] + "…"
+    return shown("; ".join(MESSAGE.findall(answer.text)) or answer.text)
 
 
 def _fields(answer: requests.Response, names: tuple[str, ...], *, account: str) -> list[str]:

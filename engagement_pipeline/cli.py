@@ -209,9 +209,13 @@ def _authorize(options: argparse.Namespace) -> None:
 def _check(options: argparse.Namespace) -> None:
     findings = pipeline.check(settings.load(), skip_bad_rows=options.skip_bad_rows)
     terminal.show_findings(findings)
-    failed = [finding for finding in findings if not finding.works]
+    failed = [finding.handle for finding in findings if finding.works is False]
     if failed:
-        raise EngagementError(f"{len(failed)} of {len(findings)} accounts cannot be pulled from, as said above")
+        accounts_failed = sum(map(bool, failed))
+        number = sum(bool(finding.handle) for finding in findings)
+        what = [f"{accounts_failed} of {number} accounts"] if accounts_failed else []
+        what += ["the bearer token"] if "" in failed else []
+        raise EngagementError(f"{' and '.join(what)} cannot be pulled with, as said above")
 
 
 def _plan(options: argparse.Namespace) -> None:

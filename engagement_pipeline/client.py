@@ -119,7 +119,7 @@ class Client:
         self._now = now
         self._connections = HTTPAdapter(pool_maxsize=MAX_IN_FLIGHT)  # safe to share by threads, as sessions are not
         self._local = threading.local()
-        self._bearer = ""
+        self._bearer = accounts.app.bearer_token
         self._bearer_lock = threading.Lock()
         self._not_let_in: dict[str, AccountError] = {}
         self._failed_in_a_row = 0
@@ -133,6 +133,10 @@ class Client:
     def stop(self) -> None:
         """Send nothing more: whoever waits for a slot or a back-off gets a CancelledError."""
         self._budget.cancel()
+
+    def leave_out(self, error: AccountError) -> None:
+        """Ask nothing more for the account of an error: each further request for it raises that error."""
+        self._not_let_in[error.account] = error
 
     def fingerprint(self, handle: str) -> str:
         """Return that of the tokens which sign for a handle, empty for the bearer token or a handle without any."""
@@ -162,14 +166,21 @@ class Client:
             try:
                 response = self._try(request, body, sent)
             except UnavailableError as error:
-                if not self._worth_another_try(error, attempt):
-                    raise
-                pause = self._pause(error, attempt)
-                logger.info("%s Try %d of %d follows in %.1f s.", error, attempt + 1, self._tries, pause)
+                no_token = not (request.handle or self._bearer)  # so it was the authorisation host's failure
+                down = not no_token and self._counted(error) >= DOWN_AFTER
+                if attempt < self._tries and not down:
+                    pause = self._pause(error, attempt)
+                    logger.info("%s Try %d of %d follows in %.1f s.", error, attempt + 1, self._tries, pause)
+                    continue
+                if no_token:
+                    lost = AccountError(str(error), account="", status=error.status, texts=error.texts)
+                    self.leave_out(lost)
+                    raise lost from None
+                raise
             except ApiError as error:
                 self._failed_in_a_row = 0  # a refusal is an answer
                 if isinstance(error, AccountError):
-                    self._not_let_in[request.handle] = error
+                    self.leave_out(error)
                 raise
             else:
                 self._failed_in_a_row = 0
@@ -197,10 +208,11 @@ class Client:
         self._check(answer, request.handle, asked_at)
         return Response(body=answer.body, asked_at=asked_at)
 
-    def _worth_another_try(self, error: UnavailableError, attempt: int) -> bool:
+    def _counted(self, error: UnavailableError) -> int:
+        """Return how many tries in a row have failed, this one included; a 429 says that the API is there."""
         if error.status != requests.codes.too_many_requests:
             self._failed_in_a_row += 1  # a count lost between threads does no harm
-        return attempt < self._tries and self._failed_in_a_row < DOWN_AFTER
+        return self._failed_in_a_row
 
     def _pause(self, error: ApiError, attempt: int) -> float:
         """Back off, except after a 429, which has closed the budget until the next minute."""
@@ -238,7 +250,8 @@ class Client:
     def _check(self, answer: Answer, handle: str, asked_at: datetime) -> None:
         """Raise where the answer is not a 200 with a body that looks like JSON; whether it is, the audit finds."""
         if answer.status != requests.codes.ok:
-            raise error_of(answer, handle=handle, asked_at=asked_at)
+            secrets = (*self._accounts.secrets, self._bearer)
+            raise error_of(answer, handle=handle, asked_at=asked_at, secrets=secrets)
         if not _looks_like_json(answer.body):
             raise UnavailableError(
                 f"{answer.url} answered 200 with a body that is not JSON ({shown(answer.text)!r}): "
@@ -266,11 +279,7 @@ class Client:
             )
             return signing
         with self._bearer_lock:
-            self._bearer = (
-                self._bearer
-                or app.bearer_token
-                or bearer_token(app, auth_url=self._auth_url, timeout_seconds=self._timeout)
-            )
+            self._bearer = self._bearer or bearer_token(app, auth_url=self._auth_url, timeout_seconds=self._timeout)
         session = requests.Session()
         session.auth = _Bearer(self._bearer)
         return session

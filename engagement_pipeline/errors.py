@@ -105,11 +105,19 @@ class PullError(EngagementError):
     """A pull that did not get everything; `failures` holds one error for each cause."""
 
     def __init__(self, failures: Sequence[EngagementError]) -> None:
-        first = str(failures[0]).rstrip(".")
-        first += f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+        first = str(failures[0]).rstrip(".") + _others(failures[1:])
         stop = "" if first.endswith("?") else "."
         super().__init__(f"{first}{stop} What has landed is kept: the same pull again goes on from it")
         self.failures = tuple(failures)
+
+
+def _others(failures: Sequence[EngagementError]) -> str:
+    """Return what failed beside the first: each account by its name, the rest by its number."""
+    accounts = [failure.account or "the bearer token" for failure in failures if isinstance(failure, AccountError)]
+    rest = len(failures) - len(accounts)
+    told = [f"also failed: {', '.join(accounts)}; engagement check tells why"] if accounts else []
+    told += [f"and {rest} more"] if rest else []
+    return f" ({'; '.join(told)})" if told else ""
 
 
 class LakeError(EngagementError):

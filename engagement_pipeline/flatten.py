@@ -98,6 +98,7 @@ def flatten(body: bytes, request: Request) -> Flat:
         raise ResponseError("names a Tweet that the response holds counts of", path=f"$.{UNAVAILABLE}")
     for key, unsupported in UNSUPPORTED.items():
         rows = _without_zeros(rows, _listed(root, key, asked), unsupported)
+    rows = _measured(rows, request)
     negative = int(np.count_nonzero(rows["count"].to_numpy() < 0))
     return Flat(rows, unavailable, _said(root), negative, scanned=scanned is not None)
 
@@ -224,6 +225,19 @@ def _without_zeros(rows: pa.Table, tweets: frozenset[int], types: Iterable[str])
         pc.is_in(rows["engagement_type"].cast(pa.string()), pa.array(types)),
     )
     return rows.filter(pc.invert(pc.and_(unmeasured, pc.equal(rows["count"], 0))))
+
+
+def _measured(rows: pa.Table, request: Request) -> pa.Table:
+    """Drop the zeros of /historical from before the first day of their type; a count above zero is one, as above."""
+    if not request.window:
+        return rows
+    for metric in METRICS:
+        if metric.since and metric.name in request.types and request.window.first < metric.since:
+            early = pc.and_(
+                pc.equal(rows["engagement_type"].cast(pa.string()), metric.name), pc.less(rows["day"], metric.since)
+            )
+            rows = rows.filter(pc.invert(pc.and_(early, pc.equal(rows["count"], 0))))
+    return rows
 
 
 def _stated(root: dict[str, Any]) -> Sums:

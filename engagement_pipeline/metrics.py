@@ -45,6 +45,7 @@ class Metric:
     since: date | None = HISTORICAL_SINCE
 
 
+RENAMED = {"media_clicks": "media_engagements"}  # changelog: names of before, which the API knows no more
 METRICS = (
     Metric("app_install_attempts", WITH_SERIES, "clicks to install an app from the Tweet"),
     Metric("app_opens", WITH_SERIES, "times an app was opened from the Tweet"),
@@ -61,7 +62,7 @@ METRICS = (
         "favorites",
         ENDPOINTS,
         "likes",
-        "/historical: zero before 2015-09-15",
+        "/historical: zero before 2015-09-15, which nobody measured and is not stored",
         public=True,
         since=REACTIONS_SINCE,
     ),
@@ -81,7 +82,7 @@ METRICS = (
         "replies",
         ENDPOINTS,
         "replies to the Tweet",
-        "/historical: zero before 2015-09-15",
+        "/historical: zero before 2015-09-15, which nobody measured and is not stored",
         public=True,
         since=REACTIONS_SINCE,
     ),
@@ -89,7 +90,7 @@ METRICS = (
         "retweets",
         ENDPOINTS,
         "reposts of the Tweet",
-        "/historical: zero before 2015-09-15",
+        "/historical: zero before 2015-09-15, which nobody measured and is not stored",
         public=True,
         since=REACTIONS_SINCE,
     ),

@@ -28,7 +28,7 @@ from engagement_pipeline import rebuild as rebuilding
 from engagement_pipeline.client import Client
 from engagement_pipeline.errors import AccountError, EngagementError, InputError, LakeError, PullError
 from engagement_pipeline.lake import Lake
-from engagement_pipeline.metrics import HISTORICAL, RECENT, TOTALS
+from engagement_pipeline.metrics import HISTORICAL, METRICS, RECENT, TOTALS, types_of
 from engagement_pipeline.pacing import Budget
 from engagement_pipeline.pull import quiet
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.prune import Spent
     from engagement_pipeline.publish import Publication
     from engagement_pipeline.pull import Progress, PullReport
+    from engagement_pipeline.raw import Landed
     from engagement_pipeline.rebuild import Rebuilt
     from engagement_pipeline.roster import Roster
     from engagement_pipeline.settings import Settings
@@ -53,15 +54,17 @@ RECENT_RESUMES = timedelta(hours=1)  # later, the 28 hours of /28hr are others
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """What a pull will do; `plans` are made as if nothing had landed yet.
+    """What a pull will do; `plans` are made as if nothing had landed yet, and each as if it were the first.
 
-    `handles_queried` are those that were asked for earlier in this month: contracts count them.
+    `handles_queried` are those that were asked for earlier in this month: contracts count them. `types_left_out` are
+    those of a `types` setting narrower than all which the endpoint does not serve.
     """
 
     accounts: Accounts
     roster: Roster
     plans: tuple[Plan, ...]
     handles_queried: frozenset[str]
+    types_left_out: tuple[str, ...] = ()
 
     @property
     def requests(self) -> int:
@@ -104,13 +107,27 @@ def prepare(
             f"the roster {settings.tweets} holds Tweets of others only (no handle), which /totals alone serves: "
             "add owned ones, or ask with --endpoint totals"
         )
+    public = types_of(TOTALS, public=True)
+    if not any(tweet.handle for tweet in followed.tweets) and not {*public} & {*settings.types}:
+        raise InputError(
+            f"the roster {settings.tweets} holds Tweets of others only (no handle), and none of the setting types is "
+            f"public: add some of {', '.join(public)}"
+        )
     lake, now = Lake(settings.data), datetime.now(UTC)
-    resting = set_aside.resting(lake, known, now=now)
+    resting, alone = set_aside.resting(lake, known, now=now), set_aside.asked_alone(lake)
     plans = tuple(
-        plan.plan(followed.tweets, endpoint, types=settings.types, window=window, resting=resting) for window in windows
+        plan.plan(followed.tweets, endpoint, types=settings.types, window=window, resting=resting, alone=alone)
+        for window in windows
     )
     queried = request_log.handles(lake, now.date())
-    return Prepared(accounts=known, roster=followed, plans=plans, handles_queried=queried)
+    chosen = settings.types if len(settings.types) < len(METRICS) else ()
+    return Prepared(
+        accounts=known,
+        roster=followed,
+        plans=plans,
+        handles_queried=queried,
+        types_left_out=tuple(name for name in chosen if name not in types_of(endpoint)),
+    )
 
 
 def counted(number: int, noun: str) -> str:
@@ -133,6 +150,10 @@ def plan_lines(prepared: Prepared, *, per_minute: int) -> list[str]:
             who = handle or "(of others)"
             asked = f"{counted(requests[handle], 'request'):>14} for {counted(tweets[handle], 'Tweet')}"
             lines.append(f"  {who:<16} {asked}")
+        if planned.alone:
+            lines.append(
+                f"  of these, {len(planned.alone):,} for a single Tweet each that was protected and is due again"
+            )
         lines += [
             f"  left out: {counted(number, 'Tweet')} {reason}"
             for reason, number in sorted(Counter(planned.left_out.values()).items())
@@ -141,9 +162,17 @@ def plan_lines(prepared: Prepared, *, per_minute: int) -> list[str]:
     seconds = timedelta(seconds=round(prepared.requests / per_minute * 60))
     return [
         *lines,
+        *(f"left out: type {name}, which {_served_by(name)}" for name in prepared.types_left_out),
         f"handles queried this month, these included: {len(handles | prepared.handles_queried):,}",
         f"in all {counted(prepared.requests, 'request')}: {seconds} (h:mm:ss) at {per_minute:,} requests a minute",
     ]
+
+
+def _served_by(engagement_type: str) -> str:
+    """Return in words which endpoints serve a type."""
+    (endpoints,) = (metric.endpoints for metric in METRICS if metric.name == engagement_type)
+    names = " and ".join(f"/{endpoint}" for endpoint in endpoints)
+    return f"{names} alone {'serves' if len(endpoints) == 1 else 'serve'}"
 
 
 def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) -> list[PullReport]:
@@ -155,6 +184,7 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
     lake = Lake(settings.data)
     lake.open()
     reports: list[PullReport] = []
+    refusals: list[Landed] = []
     failures: dict[str, EngagementError] = {}
     with _asking(settings, lake, f"the pull of {', '.join(map(str, prepared.plans[:: len(prepared.plans) - 1 or 1]))}"):
         _save_roster(lake, prepared.roster)
@@ -164,7 +194,9 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
         with _client(settings, prepared.accounts, lake) as client:
             for planned in prepared.plans:
                 try:
-                    reports.append(_pull_one(settings, planned, lake, client, progress))
+                    reports.append(
+                        _pull_one(settings, planned, lake, client=client, refusals=refusals, progress=progress)
+                    )
                 except PullError as error:
                     for failure in error.failures:  # an account that fails in each window is named once
                         cause = failure.account if isinstance(failure, AccountError) else str(failure)
@@ -177,13 +209,13 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
 
 
 def check(settings: Settings, *, skip_bad_rows: bool = False) -> list[Finding]:
-    """Try each account with one cheap request; raises InputError where accounts or roster cannot be read."""
+    """Try each account with a cheap request; raises InputError where accounts or roster cannot be read."""
     known = accounts.load(settings.accounts)
     followed = roster.load(settings.tweets, handles=known.by_handle, skip_bad_rows=skip_bad_rows)
     lake = Lake(settings.data)
     lake.open()
     with _asking(settings, lake, "a check of the accounts"), _client(settings, known, lake) as client:
-        return checking.check(client, known, followed, types=settings.types)
+        return checking.check(client, known, followed, types=settings.types, aside=set_aside.load(lake))
 
 
 @contextmanager
@@ -205,15 +237,27 @@ def _client(settings: Settings, known: Accounts, lake: Lake) -> Client:
     )
 
 
-def _pull_one(settings: Settings, planned: Plan, lake: Lake, client: Client, progress: Progress) -> PullReport:
-    """Go on with an unfinished pull of the same, or start one."""
+def _pull_one(
+    settings: Settings, planned: Plan, lake: Lake, *, client: Client, refusals: list[Landed], progress: Progress
+) -> PullReport:
+    """Go on with an unfinished pull of the same, or start one.
+
+    What was refused in an earlier window is not asked for again, but counts in this one; `refusals` are those, and
+    this window's are added.
+    """
     resume = RECENT_RESUMES if planned.endpoint == RECENT else timedelta(hours=settings.resume_hours)
     with lake.locked("lake", "a publication"):  # which marks pulls too
         # The order of answers is the wall clock's; a fixed `now` stands for the API's present alone.
         begun = raw.begin(lake.raw, planned, now=datetime.now(UTC), resume=resume)
     open_tweets = set(planned.tweets) - puller.answered(begun, client)
-    rest = plan.plan(open_tweets, planned.endpoint, types=planned.types, window=planned.window)
-    report = puller.run(rest, begun, client=client, progress=progress)
+    open_tweets -= puller.repeat(begun, refusals, open_tweets)
+    rest = plan.plan(open_tweets, planned.endpoint, types=planned.types, window=planned.window, alone=planned.alone)
+    try:
+        report = puller.run(rest, begun, client=client, progress=progress)
+    except PullError:
+        refusals += puller.refusals(begun, client)
+        raise
+    refusals += puller.refusals(begun, client)
     begun.marked(finished=True)
     return report
 

@@ -4,7 +4,8 @@ In: Tweets, an endpoint and, for /historical, a range of UTC days. Out: Plans of
 account and within the vendor's limits, and the Tweets that no request names, with the reason. Pure: no clock, no
 network, no files.
 
-The number of requests is the lower bound: over accounts and windows, the sum of ceil(living Tweets / limit).
+The number of requests is the lower bound: over accounts and windows, the sum of ceil(living Tweets / limit); and one
+for each Tweet that is asked for alone, since it may have a whole request refused.
 """
 
 from __future__ import annotations
@@ -70,13 +71,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The requests to one endpoint, over one window where it takes one; and the Tweets left out, with the reason."""
+    """The requests to one endpoint, over one window where it takes one; and the Tweets left out, with the reason.
+
+    `alone` are the Tweets that have a request of their own each.
+    """
 
     endpoint: str
     window: Window | None
     types: tuple[str, ...]
     requests: tuple[Request, ...]
     left_out: Mapping[int, str] = field(default_factory=dict)
+    alone: frozenset[int] = frozenset()
 
     @property
     def tweets(self) -> list[Tweet]:
@@ -113,12 +118,13 @@ def plan(
     types: Collection[str],
     window: Window | None = None,
     resting: Mapping[Tweet, str] | None = None,
+    alone: Collection[int] = (),
 ) -> Plan:
     """Batch the Tweets that `endpoint` can serve.
 
     Left out are the Tweets that did not live in `window` yet, those of others where the endpoint serves owned
-    ones only, and those `resting`, with the reason given there. Raises InputError where the endpoint serves none
-    of `types`.
+    ones only, and those `resting`, with the reason given there. Tweets `alone` get a request each. Raises InputError
+    where the endpoint serves none of `types`.
     """
     served = tuple(name for name in types_of(endpoint) if name in types)
     public = tuple(name for name in types_of(endpoint, public=True) if name in types)
@@ -134,19 +140,35 @@ def plan(
             left_out[tweet.tweet_id] = reason
         else:
             by_handle[tweet.handle].append(tweet.tweet_id)
-    most = MAX_TWEETS[endpoint]
     requests = tuple(
         Request(
             endpoint=endpoint,
             handle=handle,
-            tweet_ids=tuple(ids[i : i + most]),
+            tweet_ids=batch,
             types=served if handle else public,
             window=window,
         )
         for handle, ids in sorted(by_handle.items())
-        for i in range(0, len(ids), most)
+        for batch in _batches(ids, MAX_TWEETS[endpoint], alone)
     )
-    return Plan(endpoint=endpoint, window=window, types=served, requests=requests, left_out=left_out)
+    return Plan(
+        endpoint=endpoint,
+        window=window,
+        types=served,
+        requests=requests,
+        left_out=left_out,
+        alone=frozenset(tweet_id for ids in by_handle.values() for tweet_id in ids if tweet_id in alone),
+    )
+
+
+def _batches(ids: list[int], most: int, alone: Collection[int]) -> Iterator[tuple[int, ...]]:
+    """Cut the Tweets of an account into requests: full ones, what is left, and those of a single Tweet."""
+    together = [tweet_id for tweet_id in ids if tweet_id not in alone]
+    for start in range(0, len(together), most):
+        yield tuple(together[start : start + most])
+    for tweet_id in ids:
+        if tweet_id in alone:
+            yield (tweet_id,)
 
 
 def _unasked(tweet: Tweet, endpoint: str, *, window: Window | None, public: tuple[str, ...]) -> str | None:

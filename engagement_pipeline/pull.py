@@ -5,6 +5,10 @@ allows; each response lands before it is looked at, and one that does not add up
 again. Where the API refuses a whole request because of some Tweets, those that it names are set aside and the
 rest is asked for again; where it names none, the request is halved until the culprits are alone: once a half is
 answered, the refusal was about the other, which need not be asked for whole.
+
+Whose tokens an account has is told by a Tweet that was served, and by nothing else: until then, what it is forbidden
+is not set aside, and one of its forbidden requests alone is halved while the others are held back. Where the last
+Tweet of that one is forbidden too, and no other answer served any, the tokens are of another handle.
 """
 
 from __future__ import annotations
@@ -27,16 +31,18 @@ from engagement_pipeline.errors import (
     ResponseError,
     UnavailableError,
 )
-from engagement_pipeline.flatten import flatten
+from engagement_pipeline.flatten import Flat, flatten
+from engagement_pipeline.refusal import shown
 from engagement_pipeline.roster import Tweet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from engagement_pipeline.client import Client
     from engagement_pipeline.plan import Plan, Request
-    from engagement_pipeline.raw import Pull
+    from engagement_pipeline.raw import Landed, Pull
 
     Progress = Callable[[int, int], None]  # done, in all
 
@@ -91,29 +97,76 @@ def answered(pull: Pull, client: Client) -> set[Tweet]:
     return {
         Tweet(tweet_id, landed.request.handle)
         for landed in pull.landed()
-        if not landed.refusal or landed.tokens == client.fingerprint(landed.request.handle)
+        if not landed.refusal or _still_holds(landed, client)
         for tweet_id in landed.request.tweet_ids
     }
 
 
-def _audit(pull: Pull, path: Path, body: bytes, request: Request) -> str | None:
+def refusals(pull: Pull, client: Client) -> list[Landed]:
+    """Return the refusals of a pull that were given to the tokens which its accounts have."""
+    return [landed for landed in pull.landed() if landed.refusal and _still_holds(landed, client)]
+
+
+def repeat(pull: Pull, refused: Iterable[Landed], tweets: AbstractSet[Tweet]) -> set[Tweet]:
+    """Land what was refused in another window in this one too, for those of `tweets` that it names; return them.
+
+    The API refuses a Tweet, whatever the days, so asking again would cost as much and tell nothing.
+    """
+    repeated: set[Tweet] = set()
+    for landed in refused:
+        named = {Tweet(tweet_id, landed.request.handle) for tweet_id in landed.request.tweet_ids} & tweets - repeated
+        if named:
+            pull.land(
+                replace(landed.request, tweet_ids=tuple(sorted(t.tweet_id for t in named)), window=pull.window),
+                Response(body=landed.body(), asked_at=landed.asked_at),
+                refusal=landed.refusal,
+                tokens=landed.tokens,
+            )
+            repeated |= named
+    return repeated
+
+
+def _still_holds(refusal: Landed, client: Client) -> bool:
+    return refusal.tokens == client.fingerprint(refusal.request.handle)
+
+
+def _audit(pull: Pull, path: Path, body: bytes, request: Request) -> Flat | str:
     """Let a landed response count if it adds up; else set it apart and return why, and where it is kept."""
     try:
-        flatten(body, request)
+        flat = flatten(body, request)
     except ResponseError as error:
         problem = f"{error}; the response is kept as {pull.reject(path)}"
         logger.info("%s", problem)
         return problem
     pull.accept(path)
-    return None
+    return flat
+
+
+def _serves(flat: Flat) -> bool:
+    """Tell whether an answer shows that its Tweets are the account's own.
+
+    The API looks at no owner of a Tweet that is gone, so an answer which holds gone ones alone shows nothing. One
+    without rows and without a word about any Tweet holds zeros that nobody measured: it was served.
+    """
+    return bool(flat.rows.num_rows) or not (flat.unavailable or flat.said)
 
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """A request in flight; if it is a half of one that was refused, `other` is the half that was not sent yet."""
+    """A request in flight.
+
+    If it is a half of one that was refused, `depth` counts the halvings, `other` is the half that was not sent yet,
+    and `refusal` is what the whole one got.
+    """
 
     request: Request
+    depth: int = 0
     other: Request | None = None
+    refusal: RefusedError | None = None
+
+
+def _cut(tweet_ids: tuple[int, ...], place: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    return tweet_ids[:place], tweet_ids[place:]
 
 
 @dataclass
@@ -128,11 +181,18 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.report = PullReport(planned=len(self.plan.requests))
-        self.in_flight: dict[Future[None], _Sent] = {}
+        self.in_flight: dict[Future[bool], _Sent] = {}
         self.failures: list[EngagementError] = []
         self.given_up_in_a_row = 0
-        self.let_in = {landed.request.handle for landed in self.pull.landed() if not landed.refusal}
+        self.let_in: set[str] = set()
+        self.landed_before: dict[str, list[Landed]] = defaultdict(list)
+        for landed in self.pull.landed():
+            if not landed.refusal:
+                self.landed_before[landed.request.handle].append(landed)
         self.forbidden: dict[str, list[tuple[Request, RefusedError]]] = defaultdict(list)
+        self.held: dict[str, list[tuple[Request, RefusedError]]] = defaultdict(list)
+        self.followed: dict[str, int] = {}  # by account in doubt, how often the one forbidden request was halved
+        self.unanswered: set[str] = set()  # accounts with requests that got no answer, or were never sent
         self.settled: set[int] = set()
 
     def to_the_end(self) -> PullReport:
@@ -154,53 +214,66 @@ class _Run:
             raise PullError(self.failures)
         return self.report
 
-    def _send(self, request: Request, *, other: Request | None = None) -> None:
-        self.in_flight[self.pool.submit(self._fetch, request)] = _Sent(request, other)
+    def _send(self, request: Request) -> None:
+        self._submit(_Sent(request))
 
-    def _fetch(self, request: Request) -> None:
-        """In a thread: ask, land, look; ask again where the body does not add up."""
-        problem: str | None = None
+    def _submit(self, sent: _Sent) -> None:
+        self.in_flight[self.pool.submit(self._fetch, sent.request)] = sent
+
+    def _fetch(self, request: Request) -> bool:
+        """In a thread: ask, land, look, ask again where the body does not add up; tell whether any Tweet was served."""
+        problem = ""
         for _ in range(BODIES_TRIED):
             response = self.client.ask(request)
-            problem = _audit(self.pull, self.pull.land(request, response), response.body, request)
-            if not problem:
-                return
+            looked_at = _audit(self.pull, self.pull.land(request, response), response.body, request)
+            if isinstance(looked_at, Flat):
+                return _serves(looked_at)
+            problem = looked_at
             self.report.rejected += 1
         raise UnavailableError(f"{problem}: pull again later", account=request.handle)
 
-    def _settle(self, future: Future[None], sent: _Sent) -> None:
+    def _settle(self, future: Future[bool], sent: _Sent) -> None:
         """Take the outcome of one request; whatever is not of the API or its answers is raised."""
-        request = sent.request
         try:
-            future.result()
+            serves = future.result()
         except CancelledError:
+            self.unanswered.add(sent.request.handle)
             return
         except AccountError as error:
+            self.unanswered.add(sent.request.handle)
             self._drop(error)
         except UnavailableError as error:
+            self.unanswered.add(sent.request.handle)
             self.failures.append(error)
             self.given_up_in_a_row += 1
             if self.given_up_in_a_row == GIVEN_UP_IN_A_ROW:
                 self._stop()
         except RefusedError as error:
-            self.report.answered += 1
-            self.given_up_in_a_row = 0  # a refusal is an answer
-            if error.about_tweets:
-                self._narrow(request, error)
-                if sent.other:
-                    self._send(sent.other)
-            else:
-                self.failures.append(error)
-                self._stop()
+            self._take_refusal(sent, error)
         else:
-            self.report.answered += 1
-            self.given_up_in_a_row = 0
-            self.let_in.add(request.handle)
-            self.settled.update(request.tweet_ids)
-            self._set_forbidden_aside(request.handle)
-            if sent.other:
-                self._halve(sent.other)
+            self._take_answer(sent, serves=serves)
         self.progress(self.report.answered, self.report.answered + len(self.in_flight))
+
+    def _take_refusal(self, sent: _Sent, error: RefusedError) -> None:
+        self.report.answered += 1
+        self.given_up_in_a_row = 0  # a refusal is an answer
+        if error.about_tweets:
+            self._narrow(sent.request, error, depth=sent.depth)
+            if sent.other:
+                self._submit(_Sent(sent.other, sent.depth))
+        else:
+            self.failures.append(error)
+            self._stop()
+
+    def _take_answer(self, sent: _Sent, *, serves: bool) -> None:
+        self.report.answered += 1
+        self.given_up_in_a_row = 0
+        self.settled.update(sent.request.tweet_ids)
+        if serves:
+            self.let_in.add(sent.request.handle)
+            self._trust(sent.request.handle)
+        if sent.other and sent.refusal:
+            self._halve(sent.other, sent.refusal, depth=sent.depth)
 
     def _drop(self, error: AccountError) -> None:
         """Name an account that is not let in once, and ask nothing more for it; the others go on."""
@@ -210,52 +283,78 @@ class _Run:
             if sent.request.handle == error.account:
                 future.cancel()
 
-    def _narrow(self, request: Request, error: RefusedError) -> None:
+    def _narrow(self, request: Request, error: RefusedError, *, depth: int) -> None:
         """Set aside the Tweets that made the API refuse a request, and ask again for the others."""
         culprits = tuple(tweet_id for tweet_id in request.tweet_ids if tweet_id in error.tweet_ids)
         if len(request.tweet_ids) == 1:
             culprits = request.tweet_ids
-        if culprits:
-            refused = replace(request, tweet_ids=culprits)
-            if error.status == requests.codes.forbidden:
-                self.forbidden[request.handle].append((refused, error))
-                self._set_forbidden_aside(request.handle)
-            else:
-                self._set_aside(refused, error)
-            innocent = tuple(tweet_id for tweet_id in request.tweet_ids if tweet_id not in culprits)
-            if innocent:
-                self._send(replace(request, tweet_ids=innocent))
+        if not culprits:
+            self._halve(request, error, depth=depth)
+            return
+        refused = replace(request, tweet_ids=culprits)
+        if error.status == requests.codes.forbidden and not self._is_let_in(request.handle):
+            self.forbidden[request.handle].append((refused, error))
         else:
-            self._halve(request)
+            self._set_aside(refused, error)
+        innocent = tuple(tweet_id for tweet_id in request.tweet_ids if tweet_id not in culprits)
+        if innocent:
+            self._submit(_Sent(replace(request, tweet_ids=innocent), depth))
 
-    def _halve(self, request: Request) -> None:
-        """Ask for the first half of Tweets of which some are known to be refused; for the last one, alone."""
+    def _halve(self, request: Request, error: RefusedError, *, depth: int) -> None:
+        """Ask for the first half of Tweets of which some are known to be refused; for the last one, alone.
+
+        Of an account in doubt, one forbidden request of each depth is followed and the others are held back: its
+        first to be refused, then of each two halves the one that is refused first.
+        """
+        if error.status == requests.codes.forbidden and not self._is_let_in(request.handle):
+            if depth <= self.followed.get(request.handle, -1):
+                self.held[request.handle].append((request, error))
+                return
+            self.followed[request.handle] = depth
         middle = len(request.tweet_ids) // 2
         if middle:
-            first, second = request.tweet_ids[:middle], request.tweet_ids[middle:]
-            self._send(replace(request, tweet_ids=first), other=replace(request, tweet_ids=second))
+            first, second = (replace(request, tweet_ids=ids) for ids in _cut(request.tweet_ids, middle))
+            self._submit(_Sent(first, depth + 1, other=second, refusal=error))
         else:
-            self._send(request)
+            self._submit(_Sent(request, depth + 1))
 
-    def _set_forbidden_aside(self, handle: str) -> None:
-        """Set an account's forbidden Tweets aside once it was served any: its tokens are right, the Tweets are not.
+    def _trust(self, handle: str) -> None:
+        """Take what an account is forbidden as the Tweets' own matter, since it was served one."""
+        for refused, error in self.forbidden.pop(handle, []):
+            self._set_aside(refused, error)
+        for request, error in self.held.pop(handle, []):
+            self._halve(request, error, depth=0)
 
-        The bearer token is nobody's, so what it is forbidden is always the Tweets' matter.
+    def _is_let_in(self, handle: str) -> bool:
+        """Tell whether an account was served a Tweet, now or before this pull was gone on with.
+
+        What landed before is looked at as far as it takes, and once. The bearer token is nobody's, so what it is
+        forbidden is always the Tweets' matter.
         """
-        if not handle or handle in self.let_in:
-            for refused, error in self.forbidden.pop(handle, []):
-                self._set_aside(refused, error)
+        before = self.landed_before[handle]
+        while handle and handle not in self.let_in and before:
+            landed = before.pop()
+            if _serves(flatten(landed.body(), landed.request)):
+                self.let_in.add(handle)
+                self._trust(handle)
+        return not handle or handle in self.let_in
 
     def _name_wrong_tokens(self) -> None:
-        """Fail each account that was served nothing and forbidden something: its tokens are of another handle."""
-        for handle, [(_, error), *_] in self.forbidden.items():
-            if any(isinstance(known, AccountError) and known.account == handle for known in self.failures):
-                continue
+        """Fail each account that was served nothing and forbidden something: its tokens are of another handle.
+
+        Nothing is asked for it any more, in the windows that follow neither. One with requests that were not
+        answered has failed for another reason, and stays in doubt.
+        """
+        for handle in sorted({*self.forbidden, *self.held} - self.unanswered):
+            _, error = [*self.forbidden[handle], *self.held[handle]][0]
+            said = shown("; ".join(error.texts))
             message = (
-                f"account {handle}: the API forbids every Tweet asked for ({'; '.join(error.texts)}): are its tokens "
-                f"another handle's? engagement check tells, engagement authorize {handle} gets new ones"
+                f"account {handle}: the API forbids its Tweets and serves none ({said}): are its tokens another "
+                f"handle's? engagement check tells, engagement authorize {handle} gets new ones"
             )
-            self.failures.append(AccountError(message, account=handle, status=error.status, texts=error.texts))
+            failure = AccountError(message, account=handle, status=error.status, texts=error.texts)
+            self.client.leave_out(failure)
+            self.failures.append(failure)
 
     def _set_aside(self, refused: Request, error: RefusedError) -> None:
         text = "; ".join(error.texts)

@@ -1,14 +1,16 @@
 """An answer that is not what was asked for -> the error that says what it means and whether a retry can help.
 
 In: a whole Answer, and whose tokens asked. Out: one error of errors.py. What each status means is the contract's.
+A server may repeat the header that it was sent, so nothing of an answer is shown or kept before it is masked.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import orjson
 import requests
@@ -16,12 +18,16 @@ import requests
 from engagement_pipeline.errors import AccountError, ApiError, RefusedError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
 LARGEST_SKEW = 300  # seconds; a signature further from the API's clock is refused
 SHOWN_CHARACTERS = 200  # of a text of the API's in an error message
+SHORTEST_SECRET = 8  # characters; a shorter one would mask words, and no vendor gives such
+TOKEN_LIKE = re.compile(r"[\w%+/=~-]{16,}", re.ASCII)  # as runs of an encoded token are, and few other things
+NO_TOKEN = re.compile(r"\d+|[_/-]?(?:[a-z]{1,15}[_/-])*[a-z]{1,15}[_/=-]?", re.ASCII)  # a Tweet's ID; words_like_this
 TWEETS_REFUSED = re.compile(r"access tweets|Tweet ID\(s\) are unavailable", re.IGNORECASE)
+KEYS_REFUSED = re.compile(r"signature|consumer", re.IGNORECASE)  # of a 401: what else than a token may be wrong
 AUTHOR_ID = re.compile(r"author id \d+", re.IGNORECASE)
 NUMBER = re.compile(r"\d+")
 
@@ -42,8 +48,12 @@ class Answer:
         return self.body[: 4 * SHOWN_CHARACTERS].decode(errors="replace")
 
 
-def error_of(answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
-    """Translate any status but 200 into the error that says whether a retry can help."""
+def error_of(answer: Answer, *, handle: str, asked_at: datetime, secrets: Iterable[str] = ()) -> ApiError:
+    """Translate any status but 200 into the error that says whether a retry can help.
+
+    None of the `secrets`, and nothing in its texts that looks like one, is in the error.
+    """
+    answer = replace(answer, body=hidden(answer.body, secrets))
     status, url = answer.status, answer.url
     texts = _texts(answer)
     said = shown("; ".join(texts)) or "nothing"
@@ -88,6 +98,9 @@ def _remedy(answer: Answer, handle: str, said: str, asked_at: datetime) -> str:
         return f"this machine's clock is {abs(skew) / 60:.0f} minutes {lies} the API's, and signatures carry it: set it"
     if not handle:
         return "check bearer_token or the consumer key in the accounts file"
+    if KEYS_REFUSED.search(said):
+        keys = "check consumer_key, consumer_secret and its tokens in the accounts file"
+        return f"{keys}; engagement authorize {handle} gets new tokens"
     return f"check its tokens in the accounts file, or get new ones with engagement authorize {handle}"
 
 
@@ -101,14 +114,14 @@ def _seconds_ahead(answer: Answer, now: datetime) -> float:
 
 
 def _texts(answer: Answer) -> list[str]:
-    """Return what an error body says: texts, objects with a message, or whatever a proxy wrote."""
+    """Return what an error body says: texts, objects with a message, or whatever a proxy wrote; masked."""
     try:
         errors = orjson.loads(answer.body)["errors"]
     except (ValueError, TypeError, KeyError):
         text = answer.text.strip()
-        return [text] if text else []
+        return [masked(text)] if text else []
     items = errors if isinstance(errors, list) else [errors]
-    return [str(item.get("message", item)) if isinstance(item, dict) else str(item) for item in items]
+    return [masked(str(item.get("message", item) if isinstance(item, dict) else item)) for item in items]
 
 
 def _named_tweets(texts: list[str]) -> tuple[int, ...]:
@@ -117,7 +130,21 @@ def _named_tweets(texts: list[str]) -> tuple[int, ...]:
     return tuple(int(number) for text in named for number in NUMBER.findall(AUTHOR_ID.sub("", text)))
 
 
+def hidden(body: bytes, secrets: Iterable[str]) -> bytes:
+    """Return a body with … for each of the secrets, as it is or as a URL or JSON writes it."""
+    for secret in secrets:
+        if len(secret) >= SHORTEST_SECRET:
+            for written in {secret, quote(secret, safe=""), secret.replace("/", r"\/")}:
+                body = body.replace(written.encode(), "…".encode())
+    return body
+
+
+def masked(text: str) -> str:
+    """Return a text with … for whatever may be a token."""
+    return TOKEN_LIKE.sub(lambda run: run[0] if NO_TOKEN.fullmatch(run[0]) else "…", text)
+
+
 def shown(text: str) -> str:
-    """Return what the API said as an error message shows it: on one line, and not too long."""
-    flat = " ".join(text.split())
+    """Return what a server said as an error message shows it: masked, on one line, and not too long."""
+    flat = masked(" ".join(text.split()))
     return flat if len(flat) <= SHOWN_CHARACTERS else flat[:SHOWN_CHARACTERS] + "…"

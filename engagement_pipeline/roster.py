@@ -96,7 +96,11 @@ def load(pattern: str, *, handles: Container[str], skip_bad_rows: bool = False) 
     except pa.ArrowException as error:
         raise RosterError(f"the files of {pattern} disagree on a column's type: {_flat(error)}") from None
     if not table.num_rows:
-        raise RosterError(f"the roster {pattern} holds no Tweet to pull", rows=bad)
+        raise RosterError(
+            f"the roster {pattern} holds no Tweet to pull: write a row of tweet_id and handle for each, as the README "
+            "shows",
+            rows=bad,
+        )
     tweets = map(Tweet, table["tweet_id"].to_pylist(), table["handle"].fill_null("").to_pylist())
     return Roster(tuple(tweets), table, tuple(bad))
 
@@ -107,6 +111,8 @@ def _rows(count: int) -> str:
 
 def _read(path: Path, handles: Container[str], first_seen: dict[int, str]) -> tuple[pa.Table, list[str]]:
     """Return a file's good rows as a table, and its bad ones as text."""
+    if not path.stat().st_size:
+        raise RosterError(f"{path} is empty: it needs the columns tweet_id and handle, or to be moved away")
     try:
         with duckdb.connect() as connection:
             raw = connection.sql(READERS[path.suffix].format(_literal(path))).to_arrow_table()

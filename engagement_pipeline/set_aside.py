@@ -1,7 +1,7 @@
 """The Tweets that the API would not serve, remembered, so that a bad one costs no request a day for ever.
 
 In: what the newest answers said of each Tweet. Out: set_aside.parquet, one row a Tweet, and which of them are not
-to be asked for at present. A Tweet that is served again leaves the list.
+to be asked for at present, or alone. A Tweet that is served again leaves the list.
 """
 
 from __future__ import annotations
@@ -89,3 +89,12 @@ def resting(lake: Lake, accounts: Accounts, *, now: datetime) -> dict[Tweet, str
                 f"{word.reason} on {word.asked_at.date()}, asked for again after {REST[reason].days} days"
             )
     return found
+
+
+def asked_alone(lake: Lake) -> frozenset[int]:
+    """Return the Tweets that are to be asked for one by one once they are due: those last protected.
+
+    Such a Tweet has its whole request refused and is not named, so in a batch it costs up to ten requests to find.
+    One that was unavailable costs nothing there.
+    """
+    return frozenset(tweet_id for tweet_id, word in load(lake).items() if word.reason == PROTECTED)

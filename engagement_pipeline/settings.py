@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from engagement_pipeline.errors import InputError
-from engagement_pipeline.metrics import HISTORICAL_SINCE, METRICS
+from engagement_pipeline.metrics import HISTORICAL_SINCE, METRICS, RENAMED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -172,7 +172,8 @@ def _types(value: Any, _base: Path) -> tuple[str, ...]:  # noqa: ANN401
     known = [metric.name for metric in METRICS]
     unknown = [str(name) for name in names if name not in known]
     if unknown or not names:
-        raise ValueError(f"{', '.join(unknown) or 'nothing'} is no engagement type; choose from {', '.join(known)}")
+        told = [f"{name} (now {RENAMED[name]})" if name in RENAMED else name for name in unknown]
+        raise ValueError(f"{', '.join(told) or 'nothing'} is no engagement type; choose from {', '.join(known)}")
     return tuple(sorted(set(names)))
 
 

@@ -6,6 +6,7 @@ In: reports of the pipeline and Arrow tables. Out: text on standard output, prog
 from __future__ import annotations
 
 import json
+import re
 import sys
 from contextlib import contextmanager
 from datetime import date
@@ -24,6 +25,7 @@ from rich.table import Table
 from engagement_pipeline.errors import InputError
 from engagement_pipeline.pipeline import counted, plan_lines
 from engagement_pipeline.pull import quiet
+from engagement_pipeline.refusal import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -37,6 +39,7 @@ FORMATS = ("table", "csv", "json", "parquet")
 SHOWN_ROWS = 50  # of a table on the terminal; the other formats print all
 SHOWN_TWEETS = 3  # set aside, by reason
 TWEET_IDS = ("tweet_id", "tweet_ids")  # how the names of columns that hold them end
+IDS = re.compile(r"\d{6,}(\W{1,3}\d{6,})*")  # in a text of the API; shorter numbers are statuses and the like
 SAFE_INTEGER = 2**53  # JavaScript rounds whole numbers beyond
 UNLIMITED = 1_000_000  # columns of a terminal
 
@@ -144,9 +147,10 @@ def _named(tweets: Sequence[int]) -> str:
 
 
 def _by_reason(set_aside: dict[int, str]) -> dict[str, list[int]]:
+    """Return Tweets by the reason, whose text names the Tweets of one request each: those are cut."""
     by_reason: dict[str, list[int]] = {}
     for tweet_id, reason in sorted(set_aside.items()):
-        by_reason.setdefault(reason, []).append(tweet_id)
+        by_reason.setdefault(shown(IDS.sub("…", reason)), []).append(tweet_id)
     return by_reason
 
 

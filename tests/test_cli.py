@@ -91,10 +91,26 @@ def test_a_check_fails_where_an_account_does_not_work_and_says_which(in_world, e
     assert engagement("check")[0] == 0
     in_world.emulator.faults.set(revoked_handles=["lumenaudio"])
     code, out, errors = engagement("check")
-    assert (code, errors) == (1, ["1 of 3 accounts cannot be pulled from, as said above"])
+    assert (code, errors) == (1, ["1 of 3 accounts cannot be pulled with, as said above"])
     lines = dict(line.split(maxsplit=1) for line in out.splitlines())
     assert lines["harborbooks"].startswith("works, ")
     assert "401" in lines["lumenaudio"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("historical impressions,quote_tweets", ["left out: type quote_tweets, which /totals alone serves"]),
+        ("totals favorites,url_clicks", ["left out: type url_clicks, which /28hr and /historical alone serve"]),
+        ("historical impressions", []),
+        ("historical ", []),  # all types that there are
+    ],
+)
+def test_a_plan_names_the_chosen_types_that_the_endpoint_does_not_serve(in_world, engagement, monkeypatch, asked, told):
+    endpoint, types = asked.split(" ")
+    monkeypatch.setenv("ENGAGEMENT_TYPES", types)
+    out = engagement("plan", "--endpoint", endpoint)[1]
+    assert [line for line in out.splitlines() if line.startswith("left out")] == told
 
 
 @pytest.mark.parametrize("endpoint", ["historical", "28hr"])
@@ -107,7 +123,31 @@ def test_a_roster_of_others_alone_is_told_where_it_can_be_asked_for(in_world, fa
 
 def test_an_empty_roster_is_told(in_world, failed):
     in_world.follow({})
-    assert failed("pull") == (2, f"the roster {in_world.roster.parent}/* holds no Tweet to pull")
+    code, line = failed("pull")
+    assert code == 2
+    assert line.startswith(f"the roster {in_world.roster.parent}/* holds no Tweet to pull: write a row of tweet_id and")
+
+
+def test_tweets_of_others_alone_need_a_type_that_is_public(in_world, failed, monkeypatch):
+    """Else a pull would send nothing and call it a success."""
+    in_world.follow({"": [tweet.tweet_id for tweet in in_world.emulator.world.foreign_tweets()[:2]]})
+    monkeypatch.setenv("ENGAGEMENT_TYPES", "impressions")
+    code, line = failed("pull", "--endpoint", "totals")
+    assert code == 2
+    assert line.endswith(
+        "and none of the setting types is public: add some of favorites, quote_tweets, replies, retweets, video_views"
+    )
+
+
+def test_refusals_of_many_requests_are_one_line_of_the_outcome(in_world, engagement):
+    """The API's texts differ in the Tweets that they name."""
+    foreign = in_world.tweets("lumenaudio", 60)[::2]
+    mine = in_world.tweets("harborbooks", 60)[::2]
+    in_world.follow({"harborbooks": sorted(foreign + mine)})
+    _, out, _ = engagement("pull", "--from", "2026-01-31")
+    (told,) = [line for line in out.splitlines() if "Forbidden" in line]
+    shown = ", ".join(map(str, foreign[:3]))
+    assert told == f"  403: Forbidden to access tweets for author id …: {shown} and 27 more"
 
 
 def test_a_foreign_tweet_is_set_aside_with_the_apis_own_words_and_the_rest_is_stored(in_world, engagement):

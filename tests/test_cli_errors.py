@@ -159,7 +159,7 @@ def test_wrong_tokens_are_named_by_their_account_and_never_shown(in_world, faile
     code, line = failed("pull", "--from", "2026-01-31")
     assert code == 1
     assert line.startswith("account harborbooks: the API answered 401 (")
-    assert "check its tokens in the accounts file" in line
+    assert "check consumer_key, consumer_secret and its tokens in the accounts file" in line
     token = credentials.tokens["harborbooks"]
     assert not any(text in line for text in (token.key, token.secret, credentials.consumer_secret))
 
@@ -169,6 +169,14 @@ def test_one_revoked_account_fails_the_pull_but_the_others_are_stored(in_world, 
     assert failed("pull", "--from", "2026-01-31")[0] == 1
     query = "select handle from tweets semi join engagements using (tweet_id) group by handle order by handle"
     assert engagement("sql", query, "--format", "csv")[1].split() == ['"handle"', '"lumenaudio"', '"tidalcoffee"']
+
+
+def test_every_account_that_failed_is_named(in_world, failed):
+    in_world.emulator.faults.set(revoked_handles=["harborbooks", "lumenaudio", "tidalcoffee"])
+    code, line = failed("pull", "--from", "2026-01-31")
+    assert code == 1
+    assert all(handle in line for handle in ("harborbooks", "lumenaudio", "tidalcoffee"))
+    assert "; engagement check tells why). What has landed is kept" in line
 
 
 def test_a_response_that_does_not_add_up_fails_and_says_where_it_is_kept(in_world, engagement):

@@ -7,7 +7,7 @@ import pytest
 from scripted_api import ACCOUNTS, REQUEST, Answer, Clock, ScriptedApi, asking, asking_of, error
 
 from engagement_pipeline.accounts import Accounts
-from engagement_pipeline.client import MAX_IN_FLIGHT
+from engagement_pipeline.client import DOWN_AFTER, MAX_IN_FLIGHT
 from engagement_pipeline.errors import AccountError, RefusedError
 
 CLOSED_WITHIN = 10.0  # seconds; only a client that leaves connections open uses them up
@@ -44,6 +44,21 @@ def test_a_bearer_token_that_cannot_be_fetched_is_an_error_of_the_app():
     assert caught.value.account == ""
     assert len(api.received) == 1
     assert clock.exchanges == []  # no request was sent
+
+
+@pytest.mark.parametrize("answer", [error(404, "Not Found"), error(503, "over capacity")])
+def test_a_host_that_gives_no_bearer_token_is_no_failure_of_the_api(answer):
+    """Else it would be left alone as one that is down."""
+    with asking(answer, tries=DOWN_AFTER + 1) as (api, client, _):
+        for _ in range(2):
+            with pytest.raises(AccountError) as caught:
+                client.ask(FOREIGN)
+        assert caught.value.account == ""
+        asked = len(api.received)
+        api.answers[:] = [error(503, "over capacity"), Answer()]
+        client.ask(REQUEST)
+    assert asked == (1 if answer.status == 404 else DOWN_AFTER + 1)
+    assert len(api.received) == asked + 2
 
 
 def test_all_accounts_and_threads_share_their_connections():

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from scripted_api import ACCOUNTS, REQUEST, Answer, asking, error, raised
+from scripted_api import ACCOUNTS, REQUEST, SECRETS, Answer, asking, error, raised
 
 from engagement_pipeline.errors import AccountError, RefusedError
+from engagement_pipeline.refusal import masked
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 405, 406])
@@ -29,6 +30,8 @@ def test_a_redirect_is_not_followed():
     ("answer", "kind", "remedy"),
     [
         (error(401, "Your account could not be authenticated. Reason: x"), AccountError, "check its tokens"),
+        (error(401, "Reason: Bad signature"), AccountError, "check consumer_key, consumer_secret and its tokens"),
+        (error(401, "Reason: Consumer key not found"), AccountError, "engagement authorize ann gets new tokens"),
         (error(403, "Your application id is not authorized."), AccountError, "have the vendor approve the app"),
         (error(403, "Forbidden to access metrics: retweets"), AccountError, "out of the setting types"),
         (error(403, "Forbidden to access tweets: 1"), RefusedError, ""),
@@ -144,3 +147,53 @@ def test_a_refusal_carries_its_body_and_when_it_was_asked_for():
     answer = error(403, "Forbidden to access tweets: 1")
     caught, _ = raised(answer, now=lambda: NOW)
     assert (caught.body, caught.asked_at) == (answer.body, NOW)
+
+
+HEADER = (
+    f'Authorization: OAuth oauth_consumer_key="{SECRETS["consumer_key"]}", oauth_token="{SECRETS["access_token"]}", '
+    'oauth_signature="Zm9yIGEgc2lnbmF0dXJl%3D", Bearer AAAA%2FBearer%3DToken'
+)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 500])
+@pytest.mark.parametrize("told", ["json", "page"])
+def test_a_header_that_a_server_repeats_is_neither_shown_nor_kept(status, told):
+    """A debugging proxy writes it into its page, or an API into its texts."""
+    text = f"Forbidden to access tweets: 1890000000000000001. {HEADER}"
+    answer = error(status, text) if told == "json" else Answer(status=status, body=f"<html>{text}</html>".encode())
+    caught, _ = raised(answer, tries=1)
+    kept = str(caught) + "; ".join(caught.texts) + getattr(caught, "body", b"").decode()
+    assert not [secret for secret in SECRETS.values() if secret in kept]
+    assert "Zm9yIGEgc2lnbmF0dXJl" not in str(caught) + "; ".join(caught.texts)
+    assert "Forbidden to access tweets: 1890000000000000001. " in "; ".join(caught.texts)
+
+
+def test_a_page_instead_of_json_is_masked_too():
+    caught, _ = raised(Answer(body=f"<html>{HEADER}</html>".encode()), tries=1)
+    assert "answered 200 with a body that is not JSON ('<html>Authorization: OAuth oauth_consumer_key=" in str(caught)
+    assert not [secret for secret in SECRETS.values() if secret in str(caught)]
+
+
+def test_a_fetched_bearer_token_is_masked_in_what_is_kept():
+    token = Answer(body=b'{"token_type": "bearer", "access_token": "AAAA/FetchedBearer"}')
+    said = r'{"errors": ["Forbidden to access tweets: 1, AAAA\/FetchedBearer"]}'
+    with asking(token, Answer(status=403, body=said.encode())) as (_, client, _), pytest.raises(RefusedError) as caught:
+        client.ask(replace(REQUEST, endpoint="totals", handle="", window=None))
+    assert caught.value.body.decode() == '{"errors": ["Forbidden to access tweets: 1, …"]}'
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("Tweet 1890000000000000001; 1890000000000000002", None),
+        ("Forbidden to access metrics: app_install_attempts, media_engagements", None),
+        ("unsupported_for_impressions_engagements_tweet_ids", None),
+        ("/insights/engagement/historical", None),
+        ("2026-01-31T00:00:00Z to 2026-02-01T00:00:00Z", None),
+        ("99-AccessTokenOfAnn", "…"),
+        ("token=AccessTokenSecretOfAnn!", "…!"),
+        ("aquitelongtokenoflowercase", "…"),
+    ],
+)
+def test_what_looks_like_a_token_is_masked_and_the_api_s_own_words_are_not(text, left):
+    assert masked(text) == (text if left is None else left)

@@ -130,6 +130,18 @@ def test_an_absent_list_names_no_tweet():
     assert flat(without("unavailable_tweet_ids")).unavailable == frozenset()
 
 
+def test_zeros_from_before_a_type_was_measured_are_dropped_and_no_other_count():
+    """The first day of favorites, retweets and replies is 2015-09-15; url_clicks were measured before."""
+    before, since = date(2015, 9, 14), date(2015, 9, 15)
+    types = ("favorites", "replies", "retweets", "url_clicks")
+    cells = {(ONE, name, day, hour): 0 for name in types for day in (before, since) for hour in (0, 23)}
+    cells[ONE, "retweets", before, 23] = 7
+    dropped = {key for key, count in cells.items() if key[1] != "url_clicks" and key[2] == before and not count}
+    result = flat(parts(cells), types=types, window=Window(before, since))
+    assert rows(result) == [(*key, count) for key, count in sorted(cells.items()) if key not in dropped]
+    assert len(dropped) == 5
+
+
 @pytest.mark.parametrize("count", [0, 5])
 def test_of_unsupported_video_views_zeros_are_dropped_and_no_other_count(count):
     """A zero of theirs is not measured; other types and other Tweets stay."""

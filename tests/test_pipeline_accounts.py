@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from bodies import NEVER_STALE, TYPES, body, nothing
+from scripted_api import ScriptedApi, error
 from tables import outcomes
 
 from engagement_pipeline import accounts, pipeline, raw, set_aside
@@ -50,7 +51,7 @@ def test_tokens_of_another_handle_are_one_error_of_the_account_and_nothing_is_re
     (failure,) = outcome.failure.failures
     assert isinstance(failure, AccountError)
     assert failure.account == "lumenaudio"
-    assert str(failure).startswith("account lumenaudio: the API forbids every Tweet asked for (Forbidden to access")
+    assert str(failure).startswith("account lumenaudio: the API forbids its Tweets and serves none (Forbidden to")
     assert "engagement authorize lumenaudio" in str(failure)
     lake = Lake(settings.data)
     assert set_aside.load(lake) == {}
@@ -59,6 +60,38 @@ def test_tokens_of_another_handle_are_one_error_of_the_account_and_nothing_is_re
     assert pipeline.run(settings, prepared(world, days=days)[1]).failure is None
     assert outcomes(lake) == {(tweet, "stored") for ids in tweets.values() for tweet in ids}
     assert answered(world) == sorted(tweet.tweet_id for plan in plans.plans for tweet in plan.tweets)  # each once
+
+
+def test_a_deleted_tweet_does_not_hide_that_the_tokens_are_of_another_handle(world):
+    """The API answers for what is gone whoever asks; also where a pull is gone on with."""
+    deleted, healthy = world.tweets("harborbooks", 1, state="deleted"), world.tweets("harborbooks", 3)
+    world.follow({"harborbooks": sorted(deleted + healthy)})
+    swap_tokens(world, "harborbooks", "lumenaudio")
+    settings, plans = prepared(world)
+    for _ in range(2):
+        outcome = pipeline.run(settings, plans)
+        (failure,) = outcome.failure.failures
+        assert (type(failure), failure.account) == (AccountError, "harborbooks")
+        assert [*set_aside.load(Lake(settings.data))] == deleted
+    swap_tokens(world, "harborbooks", "lumenaudio")
+    assert pipeline.run(settings, prepared(world)[1]).failure is None
+    assert {(tweet, "stored") for tweet in healthy} < outcomes(Lake(settings.data))
+
+
+def test_what_was_served_before_a_pull_was_interrupted_still_shows_whose_the_tokens_are(world):
+    """So that what is forbidden after that is set aside, and nobody's tokens are blamed."""
+    mine, (foreign,) = world.tweets("harborbooks", 2), world.tweets("tidalcoffee", 1)
+    revoked = world.tweets("lumenaudio", 1)
+    world.follow({"harborbooks": mine, "lumenaudio": revoked})
+    world.emulator.faults.set(revoked_handles=["lumenaudio"])
+    settings, plans = prepared(world)
+    with pytest.raises(PullError):
+        pipeline.pull(settings, plans)
+    world.follow({"harborbooks": [*mine, foreign], "lumenaudio": revoked})
+    with pytest.raises(PullError) as caught:
+        pipeline.pull(settings, prepared(world)[1])
+    assert [failure.account for failure in caught.value.failures] == ["lumenaudio"]
+    assert answered(world) == mine
 
 
 def test_an_account_that_is_not_let_in_is_asked_for_once_however_many_windows_there_are(world):
@@ -71,6 +104,25 @@ def test_an_account_that_is_not_let_in_is_asked_for_once_however_many_windows_th
     assert sum(status == 401 for _, status in statuses) == 1
     others = [request.handle for plan in plans.plans for request in plan.requests if request.handle != "harborbooks"]
     assert sorted(handle for handle, status in statuses if status == 200) == sorted(others)
+
+
+@pytest.mark.parametrize("answer", [error(404, "Not Found"), error(503, "over capacity")])
+def test_a_bearer_token_that_cannot_be_had_leaves_the_owned_tweets_alone(world, engagement, monkeypatch, answer):
+    foreign = [tweet.tweet_id for tweet in world.emulator.world.foreign_tweets() if tweet.state == "ok"][-2:]
+    owned = world.tweets("harborbooks", 2)
+    world.follow({"harborbooks": owned, "": foreign})
+    given = world.emulator.credentials.bearer_token
+    world.accounts.write_text(world.accounts.read_text().replace(f'bearer_token = "{given}"\n', ""))
+    with ScriptedApi(answer) as host:
+        for name, value in (world.environment | {"ENGAGEMENT_AUTH_URL": host.url, "ENGAGEMENT_TRIES": "2"}).items():
+            monkeypatch.setenv(name, value)
+        code, out, errors = engagement("pull", "--endpoint", "totals")
+        assert (code, len(errors)) == (1, 1)
+        assert f"{host.url}/oauth2/token answered {answer.status}" in errors[0]
+        assert "2 Tweets asked for = 2 stored + 0 set aside" in out
+        code, out, errors = engagement("check")
+        assert (code, errors) == (1, ["the bearer token cannot be pulled with, as said above"])
+        assert "harborbooks      works, 17 types" in out
 
 
 def test_a_refusal_does_not_count_once_the_owner_is_mended(world):

@@ -119,6 +119,17 @@ def test_a_resting_tweet_is_left_out_for_the_reason_given(tweets, window, data):
     assert found == {tweet.tweet_id for tweet in resting if lives(tweet.tweet_id, window)}
 
 
+@given(rosters, windows_of_any_length, st.data())
+def test_a_tweet_that_is_asked_alone_has_a_request_of_its_own_and_the_others_fill_theirs(tweets, window, data):
+    alone = {tweet.tweet_id for tweet in (data.draw(st.lists(st.sampled_from(tweets))) if tweets else [])}
+    made = history(tweets, window, alone=alone)
+    rest = history([tweet for tweet in tweets if tweet.tweet_id not in alone], window)
+    living = {tweet_id for tweet_id in alone if lives(tweet_id, window)}
+    assert made.alone == living
+    assert {request for request in made.requests if request.tweet_ids[0] not in alone} == {*rest.requests}
+    assert sorted(r.tweet_ids for r in made.requests if r.tweet_ids[0] in alone) == sorted((t,) for t in living)
+
+
 def test_a_tweet_that_was_refused_to_another_account_does_not_rest():
     """So that mending its owner in the roster helps at once."""
     resting = {Tweet(1, "stranger"): "forbidden to stranger", Tweet(2, "harborbooks"): "unavailable"}

@@ -144,6 +144,56 @@ def test_a_403_that_names_no_tweet_is_halved_too(world):
     assert set(report.refused) == set(foreign)
 
 
+def test_tokens_of_another_handle_cost_a_few_requests_beyond_the_plan(world):
+    """One refused request is followed to a single Tweet, two requests a halving; the others are not halved at all."""
+    world.emulator.faults.set(forbidden_spelling="unnamed")
+    foreign = world.tweets("harborbooks", 100)
+    with pytest.raises(PullError, match="account lumenaudio: the API forbids its Tweets and serves none") as caught:
+        emulated(world, {"lumenaudio": foreign, "harborbooks": world.tweets("harborbooks", 3)})
+    assert [failure.account for failure in caught.value.failures] == ["lumenaudio"]
+    asked = [len(request.tweet_ids) for request in world.emulator.requests if request.status == 403]
+    assert asked.count(25) == 4
+    assert len(asked) <= 4 + 2 * 5
+    assert [landed.request.handle for landed in begun(world.root).landed()] == ["harborbooks"]
+
+
+@pytest.mark.parametrize("spelling", ["author", "tweets", "unnamed"])
+def test_forbidden_tweets_in_every_request_are_found_once_one_of_the_account_s_own_is_served(world, spelling):
+    """What was held back meanwhile is gone on with."""
+    world.emulator.faults.set(forbidden_spelling=spelling)
+    mine, foreign = world.tweets("harborbooks", 16), world.tweets("lumenaudio", 4)
+    mixed = [tweet for i, other in enumerate(foreign) for tweet in (*mine[4 * i : 4 * i + 4], other)]
+    report, landed = emulated(world, {"harborbooks": mixed}, size=5)
+    assert set(report.refused) == set(foreign)
+    assert sorted(tweet for (_, ids), item in landed.items() for tweet in ids if not item.refusal) == mine
+
+
+def test_of_an_account_in_doubt_the_half_that_is_forbidden_is_followed_where_the_other_holds_what_is_gone(world):
+    world.emulator.faults.set(forbidden_spelling="unnamed")
+    gone, foreign = world.tweets("harborbooks", 2, state="deleted"), world.tweets("lumenaudio", 2)
+    with pytest.raises(PullError) as caught:
+        emulated(world, {"harborbooks": [*gone, *foreign]})
+    assert [failure.account for failure in caught.value.failures] == ["harborbooks"]
+    asked = [request.tweet_ids for request in world.emulator.requests]
+    assert asked == [(*gone, *foreign), tuple(gone), (foreign[0],), (foreign[1],)]
+
+
+def test_an_account_whose_requests_were_not_all_answered_is_not_said_to_have_wrong_tokens(scripted):
+    with (
+        scripted(error(403, "Forbidden to access tweets: 1"), DOWN, ahead=9) as script,
+        pytest.raises(PullError) as caught,
+    ):
+        script.run(2)
+    assert [type(failure) for failure in caught.value.failures] == [UnavailableError]
+
+
+def test_the_refusal_of_many_tweets_is_cut_in_the_message(scripted):
+    ids = "; ".join(str(1_890_000_000_000_000_000 + i) for i in range(250))
+    with scripted(error(403, f"Forbidden to access tweets: 1; {ids}")) as script, pytest.raises(PullError) as caught:
+        script.run(1)
+    assert len(str(caught.value)) < 600
+
+
 def test_an_account_that_is_not_let_in_lets_the_others_finish(world):
     world.emulator.faults.set(revoked_handles=["lumenaudio"])
     tweets = {handle: world.tweets(handle, 6) for handle in ("harborbooks", "lumenaudio", "tidalcoffee")}
@@ -241,7 +291,7 @@ def test_a_plan_without_requests_is_done(scripted):
 
 
 def test_a_tweet_that_is_neither_answered_nor_refused_fails_the_pull(scripted, monkeypatch):
-    monkeypatch.setattr(puller._Run, "_halve", lambda *_: None)
+    monkeypatch.setattr(puller._Run, "_halve", lambda *_, **__: None)
     with scripted(GONE) as script, pytest.raises(PullError, match="2 Tweets were not answered for: 1, 2"):
         pulling(script.api.url, ACCOUNTS, planned({"ann": [1, 2]}), script.pull)
 

@@ -281,7 +281,8 @@ def test_without_a_roster_file_the_pattern_and_the_kinds_are_named(folder, files
     ids=["a header alone", "bad rows alone"],
 )
 def test_a_roster_without_a_tweet_is_refused(folder, files, options):
-    assert str(refusal(folder, files, **options)) == f"the roster {folder.path}/* holds no Tweet to pull"
+    told = f"the roster {folder.path}/* holds no Tweet to pull: write a row of tweet_id and handle for each, "
+    assert str(refusal(folder, files, **options)) == told + "as the README shows"
 
 
 @pytest.mark.parametrize(
@@ -289,7 +290,8 @@ def test_a_roster_without_a_tweet_is_refused(folder, files, options):
     [
         ("r.csv", "id,handle\n1,a\n", "has no column tweet_id: it has id, handle"),
         ("r.csv", "tweet_id,owner\n1,a\n", "has no column handle: it has tweet_id, owner"),
-        ("r.csv", "", "has no column tweet_id"),
+        ("r.csv", "", "is empty: it needs the columns tweet_id and handle, or to be moved away"),
+        ("r.jsonl", "", "is empty: it needs the columns"),
         ("r.jsonl", lines({"tweet_id": 1}), "has no column handle: it has tweet_id"),
         ("r.parquet", {"handle": ["a"]}, "has no column tweet_id: it has handle"),
         ("r.jsonl", '{"tweet_id": 1, "handle"\n', "cannot be read: "),

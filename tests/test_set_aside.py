@@ -14,7 +14,7 @@ from engagement_pipeline.lake import Lake
 from engagement_pipeline.metrics import HISTORICAL, TOTALS
 from engagement_pipeline.publish import publish
 from engagement_pipeline.roster import Tweet
-from engagement_pipeline.set_aside import FORBIDDEN, PROTECTED, UNAVAILABLE, SetAside, load, merge, resting
+from engagement_pipeline.set_aside import FORBIDDEN, PROTECTED, UNAVAILABLE, SetAside, asked_alone, load, merge, resting
 
 ANN = Account("ann", "1-token", "secret")
 RENEWED = Account("ann", "1-another", "secret")
@@ -174,6 +174,13 @@ def test_a_tweet_rests_for_the_account_that_asked_alone(lake):
     found = resting(lake, accounts(ANN, Account("bob", "2-token", "secret")), now=at(2))
     assert Tweet(1, "ann") in found
     assert not {Tweet(1, "bob"), Tweet(1, "")} & found.keys()
+
+
+def test_only_a_protected_tweet_is_asked_for_alone(lake):
+    """The others are named by the API, so they cost a batch nothing or one request."""
+    assert asked_alone(lake) == frozenset()
+    hear(lake, *(word(t, reason=reason) for t, reason in enumerate((UNAVAILABLE, PROTECTED, FORBIDDEN), 1)))
+    assert asked_alone(lake) == {2}
 
 
 # Published.

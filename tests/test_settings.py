@@ -142,7 +142,11 @@ MALFORMED = [
     ("tries", "1.5", "at least 1"),
     ("timeout_seconds", "99999999999", "at most 1,000,000"),
     ("resume_hours", "9" * 30, "at most 1,000,000"),
-    ("types", "impressions, media_clicks", "media_clicks is no engagement type; choose from app_install"),
+    (
+        "types",
+        "impressions, media_clicks",
+        "media_clicks (now media_engagements) is no engagement type; choose from app_install",
+    ),
     ("types", ",", "choose from"),
     ("now", "yesterday", "2026-02-01T00:00:00Z"),
     ("now", "2014-01-01", "no data before 2014-09-01"),
