@@ -105,9 +105,7 @@ def show_outcome(outcome: Outcome) -> None:
             f"{stored:,} stored + {len(aside):,} set aside"
         )
         if publication.revised:
-            print(
-                f'  {counted(publication.revised, "count")} revised since the last pull: engagement sql "from revisions"'
-            )
+            print(f"  {counted(publication.revised, 'count')} revised: see the view revisions")
         for reason, tweets in sorted(_by_reason(aside).items()):
             more = f" and {len(tweets) - SHOWN_TWEETS:,} more" if len(tweets) > SHOWN_TWEETS else ""
             print(f"  {reason}: {', '.join(map(str, tweets[:SHOWN_TWEETS]))}{more}")

@@ -48,6 +48,6 @@ def test_a_pull_says_what_it_revised_and_what_lies_below_zero(in_world, engageme
     monkeypatch.setattr(answers, "_counts", with_an_unlike)
     found = lines(engagement)
     assert "3 counts below zero: kept, since what was done can be undone" in found
-    assert '3 counts revised: engagement sql "from revisions" shows them' in found
+    assert "3 counts revised: see the view revisions" in found
     code, out, _ = engagement("sql", "select count from engagements where count < 0", "--format", "json")
     assert (code, orjson.loads(out)) == (0, [{"count": -4}] * 3)
