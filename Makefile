@@ -36,7 +36,7 @@ format: setup
 	@$(BIN)/ruff check --fix
 
 lock:  ## needs uv; hashes only, no address of an index
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra dev --extra postgres --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --no-annotate --output-file requirements.lock
 
 clean:
