@@ -18,11 +18,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from engagement_pipeline.client import CELLS
 from engagement_pipeline.plain import Asked, Cells
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy.typing as npt
 
     from engagement_pipeline.plain import Sums
@@ -37,6 +40,10 @@ HEAD = re.compile(rb'(?:"\}\},|(?:\{|"\}\}\},)"(\d+)":\{)"(\w+)":\{')
 SAME_TYPE = b'"},'  # the same, if the day is another of its type
 DAY = b'"2026-01-31"'
 DASHES, QUOTES, DIGITS = [5, 8], [0, 11], [1, 2, 3, 4, 6, 7, 9, 10]  # their places in DAY
+TWEET_ENDS = b'"}}},"'
+BLOCK = 200_000  # bytes that are read at a time, and Tweets whole
+SHORTEST = b'"00":"0",'  # a count
+COLUMNS = [np.dtype(kind) for kind in (np.int64, np.int8, np.int32, np.uint8, np.int64)]  # of Cells
 WORD = 8  # bytes, loaded as one number; before an hour's count they are one of these two, with zeros for the hour
 LATER_HOUR, FIRST_HOUR = b'","\0\0":"', b':{"\0\0":"'
 BUT_THE_HOUR = b"\xff\xff\xff\0\0\xff\xff\xff"
@@ -64,8 +71,39 @@ def cells(body: bytes, asked: Asked) -> tuple[Cells, bytes] | None:
     once = len(BEGIN) <= begin < end and body.find(BEGIN, begin) < 0
     if not once or b"\\" in body:  # behind a backslash, a quote does not end a text
         return None
-    found = _scanned(body[begin:end], asked)
+    found = _in_blocks(body, begin, end, asked) or _scanned(body[begin:end], asked)
     return (found, body[:begin] + b"{}" + body[end:]) if found else None
+
+
+def _in_blocks(body: bytes, begin: int, end: int, asked: Asked) -> Cells | None:
+    """Read some Tweets at a time; None where a block is not read, or the Tweets are not in order.
+
+    What is read goes into memory of Arrow's, which is given out again as it is, and the rest is small: of memory that
+    is new at each call, the system's page faults would cost as much time as all else.
+    """
+    most = (end - begin) // len(SHORTEST) + 1
+    columns = [np.frombuffer(pa.allocate_buffer(most * kind.itemsize), kind) for kind in COLUMNS]
+    sums: Sums = Counter()
+    filled, last = 0, -1
+    for block in _blocks(body, begin, end):
+        part = _scanned(block, asked)
+        if part is None or part.tweets[0] <= last:
+            return None
+        for column, found in zip(columns, part.columns, strict=True):
+            column[filled : filled + len(found)] = found
+        filled, last = filled + len(part.counts), int(part.tweets[-1])
+        sums.update(part.sums)
+    tweets, types, days, hours, counts = (column[:filled] for column in columns)
+    return Cells(tweets, types, days, hours, counts, sums)
+
+
+def _blocks(body: bytes, begin: int, end: int) -> Iterator[bytes]:
+    """Cut the text of a grouping between Tweets into groupings of some Tweets each."""
+    begin += 1
+    while (cut := body.find(TWEET_ENDS, begin + BLOCK, end)) >= 0:
+        yield b"{" + body[begin : cut + len(TWEET_ENDS) - 2] + b"}"
+        begin = cut + len(TWEET_ENDS) - 1
+    yield b"{" + body[begin:end]
 
 
 def _scanned(text: bytes, asked: Asked) -> Cells | None:

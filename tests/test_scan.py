@@ -220,7 +220,12 @@ def outcome(body, request):
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_a_body_is_flattened_to_the_same_with_and_without_the_scan(chunk, monkeypatch):
-    """The same rows in the same order, or the same complaint; a list of the seeds where not, for `case`."""
+    """The same rows in the same order, or the same complaint; a list of the seeds where not, for `case`.
+
+    In half of the chunks each Tweet is a block of its own.
+    """
+    if chunk % 2:
+        monkeypatch.setattr(scan, "BLOCK", 1)
     seeds = range(chunk * SEEDS // CHUNKS, (chunk + 1) * SEEDS // CHUNKS)
     cases = [case(seed) for seed in seeds]
     found = [outcome(*one) for one in cases]
@@ -268,6 +273,14 @@ def columns(cells):
 def test_a_compact_body_is_scanned_in_any_order_of_its_keys(seed):
     root = in_any_order(random.Random(seed), json.loads(BODY), mixing=min(seed, 1))
     scanned, _ = scan.cells(json.dumps(root, separators=(",", ":")).encode(), ASKED)
+    assert columns(scanned) == columns(plain.cells(plain.parsed(BODY), ASKED))
+
+
+@pytest.mark.parametrize("size", [1, 100, 10**6])
+def test_a_body_in_several_blocks_is_scanned_to_the_same(monkeypatch, size):
+    monkeypatch.setattr(scan, "BLOCK", size)
+    assert len([*scan._blocks(BODY, BODY.find(scan.BEGIN) + len(scan.BEGIN), len(BODY))]) == 1 + (size < len(BODY))
+    scanned, _ = scan.cells(BODY, ASKED)
     assert columns(scanned) == columns(plain.cells(plain.parsed(BODY), ASKED))
 
 
