@@ -284,6 +284,26 @@ def test_a_body_in_several_blocks_is_scanned_to_the_same(monkeypatch, size):
     assert columns(scanned) == columns(plain.cells(plain.parsed(BODY), ASKED))
 
 
+def test_hours_that_only_add_up_to_whole_days_are_no_whole_days():
+    """36 hours, some of them twice, and 12: as many as two days have, and in their order."""
+    hours = [f'"{hour % 24:02}":"10"' for hour in range(48)]
+    days = f'"2026-01-31":{{{",".join(hours[:36])}}},"2026-02-01":{{{",".join(hours[36:])}}}'
+    body = f'{{"by_tweet_type_day_hour":{{"3":{{"impressions":{{{days}}}}}}}}}'.encode()
+    assert scan.cells(body, ASKED) is None
+    with pytest.raises(ResponseError, match=r"\.00: stands there twice"):
+        plain.cells(plain.parsed(body), ASKED)
+
+
+@pytest.mark.parametrize("counts", [["0"] * 24, ["7"] * 23 + ["10"], ["0"] * 23 + [":"]])
+def test_a_whole_day_is_scanned_by_its_digits_alone(counts):
+    hours = ",".join(f'"{hour:02}":"{count}"' for hour, count in enumerate(counts))
+    body = f'{{"by_tweet_type_day_hour":{{"3":{{"impressions":{{"2026-01-31":{{{hours}}}}}}}}}}}'.encode()
+    found = scan.cells(body, ASKED)
+    assert (found is None) == (":" in counts)
+    if found:
+        assert columns(found[0]) == columns(plain.cells(plain.parsed(body), ASKED))
+
+
 def test_an_hour_alone_is_scanned():
     scanned, _ = scan.cells(b'{"by_tweet_type_day_hour":{"3":{"url_clicks":{"2026-02-02":{"09":"0"}}}}}', ASKED)
     assert columns(scanned) == [[3], [ASKED.types["url_clicks"]], [20486], [9], [0], {("3", "url_clicks"): 0}]
