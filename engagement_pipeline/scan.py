@@ -255,17 +255,14 @@ def _in_order(runs: _Runs, found: _Hours) -> Cells | None:
     starts, hours, counts = found
     sums: Sums = Counter(dict(zip(runs.names, np.add.reduceat(counts, starts[runs.firsts]).tolist(), strict=True)))
     lengths = np.diff(starts, append=len(hours))
-    tweets, types, days = (
-        np.repeat(runs.tweets, lengths),
-        np.repeat(runs.types, lengths),
-        np.repeat(runs.days, lengths),
-    )
+    times = int(lengths[0]) if (lengths == lengths[0]).all() else lengths  # one number for all is faster
+    tweets, types, days = np.repeat(runs.tweets, times), np.repeat(runs.types, times), np.repeat(runs.days, times)
     rising = hours[1:] > hours[:-1]
     rising[starts[1:] - 1] = True
     if not rising.all() or (np.diff(runs.keys) <= 0).any():
         if len(np.unique(runs.keys)) < len(runs.keys):
             return None
-        keys = np.repeat(runs.keys, lengths) * 24 + hours
+        keys = np.repeat(runs.keys, times) * 24 + hours
         order = np.argsort(keys)
         if (np.diff(keys[order]) == 0).any():
             return None
