@@ -240,10 +240,12 @@ class Published:
     def row_group_ends(self, tweet: int) -> Iterator[int]:
         """Yield the Tweets with which row groups end, as far as this one, so that `up_to` takes one at a time."""
         for group in range(self._file.num_row_groups) if self._file else ():
-            last = self._file.metadata.row_group(group).column(0).statistics.max  # type: ignore[union-attr]
-            if last >= tweet:
+            ids = self._file.metadata.row_group(group).column(0)  # type: ignore[union-attr]
+            if (ids.path_in_schema, ids.physical_type, ids.is_stats_set) != ("tweet_id", "INT64", True):
+                raise damaged(self.path, ValueError("its row groups do not say which Tweets they hold"))
+            if ids.statistics.max >= tweet:
                 break
-            yield last
+            yield ids.statistics.max
         yield tweet
 
     def close(self) -> None:
@@ -284,7 +286,8 @@ class DayFile:
         self._newest_pull = newest_pull
         self._unchanged_to = NEVER
         self._sinks: tuple[Sink, Sink] | None = None
-        if self._target.exists() and (anew or not self._daily.exists()):
+        there = [path.exists() for path in (self._target, self._daily)]
+        if any(there) and (anew or there == [True, False]):  # sums without rows may not stay
             self._sinks = self._begun()
 
     def take(self, tweet: int, new: Rows) -> tuple[Rows, Revised]:

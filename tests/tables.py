@@ -1,6 +1,8 @@
 """What a lake holds, as plain Python values to compare."""
 
-from engagement_pipeline import catalog
+import os
+
+from engagement_pipeline import catalog, pipeline, settings
 
 
 def counts(lake):
@@ -24,6 +26,12 @@ def tables(lake):
 
 def outcomes(lake):
     return {(tweet, outcome) for tweet, _, outcome, _ in coverage(lake)}
+
+
+def rebuilt(lake, table=None, *, first=None, last=None):
+    """Do what `engagement rebuild` does."""
+    chosen = settings.load({"ENGAGEMENT_CONFIG": os.devnull, "ENGAGEMENT_DATA": str(lake.root)})
+    return pipeline.rebuild(chosen, table, first=first, last=last)
 
 
 def parquet_files(lake):
