@@ -41,6 +41,7 @@ ROW_GROUP = 100_000  # rows; of 28 days, two megabytes a day in memory, and smal
 NEVER, LAST_ID = np.iinfo(np.int64).min, np.iinfo(np.int64).max  # before every Tweet's ID, and behind
 
 
+DAILY_ROW_GROUP = 25_000  # a Tweet has few rows of these, and its life is in the files of many days
 NO_OWNER = np.empty(0, np.uint16)
 
 
@@ -171,7 +172,8 @@ def _keys(rows: Rows, tweets: Ints) -> Ints:
 class Sink:
     """A Parquet file that is written in row groups of some size, whatever the size of what is appended."""
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
+    def __init__(self, path: Path, schema: pa.Schema, *, row_group: int = 0) -> None:
+        self._row_group = row_group or ROW_GROUP
         self._writer = pq.ParquetWriter(
             path,
             schema,
@@ -187,7 +189,7 @@ class Sink:
         """Append rows, which are on the disk once the sink is closed."""
         self._waiting.append(table)
         self._rows += len(table)
-        if self._rows >= ROW_GROUP:
+        if self._rows >= self._row_group:
             self._flush()
 
     def close(self) -> None:
@@ -323,7 +325,7 @@ class DayFile:
         """Begin to write, with the rows that were passed over because nothing was new of them."""
         self._sinks = (
             Sink(self._file("rows"), SCHEMA.with_metadata({MADE_BY: self._made_by()})),
-            Sink(self._file("daily"), DAILY),
+            Sink(self._file("daily"), DAILY, row_group=DAILY_ROW_GROUP),
         )
         if self._unchanged_to > NEVER:
             again = Published(self._target)

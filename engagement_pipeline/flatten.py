@@ -66,7 +66,7 @@ class Flat:
     `rows` has SCHEMA, sorted by tweet_id, engagement_type, day and hour; of /28hr with PARTIAL behind it; of
     /totals it has LIFETIME. `unavailable` are the Tweets that the API says it cannot serve, `said` is its text.
     `negative` counts the rows below zero, which are possible (un-likes) and kept. `scanned` tells that scan.py
-    knew how the counts are written.
+    knew how the counts are written, if there are any for it to read.
     """
 
     rows: pa.Table
@@ -100,7 +100,13 @@ def flatten(body: bytes, request: Request) -> Flat:
         rows = _without_zeros(rows, _listed(root, key, asked), unsupported)
     rows = _measured(rows, request)
     negative = int(np.count_nonzero(rows["count"].to_numpy() < 0))
-    return Flat(rows, unavailable, _said(root), negative, scanned=scanned is not None)
+    return Flat(
+        rows,
+        unavailable,
+        _said(root),
+        negative,
+        scanned=scanned is not None or request.endpoint == TOTALS or not len(rows),
+    )
 
 
 def _scanned(body: bytes, asked: Asked) -> tuple[Cells, dict[str, Any]] | None:

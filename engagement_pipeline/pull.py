@@ -63,12 +63,15 @@ class PullReport:
 
     `planned` are the requests of the plan, `answered` those that got a 200 or a refusal; `rejected` counts
     responses that did not add up and were asked for again; `refused` are the Tweets that the API would not
-    serve, with its text.
+    serve, with its text. `negative` counts are below zero, and kept; `unscanned` responses were written in a way that
+    only the plain reader knows, which is slow and no less right.
     """
 
     planned: int
     answered: int = 0
     rejected: int = 0
+    negative: int = 0
+    unscanned: int = 0
     seconds: float = 0.0
     refused: dict[int, str] = field(default_factory=dict)
 
@@ -181,7 +184,7 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.report = PullReport(planned=len(self.plan.requests))
-        self.in_flight: dict[Future[bool], _Sent] = {}
+        self.in_flight: dict[Future[Flat], _Sent] = {}
         self.failures: list[EngagementError] = []
         self.given_up_in_a_row = 0
         self.let_in: set[str] = set()
@@ -220,22 +223,22 @@ class _Run:
     def _submit(self, sent: _Sent) -> None:
         self.in_flight[self.pool.submit(self._fetch, sent.request)] = sent
 
-    def _fetch(self, request: Request) -> bool:
-        """In a thread: ask, land, look, ask again where the body does not add up; tell whether any Tweet was served."""
+    def _fetch(self, request: Request) -> Flat:
+        """In a thread: ask, land, look; ask again where the body does not add up."""
         problem = ""
         for _ in range(BODIES_TRIED):
             response = self.client.ask(request)
             looked_at = _audit(self.pull, self.pull.land(request, response), response.body, request)
             if isinstance(looked_at, Flat):
-                return _serves(looked_at)
+                return looked_at
             problem = looked_at
             self.report.rejected += 1
         raise UnavailableError(f"{problem}: pull again later", account=request.handle)
 
-    def _settle(self, future: Future[bool], sent: _Sent) -> None:
+    def _settle(self, future: Future[Flat], sent: _Sent) -> None:
         """Take the outcome of one request; whatever is not of the API or its answers is raised."""
         try:
-            serves = future.result()
+            flat = future.result()
         except CancelledError:
             self.unanswered.add(sent.request.handle)
             return
@@ -251,7 +254,7 @@ class _Run:
         except RefusedError as error:
             self._take_refusal(sent, error)
         else:
-            self._take_answer(sent, serves=serves)
+            self._take_answer(sent, flat)
         self.progress(self.report.answered, self.report.answered + len(self.in_flight))
 
     def _take_refusal(self, sent: _Sent, error: RefusedError) -> None:
@@ -265,11 +268,13 @@ class _Run:
             self.failures.append(error)
             self._stop()
 
-    def _take_answer(self, sent: _Sent, *, serves: bool) -> None:
+    def _take_answer(self, sent: _Sent, flat: Flat) -> None:
         self.report.answered += 1
+        self.report.negative += flat.negative
+        self.report.unscanned += not flat.scanned
         self.given_up_in_a_row = 0
         self.settled.update(sent.request.tweet_ids)
-        if serves:
+        if _serves(flat):
             self.let_in.add(sent.request.handle)
             self._trust(sent.request.handle)
         if sent.other and sent.refusal:

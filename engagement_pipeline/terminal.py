@@ -85,20 +85,27 @@ def bars() -> Iterator[Callable[[str], Callable[[int, int], None]]]:
 def show_outcome(outcome: Outcome) -> None:
     """Print what came of a pull: the requests, and for each window the sum of its Tweets."""
     if not outcome.failure:
-        answered, planned, rejected = (
-            sum(getattr(report, name) for report in outcome.reports) for name in ("answered", "planned", "rejected")
+        answered, planned, rejected, negative, unscanned = (
+            sum(getattr(report, name) for report in outcome.reports)
+            for name in ("answered", "planned", "rejected", "negative", "unscanned")
         )
         print(f"answered: {counted(answered, 'request')}, {planned:,} planned")
         if answered > planned:
             print(f"  {answered - planned:,} more, since Tweets had whole requests refused: found and set aside now")
         if rejected:
             print(f"  {counted(rejected, 'response')} did not add up: kept in rejected/ of the pull, and asked again")
+        if negative:
+            print(f"  {counted(negative, 'count')} below zero: kept, since what was done can be undone")
+        if unscanned:
+            print(f"  {counted(unscanned, 'response')} not written as usual: read the plain way, which is slow")
     for publication in outcome.publications:
         stored, aside = len(publication.stored), publication.set_aside
         print(
             f"{publication.pull}: {counted(publication.requested, 'Tweet')} asked for = "
             f"{stored:,} stored + {len(aside):,} set aside"
         )
+        if publication.revised:
+            print(f"  {counted(publication.revised, 'count')} revised: see the view revisions")
         for reason, tweets in sorted(_by_reason(aside).items()):
             more = f" and {len(tweets) - SHOWN_TWEETS:,} more" if len(tweets) > SHOWN_TWEETS else ""
             print(f"  {reason}: {', '.join(map(str, tweets[:SHOWN_TWEETS]))}{more}")
