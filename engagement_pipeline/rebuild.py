@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 from engagement_pipeline import raw, revisions
 from engagement_pipeline.day_rows import LAST_ID, DayFile, Published
 from engagement_pipeline.errors import LakeError
-from engagement_pipeline.lake import COVERAGE, DAILY, STORED, TABLES, Lake, opened, read
+from engagement_pipeline.lake import COVERAGE, DAILY, STORED, TABLES, Lake, check_columns, opened, read
 from engagement_pipeline.metrics import HISTORICAL, RECENT, TOTALS
 from engagement_pipeline.publish import RECENT_PERIOD, Publisher, in_order
 from engagement_pipeline.pull import quiet
@@ -128,6 +128,8 @@ def rebuild(
                 progress(done, len(pulls))
             for pull in pulls:
                 _save_revisions(lake, shadow, pull, bases)
+            if endpoint == HISTORICAL and days == known:
+                _drop_damaged_revisions(lake, pulls)
             _stand_in(lake, shadow, endpoint, bases)
             return [_merged(lake, shadow, endpoint, day, base) for day, base in bases.items()]
         except OSError as error:
@@ -162,30 +164,25 @@ class _Base:
     coverage: pa.Table
     gone: pa.Table
     rows: bool
-    damaged: tuple[Path, ...]
+    damaged: list[Path]
 
     @classmethod
     def of(cls, lake: Lake, endpoint: str, day: date) -> _Base:
         """Read a day's coverage and look through its rows."""
+        path = lake.coverage(endpoint, day)
+        coverage = _coverage(path)
         damaged = []
-        try:
-            coverage = _coverage(lake.coverage(endpoint, day))
-        except LakeError:
-            damaged.append(lake.coverage(endpoint, day))
-            coverage = COVERAGE.empty_table()
+        if coverage is None:
+            damaged, coverage = [path], COVERAGE.empty_table()
         files = {lake.rows(endpoint, day): TABLES[endpoint]} | (
             {lake.daily(day): DAILY} if endpoint == HISTORICAL else {}
         )
-        for path, schema in files.items():
-            try:
-                _look_through(path, schema)
-            except LakeError:
-                damaged.append(path)
+        damaged += [path for path, schema in files.items() if not _sound(path, schema)]
         rows = lake.rows(endpoint, day)
         sources = pc.unique(coverage["source"].drop_null())
         missing = [source for source in sources.to_pylist() if not (lake.root / source).exists()]
         gone = coverage.filter(pc.is_in(coverage["source"], pa.array(missing, pa.string())))
-        return cls(coverage, gone, rows.exists() and rows not in damaged, tuple(damaged))
+        return cls(coverage, gone, rows.exists() and rows not in damaged, damaged)
 
     def write(self, shadow: Lake, endpoint: str, day: date) -> None:
         """Let rows whose answer raw does not hold stand in the way of older answers."""
@@ -204,23 +201,28 @@ class _Base:
         return tuple(sorted(found))
 
 
-def _coverage(path: Path) -> pa.Table:
-    """Read a day's coverage; in format 1 it did not say when a Tweet's day was pulled first."""
-    try:
+def _coverage(path: Path) -> pa.Table | None:
+    """Read a day's coverage, None where it is damaged; in format 1 it did not say when a day was pulled first."""
+    if _sound(path, COVERAGE):
         return read(path, COVERAGE)
+    place = COVERAGE.names.index("first_pulled_at")
+    if not _sound(path, COVERAGE.remove(place)):
+        return None
+    older = read(path, COVERAGE.remove(place))
+    return older.add_column(place, COVERAGE.field(place), older["pulled_at"])
+
+
+def _sound(path: Path, schema: pa.Schema) -> bool:
+    """Tell whether a file, if there is one, can be read to its end and has the right columns."""
+    try:
+        if path.exists():
+            with opened(path) as file:
+                check_columns(file.schema_arrow, schema)
+                for group in range(file.num_row_groups):
+                    file.read_row_group(group, columns=schema.names)
     except LakeError:
-        place = COVERAGE.names.index("first_pulled_at")
-        older = read(path, COVERAGE.remove(place))
-        return older.add_column(place, COVERAGE.field(place), older["pulled_at"])
-
-
-def _look_through(path: Path, schema: pa.Schema) -> None:
-    """Raise LakeError where a file cannot be read to its end."""
-    if path.exists():
-        with opened(path) as file:
-            for group in range(file.num_row_groups):
-                file.read_row_group(group, columns=schema.names).cast(schema)
-            file.schema_arrow.empty_table().select(schema.names).cast(schema)
+        return False
+    return True
 
 
 def _stand_in(lake: Lake, shadow: Lake, endpoint: str, bases: dict[date, _Base]) -> None:
@@ -232,28 +234,39 @@ def _stand_in(lake: Lake, shadow: Lake, endpoint: str, bases: dict[date, _Base])
 
 
 def _save_revisions(lake: Lake, shadow: Lake, pull: Pull, bases: dict[date, _Base]) -> None:
-    """Add to what a pull is known to have revised what it is found to have revised now."""
-    made = shadow.revisions(pull)
-    if not made.exists():
-        return
+    """Add to what a pull is known to have revised what it is found to have revised now.
+
+    A damaged file is made anew where all its days are, and named with the first of them.
+    """
+    made, target = shadow.revisions(pull), lake.revisions(pull)
     days = [day for day in pull.days() if day in bases]
+    sound = _sound(target, revisions.REVISIONS)
+    if not days or (not sound and len(days) < len(pull.days())) or (sound and not made.exists()):
+        return
+    known = read(target, revisions.REVISIONS) if sound else revisions.REVISIONS.empty_table()
     with duckdb.connect() as connection:
         connection.register("found", read(made, revisions.REVISIONS))
         connection.register("remade", pa.concat_tables(read(shadow.coverage(pull.endpoint, d), COVERAGE) for d in days))
         connection.register("known", pa.concat_tables(bases[day].coverage for day in days))
         found = connection.sql(REVISED_ANEW).to_arrow_table().cast(revisions.REVISIONS)
-    target = lake.revisions(pull)
-    try:
-        known = read(target, revisions.REVISIONS)
-    except LakeError:
-        known = revisions.REVISIONS.empty_table()
     both = revisions.joined(known, found)
-    if len(both) > len(known):
+    if not sound:
+        bases[days[0]].damaged.append(target)
+    if not sound or len(both) > len(known):
         shutil.rmtree(lake.aside, ignore_errors=True)
         lake.aside.mkdir()
         aside = lake.aside / "revisions.parquet"
         pq.write_table(both, aside, compression="zstd")
         lake.replace({aside: target})
+
+
+def _drop_damaged_revisions(lake: Lake, pulls: list[Pull]) -> None:
+    """Remove damaged files of what pulls revised that are not in raw any more: no view could be read with them."""
+    in_raw = {lake.revisions(pull) for pull in pulls}
+    for path in lake.root.glob("revisions/*/*.parquet"):
+        if path not in in_raw and not _sound(path, revisions.REVISIONS):
+            path.unlink()
+            logger.warning("%s was damaged, and its pull is not in raw any more: what it revised is lost", path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +306,7 @@ def _merged(lake: Lake, shadow: Lake, endpoint: str, day: date, base: _Base) -> 
         kept=remade.kept,
         lost=base.lost(endpoint, remade.now),
         changed=remade.changed,
-        damaged=base.damaged,
+        damaged=tuple(base.damaged),
     )
 
 
