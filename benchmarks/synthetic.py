@@ -87,11 +87,14 @@ def land(lake, ids, *, window=WINDOW, handles=1, now=None, different=40):
         for number, of_handle in enumerate(ids[first::handles] for first in range(handles))
         for at in range(0, len(of_handle), BATCH)
     ]
+    chosen = np.random.default_rng(SEED).permutation(len(batches))[:different]  # of all ages alike
     made = {}
     for number, asked in enumerate(batches):
         key = (number % different, len(asked.tweet_ids))
         if key not in made:
-            made[key] = asked.tweet_ids, body(asked)
+            like = batches[chosen[key[0]]]
+            like = like if len(like.tweet_ids) == key[1] else asked
+            made[key] = like.tweet_ids, body(like)
         text = made[key][1]
         for old, new in zip(made[key][0], asked.tweet_ids, strict=True):
             text = text.replace(b'"%d"' % old, b'"%d"' % new)
