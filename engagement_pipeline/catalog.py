@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from engagement_pipeline import set_aside
 from engagement_pipeline.errors import InputError, LakeError
-from engagement_pipeline.lake import COVERAGE, DAILY, TABLES, TIMESTAMP, damaged
+from engagement_pipeline.lake import COVERAGE, DAILY, TABLES, TIMESTAMP, check_columns, damaged
 from engagement_pipeline.metrics import ENDPOINTS, HISTORICAL, METRICS, RECENT, TOTALS
 from engagement_pipeline.revisions import REVISIONS
 
@@ -154,10 +154,7 @@ def _check(path: Path, schema: pa.Schema, *, whole: bool) -> None:
     """Raise where a file cannot be read or has other columns than `schema`."""
     if whole:
         pq.read_table(path, partitioning=None).select(schema.names).cast(schema)
-    for field in schema:
-        found = pq.read_schema(path).field(field.name)
-        if found.type != field.type:
-            raise ValueError(f"column {field.name} is {found.type}, not {field.type}")
+    check_columns(pq.read_schema(path), schema)
 
 
 def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:

@@ -41,6 +41,7 @@ ROW_GROUP = 100_000  # rows; of 28 days, two megabytes a day in memory, and smal
 NEVER, LAST_ID = np.iinfo(np.int64).min, np.iinfo(np.int64).max  # before every Tweet's ID, and behind
 
 
+DAILY_ROW_GROUP = 25_000  # a Tweet has few rows of these, and its life is in the files of many days
 NO_OWNER = np.empty(0, np.uint16)
 
 
@@ -171,7 +172,8 @@ def _keys(rows: Rows, tweets: Ints) -> Ints:
 class Sink:
     """A Parquet file that is written in row groups of some size, whatever the size of what is appended."""
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
+    def __init__(self, path: Path, schema: pa.Schema, *, row_group: int = 0) -> None:
+        self._row_group = row_group or ROW_GROUP
         self._writer = pq.ParquetWriter(
             path,
             schema,
@@ -187,7 +189,7 @@ class Sink:
         """Append rows, which are on the disk once the sink is closed."""
         self._waiting.append(table)
         self._rows += len(table)
-        if self._rows >= ROW_GROUP:
+        if self._rows >= self._row_group:
             self._flush()
 
     def close(self) -> None:
@@ -238,10 +240,12 @@ class Published:
     def row_group_ends(self, tweet: int) -> Iterator[int]:
         """Yield the Tweets with which row groups end, as far as this one, so that `up_to` takes one at a time."""
         for group in range(self._file.num_row_groups) if self._file else ():
-            last = self._file.metadata.row_group(group).column(0).statistics.max  # type: ignore[union-attr]
-            if last >= tweet:
+            ids = self._file.metadata.row_group(group).column(0)  # type: ignore[union-attr]
+            if (ids.path_in_schema, ids.physical_type, ids.is_stats_set) != ("tweet_id", "INT64", True):
+                raise damaged(self.path, ValueError("its row groups do not say which Tweets they hold"))
+            if ids.statistics.max >= tweet:
                 break
-            yield last
+            yield ids.statistics.max
         yield tweet
 
     def close(self) -> None:
@@ -282,7 +286,8 @@ class DayFile:
         self._newest_pull = newest_pull
         self._unchanged_to = NEVER
         self._sinks: tuple[Sink, Sink] | None = None
-        if self._target.exists() and (anew or not self._daily.exists()):
+        there = [path.exists() for path in (self._target, self._daily)]
+        if any(there) and (anew or there == [True, False]):  # sums without rows may not stay
             self._sinks = self._begun()
 
     def take(self, tweet: int, new: Rows) -> tuple[Rows, Revised]:
@@ -320,7 +325,7 @@ class DayFile:
         """Begin to write, with the rows that were passed over because nothing was new of them."""
         self._sinks = (
             Sink(self._file("rows"), SCHEMA.with_metadata({MADE_BY: self._made_by()})),
-            Sink(self._file("daily"), DAILY),
+            Sink(self._file("daily"), DAILY, row_group=DAILY_ROW_GROUP),
         )
         if self._unchanged_to > NEVER:
             again = Published(self._target)

@@ -245,6 +245,14 @@ def opened(path: Path) -> Iterator[pq.ParquetFile]:
         raise damaged(path, error) from None
 
 
+def check_columns(found: pa.Schema, wanted: pa.Schema) -> None:
+    """Raise where a file lacks a column or has one of another type, so that a view over it and others would fail."""
+    for field in wanted:
+        kind = found.field(field.name).type
+        if kind != field.type:
+            raise ValueError(f"column {field.name} is {kind}, not {field.type}")
+
+
 def damaged(path: Path, error: Exception) -> LakeError:
     """Return the error that names a file of the lake, why its reader could not read it, and the fix."""
     if isinstance(error, PermissionError):

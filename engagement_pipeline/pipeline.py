@@ -280,8 +280,11 @@ def rebuild(
 ) -> list[Rebuilt]:
     """Make one of TABLE_OF, or all, anew from raw, with its days from `first` to `last`; and the views.
 
-    Raises InputError where there is no lake, or where only a part of one of an older format is named.
+    Raises InputError where there is no lake or the days are none, LakeError where only a part of a lake of an older
+    format is named.
     """
+    if first and last and last < first:
+        raise InputError(f"the first day, {first}, is after the last, {last}: swap them")
     lake = Lake(settings.data)
     lake.open(create=False, older=True)
     whole = table is None and first is None and last is None

@@ -58,6 +58,11 @@ class Cells:
     counts: Ints
     sums: Sums
 
+    @property
+    def columns(self) -> tuple[npt.NDArray[np.integer[Any]], ...]:
+        """The arrays, in the order of the key and the count."""
+        return self.tweets, self.types, self.days, self.hours, self.counts
+
 
 class _Object(dict[str, Any]):
     """A JSON object that remembers a key that it holds twice: which of the two values counts is nobody's guess."""

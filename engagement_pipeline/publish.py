@@ -151,6 +151,7 @@ class Publisher:
         later = [self._is_later(index) for index in self.known]
         self.later = np.array(later, np.bool_).reshape(len(days), len(self.asked)).T  # by Tweet and day
         self.stored_rows = np.zeros(self.later.shape, np.int32)  # how many, where this pull gave some
+        self.newest_words = COVERAGE.empty_table()  # of the Tweets of which no later pull has said anything
         self.revised = 0
         self.days_written: tuple[date, ...] = ()
 
@@ -180,10 +181,9 @@ class Publisher:
 
     def _write_history(self, places: list[int]) -> dict[Path, Path]:
         """Write aside each day that later answers change, and what they revise; return what to rename."""
-        newest = str(self.pull.path.relative_to(self.lake.root))
         with closing(revisions.Writer(self.lake.aside / "revisions.parquet")) as revised, ExitStack() as stack:
             files = {
-                place: stack.enter_context(closing(DayFile(self.lake, self.days[place], newest_pull=newest)))
+                place: stack.enter_context(closing(DayFile(self.lake, self.days[place], newest_pull=self.pull.name)))
                 for place in places
             }
             for low, high in self._chunks([self.known[place].tweets for place in places]):
@@ -267,7 +267,7 @@ class Publisher:
         files = {}
         words = self._words()
         tweets = words["tweet_id"]
-        stored = np.zeros(len(words), np.bool_)
+        stored, newest = np.zeros(len(words), np.bool_), np.ones(len(words), np.bool_)
         reasons: dict[int, str] = {}
         with duckdb.connect() as connection:
             for place, day in enumerate(self.days):
@@ -280,6 +280,8 @@ class Publisher:
                     pq.write_table(merged, aside, compression="zstd")
                     files[aside] = self.lake.coverage(self.pull.endpoint, day)
                 of_pull = merged.take(pc.index_in(tweets, merged["tweet_id"]))
+                newest &= pc.equal(of_pull["asked_at"], words["asked_at"]).to_numpy()
+                self.newest_words = of_pull.filter(pa.array(newest))
                 served = pc.equal(of_pull["outcome"], STORED)
                 stored |= served.to_numpy()
                 for word in of_pull.filter(pc.invert(served)).select(["tweet_id", "outcome", "text"]).to_pylist():
@@ -307,7 +309,7 @@ class Publisher:
                     "outcome": self.answers.outcome(tweet),
                     "text": self.answers.said(tweet),
                     "pulled_at": answer and answer.asked_at,
-                    "source": answer and str(answer.path.relative_to(self.lake.root)),
+                    "source": answer and f"{self.pull.name}/{answer.path.name}",
                 }
             )
         fields = [
@@ -340,16 +342,16 @@ class Publisher:
         return pa.table(columns).cast(COVERAGE).filter(pa.array(told))
 
     def _write_set_aside(self) -> dict[Path, Path]:
-        """Write aside the list of Tweets that the API would not serve, as far as this pull changes it."""
+        """Write aside the list of Tweets that the API would not serve, as far as this pull has the newest word."""
         heard = {}
-        for tweet in {*self.answers.refused, *self.asked[self.later.any(axis=1)].tolist()}:
-            newest = self.answers.newest(tweet)
+        for word in self.newest_words.select(["tweet_id", "outcome", "text"]).to_pylist():
+            tweet, newest = word["tweet_id"], self.answers.newest(word["tweet_id"])
             heard[tweet] = SetAside(
                 tweet_id=tweet,
                 handle=newest.request.handle,
                 endpoint=self.pull.endpoint,
-                reason=self.answers.outcome(tweet) or "",
-                text=self.answers.said(tweet),
+                reason="" if word["outcome"] in (STORED, MISSING) else word["outcome"],
+                text=word["text"],
                 asked_at=newest.asked_at,
                 tokens=newest.tokens,
             )

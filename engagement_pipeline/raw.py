@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 
+from engagement_pipeline.client import LARGEST_BODY
 from engagement_pipeline.errors import LakeError
 from engagement_pipeline.plan import Request, Window
 
@@ -40,6 +41,7 @@ STAMP = "%Y%m%dT%H%M%S.%fZ"  # sorts as text in the order of time
 SUFFIX = ".json.zst"
 UNSETTLED = SUFFIX + ".new"
 HEADER_BYTES = 16_384  # read at a time until the header's line ends
+LARGEST_HEADER = 2**20  # bytes; 250 Tweets are 6,000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,11 @@ class Pull:
 
     def __str__(self) -> str:
         return f"/{self.endpoint} {self.window or self.started_at.date()}"
+
+    @property
+    def name(self) -> str:
+        """Where it lies, relative to the lake."""
+        return "/".join(self.path.parts[-4:])
 
     def days(self) -> list[date]:
         """Return the UTC days that it asks for; where the endpoint takes none, the one on which it was begun."""
@@ -116,6 +123,10 @@ class Pull:
         for path in sorted(self.path.glob("*" + SUFFIX)):
             yield _landed(path)
 
+    def stamps(self) -> list[str]:
+        """Return when each response that counts was asked for, as text that sorts, in the order of time."""
+        return sorted(path.name.removesuffix(SUFFIX).rpartition("-")[2] for path in self.path.glob("*" + SUFFIX))
+
     def unsettled(self) -> Iterator[Landed]:
         """Yield the responses that have landed and were not looked at."""
         for path in sorted(self.path.glob("*" + UNSETTLED)):
@@ -151,7 +162,7 @@ def open_pulls(raw: Path) -> list[Pull]:
 
 
 def was_pulled(raw: Path, day: date) -> bool:
-    """Tell whether a pull of /historical was ever begun whose window holds the day."""
+    """Tell whether raw has a pull of /historical whose window holds the day."""
     windows = (path.name.split("_") for path in raw.glob("historical/*_*"))
     return any(first <= str(day) <= last for first, last in windows)
 
@@ -249,16 +260,21 @@ def _read(path: Path, *, header_only: bool = False) -> tuple[dict[str, Any], byt
     """Return a landed file's header and, unless `header_only`, its body."""
     try:
         with pa.OSFile(str(path)) as file, pa.CompressedInputStream(file, "zstd") as stream:
-            content = stream.read(HEADER_BYTES if header_only else None)
-            while header_only and b"\n" not in content:
+            content = stream.read(HEADER_BYTES)
+            while b"\n" not in content and len(content) < LARGEST_HEADER:
                 more = stream.read(HEADER_BYTES)
                 if not more:
                     break
                 content += more
-        header, _, body = content.partition(b"\n")
-        return json.loads(header), body
+            header, _, body = content.partition(b"\n")
+            if not header_only:
+                body += stream.read(LARGEST_BODY + 1)
+        fields = json.loads(header)
     except (OSError, ValueError) as error:
         raise _damaged(path, str(error)) from None
+    if len(body) > LARGEST_BODY:  # a small file may hold any number of blanks
+        raise _damaged(path, f"its body has more than {LARGEST_BODY // 2**20} MB, and none of the API is that large")
+    return fields, body
 
 
 def _damaged(path: Path, reason: str) -> LakeError:

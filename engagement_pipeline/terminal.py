@@ -122,15 +122,16 @@ def show_rebuilt(rebuilt: Sequence[Rebuilt]) -> None:
         )
     if not rebuilt:
         print("nothing has landed or is published for these days")
+    for path in dict.fromkeys(path for day in rebuilt for path in day.damaged):
+        print(f"  {path} was damaged, and is made anew")
     for day in rebuilt:
-        for path in day.damaged:
-            print(f"  {path} was damaged, and is made anew")
         if day.kept:
             rows = sum(day.kept.values())
             print(f"  {day.day}: {rows:,} rows of {_named([*day.kept])} stay as published: they left raw")
         if day.lost:
             print(
-                f"  {day.day}: the rows of {_named(day.lost)} stood in a damaged file alone, and are lost: pull the day"
+                f"  {day.day}: rows of {_named(day.lost)} stood in a damaged or missing file alone, and are lost: "
+                "pull the day"
             )
 
 

@@ -1,6 +1,8 @@
 """What a lake holds, as plain Python values to compare."""
 
-from engagement_pipeline import catalog
+import os
+
+from engagement_pipeline import catalog, pipeline, settings
 
 
 def counts(lake):
@@ -22,8 +24,32 @@ def tables(lake):
     return counts(lake), coverage(lake, "*")
 
 
+VIEWS = ("engagements", "daily", "coverage", "revisions", "totals", "recent")
+
+
+def contents(lake, *views):
+    """Return all rows of some views, by default of all that hold what was pulled; one that is there twice counts."""
+    found = {}
+    for view in views or VIEWS:
+        rows = [tuple(row.values()) for row in catalog.query(lake, f"from {view}").to_pylist()]
+        found[view] = sorted(rows, key=repr)
+    return found
+
+
+def check_daily(lake):
+    """Fail where the daily sums are not those of the rows."""
+    sums = "select tweet_id, engagement_type, day, sum(count)::bigint as count from engagements group by all"
+    assert catalog.query(lake, f"(from daily except all {sums}) union all ({sums} except all from daily)").num_rows == 0
+
+
 def outcomes(lake):
     return {(tweet, outcome) for tweet, _, outcome, _ in coverage(lake)}
+
+
+def rebuilt(lake, table=None, *, first=None, last=None):
+    """Do what `engagement rebuild` does."""
+    chosen = settings.load({"ENGAGEMENT_CONFIG": os.devnull, "ENGAGEMENT_DATA": str(lake.root)})
+    return pipeline.rebuild(chosen, table, first=first, last=last)
 
 
 def parquet_files(lake):

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from contextlib import contextmanager
+from datetime import timedelta
 
 import duckdb
 import pyarrow as pa
@@ -72,6 +73,7 @@ def save_tweets(lake):
 def fill(lake):
     """Put something into every view."""
     save_tweets(lake)
+    pulled(lake, full([1], 4), at(1) - timedelta(days=14))
     pulled(lake, full([1], 5), at(1), tweets=[1, 9], unavailable_tweet_ids=["9"])
     observed(lake, TOTALS, totals({(1, "favorites"): 7}), at(2), tweets=[1])
     observed(lake, RECENT, parts(full([1], 3, window=LAST_DAY)), at(3), tweets=[1])

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from bodies import WINDOW, at, full, pulled
 from disk import small_files
+from tables import rebuilt
 
 from engagement_pipeline import catalog, set_aside
 from engagement_pipeline.errors import InputError, LakeError
@@ -128,7 +129,7 @@ def test_a_query_names_the_damaged_file_and_how_to_mend_it(lake, damage, day):
     path = lake.rows(HISTORICAL, day)
     damage(path)
     message = damage_named(path, catalog.query, lake, ALL)
-    assert message.endswith(": move it and the coverage of its day away, and pull the day again")
+    assert message.endswith(f": engagement rebuild --from {day} --to {day} makes it anew from raw")
 
 
 @pytest.mark.parametrize("place", [0, 1], ids=["the header of a page", "the values of a page"])
@@ -165,11 +166,8 @@ def test_a_damaged_file_without_a_day_is_only_moved_away(lake, damage):
 def test_what_the_message_says_mends_a_damaged_day(lake):
     emptied(lake.rows(HISTORICAL, SECOND))
     damage_named(lake.rows(HISTORICAL, SECOND), catalog.query, lake, ALL)
-    lake.rows(HISTORICAL, SECOND).unlink()
-    lake.coverage(HISTORICAL, SECOND).unlink()
-    pulled(lake, full([1], 7, hours=range(24)), at(2))
-    publish(lake)
-    assert catalog.query(lake, ALL).to_pylist() == [{"n": 96, "total": 672}]
+    rebuilt(lake, first=SECOND, last=SECOND)
+    assert catalog.query(lake, ALL).to_pylist() == [{"n": 96, "total": 480}]
 
 
 @pytest.mark.parametrize("folder", ["a;b--c", "läke %20 {a,b}", "lake*", '"quoted"'])

@@ -19,7 +19,7 @@ import yaml
 from processes import CLONE
 from test_assets import DAYS, RANGE_END, RANGE_START
 
-from engagement_pipeline import catalog
+from engagement_pipeline import catalog, settings
 from engagement_pipeline.lake import Lake
 
 SYSTEMD = CLONE / "deploy" / "systemd"
@@ -173,3 +173,7 @@ def test_a_run_goes_through_queue_daemon_and_code_location_with_all_it_leaves_in
     told = "select count(distinct partition) from event_logs where dagster_event_type = 'ASSET_MATERIALIZATION'"
     assert cluster.ask(told) == "28"
     assert not list(Path(environment["DAGSTER_HOME"]).rglob("*.db"))
+
+
+def test_the_units_wait_longer_for_a_run_than_a_request_may_take():
+    assert int(value("code", "TimeoutStopSec")) > settings.Settings().timeout_seconds

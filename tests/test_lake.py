@@ -21,6 +21,7 @@ from engagement_pipeline.publish import publish
 
 FIRST, SECOND = WINDOW.days()
 LAST_DAY = Window(SECOND, SECOND)
+OF_A_DAY = "engagement rebuild --from 2026-01-01 --to 2026-01-01 makes it anew from raw"
 HOLD = (
     "import os, sys; from pathlib import Path; from engagement_pipeline.lake import Lake\n"
     "with Lake(Path(sys.argv[1])).locked('lake', 'a test'):\n"
@@ -143,9 +144,11 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged():
 @pytest.mark.parametrize(
     ("path", "fix"),
     [
-        (Lake(Path("l")).rows(HISTORICAL, FIRST), "move it and the coverage of its day away, and pull the day again"),
-        (Lake(Path("l")).coverage(TOTALS, FIRST), "move it and the coverage of its day away, and pull the day again"),
-        (Lake(Path("l")).rows(TOTALS, FIRST), "move it away and pull again"),
+        (Lake(Path("l")).rows(HISTORICAL, FIRST), OF_A_DAY),
+        (Lake(Path("l")).daily(FIRST), OF_A_DAY),
+        (Lake(Path("l")).coverage(TOTALS, FIRST), OF_A_DAY),
+        (Lake(Path("l")).rows(TOTALS, FIRST), OF_A_DAY),
+        (Path("l/revisions/pulled_on=2026-02-01/x.parquet"), "engagement rebuild makes it anew from raw"),
         (Lake(Path("l")).rows(RECENT, FIRST), "move it away and pull again"),
         (Lake(Path("l")).set_aside, "move it away and pull again"),
         (Lake(Path("l")).tweets, "move it away and pull again"),

@@ -39,6 +39,7 @@ LAUNCH = (
 )
 ROWS = 'as-engagement engagement sql "select count(*) as n, count(distinct day) as days from engagements" --format csv'
 TOKENS, PASSWORD = "cat /var/lib/engagement/accounts.toml", "grep PASSWORD /etc/engagement/engagement.env"
+PRINTED = "find /var/lib/engagement/dagster -type f -path '*compute_logs*'"
 FAULTS = """/opt/engagement/.venv/bin/python -c 'import sys, urllib.request as web
 web.urlopen(web.Request("http://127.0.0.1:8080/admin/faults", sys.argv[1].encode(), method="POST"))' """
 RUNS = "runuser -u postgres -- psql -XAtc 'select status, count(*) from runs group by 1 order by 1' dagster"
@@ -129,6 +130,12 @@ def test_the_page_from_start_to_move(machine):
     assert machine.run(ROWS) == more
     machine.run("rm -rf /var/lib/engagement/data")
     assert launched(machine)[0] == more
+
+    assert machine.run(PRINTED)
+    machine.run(
+        "sed 's/ 30d$/ 0/' /etc/tmpfiles.d/engagement.conf > /run/now.conf && systemd-tmpfiles --clean /run/now.conf"
+    )
+    assert not machine.run(PRINTED)
 
 
 def test_a_run_that_a_stop_ends_is_marked_and_the_next_goes_on(machine):

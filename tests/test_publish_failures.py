@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 from bodies import WINDOW, at, begin, full, land, observed, parts, pulled, revisions, totals
 from disk import small_files
-from tables import counts, outcomes, parquet_files
+from tables import counts, coverage, outcomes, parquet_files, rebuilt
 
 from engagement_pipeline import catalog, raw, set_aside
 from engagement_pipeline.errors import LakeError
@@ -161,12 +161,13 @@ def test_a_damaged_parquet_is_named_and_what_the_message_says_mends_it(lake, tab
     with pytest.raises(LakeError, match="is damaged") as caught:
         publish(lake)
     assert str(path) in str(caught.value)
-    assert "move it and the coverage of its day away, and pull the day again" in str(caught.value)
-    path.unlink()
-    lake.coverage(HISTORICAL, SECOND).unlink(missing_ok=True)
-    pulled(lake, full([1, 2], 3), at(3))
+    assert f"engagement rebuild --from {SECOND} --to {SECOND} makes it anew from raw" in str(caught.value)
+    rebuilt(lake, first=SECOND, last=SECOND)
     publish(lake)
-    assert counts(lake) == full([1, 2], 3)
+    assert counts(lake) == full([1], 1) | full([2], 2)
+    assert coverage(lake, "tweet_id, outcome, rows, pulled_at") == [
+        (tweet, "stored", 4, at(tweet)) for tweet in (1, 2) for _ in WINDOW.days()
+    ]
 
 
 def test_a_landed_body_that_does_not_add_up_is_named(lake):

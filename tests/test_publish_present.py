@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pyarrow.parquet as pq
 import pytest
 from bodies import at, full, observed, parts, totals
-from tables import coverage, parquet_files
+from tables import coverage, parquet_files, rebuilt
 
 from engagement_pipeline import catalog
 from engagement_pipeline.errors import LakeError
@@ -15,6 +15,7 @@ from engagement_pipeline.plan import Window
 from engagement_pipeline.publish import publish
 
 TODAY = at(0).date()
+MOVE_AWAY = "move it away and pull again"
 TODAY_ONLY = Window(TODAY, TODAY)
 
 
@@ -126,7 +127,7 @@ def test_publishing_twice_changes_no_byte(lake, endpoint):
 
 
 @pytest.mark.parametrize("endpoint", [TOTALS, RECENT])
-def test_a_damaged_file_is_named_and_mended_by_the_next_pull(lake, endpoint):
+def test_a_damaged_file_is_named_and_what_the_message_says_mends_it(lake, endpoint):
     def pull(hour):
         if endpoint == TOTALS:
             count_lifetimes(lake, {(1, "favorites"): hour}, at(hour))
@@ -138,8 +139,12 @@ def test_a_damaged_file_is_named_and_mended_by_the_next_pull(lake, endpoint):
     path = lake.rows(endpoint, TODAY)
     path.write_bytes(b"no parquet")
     pull(2)
-    with pytest.raises(LakeError, match=f"{path} is damaged .*: move it away and pull again"):
+    fix = f"engagement rebuild --from {TODAY} --to {TODAY} makes it anew from raw"
+    with pytest.raises(LakeError, match=f"{path} is damaged .*: {fix if endpoint == TOTALS else MOVE_AWAY}$"):
         publish(lake)
-    path.unlink()
+    if endpoint == TOTALS:
+        rebuilt(lake, first=TODAY, last=TODAY)
+    else:
+        path.unlink()
     publish(lake)
     assert {*lifetimes(lake).get(TODAY, {}).values(), *last_hours(lake).values()} == {2}

@@ -220,7 +220,12 @@ def outcome(body, request):
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_a_body_is_flattened_to_the_same_with_and_without_the_scan(chunk, monkeypatch):
-    """The same rows in the same order, or the same complaint; a list of the seeds where not, for `case`."""
+    """The same rows in the same order, or the same complaint; a list of the seeds where not, for `case`.
+
+    In half of the chunks each Tweet is a block of its own.
+    """
+    if chunk % 2:
+        monkeypatch.setattr(scan, "BLOCK", 1)
     seeds = range(chunk * SEEDS // CHUNKS, (chunk + 1) * SEEDS // CHUNKS)
     cases = [case(seed) for seed in seeds]
     found = [outcome(*one) for one in cases]
@@ -269,6 +274,34 @@ def test_a_compact_body_is_scanned_in_any_order_of_its_keys(seed):
     root = in_any_order(random.Random(seed), json.loads(BODY), mixing=min(seed, 1))
     scanned, _ = scan.cells(json.dumps(root, separators=(",", ":")).encode(), ASKED)
     assert columns(scanned) == columns(plain.cells(plain.parsed(BODY), ASKED))
+
+
+@pytest.mark.parametrize("size", [1, 100, 10**6])
+def test_a_body_in_several_blocks_is_scanned_to_the_same(monkeypatch, size):
+    monkeypatch.setattr(scan, "BLOCK", size)
+    assert len([*scan._blocks(BODY, BODY.find(scan.BEGIN) + len(scan.BEGIN), len(BODY))]) == 1 + (size < len(BODY))
+    scanned, _ = scan.cells(BODY, ASKED)
+    assert columns(scanned) == columns(plain.cells(plain.parsed(BODY), ASKED))
+
+
+def test_hours_that_only_add_up_to_whole_days_are_no_whole_days():
+    """36 hours, some of them twice, and 12: as many as two days have, and in their order."""
+    hours = [f'"{hour % 24:02}":"10"' for hour in range(48)]
+    days = f'"2026-01-31":{{{",".join(hours[:36])}}},"2026-02-01":{{{",".join(hours[36:])}}}'
+    body = f'{{"by_tweet_type_day_hour":{{"3":{{"impressions":{{{days}}}}}}}}}'.encode()
+    assert scan.cells(body, ASKED) is None
+    with pytest.raises(ResponseError, match=r"\.00: stands there twice"):
+        plain.cells(plain.parsed(body), ASKED)
+
+
+@pytest.mark.parametrize("counts", [["0"] * 24, ["7"] * 23 + ["10"], ["0"] * 23 + [":"]])
+def test_a_whole_day_is_scanned_by_its_digits_alone(counts):
+    hours = ",".join(f'"{hour:02}":"{count}"' for hour, count in enumerate(counts))
+    body = f'{{"by_tweet_type_day_hour":{{"3":{{"impressions":{{"2026-01-31":{{{hours}}}}}}}}}}}'.encode()
+    found = scan.cells(body, ASKED)
+    assert (found is None) == (":" in counts)
+    if found:
+        assert columns(found[0]) == columns(plain.cells(plain.parsed(body), ASKED))
 
 
 def test_an_hour_alone_is_scanned():

@@ -148,7 +148,7 @@ def test_a_damaged_file_of_the_lake_is_a_failure_and_no_wrong_use(lake, failed):
     code, line = failed("sql", "select count(*) from engagements")
     assert code == 1
     assert line.startswith(f"{path} is damaged (")
-    assert line.endswith("): move it and the coverage of its day away, and pull the day again")
+    assert line.endswith("): engagement rebuild --from 2026-01-01 --to 2026-01-01 makes it anew from raw")
 
 
 def test_a_query_where_no_lake_is_names_the_folder(tmp_path, failed, monkeypatch):
