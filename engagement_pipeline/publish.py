@@ -57,6 +57,7 @@ logger = logging.getLogger(__name__)
 CHUNK_TWEETS = 125  # of 28 days: 1.4 million rows
 MISSING = "missing from the response"
 RECENT_PERIOD = timedelta(hours=28)  # of /28hr: what was observed before has nothing of it
+RECENT_RAW = 2 * RECENT_PERIOD  # recent.parquet is made of pulls begun in so long: a pull may have gone on for a while
 # What a later request says replaces what an earlier one said; stored rows stay until later rows come.
 MERGE_COVERAGE = """
     select

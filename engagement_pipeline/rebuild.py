@@ -31,7 +31,7 @@ from engagement_pipeline.day_rows import LAST_ID, DayFile, Published
 from engagement_pipeline.errors import LakeError
 from engagement_pipeline.lake import COVERAGE, DAILY, STORED, TABLES, Lake, check_columns, opened, read
 from engagement_pipeline.metrics import HISTORICAL, RECENT, TOTALS
-from engagement_pipeline.publish import RECENT_PERIOD, Publisher, in_order
+from engagement_pipeline.publish import RECENT_RAW, Publisher, in_order
 from engagement_pipeline.pull import quiet
 
 if TYPE_CHECKING:
@@ -149,8 +149,8 @@ def _days(lake: Lake, endpoint: str) -> list[date]:
 def _pulls(lake: Lake, endpoint: str) -> list[Pull]:
     """Return the pulls that the table is made of, oldest first."""
     pulls = raw.all_pulls(lake.raw, endpoint)
-    if endpoint == RECENT and pulls:  # older ones have nothing of the last 28 hours, even if they went on for some
-        pulls = [pull for pull in pulls if pull.started_at > pulls[-1].started_at - 2 * RECENT_PERIOD]
+    if endpoint == RECENT and pulls:
+        pulls = [pull for pull in pulls if pull.started_at > pulls[-1].started_at - RECENT_RAW]
     return pulls
 
 
