@@ -1,6 +1,7 @@
 # Every target sets up .venv from the lock first; `make setup` alone does just that.
 PYTHON ?= python3
 BIN := .venv/bin
+COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 .PHONY: setup demo up test bench check format lock clean
 
@@ -23,8 +24,15 @@ up: setup  ## Dagster and the emulator together; Ctrl-C ends both
 test: setup
 	@$(BIN)/python -m pytest
 
-bench: setup  ## some minutes; fails where a target is missed
-	@for script in benchmarks/*.py; do $(BIN)/python "$$script" || exit 1; done
+bench: .venv/benchmarks  ## half an hour; fails where a target is missed
+	@failed=; for script in $(filter-out %/synthetic.py,$(wildcard benchmarks/*.py)); do \
+		echo; echo "$$script"; PYTHONPATH=.venv/benchmarks $(BIN)/python -u "$$script" || failed="$$failed $$script"; \
+	done; [ -z "$$failed" ] || { echo "missed a target:$$failed" >&2; exit 1; }
+
+# What the project is compared with, apart from what it is made of.
+.venv/benchmarks: .venv/ready benchmarks/requirements.lock
+	@rm -rf $@ && $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target $@ -r benchmarks/requirements.lock
+	@touch $@
 
 check: setup  ## format, lint, types
 	@$(BIN)/ruff format --check
@@ -36,8 +44,8 @@ format: setup
 	@$(BIN)/ruff check --fix
 
 lock:  ## needs uv; hashes only, no address of an index
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-header --no-annotate --output-file requirements.lock
+	$(COMPILE) pyproject.toml --extra dev --output-file requirements.lock
+	$(COMPILE) benchmarks/requirements.in --constraint requirements.lock --output-file benchmarks/requirements.lock
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

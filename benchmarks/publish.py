@@ -6,7 +6,8 @@
 The counts are those of the emulator's world, of Tweets that were posted in the last 90 days, asked for in full
 requests. A process of its own decompresses, flattens, audits, sorts and writes them. Its memory is the most that it
 held, less what it held with everything imported. Of one handle, the Tweets of a response lie together; of 20, each
-response has one in 20 of those around it. Exit code 1 where a target is missed.
+response has one in 20 of those around it. Every pull makes the files of 28 days, which takes half a second whatever is
+in them: so much that the speed is asked of 10,000 Tweets and more. Exit code 1 where a target is missed.
 """
 
 import json
@@ -25,6 +26,7 @@ from engagement_pipeline.lake import Lake
 SPEED, MEMORY, TIDY, RAW = 5, 500, 0.15, 0.3  # million rows a second a core, MB, bytes a row, bytes a row
 SIZES = (100, 1_000, 10_000)
 LARGE = 100_000
+FULL_SPEED = 10_000  # Tweets
 
 
 def main() -> int:
@@ -32,7 +34,7 @@ def main() -> int:
     print(" tidy, bytes a row | raw, bytes a row |\n|---|--:|--:|--:|--:|--:|--:|--:|")
     cases = [(tweets, handles) for tweets in SIZES for handles in (1, 20)]
     missed = [case for case in cases + [(LARGE, 20)] * ("--large" in sys.argv) if not measured(*case)]
-    print(f"| target | | | | at least {SPEED} | under {MEMORY} | at most {TIDY} | at most {RAW} |")
+    print(f"| target | | | | at least {SPEED}, of {FULL_SPEED:,} | under {MEMORY} | at most {TIDY} | at most {RAW} |")
     return int(bool(missed))
 
 
@@ -52,8 +54,8 @@ def measured(tweets, handles):
         f"| {found['memory']:.0f} | {tidy:.3f} | {landed:.3f} |",
         flush=True,
     )
-    # A hundred Tweets are one response of 285,600 rows a second of start: the speed is asked of the larger ones.
-    return speed >= SPEED and found["memory"] < MEMORY and tidy <= TIDY and landed <= RAW
+    fast = speed >= SPEED or tweets < FULL_SPEED
+    return fast and found["memory"] < MEMORY and tidy <= TIDY and landed <= RAW
 
 
 def publish(root):

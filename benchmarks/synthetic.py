@@ -26,6 +26,7 @@ from engagement_pipeline.catalog import TWEETS
 from engagement_pipeline.client import CELLS, TWEET_SUMS, TYPE_SUMS, Response
 from engagement_pipeline.day_rows import Rows, Sink, daily_sums, to_table
 from engagement_pipeline.emulator import counts as world
+from engagement_pipeline.emulator.world import World
 from engagement_pipeline.flatten import SCHEMA, TYPE_NAMES
 from engagement_pipeline.lake import DAILY, Lake
 from engagement_pipeline.metrics import HISTORICAL, types_of
@@ -38,11 +39,12 @@ BATCH = MAX_TWEETS[HISTORICAL]
 WINDOW = Window(date(2026, 1, 4), date(2026, 1, 31))
 ROWS_PER_TWEET_DAY = len(TYPES) * 24
 DAY_MS = 86_400_000
+SETTLE_HOURS = 72
 
 
 def tweet_ids(number, first, last):
     """Return the IDs of Tweets that were posted evenly over the UTC days from `first` to `last`, in order."""
-    begin, end = (int(datetime(d.year, d.month, d.day, tzinfo=UTC).timestamp()) * 1000 for d in (first, last))
+    begin, end = (int(_midnight(day).timestamp()) * 1000 for day in (first, last))
     times = np.linspace(begin, end + DAY_MS - 1, number).astype(np.int64) - world.SNOWFLAKE_EPOCH_MS
     low = np.random.default_rng(SEED).integers(0, 2**22, number)
     return np.unique(times << 22 | low)
@@ -53,10 +55,14 @@ def request(ids, window=WINDOW, handle="harborbooks"):
     return Request(endpoint=HISTORICAL, handle=handle, tweet_ids=tuple(map(int, ids)), types=TYPES, window=window)
 
 
-def body(asked, *, share=None):
-    """Return what the API answers; with `share`, so many of the counts are not zero, and random."""
-    hours = np.arange((asked.window.end - asked.window.first).days * 24) + _hour(asked.window.first)
-    counts = world.counts(SEED, asked.tweet_ids, asked.types, hours)
+def body(asked, *, share=None, now=None):
+    """Return what the API answers; with `share`, so many of the counts are not zero, and random.
+
+    With `now`, the counts of the last three days before it are not settled yet.
+    """
+    hours = (asked.window.end - asked.window.first).days * 24
+    shown = World(seed=SEED, now=now, settle_hours=SETTLE_HOURS if now else 0)
+    counts = shown.shown(asked.tweet_ids, asked.types, _midnight(asked.window.first), hours)
     if share is not None:
         chance = np.random.default_rng(SEED)
         counts = np.where(chance.random(counts.shape) < share, chance.geometric(0.02, counts.shape), 0)
@@ -73,13 +79,14 @@ def body(asked, *, share=None):
     ).encode()
 
 
-def land(lake, ids, *, window=WINDOW, handles=1, now=None, different=40):
+def land(lake, ids, *, window=WINDOW, handles=1, now=None, different=40, settling=False):
     """Land a finished pull, the Tweets dealt out to so many handles in turn; return it.
 
-    Only so many bodies are made; the others are these again with other IDs, which takes a tenth of the time.
+    Only so many bodies are made; the others are these again with other IDs, which takes a tenth of the time. With
+    `settling`, young counts are as they are shown at `now`.
     """
     lake.open()
-    now = now or datetime.combine(window.end, time(), tzinfo=UTC)
+    now = now or _midnight(window.end)
     plan = Plan(endpoint=HISTORICAL, window=window, types=TYPES, requests=())
     pull = raw.begin(lake.raw, plan, now=now, resume=timedelta(0))
     batches = [
@@ -87,11 +94,14 @@ def land(lake, ids, *, window=WINDOW, handles=1, now=None, different=40):
         for number, of_handle in enumerate(ids[first::handles] for first in range(handles))
         for at in range(0, len(of_handle), BATCH)
     ]
+    chosen = np.random.default_rng(SEED).permutation(len(batches))[:different]  # of all ages alike
     made = {}
     for number, asked in enumerate(batches):
         key = (number % different, len(asked.tweet_ids))
         if key not in made:
-            made[key] = asked.tweet_ids, body(asked)
+            like = batches[chosen[key[0]]]
+            like = like if len(like.tweet_ids) == key[1] else asked
+            made[key] = like.tweet_ids, body(like, now=now if settling else None)
         text = made[key][1]
         for old, new in zip(made[key][0], asked.tweet_ids, strict=True):
             text = text.replace(b'"%d"' % old, b'"%d"' % new)
@@ -132,7 +142,7 @@ def _write_day(root, ids, day):
 def day_rows(ids, day):
     """Return the rows of a day as a publication has them."""
     types = sorted(TYPES)
-    counts = world.counts(SEED, ids.tolist(), types, np.arange(24) + _hour(day))
+    counts = world.counts(SEED, ids.tolist(), types, np.arange(24) + int(_midnight(day).timestamp()) // 3600)
     codes = np.array([TYPE_NAMES.index(name) for name in types], np.int8)
     return Rows(
         np.repeat(ids, ROWS_PER_TWEET_DAY),
@@ -166,5 +176,5 @@ def _dumps(value):
     return json.dumps(value, separators=(",", ":"))
 
 
-def _hour(day):
-    return (day - date(1970, 1, 1)).days * 24
+def _midnight(day):
+    return datetime.combine(day, time(), tzinfo=UTC)

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from engagement_pipeline import catalog, pipeline, settings, terminal
 from engagement_pipeline.emulator import Emulator
-from engagement_pipeline.errors import EngagementError, InputError
+from engagement_pipeline.errors import EngagementError, InputError, LakeError
 from engagement_pipeline.lake import Lake
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def run(data: Path) -> None:
         tempfile.TemporaryDirectory() as dagster_home,
     ):
         chosen = settings.load(environment)
+        _bring_up_to_date(chosen)
         prepared = pipeline.prepare(chosen, first, last)
         print("the plan:")
         terminal.show_plan(prepared, per_minute=chosen.requests_per_minute)
@@ -85,6 +86,7 @@ def up(data: Path, *, port: int) -> None:
     first_day = datetime.now(UTC).date() - timedelta(days=UP_DAYS)
     signal.signal(signal.SIGTERM, _interrupt)  # as Ctrl-C, so that Dagster ends with us
     with _world(data, now=None, first_day=first_day) as (emulator, environment):
+        _bring_up_to_date(settings.load(environment))
         home = data.absolute() / "dagster"
         home.mkdir(exist_ok=True)
         shutil.copy(HOME / "deploy" / "dagster.yaml", home)
@@ -129,6 +131,15 @@ def _world(data: Path, *, now: datetime | None, first_day: date) -> Iterator[tup
         }
         outside = {name: value for name, value in os.environ.items() if not name.startswith(settings.PREFIX)}
         yield emulator, outside | {settings.PREFIX + name: value for name, value in chosen.items()}
+
+
+def _bring_up_to_date(chosen: settings.Settings) -> None:
+    """Rebuild the lake of an earlier demo, if an older program wrote it."""
+    lake = Lake(chosen.data)
+    try:
+        lake.open()
+    except LakeError:
+        pipeline.rebuild(chosen)
 
 
 def _write_roster(emulator: Emulator, path: Path) -> None:

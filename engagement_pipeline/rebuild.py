@@ -16,7 +16,7 @@ import logging
 import shutil
 from collections import Counter
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -156,12 +156,12 @@ def _pulls(lake: Lake, endpoint: str) -> list[Pull]:
 
 @dataclass(frozen=True, slots=True)
 class _Base:
-    """What is known of a day before it is made again: all of its coverage, and `gone`, that of which raw holds no more.
+    """What is known of a day before it is made again, and `gone`, the coverage of which raw holds no more.
 
     `rows` tells whether there is a sound file of them, `damaged` names the files that are not.
     """
 
-    coverage: pa.Table
+    path: Path
     gone: pa.Table
     rows: bool
     damaged: list[Path]
@@ -171,18 +171,22 @@ class _Base:
         """Read a day's coverage and look through its rows."""
         path = lake.coverage(endpoint, day)
         coverage = _coverage(path)
-        damaged = []
-        if coverage is None:
-            damaged, coverage = [path], COVERAGE.empty_table()
         files = {lake.rows(endpoint, day): TABLES[endpoint]} | (
             {lake.daily(day): DAILY} if endpoint == HISTORICAL else {}
         )
+        damaged = [path] if coverage is None else []
         damaged += [path for path, schema in files.items() if not _sound(path, schema)]
-        rows = lake.rows(endpoint, day)
-        sources = pc.unique(coverage["source"].drop_null())
+        base = cls(path, COVERAGE.empty_table(), lake.rows(endpoint, day).exists(), damaged)
+        sources = pc.unique(base.coverage["source"].drop_null())
         missing = [source for source in sources.to_pylist() if not (lake.root / source).exists()]
-        gone = coverage.filter(pc.is_in(coverage["source"], pa.array(missing, pa.string())))
-        return cls(coverage, gone, rows.exists() and rows not in damaged, damaged)
+        gone = base.coverage.filter(pc.is_in(base.coverage["source"], pa.array(missing, pa.string())))
+        return replace(base, gone=gone, rows=base.rows and lake.rows(endpoint, day) not in damaged)
+
+    @property
+    def coverage(self) -> pa.Table:
+        """All of the day's coverage, read when it is asked for: that of many days is large."""
+        coverage = _coverage(self.path)
+        return COVERAGE.empty_table() if coverage is None else coverage
 
     def write(self, shadow: Lake, endpoint: str, day: date) -> None:
         """Let rows whose answer raw does not hold stand in the way of older answers."""
@@ -196,7 +200,8 @@ class _Base:
             return ()
         found = set() if self.rows else {*self.gone["tweet_id"].to_pylist()}
         if endpoint == HISTORICAL:  # of the other, a later answer replaces an earlier one whole
-            known = zip(self.coverage["tweet_id"].to_pylist(), self.coverage["rows"].to_pylist(), strict=True)
+            coverage = self.coverage
+            known = zip(coverage["tweet_id"].to_pylist(), coverage["rows"].to_pylist(), strict=True)
             found |= {tweet for tweet, rows in known if now.get(tweet, 0) < rows}
         return tuple(sorted(found))
 
@@ -298,13 +303,14 @@ def _merged(lake: Lake, shadow: Lake, endpoint: str, day: date, base: _Base) -> 
         merged = connection.sql(MERGE_COVERAGE, params={"counts": endpoint != RECENT})
         coverage = merged.to_arrow_table().cast(COVERAGE)
     pq.write_table(coverage, aside, compression="zstd")
+    lost = base.lost(endpoint, remade.now)
     lake.replace(remade.files | {aside: lake.coverage(endpoint, day)})
     return Rebuilt(
         endpoint=endpoint,
         day=day,
         rows=sum(remade.now.values()),
         kept=remade.kept,
-        lost=base.lost(endpoint, remade.now),
+        lost=lost,
         changed=remade.changed,
         damaged=tuple(base.damaged),
     )

@@ -11,7 +11,7 @@ from bodies import NEVER_STALE, TYPES, at, body, full, land, nothing
 from bodies import WINDOW as EARLIER
 from tables import counts
 
-from engagement_pipeline import catalog, lake, pipeline, publish, raw, turn
+from engagement_pipeline import catalog, demo, lake, pipeline, publish, raw, turn
 from engagement_pipeline import pull as puller
 from engagement_pipeline.client import Response
 from engagement_pipeline.errors import AccountError, InputError, LakeError, PullError, UnavailableError
@@ -263,3 +263,14 @@ def test_without_an_account_totals_alone_can_be_asked(world, endpoint):
     else:
         with pytest.raises(InputError, match="holds no account yet: run engagement authorize HANDLE"):
             pipeline.prepare(world.settings(), *days, endpoint=endpoint)
+
+
+def test_the_demo_brings_its_earlier_lake_up_to_date(in_world):
+    settings = in_world.settings()
+    day = date(2026, 1, 31)
+    pipeline.run(settings, pipeline.prepare(settings, day, day))
+    of_demo = Lake(settings.data)
+    before = catalog.query(of_demo, "from engagements order by all")
+    (of_demo.root / "lake.json").write_text('{"format": 1}')
+    demo._bring_up_to_date(settings)
+    assert catalog.query(of_demo, "from engagements order by all").equals(before)
