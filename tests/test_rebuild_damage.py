@@ -73,6 +73,16 @@ def test_a_damaged_file_is_named_and_healed(history, table, damage):
     assert not any(day.damaged for day in rebuilt(history))
 
 
+def test_rows_without_statistics_are_written_with_them(history):
+    """The row groups of a Tweet are found by those of its IDs."""
+    before = contents(history)
+    path = history.rows(HISTORICAL, SECOND)
+    pq.write_table(pq.read_table(path, partitioning=None), path, write_statistics=False)
+    rebuilt(history)
+    assert contents(history) == before
+    assert pq.read_metadata(path).row_group(0).column(0).is_stats_set
+
+
 @pytest.mark.parametrize("damage", [cut_off, emptied, other_columns, other_types])
 def test_what_a_pull_revised_is_found_again(history, damage):
     before = contents(history)
