@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from histories import live
 
 from engagement_pipeline import cli, settings
 from engagement_pipeline.emulator import HANDLES, Emulator
@@ -127,6 +128,14 @@ def failed(engagement):
         return code, lines[0]
 
     return run
+
+
+@pytest.fixture(scope="session")
+def past(tmp_path_factory):
+    """The folder of a lake with a past, to be copied."""
+    lake = Lake(tmp_path_factory.mktemp("past") / "lake")
+    live(lake)
+    return lake.root
 
 
 @pytest.fixture

@@ -1,10 +1,11 @@
 """engagement rebuild: what it prints, how it ends, and each wrong use in one line."""
 
+import shutil
 import threading
 
 import pytest
 from bodies import at, full, pulled
-from histories import FIRST, SECOND, forget, live
+from histories import FIRST, SECOND, forget
 from tables import contents, counts
 
 from engagement_pipeline import cli
@@ -23,8 +24,8 @@ def lake(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def history(lake):
-    live(lake)
+def history(lake, past):
+    shutil.copytree(past, lake.root)
     return lake
 
 

@@ -7,7 +7,7 @@ import socket
 import pyarrow.parquet as pq
 import pytest
 from bodies import at, begin, full, land, observed, pulled, totals
-from histories import FIRST, IMPRESSIONS, SECOND, THIRD, TODAY, delete, forget, live
+from histories import FIRST, IMPRESSIONS, SECOND, THIRD, TODAY, delete, forget
 from tables import check_daily, contents, counts, parquet_files, rebuilt
 
 from engagement_pipeline import catalog, set_aside
@@ -25,8 +25,8 @@ def lake(tmp_path):
 
 
 @pytest.fixture
-def history(lake):
-    live(lake)
+def history(lake, past):
+    shutil.copytree(past, lake.root)
     return lake
 
 

@@ -5,7 +5,7 @@ import shutil
 import pyarrow.parquet as pq
 import pytest
 from bodies import at, full, observed, pulled, totals
-from histories import FIRST, IMPRESSIONS, SECOND, TODAY, forget, live
+from histories import FIRST, IMPRESSIONS, SECOND, TODAY, forget
 from tables import check_daily, contents, counts, coverage, parquet_files, rebuilt
 
 from engagement_pipeline.errors import LakeError
@@ -21,8 +21,8 @@ def lake(tmp_path):
 
 
 @pytest.fixture
-def history(lake):
-    live(lake)
+def history(lake, past):
+    shutil.copytree(past, lake.root)
     return lake
 
 
