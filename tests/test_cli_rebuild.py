@@ -1,6 +1,5 @@
 """engagement rebuild: what it prints, how it ends, and each wrong use in one line."""
 
-import shutil
 import threading
 
 import pytest
@@ -24,9 +23,9 @@ def lake(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def history(lake, past):
-    shutil.copytree(past, lake.root)
-    return lake
+def history(history, monkeypatch):
+    monkeypatch.setenv("ENGAGEMENT_DATA", str(history.root))
+    return history
 
 
 def test_a_line_for_each_endpoint_says_what_came_of_it(history, engagement):

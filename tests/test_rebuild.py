@@ -24,12 +24,6 @@ def lake(tmp_path):
     return Lake(tmp_path / "lake")
 
 
-@pytest.fixture
-def history(lake, past):
-    shutil.copytree(past, lake.root)
-    return lake
-
-
 def test_a_lake_of_which_nothing_has_landed_has_nothing_to_rebuild(lake):
     lake.open()
     assert rebuilt(lake) == []

@@ -20,12 +20,6 @@ def lake(tmp_path):
     return Lake(tmp_path / "lake")
 
 
-@pytest.fixture
-def history(lake, past):
-    shutil.copytree(past, lake.root)
-    return lake
-
-
 def cut_off(path):
     path.write_bytes(path.read_bytes()[:-9])
 
