@@ -10,9 +10,9 @@ import dagster as dg
 
 from assets.running import API_POOL, log_plan, one_line
 from engagement_pipeline import catalog as views
-from engagement_pipeline import pipeline, raw, settings
+from engagement_pipeline import pipeline, settings
 from engagement_pipeline.errors import PullError
-from engagement_pipeline.lake import Lake, describe
+from engagement_pipeline.lake import Lake, describe, was_asked
 from engagement_pipeline.plan import MAX_DAYS
 
 _settings = settings.load()
@@ -70,7 +70,7 @@ def engagements(context: dg.AssetExecutionContext) -> None:
         pipeline.publish_landed(chosen)
         reports = {key: describe(lake, date.fromisoformat(key)) for key in context.partition_keys}
     seconds = time.perf_counter() - started
-    unasked = [key for key in reports if not raw.was_pulled(lake.raw, date.fromisoformat(key))]
+    unasked = [key for key in reports if not was_asked(lake, date.fromisoformat(key))]
     if unasked:
         raise dg.Failure(f"nothing has landed for {', '.join(unasked)}: materialize responses first")
     for key, report in reports.items():

@@ -21,18 +21,16 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import accumulate
 from pathlib import Path
 
+from synthetic import write_roster
+
 from engagement_pipeline import catalog, pipeline, settings
-from engagement_pipeline.emulator.world import FIRST_DAY, HANDLES, tweets_of_day
 from engagement_pipeline.lake import Lake
-from engagement_pipeline.metrics import HISTORICAL
-from engagement_pipeline.plan import MAX_TWEETS
 
 PER_MINUTE = 300
 LATENCY = 1.0  # seconds
 SPAN = timedelta(minutes=3)
 BUDGET = PER_MINUTE * 3
 TARGET = 0.97  # of the budget
-BATCH = MAX_TWEETS[HISTORICAL]
 DAY = date(2026, 1, 31)  # one day of one type: small bodies, so that the machine is not what is measured
 CASES = {"one pull": [BUDGET + 20], "two pulls started together": [BUDGET // 2 + 30] * 2}  # requests of each
 
@@ -85,7 +83,7 @@ def run(url, accounts, lakes):
     """Pull into each lake so many requests, all processes started together."""
     processes = []
     for lake, requests in lakes.items():
-        write_roster(lake / "tweets" / "roster.csv", requests)
+        write_roster(lake / "tweets" / "roster.csv", requests, DAY)
         chosen = {
             "CONFIG": os.devnull,
             "API_URL": url,
@@ -110,19 +108,6 @@ def pull(environment):
     """In a process: what `engagement pull` does until everything has landed."""
     chosen = settings.load(environment)
     pipeline.pull(chosen, pipeline.prepare(chosen, DAY, DAY))
-
-
-def write_roster(path, requests):
-    """Write a roster that takes so many requests: the handles' healthy Tweets since 2015, each batch full."""
-    days = [FIRST_DAY + timedelta(days=age) for age in range((DAY - FIRST_DAY).days)]
-    rows = []
-    for handle in HANDLES:
-        tweets = (tweet for day in days for tweet in tweets_of_day(1, handle, day) if tweet.state == "ok")
-        of_handle = [f"{tweet.tweet_id},{tweet.handle}\n" for tweet in tweets]
-        rows += of_handle[: len(of_handle) // BATCH * BATCH]
-    path.parent.mkdir(parents=True)
-    path.write_text("tweet_id,handle\n" + "".join(rows[: requests * BATCH]))
-    assert len(rows) >= requests * BATCH
 
 
 if __name__ == "__main__":

@@ -19,17 +19,16 @@ import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from synthetic import write_roster
+
 from engagement_pipeline import catalog, pipeline, settings
-from engagement_pipeline.emulator.world import HANDLES, tweets_of_day
 from engagement_pipeline.lake import Lake
-from engagement_pipeline.metrics import HISTORICAL
-from engagement_pipeline.plan import MAX_TWEETS, Window
+from engagement_pipeline.plan import Window
 
 PER_MINUTE = 600
 LATENCY = 1.0  # seconds
 SHARE, LOAD = 0.97, 0.5  # of the budget, of a core
 WINDOW = Window(date(2026, 1, 4), date(2026, 1, 31))
-BATCH = MAX_TWEETS[HISTORICAL]
 REQUESTS = PER_MINUTE + 30
 MINUTE = timedelta(minutes=1)
 
@@ -61,7 +60,7 @@ def main() -> int:
 
 def run(folder, url):
     """Pull in another process; return its wall and processor seconds."""
-    write_roster(folder / "tweets" / "roster.csv")
+    write_roster(folder / "tweets" / "roster.csv", REQUESTS, WINDOW.first)
     chosen = {
         "CONFIG": os.devnull,
         "API_URL": url,
@@ -87,19 +86,6 @@ def pull(environment, path):
     began, used = time.perf_counter(), time.process_time()
     pipeline.pull(chosen, prepared)
     path.write_text(json.dumps([time.perf_counter() - began, time.process_time() - used]))
-
-
-def write_roster(path):
-    """Write a roster that takes so many requests: the handles' youngest healthy Tweets, each batch full."""
-    rows = []
-    days = [WINDOW.first - timedelta(days=age) for age in range(REQUESTS * BATCH // 6)]
-    for handle in HANDLES:
-        tweets = (tweet for day in days for tweet in tweets_of_day(1, handle, day) if tweet.state == "ok")
-        of_handle = [f"{tweet.tweet_id},{tweet.handle}\n" for tweet in tweets]
-        rows += of_handle[: len(of_handle) // BATCH * BATCH]
-    path.parent.mkdir(parents=True)
-    path.write_text("tweet_id,handle\n" + "".join(rows[: REQUESTS * BATCH]))
-    assert len(rows) >= REQUESTS * BATCH
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Made-up data of any size for the other scripts, from the counts of the emulator's world; no claim of its own.
 
     request, body         one response of /historical
+    write_roster          a roster of so many requests
     land                  a finished pull of so many Tweets, its responses landed as raw
     bytes_in, peak_memory what it came to
     write_lake            a lake's rows and daily sums, written as a publication writes them, without raw
@@ -15,6 +16,7 @@ import os
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache, partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +28,7 @@ from engagement_pipeline.catalog import TWEETS
 from engagement_pipeline.client import CELLS, TWEET_SUMS, TYPE_SUMS, Response
 from engagement_pipeline.day_rows import Rows, Sink, daily_sums, to_table
 from engagement_pipeline.emulator import counts as world
-from engagement_pipeline.emulator.world import World
+from engagement_pipeline.emulator.world import FIRST_DAY, HANDLES, World, tweets_of_day
 from engagement_pipeline.flatten import SCHEMA, TYPE_NAMES
 from engagement_pipeline.lake import DAILY, Lake
 from engagement_pipeline.metrics import HISTORICAL, types_of
@@ -53,6 +55,19 @@ def tweet_ids(number, first, last):
 def request(ids, window=WINDOW, handle="harborbooks"):
     """Return the request to /historical for all types of these Tweets."""
     return Request(endpoint=HISTORICAL, handle=handle, tweet_ids=tuple(map(int, ids)), types=TYPES, window=window)
+
+
+def write_roster(path, batches, last):
+    """Write a roster of so many full batches: each handle's healthy Tweets in turn, from the day `last` back."""
+    rows = []
+    days = [last - timedelta(days=age) for age in range((last - FIRST_DAY).days)]
+    for handle in HANDLES:
+        tweets = (tweet for day in days for tweet in tweets_of_day(SEED, handle, day) if tweet.state == "ok")
+        of_handle = [f"{tweet.tweet_id},{tweet.handle}\n" for tweet in islice(tweets, batches * BATCH)]
+        rows += of_handle[: len(of_handle) // BATCH * BATCH]
+    assert len(rows) >= batches * BATCH
+    path.parent.mkdir(parents=True)
+    path.write_text("tweet_id,handle\n" + "".join(rows[: batches * BATCH]))
 
 
 def body(asked, *, share=None, now=None):

@@ -248,7 +248,8 @@ def _rebuild(options: argparse.Namespace) -> None:
     lost = sum(len(day.lost) for day in rebuilt)
     if lost:
         raise EngagementError(
-            f"rows of {lost:,} Tweet days stood in damaged or missing files alone and are lost, as said above"
+            f"rows of {pipeline.counted(lost, 'Tweet day')} stood in damaged or missing files alone and are lost, "
+            "as said above"
         )
 
 

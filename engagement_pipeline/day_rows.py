@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from engagement_pipeline import flatten
 from engagement_pipeline.flatten import EPOCH, SCHEMA, TYPE_NAMES
 from engagement_pipeline.lake import DAILY, FORMAT, Lake, damaged
 from engagement_pipeline.metrics import HISTORICAL
@@ -36,12 +37,10 @@ if TYPE_CHECKING:
 
     Ints = npt.NDArray[np.int64]
 
-MADE_BY = "engagement_pipeline"  # the key of a file's metadata that says what holds
+MADE_BY = "engagement_pipeline"  # the key of a file's metadata that says what it holds
 ROW_GROUP = 100_000  # rows; of 28 days, two megabytes a day in memory, and small enough to find one Tweet by
-NEVER, LAST_ID = np.iinfo(np.int64).min, np.iinfo(np.int64).max  # before every Tweet's ID, and behind
-
-
 DAILY_ROW_GROUP = 25_000  # a Tweet has few rows of these, and its life is in the files of many days
+NEVER, LAST_ID = np.iinfo(np.int64).min, np.iinfo(np.int64).max  # before every Tweet's ID, and behind
 NO_OWNER = np.empty(0, np.uint16)
 
 
@@ -103,14 +102,7 @@ def codes(types: pa.ChunkedArray) -> npt.NDArray[np.int8]:
 def to_table(rows: Rows, day: date) -> pa.Table:
     """Return Rows of a day as a table with SCHEMA."""
     days = np.full(len(rows.tweets), (day - EPOCH).days, np.int32)
-    arrays = [
-        pa.array(rows.tweets),
-        names(rows.types),
-        pa.array(days).view(pa.date32()),
-        pa.array(rows.hours),
-        pa.array(rows.counts),
-    ]
-    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+    return flatten.table(rows.tweets, rows.types, days, rows.hours, rows.counts)
 
 
 def by_day(tables: Sequence[pa.Table], first: date, wanted: npt.NDArray[np.bool_], tweets: Ints) -> list[Rows]:
@@ -120,12 +112,10 @@ def by_day(tables: Sequence[pa.Table], first: date, wanted: npt.NDArray[np.bool_
     """
     parts, owners, days = [], [], []
     for table in tables:
-        ids = table["tweet_id"].to_numpy()
-        begins = np.flatnonzero(np.diff(ids, prepend=NEVER))
-        owner = np.searchsorted(tweets, ids[begins]).astype(np.uint16)
-        owners.append(np.repeat(owner, np.diff(begins, append=len(ids))))
-        days.append(table["day"].cast(pa.int32()).to_numpy() - (first - EPOCH).days)  # below zero before it
         parts.append(of_table(table))
+        ids, numbers = parts[-1].by_tweet()
+        owners.append(np.repeat(np.searchsorted(tweets, ids).astype(np.uint16), numbers))
+        days.append(table["day"].cast(pa.int32()).to_numpy() - (first - EPOCH).days)  # below zero before it
     rows = Rows.joined(parts)
     owner, day = np.concatenate([NO_OWNER, *owners]), np.concatenate([NO_OWNER, *days]).astype(np.uint16)
     assert wanted.size < np.iinfo(np.uint16).max, "a key of 16 bits tells so many Tweets and days apart"
@@ -138,11 +128,6 @@ def by_day(tables: Sequence[pa.Table], first: date, wanted: npt.NDArray[np.bool_
     rows, keys = rows.at(order), keys[order]
     bounds = np.searchsorted(keys, np.arange(wanted.shape[1] + 1) * len(tweets))
     return [rows.at(slice(begin, end)) for begin, end in pairwise(bounds.tolist())]
-
-
-def names(types: npt.NDArray[np.int8]) -> pa.DictionaryArray:
-    """Return places in TYPE_NAMES as the names there."""
-    return pa.DictionaryArray.from_arrays(pa.array(types), pa.array(TYPE_NAMES))
 
 
 def merged(old: Rows, new: Rows) -> tuple[Rows, Revised]:

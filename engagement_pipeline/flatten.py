@@ -87,7 +87,7 @@ def flatten(body: bytes, request: Request) -> Flat:
     else:
         cells = scanned[0] if scanned else plain.cells(root, asked)
         _compare(TWEET_SUMS, stated, cells.sums)
-        rows = _table(cells)
+        rows = table(cells.tweets, cells.types, cells.days, cells.hours, cells.counts)
         if request.endpoint == RECENT:
             rows = _marked(root, rows)
         else:
@@ -133,13 +133,20 @@ def _asked(request: Request) -> Asked:
     )
 
 
-def _table(cells: Cells) -> pa.Table:
+def table(
+    tweets: npt.NDArray[np.int64],
+    types: npt.NDArray[np.int8],
+    days: npt.NDArray[np.int32],
+    hours: npt.NDArray[np.uint8],
+    counts: npt.NDArray[np.int64],
+) -> pa.Table:
+    """Return columns of one length as a table with SCHEMA; `types` are places in TYPE_NAMES, `days` since 1970."""
     arrays = [
-        pa.array(cells.tweets),
-        _names(cells.types),
-        pa.array(cells.days).view(pa.date32()),
-        pa.array(cells.hours),
-        pa.array(cells.counts),
+        pa.array(tweets),
+        _names(types),
+        pa.array(days).view(pa.date32()),
+        pa.array(hours),
+        pa.array(counts),
     ]
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
 

@@ -211,6 +211,11 @@ class DayReport:
     requests: int
 
 
+def was_asked(lake: Lake, day: date) -> bool:
+    """Tell whether /historical was ever asked for a day, whether it gave anything or not; raw may be pruned since."""
+    return lake.coverage(HISTORICAL, day).exists() or raw.was_pulled(lake.raw, day)
+
+
 def describe(lake: Lake, day: date) -> DayReport:
     """Return what the lake holds of `day`."""
     coverage = read(lake.coverage(HISTORICAL, day), COVERAGE)

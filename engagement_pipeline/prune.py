@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from engagement_pipeline import raw
 from engagement_pipeline.errors import LakeError
+from engagement_pipeline.metrics import RECENT
+from engagement_pipeline.publish import RECENT_RAW
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,12 +51,15 @@ def spent(lake: Lake, *, before: datetime) -> list[Spent]:
 def _older(pulls: list[Pull], before: datetime) -> list[Pull]:
     """Return the published pulls from before a moment, without those that have an answer newer than one that stays."""
     stamps = {pull.path: pull.stamps() for pull in pulls}
+    begun = [pull.started_at for pull in pulls if pull.endpoint == RECENT]
+    starts = {RECENT: min(before, max(begun) - RECENT_RAW)} if begun else {}  # recent.parquet is made of raw alone
     oldest: dict[str, str] = {}  # of the answers that stay, by endpoint
     goes = []
 
     def order(pull: Pull) -> tuple[bool, list[str]]:
         """Put first what stays in any case, then the rest from the newest answer to the oldest."""
-        return not pull.published or pull.started_at >= before, stamps[pull.path][-1:]
+        stays = not pull.published or pull.started_at >= starts.get(pull.endpoint, before)
+        return stays, stamps[pull.path][-1:]
 
     for pull in sorted(pulls, key=order, reverse=True):
         stays, newest = order(pull)

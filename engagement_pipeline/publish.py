@@ -57,6 +57,7 @@ logger = logging.getLogger(__name__)
 CHUNK_TWEETS = 125  # of 28 days: 1.4 million rows
 MISSING = "missing from the response"
 RECENT_PERIOD = timedelta(hours=28)  # of /28hr: what was observed before has nothing of it
+RECENT_RAW = 2 * RECENT_PERIOD  # recent.parquet is made of pulls begun in so long: a pull may have gone on for a while
 # What a later request says replaces what an earlier one said; stored rows stay until later rows come.
 MERGE_COVERAGE = """
     select
@@ -281,12 +282,12 @@ class Publisher:
                     files[aside] = self.lake.coverage(self.pull.endpoint, day)
                 of_pull = merged.take(pc.index_in(tweets, merged["tweet_id"]))
                 newest &= pc.equal(of_pull["asked_at"], words["asked_at"]).to_numpy()
-                self.newest_words = of_pull.filter(pa.array(newest))
                 served = pc.equal(of_pull["outcome"], STORED)
                 stored |= served.to_numpy()
                 for word in of_pull.filter(pc.invert(served)).select(["tweet_id", "outcome", "text"]).to_pylist():
                     reason = word["outcome"] if word["outcome"] == UNAVAILABLE else word["text"] or word["outcome"]
                     reasons[word["tweet_id"]] = max(reason, reasons.get(word["tweet_id"], ""))
+        self.newest_words = of_pull.filter(pa.array(newest))  # of the last day; who was refused is so on each
         served_tweets = frozenset(tweets.filter(pa.array(stored)).to_pylist())
         return files, Publication(
             pull=self.pull,

@@ -16,7 +16,7 @@ import logging
 import shutil
 from collections import Counter
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ from engagement_pipeline.day_rows import LAST_ID, DayFile, Published
 from engagement_pipeline.errors import LakeError
 from engagement_pipeline.lake import COVERAGE, DAILY, STORED, TABLES, Lake, check_columns, opened, read
 from engagement_pipeline.metrics import HISTORICAL, RECENT, TOTALS
-from engagement_pipeline.publish import RECENT_PERIOD, Publisher, in_order
+from engagement_pipeline.publish import RECENT_RAW, Publisher, in_order
 from engagement_pipeline.pull import quiet
 
 if TYPE_CHECKING:
@@ -149,8 +149,8 @@ def _days(lake: Lake, endpoint: str) -> list[date]:
 def _pulls(lake: Lake, endpoint: str) -> list[Pull]:
     """Return the pulls that the table is made of, oldest first."""
     pulls = raw.all_pulls(lake.raw, endpoint)
-    if endpoint == RECENT and pulls:  # older ones have nothing of the last 28 hours, even if they went on for some
-        pulls = [pull for pull in pulls if pull.started_at > pulls[-1].started_at - 2 * RECENT_PERIOD]
+    if endpoint == RECENT and pulls:
+        pulls = [pull for pull in pulls if pull.started_at > pulls[-1].started_at - RECENT_RAW]
     return pulls
 
 
@@ -170,17 +170,18 @@ class _Base:
     def of(cls, lake: Lake, endpoint: str, day: date) -> _Base:
         """Read a day's coverage and look through its rows."""
         path = lake.coverage(endpoint, day)
-        coverage = _coverage(path)
+        found = _coverage(path)
+        coverage = COVERAGE.empty_table() if found is None else found
         files = {lake.rows(endpoint, day): TABLES[endpoint]} | (
             {lake.daily(day): DAILY} if endpoint == HISTORICAL else {}
         )
-        damaged = [path] if coverage is None else []
+        damaged = [path] if found is None else []
         damaged += [path for path, schema in files.items() if not _sound(path, schema)]
-        base = cls(path, COVERAGE.empty_table(), lake.rows(endpoint, day).exists(), damaged)
-        sources = pc.unique(base.coverage["source"].drop_null())
+        rows = lake.rows(endpoint, day)
+        sources = pc.unique(coverage["source"].drop_null())
         missing = [source for source in sources.to_pylist() if not (lake.root / source).exists()]
-        gone = base.coverage.filter(pc.is_in(base.coverage["source"], pa.array(missing, pa.string())))
-        return replace(base, gone=gone, rows=base.rows and lake.rows(endpoint, day) not in damaged)
+        gone = coverage.filter(pc.is_in(coverage["source"], pa.array(missing, pa.string())))
+        return cls(path, gone, rows.exists() and rows not in damaged, damaged)
 
     @property
     def coverage(self) -> pa.Table:

@@ -107,8 +107,7 @@ def show_outcome(outcome: Outcome) -> None:
         if publication.revised:
             print(f"  {counted(publication.revised, 'count')} revised: see the view revisions")
         for reason, tweets in sorted(_by_reason(aside).items()):
-            more = f" and {len(tweets) - SHOWN_TWEETS:,} more" if len(tweets) > SHOWN_TWEETS else ""
-            print(f"  {reason}: {', '.join(map(str, tweets[:SHOWN_TWEETS]))}{more}")
+            print(f"  {reason}: {_ids(tweets)}")
 
 
 def show_rebuilt(rebuilt: Sequence[Rebuilt]) -> None:
@@ -149,9 +148,14 @@ def show_spent(spent: Sequence[Spent], *, days: int) -> None:
 
 
 def _named(tweets: Sequence[int]) -> str:
-    """Return Tweets by their IDs, as many as fit into a line."""
+    """Return how many Tweets there are, and their IDs."""
+    return f"{counted(len(tweets), 'Tweet')} ({_ids(tweets)})"
+
+
+def _ids(tweets: Sequence[int]) -> str:
+    """Return the IDs of Tweets, as many as fit into a line."""
     more = f" and {len(tweets) - SHOWN_TWEETS:,} more" if len(tweets) > SHOWN_TWEETS else ""
-    return f"{counted(len(tweets), 'Tweet')} ({', '.join(map(str, tweets[:SHOWN_TWEETS]))}{more})"
+    return ", ".join(map(str, tweets[:SHOWN_TWEETS])) + more
 
 
 def _by_reason(set_aside: dict[int, str]) -> dict[str, list[int]]:

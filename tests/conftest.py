@@ -2,11 +2,13 @@
 
 import logging
 import os
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from histories import live
 
 from engagement_pipeline import cli, settings
 from engagement_pipeline.emulator import HANDLES, Emulator
@@ -96,10 +98,15 @@ def in_world(world, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def _logging_as_it_was():
-    """Take away the handler that `main` leaves on the root logger: it writes to this test's standard error."""
-    before = logging.root.handlers[:]
+    """Take away what outlives a test: the handler of `main`, which writes to its standard error, and Dagster's level.
+
+    An instance with `managed_python_loggers`, as deploy/dagster.yaml has them, leaves their level behind.
+    """
+    ours = logging.getLogger("engagement_pipeline")
+    handlers, level = logging.root.handlers[:], ours.level
     yield
-    logging.root.handlers[:] = before
+    logging.root.handlers[:] = handlers
+    ours.setLevel(level)
 
 
 @pytest.fixture
@@ -127,6 +134,20 @@ def failed(engagement):
         return code, lines[0]
 
     return run
+
+
+@pytest.fixture(scope="session")
+def past(tmp_path_factory):
+    """The folder of a lake with a past, to be copied."""
+    lake = Lake(tmp_path_factory.mktemp("past") / "lake")
+    live(lake)
+    return lake.root
+
+
+@pytest.fixture
+def history(tmp_path, past):
+    """A lake with a past, of one's own."""
+    return Lake(shutil.copytree(past, tmp_path / "lake"))
 
 
 @pytest.fixture

@@ -29,11 +29,8 @@ VIEWS = ("engagements", "daily", "coverage", "revisions", "totals", "recent")
 
 def contents(lake, *views):
     """Return all rows of some views, by default of all that hold what was pulled; one that is there twice counts."""
-    found = {}
-    for view in views or VIEWS:
-        rows = [tuple(row.values()) for row in catalog.query(lake, f"from {view}").to_pylist()]
-        found[view] = sorted(rows, key=repr)
-    return found
+    with catalog.connect(lake) as connection:
+        return {view: sorted(connection.sql(f"from {view}").fetchall(), key=repr) for view in views or VIEWS}
 
 
 def check_daily(lake):

@@ -2,14 +2,14 @@
 
 import importlib
 import sys
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import pytest
 import yaml
 from processes import CLONE
 
-from engagement_pipeline import catalog
+from engagement_pipeline import catalog, prune
 from engagement_pipeline.lake import Lake
 
 POOL = "engagement_api"
@@ -145,6 +145,23 @@ def test_publishing_a_day_that_nothing_was_pulled_for_says_what_to_do(definition
         raise_on_error=False,
     )
     assert failures(result) == [f"nothing has landed for {DAYS[0]}: materialize responses first"]
+
+
+def test_days_whose_raw_was_pruned_are_published_and_reported_as_they_are(in_world, definitions, instance):
+    """Materialized again alone, without a request."""
+    assert run_days(definitions, instance).success
+    before, asked = metadata(instance, "engagements"), len(in_world.emulator.requests)
+    lake = Lake(in_world.lake)
+    prune.drop(lake, prune.spent(lake, before=datetime.now(UTC) + timedelta(days=1)))
+    assert not list(lake.raw.glob("*/*"))
+    result = dg.materialize(
+        [definitions.get_assets_def("engagements")], instance=instance, partition_key=DAYS[0], raise_on_error=False
+    )
+    assert result.success
+    rows = ("dagster/row_count", "tweets", "set_aside", "requests")
+    after = metadata(instance, "engagements")[DAYS[0]]
+    assert [after[name] for name in rows] == [before[DAYS[0]][name] for name in rows]
+    assert len(in_world.emulator.requests) == asked
 
 
 def test_totals_and_recent_report_what_they_observed(in_world, definitions, instance):

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ import pytest
 from bodies import WINDOW, at, begin, full, land, observed, parts, pulled, totals
 
 from engagement_pipeline.errors import InputError, LakeError
-from engagement_pipeline.lake import COVERAGE, FORMAT, TABLES, DayReport, Lake, damaged, describe, read
+from engagement_pipeline.lake import COVERAGE, FORMAT, TABLES, DayReport, Lake, damaged, describe, read, was_asked
 from engagement_pipeline.metrics import ENDPOINTS, HISTORICAL, RECENT, TOTALS
 from engagement_pipeline.plan import Window
 from engagement_pipeline.publish import publish
@@ -254,6 +255,19 @@ def test_a_day_is_described_by_historical_alone(lake):
     publish(lake)
     assert describe(lake, SECOND) == DayReport(rows=4, tweets=1, set_aside=0, requests=1)
     assert describe(lake, at(2).date()) == DayReport(rows=0, tweets=0, set_aside=0, requests=0)
+
+
+def test_a_day_was_asked_for_if_raw_or_the_coverage_says_so(lake):
+    """A pull of which nothing has landed says so too, and so does one whose raw was pruned."""
+    lake.open()
+    assert not was_asked(lake, FIRST)
+    pull = begin(lake, at(1))
+    assert was_asked(lake, FIRST)
+    land(pull, {}, tweets=[1], refusal="403: no")
+    pull.marked(finished=True)
+    publish(lake)
+    shutil.rmtree(lake.raw)
+    assert [was_asked(lake, day) for day in (FIRST, SECOND, at(1).date())] == [True, True, False]
 
 
 def test_a_day_that_nothing_was_asked_for_is_all_zero(lake):

@@ -1,6 +1,7 @@
 """Publishing /historical: the newest answer wins for each cell, and what it does not name stays."""
 
 import random
+from datetime import date
 
 import pyarrow.parquet as pq
 import pytest
@@ -11,6 +12,7 @@ from engagement_pipeline import raw, set_aside
 from engagement_pipeline.flatten import SCHEMA
 from engagement_pipeline.lake import COVERAGE, Lake
 from engagement_pipeline.metrics import HISTORICAL
+from engagement_pipeline.plan import Window
 from engagement_pipeline.publish import publish
 
 FIRST, SECOND = WINDOW.days()
@@ -288,3 +290,17 @@ def test_of_a_tweet_that_is_unavailable_the_apis_words_and_the_time_are_kept(lak
     kept = set(coverage(lake, "tweet_id, endpoint, outcome, text, asked_at"))
     assert (9, "historical", "unavailable", "1 Tweet ID(s) are unavailable", at(1)) in kept
     assert set_aside.load(lake)[9].text == "1 Tweet ID(s) are unavailable"
+
+
+def test_a_tweet_that_a_later_pull_was_served_is_not_set_aside_again_by_an_earlier_one(lake):
+    """The earlier is not finished, so that it is published once more."""
+    pull = begin(lake, at(1))
+    land(pull, {}, tweets=[1], refusal="403: Forbidden to access tweets: 1")
+    publish(lake)
+    assert [*set_aside.load(lake)] == [1]
+    later = Window(SECOND, date(2026, 1, 3))
+    pulled(lake, full([1], 4, window=later), at(2), window=later)
+    pull.marked(finished=False)
+    for _ in range(2):
+        publish(lake)
+        assert set_aside.load(lake) == {}

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 
+import kills
 import pytest
 from bodies import WINDOW, at, begin, full, land, observed, parts, pulled, revisions, totals
 from disk import small_files
@@ -23,20 +24,6 @@ PUBLISH = (
     "import sys; from pathlib import Path; from engagement_pipeline import lake, publish; "
     "publish.publish(lake.Lake(Path(sys.argv[1])))"
 )
-DIE = f"""
-import os, sys
-really, renames = os.replace, 0
-
-def replace(*arguments):
-    global renames
-    renames += 1
-    if renames == int(sys.argv[2]):
-        os._exit(9)
-    really(*arguments)
-
-os.replace = replace
-{PUBLISH}
-"""
 
 
 @pytest.fixture
@@ -45,10 +32,7 @@ def lake(tmp_path):
 
 
 def dies_at(place, lake):
-    """Publish in a process that ends here and now instead of its rename number `place`; tell whether it did."""
-    code = subprocess.run([sys.executable, "-c", DIE, str(lake.root), str(place)], check=False).returncode
-    assert code in {0, 9}
-    return code == 9
+    return kills.dies_at(place, lake, PUBLISH)
 
 
 def half_way(lake):

@@ -7,7 +7,7 @@ import socket
 import pyarrow.parquet as pq
 import pytest
 from bodies import at, begin, full, land, observed, pulled, totals
-from histories import FIRST, IMPRESSIONS, SECOND, THIRD, TODAY, delete, forget, live
+from histories import FIRST, IMPRESSIONS, SECOND, THIRD, TODAY, delete, forget
 from tables import check_daily, contents, counts, parquet_files, rebuilt
 
 from engagement_pipeline import catalog, set_aside
@@ -22,12 +22,6 @@ TABLE_FOLDERS = ("engagements", "daily", "coverage", "revisions", "totals", "rec
 @pytest.fixture
 def lake(tmp_path):
     return Lake(tmp_path / "lake")
-
-
-@pytest.fixture
-def history(lake):
-    live(lake)
-    return lake
 
 
 def test_a_lake_of_which_nothing_has_landed_has_nothing_to_rebuild(lake):

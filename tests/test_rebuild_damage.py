@@ -5,7 +5,7 @@ import shutil
 import pyarrow.parquet as pq
 import pytest
 from bodies import at, full, observed, pulled, totals
-from histories import FIRST, IMPRESSIONS, SECOND, TODAY, forget, live
+from histories import FIRST, IMPRESSIONS, SECOND, TODAY, forget
 from tables import check_daily, contents, counts, coverage, parquet_files, rebuilt
 
 from engagement_pipeline.errors import LakeError
@@ -18,12 +18,6 @@ from engagement_pipeline.publish import publish
 @pytest.fixture
 def lake(tmp_path):
     return Lake(tmp_path / "lake")
-
-
-@pytest.fixture
-def history(lake):
-    live(lake)
-    return lake
 
 
 def cut_off(path):
@@ -71,6 +65,16 @@ def test_a_damaged_file_is_named_and_healed(history, table, damage):
     assert {path for day in report for path in day.damaged} == {path}
     assert not any(day.lost for day in report)
     assert not any(day.damaged for day in rebuilt(history))
+
+
+def test_rows_without_statistics_are_written_with_them(history):
+    """The row groups of a Tweet are found by those of its IDs."""
+    before = contents(history)
+    path = history.rows(HISTORICAL, SECOND)
+    pq.write_table(pq.read_table(path, partitioning=None), path, write_statistics=False)
+    rebuilt(history)
+    assert contents(history) == before
+    assert pq.read_metadata(path).row_group(0).column(0).is_stats_set
 
 
 @pytest.mark.parametrize("damage", [cut_off, emptied, other_columns, other_types])

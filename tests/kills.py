@@ -1,0 +1,29 @@
+"""A process that dies between two renames, as one that is killed does: nothing is cleaned up."""
+
+import subprocess
+import sys
+
+DIE = """
+import os, sys
+really, renames = os.replace, 0
+
+def replace(source, target):
+    global renames
+    renames += sys.argv[3] not in str(target)
+    if renames == int(sys.argv[2]):
+        os._exit(9)
+    really(source, target)
+
+os.replace = replace
+"""
+
+
+def dies_at(place, lake, command, *, uncounted="//"):
+    """Run Python that finds the lake in sys.argv[1], and end it instead of its rename number `place`.
+
+    Renames of which the target holds the text `uncounted` do not count. Tell whether it died.
+    """
+    arguments = [str(lake.root), str(place), uncounted]
+    code = subprocess.run([sys.executable, "-c", DIE + command, *arguments], check=False).returncode
+    assert code in {0, 9}
+    return code == 9
