@@ -152,8 +152,9 @@ def _parts(value: Any) -> SplitResult | None:  # noqa: ANN401
     """Take a web address apart; None is one that is none."""
     try:
         parts = urlsplit(str(value))
+        (parts.hostname or "").encode("idna")  # as whoever looks the name up will
         legal = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port or an IPv6 address that is none
+    except ValueError:  # a port, a name or an IPv6 address that is none
         return None
     return parts if legal else None
 

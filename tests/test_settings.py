@@ -125,6 +125,7 @@ MALFORMED = [
     ("api_url", "data-api.twitter.com", "https://data-api.twitter.com"),
     ("api_url", "https://", "https://data-api.twitter.com"),
     ("api_url", "https://[::1", "https://data-api.twitter.com"),
+    ("api_url", "https://api..twitter.com", "https://data-api.twitter.com"),
     ("api_url", "https://api.twitter.com:port", "https://data-api.twitter.com"),
     ("api_url", "http://data-api.twitter.com", "must be https"),
     ("api_url", "http://127.0.0.1.example.org", "must be https"),
@@ -244,7 +245,9 @@ def test_the_link_of_an_alert_may_lead_to_a_host_of_the_own_network(config):
     assert config('dagster_url = "http://dagster.internal/"').dagster_url == "http://dagster.internal"
 
 
-@pytest.mark.parametrize("bad", ["http://hooks.example.com/T0/s3cret", "hooks.example.com/T0/s3cret"])
+@pytest.mark.parametrize(
+    "bad", [f"{host}/T0/s3cret" for host in ("http://a.example", "a.example", "https://a..example")]
+)
 def test_the_address_of_a_webhook_is_a_secret_even_where_it_is_refused(config, bad):
     assert "s3cret" not in refusal(config, f'alert_webhook = "{bad}"')
     assert "s3cret" not in refusal(config, "", ENGAGEMENT_ALERT_WEBHOOK=bad)
