@@ -1,9 +1,8 @@
-"""A PostgreSQL cluster of a test's own: Debian's server in a folder that goes with it, on a free port."""
+"""A PostgreSQL cluster of a test's own: Debian's server in a folder that goes with it, reached by a socket there."""
 
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from contextlib import contextmanager
@@ -11,32 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 OWNER = "postgres"  # Debian's; the server refuses to run as root
-PASSWORD = "p/w: it's 100% $ecret"
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where the server listens, and the variables of deploy/systemd/engagement.env with which Dagster finds it."""
+    """The variables with which PostgreSQL's clients find the server: those of deploy/systemd/engagement.env."""
 
-    port: int
     environment: dict[str, str]
 
     def ask(self, sql):
-        """Return what psql prints for a query, as the role of Dagster."""
-        of_role = {"PGPASSWORD": self.environment["DAGSTER_PG_PASSWORD"], "PATH": os.environ["PATH"]}
-        command = [
-            programs() / "psql",
-            "-h",
-            "127.0.0.1",
-            "-p",
-            str(self.port),
-            "-U",
-            "dagster",
-            "-XAtc",
-            sql,
-            "dagster",
-        ]
-        return subprocess.run(command, env=of_role, check=True, capture_output=True, text=True).stdout.strip()
+        """Return what psql prints for a query of Dagster's database."""
+        command = [programs() / "psql", "-XAtc", sql, "dagster"]
+        done = subprocess.run(command, env=os.environ | self.environment, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
 
 
 def programs():
@@ -56,23 +42,16 @@ def missing():
 
 @contextmanager
 def cluster():
-    """Run a server with the role and the database `dagster`, reached by password over TCP alone."""
-    folder = Path(tempfile.mkdtemp(prefix="pg"))  # not below pytest's, which other users may not enter
+    """Run a server with the role `engagement` and the database `dagster`; its folder lets nobody else in."""
+    folder = Path(tempfile.mkdtemp(prefix="pg"))  # not below pytest's: a socket's path must be short
     as_owner = _as_owner(folder)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    data, log = folder / "data", folder / "log"
-    listens = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c fsync=off"
-    _do([*as_owner, programs() / "initdb", "-D", data, "-A", "scram-sha-256", "--auth-local", "trust", "-U", OWNER])
+    data, environment = folder / "data", {"PGHOST": str(folder), "PGUSER": "engagement"}
+    listens = f"-c listen_addresses= -c unix_socket_directories={folder}"
+    _do([*as_owner, programs() / "initdb", "-D", data, "--auth", "trust", "-U", environment["PGUSER"]])
     try:
-        _do([*as_owner, programs() / "pg_ctl", "-D", data, "-l", log, "-o", listens, "-w", "start"])
-        local = ["-h", folder, "-p", str(port), "-U", OWNER]
-        quoted = PASSWORD.replace("'", "''")
-        _do([programs() / "psql", *local, "-Xqc", f"create role dagster login password '{quoted}'"])
-        _do([programs() / "createdb", *local, "--owner", "dagster", "dagster"])
-        variables = {"HOST": "127.0.0.1", "PORT": port, "DB": "dagster", "USERNAME": "dagster", "PASSWORD": PASSWORD}
-        yield Cluster(port, {f"DAGSTER_PG_{name}": str(value) for name, value in variables.items()})
+        _do([*as_owner, programs() / "pg_ctl", "-D", data, "-l", folder / "log", "-o", listens, "-w", "start"])
+        _do([programs() / "createdb", "-h", folder, "-U", environment["PGUSER"], "dagster"])
+        yield Cluster(environment)
     finally:
         _do([*as_owner, programs() / "pg_ctl", "-D", data, "-m", "immediate", "stop"])
         shutil.rmtree(folder)
