@@ -2,35 +2,43 @@
 
     .venv/bin/python benchmarks/dagster_overhead.py
 
-The job is `daily` over 28 partitions, run as `make demo` runs it: a new process imports Dagster, loads the code
-location and runs three steps, its storage in SQLite. The roster's only Tweet is younger than the window, so there is
-nothing to ask and nothing to publish; what the library takes for the same, in a process of its own, is taken off.
-The cases take turns; the median counts. The CPU seconds stay about the same while other work slows the machine. Exit
-code 1 where the target is missed.
+The job is `daily` over 28 partitions, run as `make demo` runs it: a new process imports Dagster, loads
+assets/definitions.py and runs each step, its storage in SQLite as deploy/dagster.yaml has it, or in PostgreSQL as
+deploy/systemd has it, where Debian's server is installed. The roster's only Tweet is younger than the window, so there
+is nothing to ask and nothing to publish; what the library takes for the same, in a process of its own, is taken off.
+The cases take turns; the median counts. Exit code 1 where the project's own executor misses the target.
 """
 
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
 CLONE = Path(__file__).parents[1]
+sys.path.append(str(CLONE / "tests"))
+import postgres  # noqa: E402 - the tests' own cluster
+
 TURNS = 5
 TARGET = 4.0  # seconds a run, in one process
 FIRST, LAST, NOW = "2026-01-04", "2026-01-31", "2026-02-01T12:00:00Z"
 YOUNG = (int(datetime(2026, 2, 1, 6, tzinfo=UTC).timestamp() * 1000) - 1288834974657) << 22
 TAGS = {"dagster/asset_partition_range_start": FIRST, "dagster/asset_partition_range_end": LAST}
-DEFINITIONS = """
+MULTIPROCESS = """
 import dagster as dg
-from assets.definitions import catalog, daily_job, engagements, recent, responses, totals
+from assets import definitions
 
 defs = dg.Definitions(
-    assets=[responses, engagements, catalog, totals, recent], jobs=[daily_job], executor=dg.{executor}_executor
+    assets=definitions.defs.assets,
+    asset_checks=definitions.defs.asset_checks,
+    jobs=definitions.defs.jobs,
+    executor=dg.multiprocess_executor,
 )
 """
 LIBRARY = """
@@ -41,20 +49,19 @@ prepared = pipeline.prepare(chosen, date.fromisoformat("{first}"), date.fromisof
 assert prepared.requests == 0
 pipeline.run(chosen, prepared)
 """
-CASES = {"the library alone": None, "in_process": "in_process", "multiprocess": "multiprocess"}
+ALONE, CHOSEN, LASTING, OTHER = "the library alone", "SQLite", "PostgreSQL", "SQLite, a process a step"
 
 
 def main() -> int:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        environment = prepared(folder)
-        commands = {case: command(folder, executor) for case, executor in CASES.items()}
-        for case in CASES:
-            measured(commands[case], environment)  # makes the lake and the instance, and warms the disk's cache
-        taken = {case: [] for case in CASES}
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        cases = prepared(folder, stack)
+        for command, environment in cases.values():
+            measured(command, environment)  # makes the lake and the instance, and warms the disk's cache
+        taken = {case: [] for case in cases}
         for _ in range(TURNS):
-            for case in CASES:
-                taken[case].append(measured(commands[case], environment))
+            for case, (command, environment) in cases.items():
+                taken[case].append(measured(command, environment))
     elapsed, busy = ({case: [run[of] for run in runs] for case, runs in taken.items()} for of in (0, 1))
     print("| case | a run, median | fastest | slowest | Dagster's part | CPU | Dagster's part |")
     print("|---|--:|--:|--:|--:|--:|--:|")
@@ -62,29 +69,28 @@ def main() -> int:
         spread = f"{statistics.median(times):.1f} s | {min(times):.1f} s | {max(times):.1f} s"
         cpu = f"{statistics.median(busy[case]):.1f} s | {part(busy, case)}"
         print(f"| {case} | {spread} | {part(elapsed, case)} | {cpu} |")
-    return int(dagsters(elapsed, "in_process") > TARGET)
+    return int(any(dagsters(elapsed, case) > TARGET for case in (CHOSEN, LASTING) if case in cases))
 
 
 def dagsters(seconds, case):
     """Return what a case takes beyond the library alone, by their medians."""
-    return statistics.median(seconds[case]) - statistics.median(seconds["the library alone"])
+    return statistics.median(seconds[case]) - statistics.median(seconds[ALONE])
 
 
 def part(seconds, case):
     """Return the same as text, empty for the library itself."""
-    return f"{dagsters(seconds, case):.1f} s" if CASES[case] else ""
+    return "" if case == ALONE else f"{dagsters(seconds, case):.1f} s"
 
 
-def prepared(folder):
-    """Write accounts, roster and Dagster home; return the environment that finds them."""
+def prepared(folder, stack):
+    """Write all that the cases need, start PostgreSQL; return the command of each case and its environment."""
     (folder / "accounts.toml").write_text(
         '[app]\nconsumer_key = "k"\nconsumer_secret = "s"\n'
         '[accounts.harborbooks]\naccess_token = "1-t"\naccess_token_secret = "s"\n'
     )
     (folder / "accounts.toml").chmod(0o600)
     (folder / "roster.csv").write_text(f"tweet_id,handle\n{YOUNG},harborbooks\n")
-    (folder / "home").mkdir()
-    (folder / "home" / "dagster.yaml").write_text((CLONE / "deploy" / "dagster.yaml").read_text())
+    (folder / "multiprocess.py").write_text(MULTIPROCESS)
     chosen = {
         "CONFIG": os.devnull,
         "API_URL": "http://127.0.0.1:9",  # nobody listens: a request would fail
@@ -96,17 +102,32 @@ def prepared(folder):
     }
     outside = {name: value for name, value in os.environ.items() if not name.startswith("ENGAGEMENT_")}
     variables = {f"ENGAGEMENT_{name}": str(value) for name, value in chosen.items()}
-    return outside | variables | {"DAGSTER_HOME": str(folder / "home"), "PYTHONPATH": str(CLONE)}
+    environment = outside | variables | {"PYTHONPATH": str(CLONE)}
+    sqlite = environment | home(folder / "sqlite", "deploy/dagster.yaml")
+    library = [sys.executable, "-c", LIBRARY.format(first=FIRST, last=LAST)]
+    cases = {ALONE: (library, environment), CHOSEN: (run("assets/definitions.py"), sqlite)}
+    if why := postgres.missing():
+        print(f"without PostgreSQL: {why}")
+    else:
+        told = (CLONE / "deploy/systemd/engagement.env").read_text()
+        batches = dict(re.findall(r"^(DAGSTER_EVENT_\w+)=(.*)$", told, re.MULTILINE))
+        server = stack.enter_context(postgres.cluster()).environment
+        lasting = environment | batches | server | home(folder / "postgresql", "deploy/systemd/dagster.yaml")
+        cases[LASTING] = (run("assets/definitions.py"), lasting)
+    return cases | {OTHER: (run(folder / "multiprocess.py"), sqlite)}
 
 
-def command(folder, executor):
-    """Return the command of a case; that of Dagster loads the project's assets with the executor."""
-    if not executor:
-        return [sys.executable, "-c", LIBRARY.format(first=FIRST, last=LAST)]
-    file = folder / f"{executor}.py"
-    file.write_text(DEFINITIONS.format(executor=executor))
-    run = [sys.executable, "-m", "dagster", "job", "execute", "--job", "daily", "--tags", json.dumps(TAGS)]
-    return [*run, "--python-file", str(file), "--working-directory", str(CLONE)]
+def home(folder, instance):
+    """Make a Dagster home with an instance of the project; return the variable that names it."""
+    folder.mkdir()
+    (folder / "dagster.yaml").write_text((CLONE / instance).read_text())
+    return {"DAGSTER_HOME": str(folder)}
+
+
+def run(file):
+    """Return the command that runs the daily job of a file."""
+    job = [sys.executable, "-m", "dagster", "job", "execute", "--job", "daily", "--tags", json.dumps(TAGS)]
+    return [*job, "--python-file", str(file), "--working-directory", str(CLONE)]
 
 
 def measured(arguments, environment):
