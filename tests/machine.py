@@ -16,6 +16,7 @@ from pathlib import Path
 
 from processes import CLONE
 
+REPOSITORY = "/srv/repository"
 PATIENCE = 120  # seconds, far beyond what a machine with other work needs
 NAMESPACES = ["unshare", "--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child"]
 BOOT = """
@@ -29,11 +30,11 @@ mount -t proc proc proc
 mount --rbind /dev dev
 mount -t tmpfs tmpfs run
 mkdir -p opt/engagement
-mount --bind "$2" opt/engagement
 printf '#!%s\\n' "$3" | cat - "$2/tests/systemctl.py" > usr/local/bin/systemctl
 chmod +x usr/local/bin/systemctl
 "$3" -c 'import fcntl, socket, struct
 fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sH14x", b"lo", 0x41))'  # SIOCSIFFLAGS: up, running
+echo 'APT::Get::Upgrade "false";' > etc/apt/apt.conf.d/99installed  # what is there must do, without a network
 touch run/ready
 exec chroot . bash -c 'while :; do sleep 1000 & wait; done'  # reaps what its parents left
 """
@@ -52,11 +53,11 @@ def missing():
 
 
 class Machine:
-    """A machine that is up; `run` is a shell of root in /opt/engagement."""
+    """A machine that is up; `run` is a shell of root in /opt/engagement, where `REPOSITORY` is the project's."""
 
     def __init__(self, pid):
         self._enter = ["nsenter", f"--target={pid}", "--mount", "--pid", "--net", "--ipc", "--uts", "--root"]
-        self._enter += ["--wd=/", "env", "-C", "/opt/engagement", "-i", "HOME=/root"]
+        self._enter += ["--wd=/", "env", "-C", "/opt/engagement", "-i", "HOME=/root", f"REPOSITORY={REPOSITORY}"]
         self._enter += ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "sh", "-c"]
 
     def run(self, command, *, check=True, stdin=""):
@@ -87,12 +88,12 @@ class Machine:
 
 @contextmanager
 def booted():
-    """Start it with the clone at /opt/engagement and PostgreSQL running; end all that runs on it with the block."""
+    """Start it with PostgreSQL running and /opt/engagement empty; end all that runs on it with the block."""
     folder = tempfile.mkdtemp(prefix="machine")
     process = subprocess.Popen([*NAMESPACES, "sh", "-c", BOOT, "boot", folder, str(CLONE), sys.executable])
     try:
         machine = Machine(_first(process))
-        for path in {Path(sys.base_prefix), Path(sys.prefix), CLONE}:  # readable, though the way there may not be
+        for path in {Path(sys.base_prefix), Path(sys.prefix)}:  # readable, though the way there may not be
             for above in [*path.parents][:-1]:
                 machine.run(f"chmod o+x '{above}'")
         machine.run(
