@@ -5,7 +5,8 @@
 A full response of /historical: 25 Tweets, 17 types, 28 days, 285,600 counts of the emulator's world. Every rival makes
 the same rows of it, and is checked for that; simdjson alone only parses and converts nothing. All run on one thread
 and take turns, so that noise is shared out; what counts is the best round, in processor time. simdjson and dlt are in
-requirements.lock beside this file; `make bench` installs them, apart from the project. Exit code 1 where a target is missed.
+requirements.lock beside this file; `make bench` installs them, apart from the project. Exit code 1 where a target is
+missed.
 """
 
 import gc
