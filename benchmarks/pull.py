@@ -51,7 +51,9 @@ def main() -> int:
     share, load = len(first) / PER_MINUTE, processor / wall
     seconds = sum(row["seconds"] for row in first) / len(first)
     megabytes = sum(row["bytes"] for row in first) / 1e6
-    print("| answered in a minute | of the budget | MB a second | seconds an answer, mean | of a core, the pull |")
+    print(
+        "| answered in a minute | of the budget | MB a second, packed | seconds an answer, mean | of a core, the pull |"
+    )
     print("|--:|--:|--:|--:|--:|")
     print(f"| {len(first)} of {PER_MINUTE} | {share:.1%} | {megabytes / 60:.1f} | {seconds:.1f} | {load:.2f} |")
     print(f"| target | at least {SHARE:.0%} | | | under {LOAD} |")

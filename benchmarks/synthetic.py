@@ -14,6 +14,7 @@ import json
 import multiprocessing
 import os
 import re
+import shutil
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache, partial
 from itertools import islice
@@ -23,10 +24,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from engagement_pipeline import raw
+from engagement_pipeline import daily, raw
 from engagement_pipeline.catalog import TWEETS
 from engagement_pipeline.client import CELLS, TWEET_SUMS, TYPE_SUMS, Response
-from engagement_pipeline.day_rows import Rows, Sink, daily_sums, to_table
+from engagement_pipeline.day_rows import DAILY_ROW_GROUP, Rows, Sink, daily_sums, to_table
 from engagement_pipeline.emulator import counts as world
 from engagement_pipeline.emulator.world import FIRST_DAY, HANDLES, World, tweets_of_day
 from engagement_pipeline.flatten import SCHEMA, TYPE_NAMES
@@ -135,16 +136,18 @@ def write_lake(lake, ids, window, *, handles=20):
         "followed": [True] * len(ids),
     }
     pq.write_table(pa.table(tweets, schema=TWEETS), lake.tweets)
+    lake.aside.mkdir()
     with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
         pool.map(partial(_write_day, lake.root, ids), window.days(), chunksize=1)
+    lake.replace(daily.write_months(lake, {day: _sums(lake, day) for day in window.days()}))
+    shutil.rmtree(lake.aside)
 
 
 def _write_day(root, ids, day):
     lake = Lake(Path(root))
-    paths = {lake.rows(HISTORICAL, day): SCHEMA, lake.daily(day): DAILY}
-    for path in paths:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    sinks = [Sink(path, schema) for path, schema in paths.items()]
+    path = lake.rows(HISTORICAL, day)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sinks = Sink(path, SCHEMA), Sink(_sums(lake, day), DAILY, row_group=DAILY_ROW_GROUP)
     for at in range(0, len(ids), CHUNK_TWEETS):
         rows = day_rows(ids[at : at + CHUNK_TWEETS], day)
         table = to_table(rows, day)
@@ -152,6 +155,10 @@ def _write_day(root, ids, day):
         sinks[1].append(daily_sums(rows, table))
     for sink in sinks:
         sink.close()
+
+
+def _sums(lake, day):
+    return lake.aside / f"{day}.daily.parquet"
 
 
 def day_rows(ids, day):

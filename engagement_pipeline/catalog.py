@@ -50,7 +50,7 @@ REQUESTS = {  # of request_log.py
 }
 SOURCES = {  # view: its files, their columns, and those that come from the names of folders
     "engagements": ("engagements/*/*.parquet", TABLES[HISTORICAL], {}),
-    "daily": ("daily/*/*.parquet", DAILY, {}),
+    "daily": ("daily/*.parquet", DAILY, {}),
     "revisions": ("revisions/*/*.parquet", REVISIONS, {"pulled_on": "date"}),
     "totals": ("totals/*/*.parquet", TABLES[TOTALS], {"observed_on": "date"}),
     "recent": ("recent.parquet", TABLES[RECENT], {}),

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 MADE_BY = "engagement_pipeline"  # the key of a file's metadata that says what it holds
 ROW_GROUP = 100_000  # rows; of 28 days, two megabytes a day in memory, and small enough to find one Tweet by
-DAILY_ROW_GROUP = 25_000  # a Tweet has few rows of these, and its life is in the files of many days
+DAILY_ROW_GROUP = 5_000  # of a day's sums, of which 31 are merged at a time
 NEVER, LAST_ID = np.iinfo(np.int64).min, np.iinfo(np.int64).max  # before every Tweet's ID, and behind
 NO_OWNER = np.empty(0, np.uint16)
 
@@ -130,6 +130,12 @@ def by_day(tables: Sequence[pa.Table], first: date, wanted: npt.NDArray[np.bool_
     return [rows.at(slice(begin, end)) for begin, end in pairwise(bounds.tolist())]
 
 
+def in_order(rows: pa.Table) -> pa.Table:
+    """Sort by tweet_id, engagement_type and, where there are such, day and hour."""
+    times = [rows[name].cast(pa.int32()).to_numpy() for name in ("hour", "day") if name in rows.column_names]
+    return rows.take(np.lexsort([*times, codes(rows["engagement_type"]), rows["tweet_id"].to_numpy()]))
+
+
 def merged(old: Rows, new: Rows) -> tuple[Rows, Revised]:
     """Return the rows of both, the newer where both have one, and what that changes of Tweets that had rows."""
     if len(old.tweets) == len(new.tweets) and all(np.array_equal(old[key], new[key]) for key in range(3)):
@@ -155,7 +161,7 @@ def _keys(rows: Rows, tweets: Ints) -> Ints:
 
 
 class Sink:
-    """A Parquet file that is written in row groups of some size, whatever the size of what is appended."""
+    """A Parquet file that is written in row groups of some size or a little more, whatever is appended at a time."""
 
     def __init__(self, path: Path, schema: pa.Schema, *, row_group: int = 0) -> None:
         self._row_group = row_group or ROW_GROUP
@@ -188,16 +194,18 @@ class Sink:
     def _flush(self) -> None:
         table, rows = pa.concat_tables(self._waiting), self._rows
         self._waiting, self._rows = [], 0
-        self._writer.write_table(table, row_group_size=rows)
+        groups = max(1, rows // self._row_group)
+        self._writer.write_table(table, row_group_size=-(-rows // groups))
 
 
 class Published:
-    """A day's file as it is, read once from its first Tweet to its last; no rows where there is none."""
+    """A file sorted by Tweet, as it is, read once from its first Tweet to its last; no rows where there is none."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, schema: pa.Schema = SCHEMA) -> None:
         self.path = path
+        self._schema = schema
         self._row_group = 0
-        self._waiting = Rows.none()
+        self._waiting = schema.empty_table()
         self._file: pq.ParquetFile | None = None
         if path.exists():
             try:
@@ -205,15 +213,15 @@ class Published:
             except (OSError, pa.ArrowException) as error:
                 raise damaged(path, error) from None
 
-    def up_to(self, tweet: int) -> Rows:
+    def up_to(self, tweet: int) -> pa.Table:
         """Return the rows that were not returned yet, up to a Tweet and with it."""
         parts = [self._waiting]
         while self._file and self._row_group < self._file.num_row_groups and _reaches(parts[-1], tweet):
             parts.append(self._next_row_group(self._file))
-        rows = Rows.joined(parts) if len(parts) > 1 else parts[0]
-        end = int(np.searchsorted(rows.tweets, tweet, "right"))
-        self._waiting = rows.at(slice(end, None))
-        return rows.at(slice(end))
+        rows = pa.concat_tables(parts)
+        end = int(np.searchsorted(rows["tweet_id"].to_numpy(), tweet, "right"))
+        self._waiting = rows.slice(end)
+        return rows.slice(0, end)
 
     @property
     def newest_pull(self) -> str | None:
@@ -238,19 +246,18 @@ class Published:
         if self._file:
             self._file.close()
 
-    def _next_row_group(self, file: pq.ParquetFile) -> Rows:
+    def _next_row_group(self, file: pq.ParquetFile) -> pa.Table:
         try:
-            table = file.read_row_group(self._row_group, columns=SCHEMA.names)
-            rows = of_table(table.cast(SCHEMA))
+            rows = file.read_row_group(self._row_group, columns=self._schema.names).cast(self._schema)
         except (OSError, pa.ArrowException, ValueError, KeyError) as error:
             raise damaged(self.path, error) from None
         self._row_group += 1
         return rows
 
 
-def _reaches(rows: Rows, tweet: int) -> bool:
+def _reaches(rows: pa.Table, tweet: int) -> bool:
     """Tell whether more rows of Tweets up to this one may follow."""
-    return len(rows.tweets) == 0 or rows.tweets[-1] <= tweet
+    return len(rows) == 0 or rows["tweet_id"][-1].as_py() <= tweet
 
 
 class DayFile:
@@ -265,19 +272,18 @@ class DayFile:
     ) -> None:
         self.day = day
         self.changed = False
-        self._target, self._daily = lake.rows(HISTORICAL, day), lake.daily(day)
+        self._target = lake.rows(HISTORICAL, day)
         self._aside = lake.aside
         self._published = Published(published or self._target)
         self._newest_pull = newest_pull
         self._unchanged_to = NEVER
         self._sinks: tuple[Sink, Sink] | None = None
-        there = [path.exists() for path in (self._target, self._daily)]
-        if any(there) and (anew or there == [True, False]):  # sums without rows may not stay
+        if anew and self._target.exists():
             self._sinks = self._begun()
 
     def take(self, tweet: int, new: Rows) -> tuple[Rows, Revised]:
         """Merge the newer rows of Tweets up to this one and with it; return the rows as they are to become."""
-        old = self._published.up_to(tweet)
+        old = of_table(self._published.up_to(tweet))
         if not len(new.tweets):
             rows, revised = old, Revised(new, new.counts, np.empty(0, np.bool_))
         elif not len(old.tweets):
@@ -294,11 +300,14 @@ class DayFile:
         return rows, revised
 
     def finish(self) -> dict[Path, Path]:
-        """Return what to rename, the daily sums first: with them an interrupted publication begins anew."""
+        """Return what to rename; `daily` is where the sums lie then, for daily.write_months."""
         self.close()
-        if not self._sinks:
-            return {}
-        return {self._file("daily"): self._daily, self._file("rows"): self._target}
+        return {self._file("rows"): self._target} if self._sinks else {}
+
+    @property
+    def daily(self) -> Path | None:
+        """Where the daily sums lie, once it is finished, of a day that is written."""
+        return self._file("daily") if self._sinks else None
 
     def close(self) -> None:
         """Give all files back."""
@@ -315,7 +324,7 @@ class DayFile:
         if self._unchanged_to > NEVER:
             again = Published(self._target)
             for tweet in again.row_group_ends(self._unchanged_to):
-                self._write(again.up_to(tweet))
+                self._write(of_table(again.up_to(tweet)))
             again.close()
         return self._sinks
 

@@ -3,7 +3,7 @@
     lake.json                                the format, so that an older program leaves a newer lake alone
     raw/                                     responses as received (raw.py)
     engagements/day=…/engagements.parquet    the tidy table, from /historical
-    daily/day=…/daily.parquet                the same with the hours summed
+    daily/MONTH.parquet                      the same with the hours summed (daily.py)
     revisions/pulled_on=…/PULL.parquet       counts that a later pull changed (revisions.py)
     totals/observed_on=…/totals.parquet      lifetime counts as observed that day, from /totals
     recent.parquet                           the last 28 hours, provisional, from /28hr
@@ -21,8 +21,10 @@ from __future__ import annotations
 import json
 import logging
 import os
+from calendar import monthrange
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -37,7 +39,6 @@ from engagement_pipeline.metrics import HISTORICAL, RECENT, TOTALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import date
     from pathlib import Path
 
     from engagement_pipeline.raw import Pull
@@ -116,8 +117,8 @@ class Lake:
         }[endpoint]
 
     def daily(self, day: date) -> Path:
-        """Return where the rows of /historical of one UTC day lie with their hours summed."""
-        return self.root / "daily" / f"day={day}" / "daily.parquet"
+        """Return where the rows of /historical of a UTC day's month lie with their hours summed."""
+        return self.root / "daily" / f"{day:%Y-%m}.parquet"
 
     def revisions(self, pull: Pull) -> Path:
         """Return where it lies what a pull of /historical changed."""
@@ -267,6 +268,10 @@ def damaged(path: Path, error: Exception) -> LakeError:
     if path.parent.name.startswith(("day=", "observed_on=")):
         day = path.parent.name.partition("=")[2]
         fix = f"engagement rebuild --from {day} --to {day} makes it anew from raw"
+    elif path.parent.name == "daily":
+        first = date.fromisoformat(f"{path.stem}-01")
+        last = first.replace(day=monthrange(first.year, first.month)[1])
+        fix = f"engagement rebuild --from {first} --to {last} makes it anew from raw"
     elif path.parent.name.startswith("pulled_on="):
         fix = "engagement rebuild makes it anew from raw"
     return LakeError(f"{path} is damaged ({detail}): {fix}")

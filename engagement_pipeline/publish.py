@@ -25,15 +25,14 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from engagement_pipeline import raw, revisions, set_aside
+from engagement_pipeline import daily, raw, revisions, set_aside
 from engagement_pipeline.answers import Answers, of_tweets
-from engagement_pipeline.day_rows import LAST_ID, NEVER, DayFile, Sink, by_day, codes
+from engagement_pipeline.day_rows import LAST_ID, NEVER, DayFile, Sink, by_day, in_order
 from engagement_pipeline.errors import LakeError
 from engagement_pipeline.lake import COVERAGE, OBSERVED_AT, STORED, TABLES, TIMESTAMP, Lake, opened, read
 from engagement_pipeline.metrics import HISTORICAL, RECENT
@@ -58,27 +57,6 @@ CHUNK_TWEETS = 125  # of 28 days: 1.4 million rows
 MISSING = "missing from the response"
 RECENT_PERIOD = timedelta(hours=28)  # of /28hr: what was observed before has nothing of it
 RECENT_RAW = 2 * RECENT_PERIOD  # recent.parquet is made of pulls begun in so long: a pull may have gone on for a while
-# What a later request says replaces what an earlier one said; stored rows stay until later rows come.
-MERGE_COVERAGE = """
-    select
-        coalesce(new.tweet_id, old.tweet_id) as tweet_id,
-        coalesce(new.day, old.day) as day,
-        if(later, new.asked_at, old.asked_at) as asked_at,
-        if(later, new.outcome, old.outcome) as outcome,
-        if(later, new.text, old.text) as text,
-        least(new.pulled_at, old.first_pulled_at) as first_pulled_at,
-        if(stores, new.pulled_at, old.pulled_at) as pulled_at,
-        if(stores, new.rows, coalesce(old.rows, 0)) as rows,
-        if(stores, new.source, old.source) as source
-    from (
-        select
-            new, old,
-            new.tweet_id is not null and (old.tweet_id is null or new.asked_at >= old.asked_at) as later,
-            new.pulled_at is not null and (old.pulled_at is null or new.pulled_at >= old.pulled_at) as stores
-        from new full outer join old using (tweet_id)
-    )
-    order by tweet_id
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,12 +116,15 @@ class _Index(NamedTuple):
 
 
 class Publisher:
-    """One pull on its way into the tables, as far as these `days` of it go."""
+    """One pull on its way into the tables, as far as these `days` of it go; without `sums`, all but into `daily`."""
 
-    def __init__(self, lake: Lake, pull: Pull, days: Sequence[date], *, progress: Progress = quiet) -> None:
+    def __init__(
+        self, lake: Lake, pull: Pull, days: Sequence[date], *, sums: bool = True, progress: Progress = quiet
+    ) -> None:
         self.lake = lake
         self.pull = pull
         self.days = days
+        self.sums = sums
         self.progress = progress
         self.answers = Answers(pull)
         self.asked = self.answers.tweets
@@ -192,10 +173,13 @@ class Publisher:
                 self.progress(int(np.searchsorted(self.asked, high, "right")), len(self.asked))
             self.revised = revised.number
             renamed = revised.finish(self.lake.revisions(self.pull))
+            rows: dict[Path, Path] = {}
             for file in files.values():
-                renamed |= file.finish()
+                rows |= file.finish()
             self.days_written = tuple(file.day for file in files.values() if file.changed)
-        return renamed
+        # The sums before the rows: with them an interrupted publication, which finds the rows older, begins anew.
+        sums = {file.day: file.daily for file in files.values() if file.daily and self.sums}
+        return renamed | daily.write_months(self.lake, sums) | rows
 
     def _write_chunk(self, files: dict[int, DayFile], revised: revisions.Writer, low: int, high: int) -> None:
         """Write a range of Tweets into the files of the days."""
@@ -270,23 +254,20 @@ class Publisher:
         tweets = words["tweet_id"]
         stored, newest = np.zeros(len(words), np.bool_), np.ones(len(words), np.bool_)
         reasons: dict[int, str] = {}
-        with duckdb.connect() as connection:
-            for place, day in enumerate(self.days):
-                old = read(self.lake.coverage(self.pull.endpoint, day), COVERAGE)
-                connection.register("old", old)
-                connection.register("new", self._new_coverage(words, place))
-                merged = connection.sql(MERGE_COVERAGE).to_arrow_table().cast(COVERAGE)
-                if not merged.equals(old):
-                    aside = self.lake.aside / f"{day}.coverage.parquet"
-                    pq.write_table(merged, aside, compression="zstd")
-                    files[aside] = self.lake.coverage(self.pull.endpoint, day)
-                of_pull = merged.take(pc.index_in(tweets, merged["tweet_id"]))
-                newest &= pc.equal(of_pull["asked_at"], words["asked_at"]).to_numpy()
-                served = pc.equal(of_pull["outcome"], STORED)
-                stored |= served.to_numpy()
-                for word in of_pull.filter(pc.invert(served)).select(["tweet_id", "outcome", "text"]).to_pylist():
-                    reason = word["outcome"] if word["outcome"] == UNAVAILABLE else word["text"] or word["outcome"]
-                    reasons[word["tweet_id"]] = max(reason, reasons.get(word["tweet_id"], ""))
+        for place, day in enumerate(self.days):
+            old = read(self.lake.coverage(self.pull.endpoint, day), COVERAGE)
+            merged = _merged_coverage(old, self._new_coverage(words, place))
+            if not merged.equals(old):
+                aside = self.lake.aside / f"{day}.coverage.parquet"
+                pq.write_table(merged, aside, compression="zstd")
+                files[aside] = self.lake.coverage(self.pull.endpoint, day)
+            of_pull = merged.take(pc.index_in(tweets, merged["tweet_id"]))
+            newest &= pc.equal(of_pull["asked_at"], words["asked_at"]).to_numpy()
+            served = pc.equal(of_pull["outcome"], STORED)
+            stored |= served.to_numpy()
+            for word in of_pull.filter(pc.invert(served)).select(["tweet_id", "outcome", "text"]).to_pylist():
+                reason = word["outcome"] if word["outcome"] == UNAVAILABLE else word["text"] or word["outcome"]
+                reasons[word["tweet_id"]] = max(reason, reasons.get(word["tweet_id"], ""))
         self.newest_words = of_pull.filter(pa.array(newest))  # of the last day; who was refused is so on each
         served_tweets = frozenset(tweets.filter(pa.array(stored)).to_pylist())
         return files, Publication(
@@ -360,15 +341,35 @@ class Publisher:
         return {aside: self.lake.set_aside} if set_aside.merge(self.lake, heard, into=aside) else {}
 
 
+def _merged_coverage(old: pa.Table, new: pa.Table) -> pa.Table:
+    """Return what is known of a day's Tweets with what a pull says of them.
+
+    What a later request says replaces what an earlier one said; stored rows stay until later rows come.
+    """
+    tweets = pa.array(np.union1d(old["tweet_id"].to_numpy(), new["tweet_id"].to_numpy()))
+    old, new = (table.take(pc.index_in(tweets, table["tweet_id"])) for table in (old, new))  # null where it has none
+    later, stores = (_at_least(new[name], old[name]) for name in ("asked_at", "pulled_at"))
+    first = new["pulled_at"], old["first_pulled_at"]
+    columns = {
+        "tweet_id": tweets,
+        "day": pc.coalesce(new["day"], old["day"]),
+        **{name: pc.if_else(later, new[name], old[name]) for name in ("asked_at", "outcome", "text")},
+        "first_pulled_at": pc.min_element_wise(*(times.cast(pa.int64()) for times in first)).cast(TIMESTAMP),
+        "pulled_at": pc.if_else(stores, new["pulled_at"], old["pulled_at"]),
+        "rows": pc.if_else(stores, new["rows"], old["rows"].fill_null(0)),
+        "source": pc.if_else(stores, new["source"], old["source"]),
+    }
+    return pa.table(columns, schema=COVERAGE)
+
+
+def _at_least(some: pa.ChunkedArray, others: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Tell where times are not before others; any is after none."""
+    return pc.coalesce(pc.greater_equal(some, others), pc.is_valid(some))
+
+
 def _observed(rows: pa.Table, landed: Landed) -> pa.Table:
     """Say with each row when it was asked for."""
     return rows.append_column(OBSERVED_AT, pa.repeat(pa.scalar(landed.asked_at, TIMESTAMP), len(rows)))
-
-
-def in_order(rows: pa.Table) -> pa.Table:
-    """Sort by tweet_id, engagement_type and, where there are such, day and hour."""
-    times = [rows[name].cast(pa.int32()).to_numpy() for name in ("hour", "day") if name in rows.column_names]
-    return rows.take(np.lexsort([*times, codes(rows["engagement_type"]), rows["tweet_id"].to_numpy()]))
 
 
 def _microseconds(times: pa.Array | pa.ChunkedArray) -> Ints:

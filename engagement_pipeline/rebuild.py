@@ -1,6 +1,7 @@
 """Tables made anew from what has landed: no request, and no row lost whose response is gone.
 
-In: a lake, one of its tables, and days. Out: the days' files, one day after another, and what was found of each.
+In: a lake, one of its tables, and days. Out: the days' files, and what was found of each. The days of a month of
+/historical are replaced together, with the month's file of daily sums; those of the other tables one after another.
 
     raw ──> published again into .rebuild/, a lake of its own without rows ──> merged over what is published
 
@@ -18,6 +19,7 @@ from collections import Counter
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -26,12 +28,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from engagement_pipeline import raw, revisions
-from engagement_pipeline.day_rows import LAST_ID, DayFile, Published
+from engagement_pipeline import daily, raw, revisions
+from engagement_pipeline.day_rows import LAST_ID, DayFile, Published, in_order, of_table
 from engagement_pipeline.errors import LakeError
 from engagement_pipeline.lake import COVERAGE, DAILY, STORED, TABLES, Lake, check_columns, opened, read
 from engagement_pipeline.metrics import HISTORICAL, RECENT, TOTALS
-from engagement_pipeline.publish import RECENT_RAW, Publisher, in_order
+from engagement_pipeline.publish import RECENT_RAW, Publisher
 from engagement_pipeline.pull import quiet
 
 if TYPE_CHECKING:
@@ -105,7 +107,7 @@ def rebuild(
     """Make the table of an endpoint anew for the UTC days `first` to `last`, by default for all that it has.
 
     `progress` gets pulls done and pulls in all. Raises LakeError where a response is damaged or a file cannot be
-    written; the days that are not done yet are then as they were.
+    written; the months that are not done yet are then as they were.
     """
     lake.open(create=False, older=True)
     with lake.locked("lake", "a publication"):
@@ -124,14 +126,18 @@ def rebuild(
             for done, pull in enumerate(pulls, start=1):
                 of_pull = [day for day in pull.days() if day in bases]
                 if of_pull:
-                    Publisher(shadow, pull, of_pull).publish()
+                    Publisher(shadow, pull, of_pull, sums=False).publish()
                 progress(done, len(pulls))
             for pull in pulls:
                 _save_revisions(lake, shadow, pull, bases)
             if endpoint == HISTORICAL and days == known:
                 _drop_damaged_revisions(lake, pulls)
             _stand_in(lake, shadow, endpoint, bases)
-            return [_merged(lake, shadow, endpoint, day, base) for day, base in bases.items()]
+            return [
+                day
+                for _, together in groupby(bases, lake.daily if endpoint == HISTORICAL else None)
+                for day in _merged(lake, shadow, endpoint, {day: bases[day] for day in together})
+            ]
         except OSError as error:
             raise LakeError(f"{error.filename or lake.root} cannot be written: {error.strerror}") from error
         finally:
@@ -172,12 +178,9 @@ class _Base:
         path = lake.coverage(endpoint, day)
         found = _coverage(path)
         coverage = COVERAGE.empty_table() if found is None else found
-        files = {lake.rows(endpoint, day): TABLES[endpoint]} | (
-            {lake.daily(day): DAILY} if endpoint == HISTORICAL else {}
-        )
-        damaged = [path] if found is None else []
-        damaged += [path for path, schema in files.items() if not _sound(path, schema)]
         rows = lake.rows(endpoint, day)
+        damaged = [path] if found is None else []
+        damaged += [] if _sound(rows, TABLES[endpoint]) else [rows]
         sources = pc.unique(coverage["source"].drop_null())
         missing = [source for source in sources.to_pylist() if not (lake.root / source).exists()]
         gone = coverage.filter(pc.is_in(coverage["source"], pa.array(missing, pa.string())))
@@ -277,44 +280,60 @@ def _drop_damaged_revisions(lake: Lake, pulls: list[Pull]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """A day's rows made again: the files to rename, how many each Tweet has now, and how many of these are kept."""
+    """A day's rows made again: the files to rename, how many each Tweet has now, and how many of these are kept.
+
+    `daily` is where their sums are, if there are any.
+    """
 
     files: dict[Path, Path]
     now: dict[int, int]
     kept: dict[int, int]
     changed: bool
+    daily: Path | None = None
 
 
-def _merged(lake: Lake, shadow: Lake, endpoint: str, day: date, base: _Base) -> Rebuilt:
-    """Put a day that was made again over the published one, and say what came of it."""
+def _merged(lake: Lake, shadow: Lake, endpoint: str, bases: dict[date, _Base]) -> list[Rebuilt]:
+    """Put days that were made again over the published ones, all at once, and say what came of each."""
     shutil.rmtree(lake.aside, ignore_errors=True)
     lake.aside.mkdir()
-    published = lake.rows(endpoint, day)
-    if published in base.damaged:
-        published = lake.aside / "none"
-    remade = {HISTORICAL: _history, TOTALS: _totals, RECENT: _recent}[endpoint](lake, shadow, day, published)
-    aside = lake.aside / "coverage.parquet"
-    with duckdb.connect() as connection:
-        connection.register("old", base.coverage)
-        connection.register("new", read(shadow.coverage(endpoint, day), COVERAGE))
-        counted = pa.table(
-            {"tweet_id": pa.array(remade.now, pa.int64()), "rows": pa.array(remade.now.values(), pa.int64())}
+    month = lake.daily(min(bases))
+    damaged = [] if endpoint != HISTORICAL or _sound(month, DAILY) else [month]
+    bases[min(bases)].damaged.extend(damaged)
+    files: dict[Path, Path] = {}
+    sums: dict[date, Path | None] = {}
+    reports = []
+    for day, base in bases.items():
+        published = lake.aside / "none" if lake.rows(endpoint, day) in base.damaged else lake.rows(endpoint, day)
+        rows = {HISTORICAL: _history, TOTALS: _totals, RECENT: _recent}[endpoint](lake, shadow, day, published)
+        aside = lake.aside / f"{day}.coverage.parquet"
+        _write_coverage(base.coverage, read(shadow.coverage(endpoint, day), COVERAGE), rows.now, endpoint, into=aside)
+        files |= rows.files | {aside: lake.coverage(endpoint, day)}
+        sums[day] = rows.daily
+        reports.append(
+            Rebuilt(
+                endpoint=endpoint,
+                day=day,
+                rows=sum(rows.now.values()),
+                kept=rows.kept,
+                lost=base.lost(endpoint, rows.now),
+                changed=rows.changed,
+                damaged=tuple(base.damaged),
+            )
         )
+    lake.replace((daily.write_months(lake, sums, damaged=damaged) if endpoint == HISTORICAL else {}) | files)
+    return reports
+
+
+def _write_coverage(old: pa.Table, new: pa.Table, now: dict[int, int], endpoint: str, *, into: Path) -> None:
+    """Write what is known of a day, with the rows that its Tweets have now."""
+    with duckdb.connect() as connection:
+        connection.register("old", old)
+        connection.register("new", new)
+        counted = pa.table({"tweet_id": pa.array(now, pa.int64()), "rows": pa.array(now.values(), pa.int64())})
         connection.register("counted", counted)
         merged = connection.sql(MERGE_COVERAGE, params={"counts": endpoint != RECENT})
         coverage = merged.to_arrow_table().cast(COVERAGE)
-    pq.write_table(coverage, aside, compression="zstd")
-    lost = base.lost(endpoint, remade.now)
-    lake.replace(remade.files | {aside: lake.coverage(endpoint, day)})
-    return Rebuilt(
-        endpoint=endpoint,
-        day=day,
-        rows=sum(remade.now.values()),
-        kept=remade.kept,
-        lost=lost,
-        changed=remade.changed,
-        damaged=tuple(base.damaged),
-    )
+    pq.write_table(coverage, into, compression="zstd")
 
 
 def _history(lake: Lake, shadow: Lake, day: date, published: Path) -> _Rows:
@@ -327,14 +346,14 @@ def _history(lake: Lake, shadow: Lake, day: date, published: Path) -> _Rows:
         file = DayFile(lake, day, newest_pull=newest, published=published, anew=True)
         stack.enter_context(closing(file))
         for tweet in remade.row_group_ends(LAST_ID):
-            new = remade.up_to(tweet)
+            new = of_table(remade.up_to(tweet))
             rows, _ = file.take(tweet, new)
             tweets, numbers = rows.by_tweet()
             now |= dict(zip(tweets.tolist(), numbers.tolist(), strict=True))
             of_raw, in_raw = new.by_tweet()
             numbers[np.searchsorted(tweets, of_raw)] -= in_raw
             kept |= dict(zip(tweets[numbers > 0].tolist(), numbers[numbers > 0].tolist(), strict=True))
-        return _Rows(file.finish(), now, kept, file.changed)
+        return _Rows(file.finish(), now, kept, file.changed, file.daily)
 
 
 def _begun(pull: str) -> str:

@@ -1,0 +1,89 @@
+"""The table `daily`, which is /historical with its hours summed: a file a month, sorted by Tweet, type and day.
+
+In: the sums of days that are to change, as a DayFile writes them. Out: the files of their months, written aside.
+
+    the days' sums ─────────────────────┬─> merged by Tweet ─> what to rename
+    the month's file, less these days ──┘
+
+One Tweet's life in a year is in 12 files; of a file a day, it would be in 365, whose opening takes longer than all the
+rest. In memory is a row group of each file.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from contextlib import ExitStack, closing
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from engagement_pipeline.day_rows import DAILY_ROW_GROUP, LAST_ID, Published, Sink, daily_sums, in_order, of_table
+from engagement_pipeline.lake import DAILY
+from engagement_pipeline.metrics import HISTORICAL
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from datetime import date
+    from pathlib import Path
+
+    from engagement_pipeline.lake import Lake
+
+
+def write_months(lake: Lake, fresh: Mapping[date, Path | None], *, damaged: Collection[Path] = ()) -> dict[Path, Path]:
+    """Write the months of some days aside, and return what to rename.
+
+    `fresh` says where the sums of each of these days lie, None where it has no rows; of the other days, those in the
+    published file stay. Where that is missing or `damaged`, they are summed anew from the days' rows. Raises LakeError
+    where a file that is read is damaged.
+    """
+    renamed = {}
+    for target, of_month in groupby(sorted(fresh), lake.daily):
+        days = [*of_month]
+        sources = [path for path in (fresh[day] for day in days) if path]
+        if target not in damaged and target.exists():
+            sources.append(target)
+        else:
+            sources += [_summed(lake, day) for day in _others(lake, days)]
+        if not sources:
+            continue
+        into = lake.aside / f"month.{target.name}"
+        _merge(sources, into, leave_out=pa.array(days, pa.date32()), of=target)
+        renamed[into] = target
+    return renamed
+
+
+def _others(lake: Lake, days: list[date]) -> list[date]:
+    """Return the days of a month that have rows, but for these of it."""
+    _, last = monthrange(days[0].year, days[0].month)
+    month = (days[0].replace(day=number) for number in range(1, last + 1))
+    return [day for day in month if day not in days and lake.rows(HISTORICAL, day).exists()]
+
+
+def _summed(lake: Lake, day: date) -> Path:
+    """Sum the rows of a published day, aside."""
+    into = lake.aside / f"{day}.summed.parquet"
+    with (
+        closing(Published(lake.rows(HISTORICAL, day))) as published,
+        closing(Sink(into, DAILY, row_group=DAILY_ROW_GROUP)) as sink,
+    ):
+        for tweet in published.row_group_ends(LAST_ID):
+            table = published.up_to(tweet)
+            sink.append(daily_sums(of_table(table), table))
+    return into
+
+
+def _merge(sources: list[Path], into: Path, *, leave_out: pa.Array, of: Path) -> None:
+    """Merge files that are sorted by Tweet; of the published one, these days are left out."""
+    with ExitStack() as stack:
+        files = [stack.enter_context(closing(Published(path, DAILY))) for path in sources]
+        sink = stack.enter_context(closing(Sink(into, DAILY)))
+        for tweet in sorted({end for file in files for end in file.row_group_ends(LAST_ID)}):
+            parts = [DAILY.empty_table()]
+            for file in files:
+                rows = file.up_to(tweet)
+                if file.path == of:
+                    rows = rows.filter(pc.invert(pc.is_in(rows["day"], leave_out)))
+                parts.append(rows)
+            sink.append(in_order(pa.concat_tables(parts).combine_chunks()))

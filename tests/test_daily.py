@@ -1,0 +1,123 @@
+"""daily: a file a month, which always holds the sums of the rows of its days."""
+
+from datetime import date
+
+import pyarrow.parquet as pq
+import pytest
+from bodies import at, full, pulled
+from tables import check_daily, counts, rebuilt
+
+from engagement_pipeline import daily, day_rows
+from engagement_pipeline import publish as publishing
+from engagement_pipeline.errors import LakeError
+from engagement_pipeline.flatten import TYPE_NAMES
+from engagement_pipeline.lake import Lake
+from engagement_pipeline.plan import Window
+from engagement_pipeline.publish import publish
+
+NEW_YEAR = Window(date(2025, 12, 30), date(2026, 1, 2))
+JANUARY, DECEMBER = date(2026, 1, 1), date(2025, 12, 31)
+
+
+@pytest.fixture
+def lake(tmp_path):
+    return Lake(tmp_path / "lake")
+
+
+@pytest.fixture(params=[True, False], ids=["a row or two at a time", "all at once"])
+def _sizes(request, monkeypatch):
+    if request.param:
+        monkeypatch.setattr(publishing, "CHUNK_TWEETS", 1)
+        monkeypatch.setattr(day_rows, "ROW_GROUP", 2)
+        monkeypatch.setattr(day_rows, "DAILY_ROW_GROUP", 1)
+
+
+def over_new_year(lake, hour, tweets=(7, 3, 5), value=1):
+    """Publish the same count of these Tweets for two days of either year, as of an hour."""
+    pulled(lake, full([*tweets], value, window=NEW_YEAR), at(hour), window=NEW_YEAR)
+    publish(lake)
+
+
+@pytest.mark.usefixtures("_sizes")
+def test_each_month_has_a_file_that_is_sorted_by_tweet_type_and_day(lake):
+    over_new_year(lake, 1)
+    over_new_year(lake, 2, tweets=(4, 7), value=9)
+    assert sorted(path.name for path in (lake.root / "daily").iterdir()) == ["2025-12.parquet", "2026-01.parquet"]
+    for day in (JANUARY, DECEMBER):
+        rows = pq.read_table(lake.daily(day)).to_pylist()
+        keys = [(row["tweet_id"], TYPE_NAMES.index(row["engagement_type"]), row["day"]) for row in rows]
+        assert keys == sorted(set(keys))
+        assert {key[0] for key in keys} == {3, 4, 5, 7}
+    check_daily(lake)
+
+
+@pytest.mark.usefixtures("_sizes")
+def test_a_day_that_changes_leaves_the_other_days_of_its_month(lake):
+    over_new_year(lake, 1)
+    one = Window(JANUARY, JANUARY)
+    pulled(lake, full([5, 6], 4, window=one), at(2), window=one)
+    december = lake.daily(DECEMBER).read_bytes()
+    publish(lake)
+    check_daily(lake)
+    assert lake.daily(DECEMBER).read_bytes() == december
+
+
+def test_a_publication_that_changes_nothing_writes_no_month(lake):
+    over_new_year(lake, 1)
+    before = {path: path.stat().st_ino for path in (lake.root / "daily").iterdir()}
+    over_new_year(lake, 2)
+    assert {path: path.stat().st_ino for path in (lake.root / "daily").iterdir()} == before
+
+
+@pytest.mark.usefixtures("_sizes")
+def test_a_month_that_is_gone_is_summed_anew_when_one_of_its_days_changes(lake):
+    over_new_year(lake, 1)
+    lake.daily(JANUARY).unlink()
+    one = Window(JANUARY, JANUARY)
+    pulled(lake, full([5], 4, window=one), at(2), window=one)
+    publish(lake)
+    check_daily(lake)
+
+
+def test_a_damaged_month_is_named_and_made_anew_as_the_message_says(lake):
+    over_new_year(lake, 1)
+    path = lake.daily(JANUARY)
+    path.write_bytes(path.read_bytes()[:-9])
+    pulled(lake, full([5], 4, window=NEW_YEAR), at(2), window=NEW_YEAR)
+    before = counts_of_files(lake)
+    with pytest.raises(LakeError, match="engagement rebuild --from 2026-01-01 --to 2026-01-31 makes it anew") as caught:
+        publish(lake)
+    assert str(path) in str(caught.value)
+    assert counts_of_files(lake) == before
+    rebuilt(lake, first=JANUARY, last=date(2026, 1, 31))
+    publish(lake)
+    check_daily(lake)
+    assert {count for (tweet, *_), count in counts(lake).items() if tweet == 5} == {4}
+
+
+def counts_of_files(lake):
+    return {path: path.read_bytes() for path in lake.root.glob("engagements/*/*.parquet")}
+
+
+@pytest.mark.usefixtures("_sizes")
+@pytest.mark.parametrize("gone", [True, False], ids=["gone", "damaged"])
+def test_a_rebuild_of_one_day_makes_its_month_whole(lake, gone):
+    over_new_year(lake, 1)
+    path = lake.daily(JANUARY)
+    path.unlink() if gone else path.write_bytes(b"PAR1")
+    (day,) = rebuilt(lake, "engagements", first=JANUARY, last=JANUARY)
+    assert day.damaged == (() if gone else (path,))
+    check_daily(lake)
+
+
+def test_a_day_that_has_no_rows_any_more_leaves_its_month(lake):
+    over_new_year(lake, 1)
+    lake.aside.mkdir()
+    lake.replace(daily.write_months(lake, {JANUARY: None}))
+    assert {row["day"] for row in pq.read_table(lake.daily(JANUARY)).to_pylist()} == {date(2026, 1, 2)}
+
+
+def test_a_month_without_rows_or_file_stays_without(lake):
+    lake.open()
+    lake.aside.mkdir()
+    assert daily.write_months(lake, {JANUARY: None}) == {}
