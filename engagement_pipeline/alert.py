@@ -96,7 +96,7 @@ def _post(webhook: str, text: str) -> str:
             if answer.status_code // 100 == 2:  # noqa: PLR2004 - any success
                 return ""
             return f"the webhook at {host} answered {answer.status_code}: check alert_webhook"
-    except requests.RequestException as error:  # its text has the whole address
+    except OSError as error:  # of requests, whose text has the whole address, or of the files that TLS needs
         return f"the webhook at {host} cannot be reached ({type(error).__name__}): check alert_webhook"
 
 

@@ -118,6 +118,17 @@ def test_one_channel_that_fails_does_not_keep_the_other_from_its_message(pauses)
     assert len(receiver.got) == 1
 
 
+def test_certificates_that_are_not_there_do_not_keep_the_other_from_its_message(pauses, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere")
+    with receivers.relay() as receiver:
+        relay = f"127.0.0.1:{receiver.port}"
+        refusal(
+            Settings(alert_webhook="https://127.0.0.1:1/s3cret", alert_mail="team@example.com", alert_smtp=relay),
+            pauses,
+        )
+    assert len(receiver.got) == 1
+
+
 def test_all_tries_of_both_channels_end_within_the_minute_of_a_sensor():
     channel = alert.TRIES * alert.TIMEOUT_SECONDS + (alert.TRIES - 1) * alert.PAUSE_SECONDS
     assert 2 * channel < 60
