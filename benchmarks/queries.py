@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/queries.py [FOLDER]     # FOLDER keeps the lake, and is used again
 
 A year of 10,000 Tweets of 20 handles, 365 days of 17 types and 24 hours each, with the counts of the emulator's world.
-Each question is asked over a connection of its own, whose making is part of the time; shown is the best of some, with
-the files in the system's cache. Exit code 1 where a target is missed.
+Each question is asked over a connection of its own to the file of views, whose making is part of the time; shown is the
+best of some, with the files in the system's cache. Exit code 1 where a target is missed.
 """
 
 import os

@@ -181,7 +181,9 @@ def _create_each_view(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None
                 "ignore_errors = true) where asked_at is not null"
             )
         else:
-            select = f"select * from read_parquet({files}, hive_partitioning = {'*/' in pattern})"
+            # Only where the folders' names give a column: after a filter on one that leaves the first file out, DuckDB
+            # 2.0 expects no rows at all, and so makes a join's hash table of a month of rows and not of some Tweets.
+            select = f"select * from read_parquet({files}, hive_partitioning = {bool(further)})"
         connection.execute(f"create view {name} as {select}")
     connection.execute(f"create view metrics as {_metrics()}")
     for mart in sorted(resources.files("engagement_pipeline").joinpath("marts").iterdir(), key=lambda m: m.name):
