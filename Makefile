@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: setup demo up test bench check format lock clean
+.PHONY: setup demo up test test-operations bench check format lock clean
 
 setup: .venv/ready
 
@@ -23,6 +23,9 @@ up: setup  ## Dagster and the emulator together; Ctrl-C ends both
 
 test: setup
 	@$(BIN)/python -m pytest
+
+test-operations: setup  ## docs/operations.md on a throwaway machine: as root, with Debian's PostgreSQL; five minutes
+	@$(BIN)/python -m pytest -m operations -n 0 -rs
 
 bench: .venv/benchmarks  ## half an hour; fails where a target is missed
 	@failed=; for script in $(filter-out %/synthetic.py,$(wildcard benchmarks/*.py)); do \
@@ -44,7 +47,7 @@ format: setup
 	@$(BIN)/ruff check --fix
 
 lock:  ## needs uv; hashes only, no address of an index
-	$(COMPILE) pyproject.toml --extra dev --output-file requirements.lock
+	$(COMPILE) pyproject.toml --extra dev --extra postgres --output-file requirements.lock
 	$(COMPILE) benchmarks/requirements.in --constraint requirements.lock --output-file benchmarks/requirements.lock
 
 clean:

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from assets.alerts import failure_alert
 from assets.engagements import catalog, engagements, responses
 from assets.schedules import daily, daily_job, hourly, lifetime, recent_job, totals_job
 from assets.snapshots import recent, totals
@@ -10,5 +11,6 @@ defs = dg.Definitions(
     assets=[responses, engagements, totals, recent, catalog],
     jobs=[daily_job, totals_job, recent_job],
     schedules=[daily, lifetime, hourly],
-    executor=dg.in_process_executor,  # a process for each of three short steps costs 3 s more a run than it saves
+    sensors=[failure_alert],
+    executor=dg.in_process_executor,  # a process for each of three short steps costs 7 s a run: benchmarks/README.md
 )

@@ -9,7 +9,8 @@
     │   └── UnavailableError           tries used up on what usually passes: network, 429, 5xx, broken bodies
     ├── ResponseError                  .path: a response whose shape or sums the contract does not allow
     ├── PullError                      .failures: some requests of a pull failed; what landed is kept
-    └── LakeError                      a file of the lake that cannot be read or written
+    ├── LakeError                      a file of the lake that cannot be read or written
+    └── AlertError                     an alert that did not reach anybody
 
 Every message is one line that names the fact and the fix.
 """
@@ -122,3 +123,7 @@ def _others(failures: Sequence[EngagementError]) -> str:
 
 class LakeError(EngagementError):
     """A file of the lake that is damaged, too new, or cannot be written."""
+
+
+class AlertError(EngagementError):
+    """A message that a webhook or a mail relay did not take; it names no address that is a secret."""

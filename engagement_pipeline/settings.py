@@ -11,12 +11,13 @@ import difflib
 import glob
 import logging
 import os
+import re
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from engagement_pipeline.errors import InputError
 from engagement_pipeline.metrics import HISTORICAL_SINCE, METRICS, RENAMED
@@ -31,6 +32,8 @@ PREFIX = "ENGAGEMENT_"
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 MAX_LOOKBACK_DAYS = 28  # one /historical window; more would cost a second request a batch every day
 OLDEST_DAY = HISTORICAL_SINCE
+SECRETS = {"alert_webhook"}  # settings whose value is in no message
+LARGEST_PORT = 65_535
 LARGEST_NUMBER = 1_000_000  # of any setting; the clocks and time-outs of the system end not far beyond
 
 
@@ -52,6 +55,10 @@ class Settings:
     timeout_seconds: int = 60
     resume_hours: int = 24
     keep_raw_days: int = 90
+    alert_webhook: str = field(default="", repr=False)  # whoever has the address can post there
+    alert_mail: str = ""
+    alert_smtp: str = "localhost:25"
+    dagster_url: str = "http://127.0.0.1:3000"
     now: datetime | None = None
 
     def current_time(self) -> datetime:
@@ -115,20 +122,54 @@ def _parse(key: str, value: Any, base: Path, where: str) -> Any:  # noqa: ANN401
     try:
         return _PARSERS[key](value, base)
     except ValueError as error:
-        raise InputError(f"{where} = {value if isinstance(value, date) else repr(value)}: {error}") from None
+        shown = "…" if key in SECRETS else value if isinstance(value, date) else repr(value)
+        raise InputError(f"{where} = {shown}: {error}") from None
 
 
 def _url(value: Any, _base: Path) -> str:  # noqa: ANN401
-    try:
-        parts = urlsplit(str(value))
-        legal = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port or an IPv6 address that is none
-        legal = False
-    if not legal:
+    parts = _parts(value)
+    if parts is None:
         raise ValueError("must be a URL such as https://data-api.twitter.com")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ValueError("must be https: only this machine's own emulator is asked over http")
     return str(value).rstrip("/")
+
+
+def _webhook(value: Any, _base: Path) -> str:  # noqa: ANN401
+    parts = _parts(value)
+    if parts is None or (parts.scheme == "http" and parts.hostname not in LOOPBACK):
+        raise ValueError("must be a URL that begins with https://, as the channel gave it")
+    return str(value)
+
+
+def _page(value: Any, _base: Path) -> str:  # noqa: ANN401
+    if _parts(value) is None:
+        raise ValueError("must be a URL such as http://127.0.0.1:3000")
+    return str(value).rstrip("/")
+
+
+def _parts(value: Any) -> SplitResult | None:  # noqa: ANN401
+    """Take a web address apart; None is one that is none."""
+    try:
+        parts = urlsplit(str(value))
+        (parts.hostname or "").encode("idna")  # as whoever looks the name up will
+        legal = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port, a name or an IPv6 address that is none
+        return None
+    return parts if legal else None
+
+
+def _mail_address(value: Any, _base: Path) -> str:  # noqa: ANN401
+    if not re.fullmatch(r"[^@\s<>,;:\"()]+@[^@\s<>,;:\"()]+", str(value)):
+        raise ValueError("must be one address such as team@example.com")
+    return str(value)
+
+
+def _relay(value: Any, _base: Path) -> str:  # noqa: ANN401
+    host, _, port = str(value).rpartition(":")
+    if not host or not port.isdecimal() or not 1 <= int(port) <= LARGEST_PORT or set(host) & set(" \t\n/@"):
+        raise ValueError("must be a host and a port such as localhost:25")
+    return str(value)
 
 
 def _path(value: Any, base: Path) -> Path:  # noqa: ANN401
@@ -202,6 +243,10 @@ _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "timeout_seconds": _at_least_one,
     "resume_hours": _at_least_one,
     "keep_raw_days": _at_least_one,
+    "alert_webhook": _webhook,
+    "alert_mail": _mail_address,
+    "alert_smtp": _relay,
+    "dagster_url": _page,
     "now": _now,
 }
 assert set(_PARSERS) == {field.name for field in fields(Settings)}

@@ -135,6 +135,12 @@ def test_a_run_in_which_an_asset_failed_is_not_tried_again(instance, in_world):
     assert instance.get_run_by_id(result.run_id).tags["dagster/will_retry"] == "false"
 
 
+def test_each_job_and_the_one_behind_the_asset_page_runs_in_one_process():
+    definitions = load_definitions()
+    jobs = ["daily", "lifetime", "hourly", "__ASSET_JOB"]
+    assert {definitions.resolve_job_def(job).executor_def.name for job in jobs} == {"in_process"}
+
+
 def test_the_commands_that_make_the_pool_name_the_one_of_the_assets():
     readme = (CLONE / "README.md").read_text(encoding="utf-8")
     assert f"dagster instance concurrency set {POOL} 1\n" in readme

@@ -62,7 +62,8 @@ def test_the_engagement_toml_of_the_clone_states_the_defaults():
     clone = Path(__file__).parents[1]
     chosen = settings.load({"ENGAGEMENT_CONFIG": str(clone / "engagement.toml")})
     defaults = settings.Settings()
-    for name in ("api_url", "auth_url", "first_day", "lookback_days", "requests_per_minute", "types", "tries"):
+    same = ("api_url", "auth_url", "first_day", "lookback_days", "requests_per_minute", "types", "tries")
+    for name in (*same, "alert_webhook", "alert_mail", "alert_smtp", "dagster_url"):
         assert getattr(chosen, name) == getattr(defaults, name)
     assert chosen.resume_hours == defaults.resume_hours
     assert (chosen.data, chosen.accounts) == (clone / "data", clone / "accounts.toml")
@@ -124,6 +125,7 @@ MALFORMED = [
     ("api_url", "data-api.twitter.com", "https://data-api.twitter.com"),
     ("api_url", "https://", "https://data-api.twitter.com"),
     ("api_url", "https://[::1", "https://data-api.twitter.com"),
+    ("api_url", "https://api..twitter.com", "https://data-api.twitter.com"),
     ("api_url", "https://api.twitter.com:port", "https://data-api.twitter.com"),
     ("api_url", "http://data-api.twitter.com", "must be https"),
     ("api_url", "http://127.0.0.1.example.org", "must be https"),
@@ -221,6 +223,40 @@ def test_both_urls_can_be_set_by_variable_and_neither_is_warned_of(config, caplo
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost:8000", "[::1]:8000"])
 def test_http_is_for_this_machine_alone(config, key, host):
     assert getattr(config(f'{key} = "http://{host}/"'), key) == f"http://{host}"
+
+
+@pytest.mark.parametrize(
+    ("key", "bad", "fix"),
+    [
+        ("alert_mail", "team", "one address"),
+        ("alert_mail", "a@example.com, b@example.com", "one address"),
+        ("alert_mail", "a@example.com\\nBcc: b@example.com", "one address"),
+        ("alert_smtp", "localhost", "a host and a port"),
+        ("alert_smtp", "localhost:0", "a host and a port"),
+        ("alert_smtp", ":25", "a host and a port"),
+        ("dagster_url", "dagster.example.com", "must be a URL"),
+    ],
+)
+def test_where_alerts_go_is_checked_before_the_first_is_due(config, key, bad, fix):
+    assert fix in refusal(config, f'{key} = "{bad}"')
+
+
+def test_the_link_of_an_alert_may_lead_to_a_host_of_the_own_network(config):
+    assert config('dagster_url = "http://dagster.internal/"').dagster_url == "http://dagster.internal"
+
+
+@pytest.mark.parametrize(
+    "bad", [f"{host}/T0/s3cret" for host in ("http://a.example", "a.example", "https://a..example")]
+)
+def test_the_address_of_a_webhook_is_a_secret_even_where_it_is_refused(config, bad):
+    assert "s3cret" not in refusal(config, f'alert_webhook = "{bad}"')
+    assert "s3cret" not in refusal(config, "", ENGAGEMENT_ALERT_WEBHOOK=bad)
+
+
+def test_the_address_of_a_webhook_is_kept_as_given_and_does_not_print(config):
+    chosen = config('alert_webhook = "https://hooks.example.com/T0/s3cret/"')
+    assert chosen.alert_webhook == "https://hooks.example.com/T0/s3cret/"
+    assert "s3cret" not in repr(chosen)
 
 
 def test_bad_toml_is_named_with_its_place(config, tmp_path):

@@ -1,0 +1,203 @@
+"""Each command of docs/operations.md does what the page says, in its order, on a machine that goes with the test."""
+
+import re
+import sys
+
+import machine as machines
+import pytest
+from processes import CLONE
+
+PAGE = (CLONE / "docs" / "operations.md").read_text(encoding="utf-8")
+MOST_PATIENT = "as-engagement dagster schedule start"  # the page: the code location takes some seconds to come up
+EMULATOR = (
+    f"setsid {sys.prefix}/bin/engagement emulator --port 8080 --now 2026-02-01 --requests-per-minute 6000 "
+    "--accounts ~/accounts.toml --tweets ~/world.csv > /run/emulator.log 2>&1 &"
+)
+COMMIT = f"git -C {machines.REPOSITORY} -c user.name=test -c user.email=test@example.com commit --quiet"
+PUBLISH = f"""
+git init --quiet {machines.REPOSITORY}
+cd {CLONE}
+git -c safe.directory={CLONE} ls-files -co --exclude-standard -z |
+    tar --null --files-from=- --ignore-failed-read -cf - | tar -C {machines.REPOSITORY} -x
+git -C {machines.REPOSITORY} add --all
+{COMMIT} --message first
+"""
+IN_PLACE_OF_A_DOWNLOAD = f"""
+ln -s {sys.prefix} .venv
+.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --no-index --editable .
+touch .venv/ready
+"""
+RECEIVER = """
+import http.server as web
+class Receiver(web.BaseHTTPRequestHandler):
+    def do_POST(self):
+        with open("/run/alerts", "ab") as file:
+            file.write(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(200)
+        self.end_headers()
+web.HTTPServer(("127.0.0.1", 8081), Receiver).serve_forever()
+"""
+CONTRACT = {
+    "API_URL": "http://127.0.0.1:8080",
+    "AUTH_URL": "http://127.0.0.1:8080",
+    "NOW": "2026-02-01T00:00:00Z",
+    "FIRST_DAY": "2026-01-04",
+    "REQUESTS_PER_MINUTE": "6000",
+    "TIMEOUT_SECONDS": "5",
+    "ALERT_WEBHOOK": "http://127.0.0.1:8081/s3cret",
+}
+AUTHORIZE = """
+mkfifo /run/pin
+COMMAND < /run/pin > /run/said 2>&1 &
+exec 3> /run/pin
+until address=$(grep -o 'http://[^ ]*' /run/said); do sleep 0.1; done
+/opt/engagement/.venv/bin/python -c 'import re, sys, urllib.request as web
+print(re.search(r"\\b\\d{7}\\b", web.urlopen(sys.argv[1]).read().decode()).group())' "$address" >&3
+exec 3>&-
+wait $!
+rm /run/pin
+cat /run/said
+"""
+LAUNCH = (
+    "as-engagement dagster job launch --workspace deploy/systemd/workspace.yaml --job daily --tags "
+    """'{"dagster/asset_partition_range_start": "2026-01-04", "dagster/asset_partition_range_end": "2026-01-31"}'"""
+)
+ROWS = 'as-engagement engagement sql "select count(*) as n, count(distinct day) as days from engagements" --format csv'
+ACCOUNTS = "/var/lib/engagement/accounts.toml"
+PRINTED = "find /var/lib/engagement/dagster -type f -path '*compute_logs*'"
+FAULTS = """/opt/engagement/.venv/bin/python -c 'import sys, urllib.request as web
+web.urlopen(web.Request("http://127.0.0.1:8080/admin/faults", sys.argv[1].encode(), method="POST"))' """
+RUNS = "runuser -u postgres -- psql -XAtc 'select status, count(*) from runs group by 1 order by 1' dagster"
+
+pytestmark = [
+    pytest.mark.operations,
+    pytest.mark.skipif(bool(machines.missing()), reason=machines.missing()),
+]
+
+
+def commands(title):
+    section = PAGE.split(f"\n## {title}\n")[1].split("\n## ")[0]
+    return re.findall(r"^# (.+)$", "".join(re.findall(r"```console\n(.*?)```", section, re.DOTALL)), re.MULTILINE)
+
+
+def followed(machine, title):
+    """Do what a section says, and return what the last command printed."""
+    said = ""
+    for command in commands(title):
+        if MOST_PATIENT in command:
+            said = machine.until(f"{command} 2>&1", "Started")
+        else:
+            said = machine.run(with_a_pin(command) if "authorize" in command else command)
+        if command.startswith("git clone"):
+            machine.run(IN_PLACE_OF_A_DOWNLOAD)
+    return said
+
+
+def with_a_pin(command):
+    """Return the command with a handle of the emulator's world, answered with the PIN of the page that it names."""
+    *authorize, handle = command.split()
+    known = {"some_handle": "harborbooks", "another_handle": "tidalcoffee"}
+    return AUTHORIZE.replace("COMMAND", " ".join([*authorize, known[handle]]))
+
+
+@pytest.fixture(scope="module")
+def machine():
+    """A machine on which the section "Start" was followed, with an emulator in place of the vendor's API."""
+    with machines.booted() as made:
+        made.run(PUBLISH)
+        made.run(
+            f"cat > /run/receiver.py; setsid {sys.executable} /run/receiver.py > /run/receiver.log 2>&1 &",
+            stdin=RECEIVER,
+        )
+        made.run(EMULATOR)
+        made.until("cat /run/emulator.log", "http://")
+        world = [line.split(",") for line in made.run("cat ~/world.csv").splitlines()]
+        for file, handles in (("tweets", ["harborbooks", "lumenaudio"]), ("more", ["tidalcoffee"])):
+            of = {handle: [row[0] for row in world if row[1:] == [handle, "ok"]][:2] for handle in handles}
+            rows = [f"{tweet},{handle}\n" for handle, tweets in of.items() for tweet in tweets]
+            made.run(f"cat > ~/{file}.csv", stdin="tweet_id,handle\n" + "".join(rows))
+        env = "".join(f"ENGAGEMENT_{name}={value}\n" for name, value in CONTRACT.items())
+        made.run(
+            f"mkdir -p /etc/engagement && cat {CLONE}/deploy/systemd/engagement.env - > /etc/engagement/engagement.env",
+            stdin=env,
+        )
+        made.run("chmod 600 /etc/engagement/engagement.env")
+        followed(made, "Start")
+        yield made
+
+
+def launched(machine):
+    """Launch the daily job, see it succeed, and return what the lake and the database then hold."""
+    before = machine.run(RUNS)
+    machine.until(f"{LAUNCH} && echo launched", "launched")  # the code location may still be coming up
+    number = int(re.search(r"SUCCESS\|(\d+)", before)[1]) if "SUCCESS" in before else 0
+    machine.until(RUNS, f"SUCCESS|{number + 1}")
+    return machine.run(ROWS), machine.run(RUNS)
+
+
+def test_the_page_from_start_to_move(machine):
+    assert "active\n" in machine.run("systemctl status engagement.target")
+    rows, runs = launched(machine)
+    assert rows.splitlines()[1].endswith(",28")
+
+    followed(machine, "Stop, and what becomes of a run")
+    machine.run(f"{COMMIT} --allow-empty --message next")
+    followed(machine, "Upgrade")
+    assert machine.run("git rev-parse HEAD") == machine.run(f"git -C {machines.REPOSITORY} rev-parse HEAD")
+    followed(machine, "Back up")
+    machine.run(
+        "systemctl stop engagement.target && rm -rf /var/lib/engagement/data && runuser -u postgres -- dropdb dagster"
+    )
+    followed(machine, "Restore")
+    assert (machine.run(ROWS), machine.run(RUNS)) == (rows, runs)
+
+    tokens = machine.run(f"cat {ACCOUNTS}")
+    machine.run("""sed -i '/harborbooks/,/^$/ s/^access_token = .*/access_token = "1-revoked"/' """ + ACCOUNTS)
+    assert "harborbooks" in machine.run("! as-engagement engagement check")
+    followed(machine, "Rotate a token")  # the emulator gives the same again
+    assert machine.run(f"cat {ACCOUNTS}") == tokens
+    followed(machine, "Add a handle")
+    more, _ = launched(machine)
+    assert int(more.splitlines()[1].split(",")[0]) > int(rows.splitlines()[1].split(",")[0])
+
+    followed(machine, "Move the lake")
+    assert machine.run(ROWS) == more
+    machine.run("rm -rf /var/lib/engagement/data")
+    assert launched(machine)[0] == more
+
+    assert machine.run(PRINTED)
+    machine.run(
+        "sed 's/ 30d$/ 0/' /etc/tmpfiles.d/engagement.conf > /run/now.conf && systemd-tmpfiles --clean /run/now.conf"
+    )
+    assert not machine.run(PRINTED)
+
+
+def test_a_run_that_a_stop_ends_is_marked_and_the_next_goes_on(machine):
+    machine.run(FAULTS + """'{"slow": 1, "slow_seconds": 600}'""")
+    machine.until(f"{LAUNCH} && echo launched", "launched")
+    machine.until(RUNS, "STARTED")
+    machine.run("systemctl stop engagement.target")
+    left = machine.run(RUNS)
+    machine.run(FAULTS + """'{"slow": 0}'""")
+    machine.run("systemctl start engagement.target")
+    assert "STARTED" not in left
+    assert "CANCELED" in left or "FAILURE" in left
+    launched(machine)
+
+
+def test_a_failed_run_tells_a_person_and_the_address_of_the_webhook_stands_nowhere(machine):
+    machine.run(f"mv {ACCOUNTS} {ACCOUNTS}.away; rm -f /run/alerts")
+    machine.until(f"{LAUNCH} && echo launched", "launched")
+    told = machine.until("cat /run/alerts", "runs/")
+    machine.run(f"mv {ACCOUNTS}.away {ACCOUNTS}")
+    for part in ("a run of daily failed", "asset: responses", "partitions: 2026-01-04 to 2026-01-31", ACCOUNTS):
+        assert part in told
+    machine.run("! grep -r s3cret /run/engagement-*.log /var/lib/engagement")
+    machine.run("! runuser -u postgres -- pg_dump dagster | grep s3cret")
+
+
+def test_what_the_services_make_is_theirs_and_no_strangers_to_read(machine):
+    loose = "find /var/lib/engagement /etc/engagement/engagement.env ! -type l -perm /o=rwx"
+    assert machine.run(loose) == ""
+    owners = "find /var/lib/engagement ! -user engagement ! -type l"
+    assert machine.run(owners) == ""
