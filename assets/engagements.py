@@ -5,14 +5,14 @@ Each body takes the run's partitions, calls one function of the library and repo
 
 import time
 from datetime import date
+from typing import Any
 
 import dagster as dg
 
-from assets.running import API_POOL, log_plan, one_line
+from assets.running import API_POOL, days_of, log_plan, one_line, report_days
 from engagement_pipeline import catalog as views
-from engagement_pipeline import pipeline, settings
-from engagement_pipeline.errors import PullError
-from engagement_pipeline.lake import Lake, describe, was_asked
+from engagement_pipeline import partitions, pipeline, settings
+from engagement_pipeline.lake import DayReport, Lake
 from engagement_pipeline.plan import MAX_DAYS
 
 _settings = settings.load()
@@ -38,19 +38,14 @@ def responses(context: dg.AssetExecutionContext) -> None:
         chosen = settings.load()
         prepared = pipeline.prepare(chosen, date.fromisoformat(keys.start), date.fromisoformat(keys.end))
         log_plan(context, chosen, prepared)
-        try:
-            reports = pipeline.pull(chosen, prepared)
-        except PullError:  # engagements will not run, so that what has come is published here
-            pipeline.publish_landed(chosen)
-            raise
+        reports = partitions.pull(chosen, prepared)
     metadata = {
         "window": f"{keys.start} to {keys.end}",
         "requests": sum(report.answered for report in reports),
         "tweets": sum(len(planned.tweets) for planned in prepared.plans),
         "seconds": round(sum(report.seconds for report in reports), 1),
     }
-    for key in context.partition_keys:
-        context.add_asset_metadata(metadata, partition_key=key)
+    report_days(context, dict.fromkeys(days_of(context), metadata), {})
 
 
 @dg.asset(
@@ -65,25 +60,23 @@ def engagements(context: dg.AssetExecutionContext) -> None:
     """Publish whatever has landed, and report each of the run's days from the lake."""
     started = time.perf_counter()
     with one_line():
-        chosen = settings.load()
-        lake = Lake(chosen.data)
-        pipeline.publish_landed(chosen)
-        reports = {key: describe(lake, date.fromisoformat(key)) for key in context.partition_keys}
-    seconds = time.perf_counter() - started
-    unasked = [key for key in reports if not was_asked(lake, date.fromisoformat(key))]
-    if unasked:
-        raise dg.Failure(f"nothing has landed for {', '.join(unasked)}: materialize responses first")
-    for key, report in reports.items():
-        context.add_asset_metadata(
-            {
-                "dagster/row_count": report.rows,
-                "tweets": report.tweets,
-                "set_aside": report.set_aside,
-                "requests": report.requests,
-                "seconds": round(seconds, 1),
-            },
-            partition_key=key,
-        )
+        published = partitions.publish(settings.load(), days_of(context))
+    seconds = round(time.perf_counter() - started, 1)
+    for error in published.elsewhere.values():
+        context.log.warning("not of this run, and not published: %s", error)
+    metadata = {day: _told(report, seconds) for day, report in published.reports.items()}
+    report_days(context, metadata, published.failures)
+
+
+def _told(report: DayReport, seconds: float) -> dict[str, Any]:
+    """Return a day's report as metadata; the seconds are of the run."""
+    return {
+        "dagster/row_count": report.rows,
+        "tweets": report.tweets,
+        "set_aside": report.set_aside,
+        "requests": report.requests,
+        "seconds": seconds,
+    }
 
 
 @dg.asset(

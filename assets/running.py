@@ -1,7 +1,9 @@
 """What every asset that runs a stage of the library needs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
+from typing import Any
 
 import dagster as dg
 
@@ -26,3 +28,35 @@ def log_plan(context: dg.AssetExecutionContext, chosen: Settings, prepared: Prep
     """Say in the run's log what it will ask for, before it asks: a run costs requests that the contract counts."""
     lines = pipeline.plan_lines(prepared, per_minute=chosen.requests_per_minute)
     context.log.info("\n".join(["the plan:", *lines]))
+
+
+def days_of(context: dg.AssetExecutionContext) -> list[date]:
+    """Return the UTC days of the run's partitions."""
+    return [date.fromisoformat(key) for key in context.partition_keys]
+
+
+def report_days(
+    context: dg.AssetExecutionContext,
+    metadata: Mapping[date, Mapping[str, Any]],
+    failures: Mapping[date, EngagementError],
+) -> None:
+    """Give each partition its metadata; where some failed, materialize the others by themselves and fail for those.
+
+    Dagster takes a run that fails to have made nothing but what was logged by hand, so the UI shows exactly the failed
+    days as failed, and `failed and missing` repairs them alone.
+    """
+    for day, of_day in metadata.items():
+        if failures:
+            context.log_event(dg.AssetMaterialization(context.asset_key, partition=str(day), metadata=of_day))
+        else:
+            context.add_asset_metadata(of_day, partition_key=str(day))
+    if failures:
+        raise dg.Failure(_told(failures, len(metadata)), metadata={str(day): str(e) for day, e in failures.items()})
+
+
+def _told(failures: Mapping[date, EngagementError], done: int) -> str:
+    """Return which days failed and why, in one line if it is the only one."""
+    reasons = list(dict.fromkeys(map(str, failures.values())))
+    if len(failures) + done == 1:
+        return reasons[0]
+    return "\n".join([f"{len(failures)} of {len(failures) + done} days failed, the others are done:", *reasons])

@@ -23,6 +23,7 @@ import logging
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -37,7 +38,6 @@ from engagement_pipeline.metrics import HISTORICAL, RECENT, TOTALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import date
     from pathlib import Path
 
     from engagement_pipeline.raw import Pull
@@ -261,12 +261,18 @@ def check_columns(found: pa.Schema, wanted: pa.Schema) -> None:
 def damaged(path: Path, error: Exception) -> LakeError:
     """Return the error that names a file of the lake, why its reader could not read it, and the fix."""
     if isinstance(error, PermissionError):
-        return LakeError(f"{path} cannot be read: {error.strerror}; give yourself the right to")
+        return LakeError(f"{path} cannot be read: {error.strerror}; give yourself the right to", day=_day_of(path))
     detail = (str(error).splitlines() or [repr(error)])[0]
     fix = "move it away and pull again"
-    if path.parent.name.startswith(("day=", "observed_on=")):
-        day = path.parent.name.partition("=")[2]
+    day = _day_of(path)
+    if day:
         fix = f"engagement rebuild --from {day} --to {day} makes it anew from raw"
     elif path.parent.name.startswith("pulled_on="):
         fix = "engagement rebuild makes it anew from raw"
-    return LakeError(f"{path} is damaged ({detail}): {fix}")
+    return LakeError(f"{path} is damaged ({detail}): {fix}", day=day)
+
+
+def _day_of(path: Path) -> date | None:
+    """Return the UTC day that a file is of, None where its folder names none."""
+    kind, _, day = path.parent.name.partition("=")
+    return date.fromisoformat(day) if kind in {"day", "observed_on"} else None

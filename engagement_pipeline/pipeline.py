@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -26,7 +26,7 @@ from engagement_pipeline import check as checking
 from engagement_pipeline import pull as puller
 from engagement_pipeline import rebuild as rebuilding
 from engagement_pipeline.client import Client
-from engagement_pipeline.errors import AccountError, EngagementError, InputError, LakeError, PullError
+from engagement_pipeline.errors import AccountError, EngagementError, InputError, LakeError, PublishError, PullError
 from engagement_pipeline.lake import Lake
 from engagement_pipeline.metrics import HISTORICAL, METRICS, RECENT, TOTALS, types_of
 from engagement_pipeline.pacing import Budget
@@ -263,9 +263,14 @@ def _pull_one(
 
 
 def publish_landed(settings: Settings, *, progress: Progress = quiet) -> list[Publication]:
-    """Bring tables and views up to what has landed."""
+    """Bring tables and views up to what has landed; PublishError names days that could not be, all others are."""
     lake = Lake(settings.data)
-    publications = publish.publish(lake, progress=progress)
+    try:
+        publications = publish.publish(lake, progress=progress)
+    except PublishError:
+        with suppress(LakeError):  # what is damaged may be in the way of the views, and is told already
+            catalog.refresh(lake)
+        raise
     catalog.refresh(lake)
     return publications
 

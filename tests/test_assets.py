@@ -25,18 +25,6 @@ def load_definitions():
     return importlib.import_module("assets.definitions").defs
 
 
-@pytest.fixture
-def definitions(in_world, monkeypatch):
-    monkeypatch.setenv("ENGAGEMENT_FIRST_DAY", "2026-01-04")
-    return load_definitions()
-
-
-@pytest.fixture
-def instance():
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
-
-
 def run_days(definitions, instance, first=DAYS[0], last=DAYS[-1]):
     job = definitions.resolve_job_def("daily")
     return job.execute_in_process(instance=instance, tags={RANGE_START: first, RANGE_END: last}, raise_on_error=False)
