@@ -5,14 +5,15 @@ Each body takes the run's partitions, calls one function of the library and repo
 
 import time
 from datetime import date
-from typing import Any
 
 import dagster as dg
 
+from assets.metadata import LINEAGE, about, columns, of_day
 from assets.running import API_POOL, days_of, log_plan, one_line, report_days
 from engagement_pipeline import catalog as views
 from engagement_pipeline import partitions, pipeline, settings
-from engagement_pipeline.lake import DayReport, Lake
+from engagement_pipeline.lake import TABLES, Lake
+from engagement_pipeline.metrics import HISTORICAL
 from engagement_pipeline.plan import MAX_DAYS
 
 _settings = settings.load()
@@ -27,9 +28,12 @@ windows = dg.BackfillPolicy.multi_run(max_partitions_per_run=MAX_DAYS)  # one wi
     partitions_def=days,
     backfill_policy=windows,
     pool=API_POOL,
-    group_name="engagement",
     kinds={"json"},
-    description="What /historical answered for every Tweet of the roster, landed as received.",
+    description="""What the API's /historical answered for every Tweet of the roster, landed as received.
+
+One run asks for up to 28 days at once, since a request costs the same for 28 as for one. Files: `raw/historical/` of
+the lake. Every answer was checked against the sums that it carries before it counts.""",
+    **about("raw"),
 )
 def responses(context: dg.AssetExecutionContext) -> None:
     """Pull the run's days. Requests, Tweets and seconds are of the run: one request answers for all its days."""
@@ -52,9 +56,14 @@ def responses(context: dg.AssetExecutionContext) -> None:
     partitions_def=days,
     backfill_policy=windows,
     deps=[responses],
-    group_name="engagement",
     kinds={"parquet"},
-    description="Counts by Tweet, engagement type, day and hour: one Parquet file a day.",
+    description="""How often each followed Tweet was seen, liked, clicked …: one row a Tweet, engagement type and hour.
+
+One Parquet file a UTC day, `engagements/day=…/engagements.parquet` of the lake; `engagement sql` and any DuckDB read
+them as the view `engagements`. A row means that the API answered; what it would not tell has no row, and its reason
+stands in the view `coverage`. Pulled again, the newest answer for a count replaces the older: see `revisions`.""",
+    metadata={"dagster/column_schema": columns(TABLES[HISTORICAL]), "dagster/column_lineage": LINEAGE},
+    **about("tidy"),
 )
 def engagements(context: dg.AssetExecutionContext) -> None:
     """Publish whatever has landed, and report each of the run's days from the lake."""
@@ -64,26 +73,17 @@ def engagements(context: dg.AssetExecutionContext) -> None:
     seconds = round(time.perf_counter() - started, 1)
     for error in published.elsewhere.values():
         context.log.warning("not of this run, and not published: %s", error)
-    metadata = {day: _told(report, seconds) for day, report in published.reports.items()}
+    metadata = {day: {**of_day(day, report), "seconds": seconds} for day, report in published.reports.items()}
     report_days(context, metadata, published.failures)
-
-
-def _told(report: DayReport, seconds: float) -> dict[str, Any]:
-    """Return a day's report as metadata; the seconds are of the run."""
-    return {
-        "dagster/row_count": report.rows,
-        "tweets": report.tweets,
-        "set_aside": report.set_aside,
-        "requests": report.requests,
-        "seconds": seconds,
-    }
 
 
 @dg.asset(
     deps=[engagements, "totals", "recent"],
-    group_name="engagement",
     kinds={"duckdb"},
-    description="engagement.duckdb: views for SQL over the Parquet, replaced whole.",
+    description="""`engagement.duckdb`: views for SQL over the Parquet, and no data, so that it blocks nobody.
+
+Open it with any DuckDB while runs go on. The README lists the views and their columns.""",
+    **about("views"),
 )
 def catalog() -> dg.MaterializeResult[None]:
     """Write the views anew."""

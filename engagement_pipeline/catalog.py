@@ -28,10 +28,13 @@ from engagement_pipeline.metrics import ENDPOINTS, HISTORICAL, METRICS, RECENT, 
 from engagement_pipeline.revisions import REVISIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
     from pathlib import Path
 
     from engagement_pipeline.lake import Lake
+
+    Sources = Mapping[str, tuple[str, pa.Schema, Mapping[str, str]]]
 
 TWEETS = pa.schema(
     [("tweet_id", pa.int64()), ("handle", pa.string()), ("posted_at", TIMESTAMP), ("followed", pa.bool_())]
@@ -48,17 +51,18 @@ REQUESTS = {  # of request_log.py
     "bytes": "bigint",
     "seconds": "double",
 }
-SOURCES = {  # view: its files, their columns, and those that come from the names of folders
-    "engagements": ("engagements/*/*.parquet", TABLES[HISTORICAL], {}),
-    "daily": ("daily/*/*.parquet", DAILY, {}),
+SOURCES: Sources = {  # view: its files, their columns, and those that come from the names of folders
+    "engagements": ("engagements/day=*/*.parquet", TABLES[HISTORICAL], {}),
+    "daily": ("daily/day=*/*.parquet", DAILY, {}),
     "revisions": ("revisions/*/*.parquet", REVISIONS, {"pulled_on": "date"}),
     "totals": ("totals/*/*.parquet", TABLES[TOTALS], {"observed_on": "date"}),
     "recent": ("recent.parquet", TABLES[RECENT], {}),
-    "coverage": ("coverage/*/*/*.parquet", COVERAGE, {"endpoint": "varchar"}),
+    "coverage": ("coverage/*/day=*/*.parquet", COVERAGE, {"endpoint": "varchar"}),
     "set_aside": ("set_aside.parquet", set_aside.SCHEMA, {}),
     "tweets": ("tweets.parquet", TWEETS, {}),
     "requests": ("requests/*.jsonl", pa.schema([]), REQUESTS),
 }
+OF_A_DAY = ("engagements", "daily", "coverage", "tweets")
 
 AS_OF = """
     create macro engagements_as_of(moment) as table
@@ -93,7 +97,7 @@ def refresh(lake: Lake) -> Path:
     aside.unlink(missing_ok=True)
     try:
         with duckdb.connect(str(aside)) as connection:
-            _create_views(connection, lake)
+            _create_views(connection, lake, SOURCES)
             connection.execute("checkpoint")  # at closing, a full disk would go unnoticed
         # Left by somebody who wrote into the old file and was killed; the new one would not open with it.
         lake.catalog.with_name(lake.catalog.name + ".wal").unlink(missing_ok=True)
@@ -106,40 +110,51 @@ def refresh(lake: Lake) -> Path:
     return lake.catalog
 
 
-def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
-    """Return a connection of one's own with the lake's views, in memory and in UTC."""
+def connect(lake: Lake, *, day: date | None = None) -> duckdb.DuckDBPyConnection:
+    """Return a connection of one's own with the lake's views, in memory and in UTC.
+
+    With `day`, those in OF_A_DAY alone, over the files of that day alone: at no cost of the others, damaged or not.
+    """
     connection = duckdb.connect()
     connection.execute("set timezone = 'UTC'")
     try:
-        _create_views(connection, lake)
+        _create_views(connection, lake, _sources(day))
     except duckdb.Error as error:
         raise LakeError(f"the files of {lake.root} cannot be read: {' '.join(str(error).split())}") from None
     return connection
 
 
-def query(lake: Lake, sql: str) -> pa.Table:
-    """Answer one SQL query as Arrow.
+def query(lake: Lake, sql: str, *, day: date | None = None) -> pa.Table:
+    """Answer one SQL query as Arrow; with `day`, from its files alone, as `connect` says.
 
     Raises InputError where there is no lake, or with DuckDB's own words where the query cannot be answered;
     LakeError where that is for a damaged file of the lake.
     """
     lake.open(create=False)
-    with connect(lake) as connection:
+    with connect(lake, day=day) as connection:
         try:
             relation = connection.sql(sql)
             return pa.table({}) if relation is None else relation.to_arrow_table()
         except duckdb.Error as error:
-            damage = _damage(lake, error)
+            damage = _damage(lake, error, _sources(day))
             raise damage or InputError(f"the query failed: {' '.join(str(error).split())}") from None
 
 
-def _damage(lake: Lake, error: duckdb.Error) -> LakeError | None:
+def _sources(day: date | None) -> Sources:
+    """Return the files of the views, with `day` those of OF_A_DAY."""
+    if not day:
+        return SOURCES
+    of_day = {name: SOURCES[name] for name in OF_A_DAY}
+    return {name: (pattern.replace("day=*", f"day={day}"), *rest) for name, (pattern, *rest) in of_day.items()}
+
+
+def _damage(lake: Lake, error: duckdb.Error, sources: Sources) -> LakeError | None:
     """Return the error that names the damaged file for which DuckDB failed, None where none is damaged.
 
     A file that DuckDB names is read whole, and every file where it names none; for a column that it misses or cannot
     work with, the columns of all files are looked at.
     """
-    for pattern, schema, _ in SOURCES.values():
+    for pattern, schema, _ in sources.values():
         for path in sorted(lake.root.absolute().glob(pattern)):
             whole = type(error) is duckdb.Error or str(path) in str(error)
             if path.suffix == ".parquet" and (whole or isinstance(error, duckdb.BinderException)):
@@ -157,22 +172,24 @@ def _check(path: Path, schema: pa.Schema, *, whole: bool) -> None:
     check_columns(pq.read_schema(path), schema)
 
 
-def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
-    """Create all views; raises LakeError where a damaged file is in the way."""
+def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake, sources: Sources) -> None:
+    """Create the views; raises LakeError where a damaged file is in the way."""
     try:
-        _create_each_view(connection, lake)
+        _create_file_views(connection, lake, sources)
+        if sources is SOURCES:
+            _create_further_views(connection)
     except duckdb.Error as error:
         # A view takes its columns from its first file, whichever that is; a mart then lacks some.
-        raise _damage(lake, error) or error from None
+        raise _damage(lake, error, sources) or error from None
 
 
-def _create_each_view(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
-    for name, (pattern, schema, further) in SOURCES.items():
+def _create_file_views(connection: duckdb.DuckDBPyConnection, lake: Lake, sources: Sources) -> None:
+    for name, (pattern, schema, further) in sources.items():
         files = quoted(f"{_literally(lake.root.absolute())}/{pattern}")
         if not any(lake.root.glob(pattern)):  # DuckDB refuses a glob that matches nothing
             relation = connection.from_arrow(schema.empty_table()) if len(schema) else None
             typed = dict(zip(relation.columns, relation.types, strict=True)) if relation is not None else {}
-            columns = ", ".join(f'null::{kind} as "{column}"' for column, kind in (typed | further).items())
+            columns = ", ".join(f'null::{kind} as "{column}"' for column, kind in {**typed, **further}.items())
             select = f"select {columns} where false"
         elif pattern.endswith(".jsonl"):
             # A line that a power cut left torn is left out.
@@ -183,6 +200,9 @@ def _create_each_view(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None
         else:
             select = f"select * from read_parquet({files}, hive_partitioning = {'*/' in pattern})"
         connection.execute(f"create view {name} as {select}")
+
+
+def _create_further_views(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(f"create view metrics as {_metrics()}")
     for mart in sorted(resources.files("engagement_pipeline").joinpath("marts").iterdir(), key=lambda m: m.name):
         connection.execute(f"create view {mart.name.removesuffix('.sql')} as {mart.read_text(encoding='utf-8')}")

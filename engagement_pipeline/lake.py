@@ -27,7 +27,6 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
@@ -197,35 +196,9 @@ class Lake:
                 raw.sync_folder(folder)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DayReport:
-    """What the lake holds of one day of /historical; all zero where nothing was asked for it.
-
-    Of the Tweets that were asked for, the newest answer gave rows of `tweets`, and `set_aside` got none.
-    `requests` are those whose answers hold the rows.
-    """
-
-    rows: int
-    tweets: int
-    set_aside: int
-    requests: int
-
-
 def was_asked(lake: Lake, day: date) -> bool:
     """Tell whether /historical was ever asked for a day, whether it gave anything or not; raw may be pruned since."""
     return lake.coverage(HISTORICAL, day).exists() or raw.was_pulled(lake.raw, day)
-
-
-def describe(lake: Lake, day: date) -> DayReport:
-    """Return what the lake holds of `day`."""
-    coverage = read(lake.coverage(HISTORICAL, day), COVERAGE)
-    stored = pc.sum(pc.equal(coverage["outcome"], STORED), min_count=0).as_py()
-    return DayReport(
-        rows=pc.sum(coverage["rows"], min_count=0).as_py(),
-        tweets=stored,
-        set_aside=coverage.num_rows - stored,
-        requests=pc.count_distinct(coverage["source"]).as_py(),
-    )
 
 
 def read(path: Path, schema: pa.Schema, *, filters: object = None, columns: Sequence[str] = ()) -> pa.Table:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engagement_pipeline import pipeline
+from engagement_pipeline.day_report import DayReport, describe
 from engagement_pipeline.errors import EngagementError, InputError, PublishError, PullError
-from engagement_pipeline.lake import DayReport, Lake, describe, was_asked
+from engagement_pipeline.lake import Lake, was_asked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
