@@ -9,7 +9,7 @@ from datetime import date
 import dagster as dg
 
 from assets.metadata import LINEAGE, about, columns, of_day
-from assets.running import API_POOL, days_of, log_plan, one_line, report_days
+from assets.running import API_POOL, days_of, evaluations, log_plan, one_line, report_days
 from engagement_pipeline import catalog as views
 from engagement_pipeline import partitions, pipeline, settings
 from engagement_pipeline.lake import TABLES, Lake
@@ -69,11 +69,15 @@ def engagements(context: dg.AssetExecutionContext) -> None:
     """Publish whatever has landed, and report each of the run's days from the lake."""
     started = time.perf_counter()
     with one_line():
-        published = partitions.publish(settings.load(), days_of(context))
+        chosen = settings.load()
+        published = partitions.publish(chosen, days_of(context))
     seconds = round(time.perf_counter() - started, 1)
     for error in published.elsewhere.values():
         context.log.warning("not of this run, and not published: %s", error)
     metadata = {day: {**of_day(day, report), "seconds": seconds} for day, report in published.reports.items()}
+    if published.failures:  # day_checks will not run, so that the other days are looked at here
+        for evaluation in evaluations(chosen, published.reports):
+            context.log_event(evaluation)
     report_days(context, metadata, published.failures)
 
 

@@ -1,13 +1,13 @@
 """What every asset that runs a stage of the library needs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
 import dagster as dg
 
-from engagement_pipeline import pipeline
+from engagement_pipeline import checks, pipeline
 from engagement_pipeline.errors import EngagementError
 from engagement_pipeline.pipeline import Prepared
 from engagement_pipeline.settings import Settings
@@ -30,9 +30,24 @@ def log_plan(context: dg.AssetExecutionContext, chosen: Settings, prepared: Prep
     context.log.info("\n".join(["the plan:", *lines]))
 
 
-def days_of(context: dg.AssetExecutionContext) -> list[date]:
+def days_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> list[date]:
     """Return the UTC days of the run's partitions."""
     return [date.fromisoformat(key) for key in context.partition_keys]
+
+
+def evaluations(chosen: Settings, days: Iterable[date]) -> Iterator[dg.AssetCheckEvaluation]:
+    """Check each of these days of engagements, and give Dagster a result for each check and partition."""
+    for day, check, verdict in checks.of_days(chosen, days):
+        yield dg.AssetCheckEvaluation(
+            asset_key=dg.AssetKey("engagements"),
+            check_name=check.name,
+            passed=verdict.passed,
+            severity=dg.AssetCheckSeverity.WARN if check.warns else dg.AssetCheckSeverity.ERROR,
+            description=verdict.words,
+            metadata=dict(verdict.numbers),
+            blocking=check.blocking,
+            partition=str(day),
+        )
 
 
 def report_days(

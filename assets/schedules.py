@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import dagster as dg
 
+from assets.checks import fresh
 from assets.engagements import catalog, engagements, responses
 from assets.snapshots import recent, totals
 from engagement_pipeline import settings
@@ -17,14 +18,17 @@ AHEAD_OF_BACKFILLS = {"dagster/priority": "10"}  # backfill runs have none, whic
 
 daily_job = dg.define_asset_job(
     "daily",
-    selection=[responses, engagements, catalog],
+    selection=dg.AssetSelection.assets(responses, engagements, catalog) - dg.AssetSelection.checks(fresh),
     description="Pull the trailing look-back window, publish it and refresh the views.",
 )
 totals_job = dg.define_asset_job(
     "lifetime", selection=[totals, catalog], tags=AHEAD_OF_BACKFILLS, description="Observe /totals."
 )
 recent_job = dg.define_asset_job(
-    "hourly", selection=[recent, catalog], tags=AHEAD_OF_BACKFILLS, description="Observe /28hr."
+    "hourly",
+    selection=dg.AssetSelection.assets(recent, catalog) | dg.AssetSelection.checks(fresh),
+    tags=AHEAD_OF_BACKFILLS,
+    description="Observe /28hr, and look whether the days are published.",
 )
 
 

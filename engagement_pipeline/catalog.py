@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import contextmanager
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -28,13 +29,14 @@ from engagement_pipeline.metrics import ENDPOINTS, HISTORICAL, METRICS, RECENT, 
 from engagement_pipeline.revisions import REVISIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import date
     from pathlib import Path
 
     from engagement_pipeline.lake import Lake
 
     Sources = Mapping[str, tuple[str, pa.Schema, Mapping[str, str]]]
+    Ask = Callable[[date, str], pa.Table]
 
 TWEETS = pa.schema(
     [("tweet_id", pa.int64()), ("handle", pa.string()), ("posted_at", TIMESTAMP), ("followed", pa.bool_())]
@@ -62,7 +64,7 @@ SOURCES: Sources = {  # view: its files, their columns, and those that come from
     "tweets": ("tweets.parquet", TWEETS, {}),
     "requests": ("requests/*.jsonl", pa.schema([]), REQUESTS),
 }
-OF_A_DAY = ("engagements", "daily", "coverage", "tweets")
+OF_A_DAY = ("engagements", "daily", "coverage", "set_aside", "tweets")
 
 AS_OF = """
     create macro engagements_as_of(moment) as table
@@ -97,7 +99,7 @@ def refresh(lake: Lake) -> Path:
     aside.unlink(missing_ok=True)
     try:
         with duckdb.connect(str(aside)) as connection:
-            _create_views(connection, lake, SOURCES)
+            _create_views(connection, lake)
             connection.execute("checkpoint")  # at closing, a full disk would go unnoticed
         # Left by somebody who wrote into the old file and was killed; the new one would not open with it.
         lake.catalog.with_name(lake.catalog.name + ".wal").unlink(missing_ok=True)
@@ -110,42 +112,57 @@ def refresh(lake: Lake) -> Path:
     return lake.catalog
 
 
-def connect(lake: Lake, *, day: date | None = None) -> duckdb.DuckDBPyConnection:
-    """Return a connection of one's own with the lake's views, in memory and in UTC.
-
-    With `day`, those in OF_A_DAY alone, over the files of that day alone: at no cost of the others, damaged or not.
-    """
+def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
+    """Return a connection of one's own with the lake's views, in memory and in UTC."""
     connection = duckdb.connect()
     connection.execute("set timezone = 'UTC'")
     try:
-        _create_views(connection, lake, _sources(day))
+        _create_views(connection, lake)
     except duckdb.Error as error:
         raise LakeError(f"the files of {lake.root} cannot be read: {' '.join(str(error).split())}") from None
     return connection
 
 
-def query(lake: Lake, sql: str, *, day: date | None = None) -> pa.Table:
-    """Answer one SQL query as Arrow; with `day`, from its files alone, as `connect` says.
+def query(lake: Lake, sql: str) -> pa.Table:
+    """Answer one SQL query as Arrow.
 
     Raises InputError where there is no lake, or with DuckDB's own words where the query cannot be answered;
     LakeError where that is for a damaged file of the lake.
     """
     lake.open(create=False)
-    with connect(lake, day=day) as connection:
+    with connect(lake) as connection:
         try:
             relation = connection.sql(sql)
             return pa.table({}) if relation is None else relation.to_arrow_table()
         except duckdb.Error as error:
-            damage = _damage(lake, error, _sources(day))
+            damage = _damage(lake, error, SOURCES)
             raise damage or InputError(f"the query failed: {' '.join(str(error).split())}") from None
 
 
-def _sources(day: date | None) -> Sources:
-    """Return the files of the views, with `day` those of OF_A_DAY."""
-    if not day:
-        return SOURCES
-    of_day = {name: SOURCES[name] for name in OF_A_DAY}
-    return {name: (pattern.replace("day=*", f"day={day}"), *rest) for name, (pattern, *rest) in of_day.items()}
+@contextmanager
+def by_day(lake: Lake) -> Iterator[Ask]:
+    """Give a function that answers SQL over the files of one UTC day alone, those of other days damaged or not.
+
+    It knows the views in OF_A_DAY, and raises LakeError where a file of the day is damaged.
+    """
+    lake.open(create=False)
+    with duckdb.connect() as connection:
+        connection.execute("set timezone = 'UTC'")
+
+        def ask(day: date, sql: str) -> pa.Table:
+            sources = {
+                name: (pattern.replace("day=*", f"day={day}"), schema, further)
+                for name, (pattern, schema, further) in SOURCES.items()
+                if name in OF_A_DAY
+            }
+            try:
+                _create_file_views(connection, lake, sources)
+                return connection.sql(sql).to_arrow_table()
+            except duckdb.Error as error:
+                problem = LakeError(f"the files of {day} cannot be read: {' '.join(str(error).split())}")
+                raise _damage(lake, error, sources) or problem from None
+
+        yield ask
 
 
 def _damage(lake: Lake, error: duckdb.Error, sources: Sources) -> LakeError | None:
@@ -172,15 +189,14 @@ def _check(path: Path, schema: pa.Schema, *, whole: bool) -> None:
     check_columns(pq.read_schema(path), schema)
 
 
-def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake, sources: Sources) -> None:
-    """Create the views; raises LakeError where a damaged file is in the way."""
+def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+    """Create all views; raises LakeError where a damaged file is in the way."""
     try:
-        _create_file_views(connection, lake, sources)
-        if sources is SOURCES:
-            _create_further_views(connection)
+        _create_file_views(connection, lake, SOURCES)
+        _create_further_views(connection)
     except duckdb.Error as error:
         # A view takes its columns from its first file, whichever that is; a mart then lacks some.
-        raise _damage(lake, error, sources) or error from None
+        raise _damage(lake, error, SOURCES) or error from None
 
 
 def _create_file_views(connection: duckdb.DuckDBPyConnection, lake: Lake, sources: Sources) -> None:
@@ -199,7 +215,7 @@ def _create_file_views(connection: duckdb.DuckDBPyConnection, lake: Lake, source
             )
         else:
             select = f"select * from read_parquet({files}, hive_partitioning = {'*/' in pattern})"
-        connection.execute(f"create view {name} as {select}")
+        connection.execute(f"create or replace view {name} as {select}")
 
 
 def _create_further_views(connection: duckdb.DuckDBPyConnection) -> None:

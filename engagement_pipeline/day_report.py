@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from engagement_pipeline import catalog
 from engagement_pipeline.lake import COVERAGE, Lake, read
 from engagement_pipeline.metrics import HISTORICAL
 from engagement_pipeline.revisions import REVISIONS
@@ -19,6 +18,8 @@ from engagement_pipeline.revisions import REVISIONS
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import date
+
+    from engagement_pipeline.catalog import Ask
 
 TOP_TWEETS = 10
 REPORT = f"""
@@ -72,9 +73,9 @@ class DayReport:
     top: tuple[Mapping[str, Any], ...]
 
 
-def describe(lake: Lake, day: date) -> DayReport:
-    """Return what the lake holds of `day`; raises LakeError where one of its files is damaged."""
-    (found,) = catalog.query(lake, REPORT, day=day).to_pylist()
+def describe(lake: Lake, day: date, ask: Ask) -> DayReport:
+    """Return what the lake holds of `day`, with `ask` of catalog.by_day; LakeError where a file of it is damaged."""
+    (found,) = ask(day, REPORT).to_pylist()
     rows = lake.rows(HISTORICAL, day)
     return DayReport(
         **found
@@ -83,12 +84,12 @@ def describe(lake: Lake, day: date) -> DayReport:
             "hours": tuple(found["hours"]),
             "top": tuple(found["top"] or ()),
         },
-        restated=_restated(lake, day),
+        restated=restated(lake, day),
         bytes=rows.stat().st_size if rows.exists() else 0,
     )
 
 
-def _restated(lake: Lake, day: date) -> int:
+def restated(lake: Lake, day: date) -> int:
     """Return how many counts of the day the pull changed which gave its newest rows."""
     served = read(lake.coverage(HISTORICAL, day), COVERAGE, columns=["pulled_at", "source"]).drop_null()
     if not served.num_rows:

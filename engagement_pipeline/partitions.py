@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engagement_pipeline import pipeline
+from engagement_pipeline import catalog, pipeline
 from engagement_pipeline.day_report import DayReport, describe
 from engagement_pipeline.errors import EngagementError, InputError, PublishError, PullError
 from engagement_pipeline.lake import Lake, was_asked
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
+    from engagement_pipeline.catalog import Ask
     from engagement_pipeline.pipeline import Prepared
     from engagement_pipeline.pull import PullReport
     from engagement_pipeline.settings import Settings
@@ -60,16 +61,17 @@ def publish(settings: Settings, days: Sequence[date]) -> Days:
         unpublished |= error.failures
     failures = {day: unpublished.pop(day) for day in days if day in unpublished}
     reports = {}
-    for day in days:
-        try:
-            if day not in failures:
-                reports[day] = _report(lake, day)
-        except EngagementError as error:
-            failures[day] = error
+    with catalog.by_day(lake) as ask:
+        for day in days:
+            try:
+                if day not in failures:
+                    reports[day] = _report(lake, day, ask)
+            except EngagementError as error:
+                failures[day] = error
     return Days(reports=reports, failures=failures, elsewhere=unpublished)
 
 
-def _report(lake: Lake, day: date) -> DayReport:
+def _report(lake: Lake, day: date, ask: Ask) -> DayReport:
     if not was_asked(lake, day):
         raise InputError(f"nothing has landed for {day}: materialize responses first")
-    return describe(lake, day)
+    return describe(lake, day, ask)

@@ -52,6 +52,7 @@ class Settings:
     timeout_seconds: int = 60
     resume_hours: int = 24
     keep_raw_days: int = 90
+    restated_percent: int = 50
     now: datetime | None = None
 
     def current_time(self) -> datetime:
@@ -202,6 +203,7 @@ _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "timeout_seconds": _at_least_one,
     "resume_hours": _at_least_one,
     "keep_raw_days": _at_least_one,
+    "restated_percent": _at_least_one,
     "now": _now,
 }
 assert set(_PARSERS) == {field.name for field in fields(Settings)}

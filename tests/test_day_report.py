@@ -3,6 +3,7 @@
 import pytest
 from bodies import WINDOW, at, begin, full, land, observed, parts, pulled, totals
 
+from engagement_pipeline import catalog
 from engagement_pipeline.day_report import describe
 from engagement_pipeline.errors import LakeError
 from engagement_pipeline.lake import Lake
@@ -19,9 +20,14 @@ def lake(tmp_path):
     return Lake(tmp_path / "lake")
 
 
+def described(lake, day):
+    with catalog.by_day(lake) as ask:
+        return describe(lake, day, ask)
+
+
 def numbers(lake, day):
     """Return rows, Tweets, what is set aside, and requests."""
-    report = describe(lake, day)
+    report = described(lake, day)
     return report.rows, report.tweets, report.set_aside, report.requests
 
 
@@ -56,7 +62,7 @@ def test_a_day_is_described_by_historical_alone(lake):
 
 def test_a_day_that_nothing_was_asked_for_is_all_zero(lake):
     lake.open()
-    report = describe(lake, FIRST)
+    report = described(lake, FIRST)
     assert numbers(lake, FIRST) == (0, 0, {}, 0)
     assert (report.impressions, report.restated, report.bytes, report.top) == (0, 0, 0, ())
     assert report.hours == (0,) * 24
@@ -65,7 +71,7 @@ def test_a_day_that_nothing_was_asked_for_is_all_zero(lake):
 def test_impressions_in_all_by_hour_and_of_the_first_tweets(lake):
     pulled(lake, full([1], 5) | full([2], 7), at(1))
     publish(lake)
-    report = describe(lake, SECOND)
+    report = described(lake, SECOND)
     assert report.impressions == 24
     assert report.hours == (12, *[0] * 22, 12)
     assert [(tweet["tweet_id"], tweet["impressions"]) for tweet in report.top] == [("2", 14), ("1", 10)]
@@ -74,7 +80,7 @@ def test_impressions_in_all_by_hour_and_of_the_first_tweets(lake):
 def test_the_bytes_are_those_of_the_file(lake):
     pulled(lake, full([1], 5), at(1))
     publish(lake)
-    assert describe(lake, SECOND).bytes == lake.rows(HISTORICAL, SECOND).stat().st_size
+    assert described(lake, SECOND).bytes == lake.rows(HISTORICAL, SECOND).stat().st_size
 
 
 def test_restated_is_what_the_newest_pull_changed_and_not_what_earlier_ones_did(lake):
@@ -82,7 +88,7 @@ def test_restated_is_what_the_newest_pull_changed_and_not_what_earlier_ones_did(
     for hour, count in ((1, 5), (2, 6), (3, 6)):
         pulled(lake, full([1], 1) | full([2], count), at(hour))
         publish(lake)
-        seen.append(describe(lake, SECOND).restated)
+        seen.append(described(lake, SECOND).restated)
     assert seen == [0, 4, 0]
 
 
@@ -91,7 +97,7 @@ def test_what_is_damaged_of_another_day_is_not_in_the_way(lake):
     publish(lake)
     for path in (lake.rows(HISTORICAL, FIRST), lake.daily(FIRST), lake.coverage(HISTORICAL, FIRST)):
         path.write_bytes(b"")
-    assert describe(lake, SECOND).rows == 4
+    assert described(lake, SECOND).rows == 4
     with pytest.raises(LakeError, match="is damaged") as caught:
-        describe(lake, FIRST)
+        described(lake, FIRST)
     assert caught.value.day == FIRST
