@@ -4,7 +4,7 @@ import dagster as dg
 
 from assets.checks import day_checks, fresh
 from assets.engagements import catalog, engagements, responses
-from assets.schedules import daily, daily_job, hourly, lifetime, recent_job, totals_job
+from assets.schedules import daily, daily_job, hourly, lifetime, new_tweets, recent_job, totals_job
 from assets.snapshots import recent, totals
 
 defs = dg.Definitions(
@@ -12,5 +12,6 @@ defs = dg.Definitions(
     asset_checks=[day_checks, fresh],
     jobs=[daily_job, totals_job, recent_job],
     schedules=[daily, lifetime, hourly],
+    sensors=[new_tweets],
     executor=dg.in_process_executor,  # a process for each of three short steps costs 3 s more a run than it saves
 )

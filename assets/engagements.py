@@ -4,12 +4,12 @@ Each body takes the run's partitions, calls one function of the library and repo
 """
 
 import time
-from datetime import date
+from datetime import date, datetime
 
 import dagster as dg
 
 from assets.metadata import LINEAGE, about, columns, of_day
-from assets.running import API_POOL, days_of, evaluations, log_plan, one_line, report_days
+from assets.running import API_POOL, NEW_SINCE, days_of, evaluations, log_plan, one_line, report_days
 from engagement_pipeline import catalog as views
 from engagement_pipeline import partitions, pipeline, settings
 from engagement_pipeline.lake import TABLES, Lake
@@ -40,7 +40,9 @@ def responses(context: dg.AssetExecutionContext) -> None:
     keys = context.partition_key_range
     with one_line():
         chosen = settings.load()
-        prepared = pipeline.prepare(chosen, date.fromisoformat(keys.start), date.fromisoformat(keys.end))
+        first, last = date.fromisoformat(keys.start), date.fromisoformat(keys.end)
+        since = context.run.tags.get(NEW_SINCE)
+        prepared = pipeline.prepare(chosen, first, last, new_since=datetime.fromisoformat(since) if since else None)
         log_plan(context, chosen, prepared)
         reports = partitions.pull(chosen, prepared)
     metadata = {

@@ -14,6 +14,8 @@ from engagement_pipeline.settings import Settings
 
 API_POOL = "engagement_api"  # of 1 (deploy/dagster.yaml): one puller spends the whole contracted rate
 
+NEW_SINCE = "engagement/new_since"  # the tag of a run for Tweets alone that came into the roster since then
+
 
 @contextmanager
 def one_line() -> Iterator[None]:
