@@ -149,6 +149,8 @@ def by_day(lake: Lake) -> Iterator[Ask]:
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
 
+        views_of: set[date] = set()
+
         def ask(day: date, sql: str) -> pa.Table:
             sources = {
                 name: (pattern.replace("day=*", f"day={day}"), schema, further)
@@ -156,7 +158,10 @@ def by_day(lake: Lake) -> Iterator[Ask]:
                 if name in OF_A_DAY
             }
             try:
-                _create_file_views(connection, lake, sources)
+                connection.execute(f'create schema if not exists "{day}"; use "{day}"')
+                if day not in views_of:
+                    _create_file_views(connection, lake, sources)
+                    views_of.add(day)
                 return connection.sql(sql).to_arrow_table()
             except duckdb.Error as error:
                 problem = LakeError(f"the files of {day} cannot be read: {' '.join(str(error).split())}")
