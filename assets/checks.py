@@ -24,7 +24,8 @@ with warnings.catch_warnings():
 def day_checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
     """Look at each day of the run. Catalog waits for the blocking ones: nobody should build on what is wrong."""
     with one_line():
-        yield from evaluations(settings.load(), days_of(context))
+        chosen = settings.load()
+        yield from evaluations(chosen, days_of(context, chosen))
     for name in context.op_execution_context.selected_output_names:
         yield dg.Output(None, output_name=name)
 

@@ -4,7 +4,7 @@ Each body takes the run's partitions, calls one function of the library and repo
 """
 
 import time
-from datetime import date, datetime
+from datetime import datetime
 
 import dagster as dg
 
@@ -12,6 +12,7 @@ from assets.metadata import LINEAGE, about, columns, of_day
 from assets.running import API_POOL, NEW_SINCE, days_of, evaluations, log_plan, one_line, report_days
 from engagement_pipeline import catalog as views
 from engagement_pipeline import partitions, pipeline, settings
+from engagement_pipeline.errors import InputError
 from engagement_pipeline.lake import TABLES, Lake
 from engagement_pipeline.metrics import HISTORICAL
 from engagement_pipeline.plan import MAX_DAYS
@@ -37,21 +38,26 @@ the lake. Every answer was checked against the sums that it carries before it co
 )
 def responses(context: dg.AssetExecutionContext) -> None:
     """Pull the run's days. Requests, Tweets and seconds are of the run: one request answers for all its days."""
-    keys = context.partition_key_range
     with one_line():
         chosen = settings.load()
-        first, last = date.fromisoformat(keys.start), date.fromisoformat(keys.end)
+        asked = days_of(context, chosen)
+        first, last = asked[0], asked[-1]
+        if len(asked) > MAX_DAYS:
+            raise InputError(
+                f"{first} to {last} are {len(asked)} days, and a run asks for {MAX_DAYS} at most: launch a backfill of "
+                "them, which makes as many runs as it takes"
+            )
         since = context.run.tags.get(NEW_SINCE)
         prepared = pipeline.prepare(chosen, first, last, new_since=datetime.fromisoformat(since) if since else None)
         log_plan(context, chosen, prepared)
         reports = partitions.pull(chosen, prepared)
     metadata = {
-        "window": f"{keys.start} to {keys.end}",
+        "window": f"{first} to {last}",
         "requests": sum(report.answered for report in reports),
         "tweets": sum(len(planned.tweets) for planned in prepared.plans),
         "seconds": round(sum(report.seconds for report in reports), 1),
     }
-    report_days(context, dict.fromkeys(days_of(context), metadata), {})
+    report_days(context, dict.fromkeys(asked, metadata), {})
 
 
 @dg.asset(
@@ -72,7 +78,7 @@ def engagements(context: dg.AssetExecutionContext) -> None:
     started = time.perf_counter()
     with one_line():
         chosen = settings.load()
-        published = partitions.publish(chosen, days_of(context))
+        published = partitions.publish(chosen, days_of(context, chosen))
     seconds = round(time.perf_counter() - started, 1)
     for error in published.elsewhere.values():
         context.log.warning("not of this run, and not published: %s", error)

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
 
 from engagement_pipeline import checks, pipeline
-from engagement_pipeline.errors import EngagementError
+from engagement_pipeline.errors import EngagementError, InputError
 from engagement_pipeline.pipeline import Prepared
-from engagement_pipeline.settings import Settings
+from engagement_pipeline.settings import Settings, parse_day
 
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 API_POOL = "engagement_api"  # of 1 (deploy/dagster.yaml): one puller spends the whole contracted rate
-
 NEW_SINCE = "engagement/new_since"  # the tag of a run for Tweets alone that came into the roster since then
 
 
@@ -24,6 +24,9 @@ def one_line() -> Iterator[None]:
         yield
     except EngagementError as error:
         raise dg.Failure(str(error)) from None
+    except OSError as error:  # of the disk: what is of the network is an EngagementError
+        what = f"{error.filename} cannot be used: {error.strerror}" if error.filename else str(error)
+        raise dg.Failure(f"{what}; mend that and run again, what has landed is kept") from None
 
 
 def log_plan(context: dg.AssetExecutionContext, chosen: Settings, prepared: Prepared) -> None:
@@ -32,9 +35,24 @@ def log_plan(context: dg.AssetExecutionContext, chosen: Settings, prepared: Prep
     context.log.info("\n".join(["the plan:", *lines]))
 
 
-def days_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> list[date]:
-    """Return the UTC days of the run's partitions."""
-    return [date.fromisoformat(key) for key in context.partition_keys]
+def days_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, chosen: Settings) -> list[date]:
+    """Return the UTC days of the run's partitions; InputError where they are none, or begin before the first there is.
+
+    A range that was typed into the launchpad may be any; Dagster's own word on such a one is a traceback.
+    """
+    tags = context.run.tags
+    ends = (tags[RANGE_START], tags[RANGE_END]) if RANGE_START in tags else (context.partition_key,) * 2
+    try:
+        first, last = map(parse_day, ends)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    if last < first:
+        raise InputError(f"the first day, {first}, is after the last, {last}: swap them")
+    if first < chosen.first_day:
+        raise InputError(
+            f"{first} is before {chosen.first_day}, the setting first_day: start there or later, or set it and restart"
+        )
+    return [first + timedelta(days=place) for place in range((last - first).days + 1)]
 
 
 def evaluations(chosen: Settings, days: Iterable[date]) -> Iterator[dg.AssetCheckEvaluation]:

@@ -11,12 +11,11 @@ import dagster as dg
 
 from assets.checks import fresh
 from assets.engagements import catalog, engagements, responses
-from assets.running import NEW_SINCE
+from assets.running import NEW_SINCE, RANGE_END, RANGE_START
 from assets.snapshots import recent, totals
 from engagement_pipeline import history, settings
 from engagement_pipeline.errors import EngagementError
 
-RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 AHEAD_OF_BACKFILLS = {"dagster/priority": "10"}  # backfill runs have none, which is 0
 _settings = settings.load()
 

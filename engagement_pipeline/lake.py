@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FORMAT = 2  # of the lake; a change that older programs would misread raises it
+ELSEWHERE = "give yourself the right to, or name another folder in ENGAGEMENT_DATA"
 TIMESTAMP = pa.timestamp("us", "UTC")
 STORED = "stored"
 COVERAGE = pa.schema(
@@ -139,11 +140,14 @@ class Lake:
                 raise InputError(
                     f"there is no lake in {self.root}: pull first, or name one in ENGAGEMENT_DATA"
                 ) from None
-            self.root.mkdir(parents=True, exist_ok=True)
+            try:
+                self.root.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise LakeError(f"the lake {self.root} cannot be made: {error.strerror}; {ELSEWHERE}") from None
             self.mark()
             return
         except OSError as error:
-            raise LakeError(f"{self._marker} cannot be read: {error.strerror}") from None
+            raise LakeError(f"{self._marker} cannot be read: {error.strerror}; {ELSEWHERE}") from None
         except (ValueError, KeyError, TypeError):
             raise LakeError(f'{self._marker} is damaged: it should hold {{"format": {FORMAT}}}') from None
         if found == FORMAT or (older and found in range(FORMAT)):

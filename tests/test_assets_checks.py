@@ -2,14 +2,14 @@
 
 import dagster as dg
 import pytest
-from test_assets import DAYS, RANGE_END, RANGE_START, failures, run_days
+from test_assets import FEW, RANGE_END, RANGE_START, failures, run_days
 
 from engagement_pipeline import checks, pipeline, settings
 from engagement_pipeline.lake import Lake
 from engagement_pipeline.metrics import HISTORICAL
 from engagement_pipeline.settings import parse_day
 
-DAY = DAYS[20]
+YESTERDAY, DAY, _ = FEW
 ENGAGEMENTS = dg.AssetKey("engagements")
 NAMES = [check.name for check in checks.CHECKS]
 FAILED, SUCCEEDED = "FAILED", "SUCCEEDED"
@@ -17,14 +17,14 @@ FAILED, SUCCEEDED = "FAILED", "SUCCEEDED"
 
 @pytest.fixture
 def lake(in_world):
-    """A lake with 28 days that were pulled and published, outside of Dagster."""
+    """A lake with a few days that were pulled and published, outside of Dagster."""
     chosen = settings.load()
-    days = parse_day(DAYS[0]), parse_day(DAYS[-1])
+    days = parse_day(FEW[0]), parse_day(FEW[-1])
     assert not pipeline.run(chosen, pipeline.prepare(chosen, *days)).failure
     return Lake(in_world.lake)
 
 
-def run_checks(definitions, instance, first=DAYS[0], last=DAYS[-1]):
+def run_checks(definitions, instance, first=FEW[0], last=FEW[-1]):
     """Run the checks alone, as from the asset's page."""
     job = definitions.resolve_implicit_global_asset_job_def().get_subset(
         asset_selection=set(), asset_check_selection={dg.AssetCheckKey(ENGAGEMENTS, name) for name in NAMES}
@@ -50,7 +50,7 @@ def states(instance, name):
 def test_a_run_checks_each_of_its_partitions(definitions, instance):
     assert run_days(definitions, instance).success
     for name in NAMES:
-        assert states(instance, name) == dict.fromkeys(DAYS, SUCCEEDED)
+        assert states(instance, name) == dict.fromkeys(FEW, SUCCEEDED)
 
 
 def test_checks_run_alone_find_a_damaged_day_and_pass_once_it_is_mended(in_world, lake, definitions, instance):
@@ -59,14 +59,14 @@ def test_checks_run_alone_find_a_damaged_day_and_pass_once_it_is_mended(in_world
     status, evaluation = results(instance, "schema")[DAY]
     assert status == FAILED
     assert "is damaged" in evaluation.description
-    assert states(instance, "schema") == dict.fromkeys(DAYS, SUCCEEDED) | {DAY: FAILED}
+    assert states(instance, "schema") == dict.fromkeys(FEW, SUCCEEDED) | {DAY: FAILED}
     pipeline.rebuild(in_world.settings(), "engagements", first=parse_day(DAY), last=parse_day(DAY))
     assert run_checks(definitions, instance, first=DAY, last=DAY).success
-    assert states(instance, "schema") == dict.fromkeys(DAYS, SUCCEEDED)
+    assert states(instance, "schema") == dict.fromkeys(FEW, SUCCEEDED)
 
 
 def test_a_blocking_check_that_fails_holds_the_catalog_back(lake, definitions, instance):
-    path, yesterday = (lake.rows(HISTORICAL, parse_day(day)) for day in (DAY, DAYS[19]))
+    path, yesterday = (lake.rows(HISTORICAL, parse_day(day)) for day in (DAY, YESTERDAY))
     path.write_bytes(yesterday.read_bytes())  # rows of another day, in a file that is whole
     job = definitions.resolve_implicit_global_asset_job_def().get_subset(
         asset_selection={ENGAGEMENTS, dg.AssetKey("catalog")},
@@ -91,10 +91,11 @@ def test_where_one_day_cannot_be_published_the_others_are_checked_all_the_same(l
     lake.rows(HISTORICAL, parse_day(DAY)).write_bytes(b"no parquet")
     assert failures(run_days(definitions, instance))
     states_of_audit = states(instance, "audit")
-    assert {day for day, status in states_of_audit.items() if status == SUCCEEDED} == {*DAYS} - {DAY}
+    assert {day for day, status in states_of_audit.items() if status == SUCCEEDED} == {*FEW} - {DAY}
 
 
-def test_the_hourly_run_says_whether_the_days_are_published(in_world, lake, definitions, instance):
+def test_the_hourly_run_says_whether_the_days_are_published(lake, definitions, instance, monkeypatch):
+    monkeypatch.setenv("ENGAGEMENT_LOOKBACK_DAYS", str(len(FEW)))
     hourly = definitions.resolve_job_def("hourly")
     hourly.execute_in_process(instance=instance)
     assert states(instance, "fresh") == {None: SUCCEEDED}
@@ -103,7 +104,7 @@ def test_the_hourly_run_says_whether_the_days_are_published(in_world, lake, defi
     status, said = results(instance, "fresh")[None]
     assert status == FAILED
     assert (
-        said.description == f"1 of the 28 days to {DAYS[-1]} are not published: {DAY}; the next daily run takes them up"
+        said.description == f"1 of the 3 days to {FEW[-1]} are not published: {DAY}; the next daily run takes them up"
     )
 
 

@@ -5,13 +5,13 @@ import xml.etree.ElementTree as ET
 
 import dagster as dg
 import pytest
-from test_assets import DAYS, KEYS, metadata, run_days
+from test_assets import FEW, KEYS, metadata, run_days
 
 from engagement_pipeline import catalog
 from engagement_pipeline.lake import TABLES, Lake
 from engagement_pipeline.metrics import HISTORICAL, RECENT, TOTALS
 
-DAY = DAYS[20]
+DAY = FEW[1]
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_a_partition_shows_a_picture_of_the_day_that_is_in_its_metadata(told):
 
 
 def test_a_partition_shows_its_first_tweets(in_world, definitions, instance):
-    assert run_days(definitions, instance, first=DAYS[-1]).success
+    assert run_days(definitions, instance, first=FEW[-1]).success
     (record,) = instance.fetch_materializations(dg.AssetKey("engagements"), limit=1).records
     table = record.asset_materialization.metadata["top Tweets"]
     assert [column.name for column in table.schema.columns] == ["tweet_id", "handle", "impressions", "engagements"]

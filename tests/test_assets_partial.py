@@ -5,14 +5,14 @@ from datetime import date
 import dagster as dg
 import pytest
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
-from test_assets import DAYS, failures, metadata, run_days
+from test_assets import DAYS, FEW, RANGE_END, RANGE_START, failures, metadata, run_days
 
 from engagement_pipeline import pipeline
 from engagement_pipeline.lake import Lake
 from engagement_pipeline.metrics import HISTORICAL
 
-FIRST, BAD, LAST = (date.fromisoformat(day) for day in (DAYS[0], DAYS[13], DAYS[-1]))
-OTHERS = [day for day in DAYS if day != str(BAD)]
+FIRST, BAD, LAST = map(date.fromisoformat, FEW)
+OTHERS = [FEW[0], FEW[-1]]
 
 
 def states(definitions, instance, asset):
@@ -26,7 +26,7 @@ def states(definitions, instance, asset):
 
 @pytest.fixture
 def damaged(in_world):
-    """The file of one of 28 days that were pulled and published, damaged since."""
+    """The file of one of three days that were pulled and published, damaged since."""
     settings = in_world.settings()
     assert not pipeline.run(settings, pipeline.prepare(settings, FIRST, LAST)).failure
     path = Lake(in_world.lake).rows(HISTORICAL, BAD)
@@ -35,10 +35,11 @@ def damaged(in_world):
 
 
 def test_of_28_days_one_is_damaged_and_27_are_green_with_their_numbers(damaged, definitions, instance):
-    run_days(definitions, instance)
-    assert states(definitions, instance, "engagements") == (OTHERS, [str(BAD)])
+    run_days(definitions, instance, first=DAYS[0])
+    others = [day for day in DAYS if day != str(BAD)]
+    assert states(definitions, instance, "engagements") == (others, [str(BAD)])
     reported = metadata(instance, "engagements")
-    assert sorted(reported) == OTHERS
+    assert sorted(reported) == others
     assert {entry["tweets"] for entry in reported.values()} == {6}
     assert all(entry["dagster/row_count"] for entry in reported.values())
 
@@ -46,7 +47,7 @@ def test_of_28_days_one_is_damaged_and_27_are_green_with_their_numbers(damaged, 
 def test_the_red_one_has_its_reason_in_words(damaged, definitions, instance):
     (failure,) = failures(run_days(definitions, instance))
     summary, reason = failure.splitlines()
-    assert summary == "1 of 28 days failed, the others are done:"
+    assert summary == "1 of 3 days failed, the others are done:"
     assert reason.startswith(f"{damaged} is damaged (")
     assert reason.endswith(f": engagement rebuild --from {BAD} --to {BAD} makes it anew from raw")
 
@@ -62,7 +63,7 @@ def test_once_mended_the_failed_day_alone_is_repaired_and_nothing_is_asked_again
         [definitions.get_assets_def("engagements")], instance=instance, partition_key=str(BAD), raise_on_error=False
     )
     assert repair.success
-    assert states(definitions, instance, "engagements") == (DAYS, [])
+    assert states(definitions, instance, "engagements") == (FEW, [])
     assert len(in_world.emulator.requests) == asked
 
 
@@ -70,7 +71,7 @@ def test_a_damaged_day_outside_the_run_is_a_warning_in_its_log(in_world, damaged
     """It was pulled by another run, and stays to be published."""
     settings = in_world.settings()
     pipeline.pull(settings, pipeline.prepare(settings, FIRST, LAST))
-    result = run_days(definitions, instance, first=DAYS[-1])
+    result = run_days(definitions, instance, first=FEW[-1])
     assert result.success
     warned = [log.user_message for log in instance.all_logs(result.run_id) if log.level == 30]
     assert [text for text in warned if text.startswith(f"not of this run, and not published: {damaged}")]
@@ -82,11 +83,11 @@ def test_a_day_that_nothing_was_pulled_for_fails_beside_those_that_were(in_world
     result = dg.materialize(
         [definitions.get_assets_def("engagements")],
         instance=instance,
-        tags={"dagster/asset_partition_range_start": str(FIRST), "dagster/asset_partition_range_end": DAYS[14]},
+        tags={RANGE_START: FEW[0], RANGE_END: FEW[-1]},
         raise_on_error=False,
     )
-    assert failures(result)[0].splitlines()[1] == f"nothing has landed for {DAYS[14]}: materialize responses first"
-    assert states(definitions, instance, "engagements") == (DAYS[:14], [DAYS[14]])
+    assert failures(result)[0].splitlines()[1] == f"nothing has landed for {LAST}: materialize responses first"
+    assert states(definitions, instance, "engagements") == (FEW[:2], FEW[2:])
 
 
 def test_a_revoked_account_is_named_with_what_mends_it(in_world, definitions, instance):
@@ -94,7 +95,7 @@ def test_a_revoked_account_is_named_with_what_mends_it(in_world, definitions, in
     (failure,) = failures(run_days(definitions, instance))
     assert "account harborbooks" in failure
     assert "engagement authorize harborbooks" in failure
-    assert states(definitions, instance, "responses") == ([], DAYS)
+    assert states(definitions, instance, "responses") == ([], FEW)
 
 
 def test_a_revoked_account_and_a_damaged_day_are_both_told(in_world, damaged, definitions, instance):

@@ -44,17 +44,18 @@ def run_due(definitions, instance):
 
 
 def test_days_that_were_missed_are_caught_up_by_the_next_run(in_world, definitions, instance, monkeypatch):
-    """The machine is off for eleven days; one run fills them, at the requests of one day."""
-    at(in_world, monkeypatch, "2026-01-20")
+    """The machine is off for four days; one run fills them, at the requests of one day."""
+    monkeypatch.setenv("ENGAGEMENT_LOOKBACK_DAYS", "4")
+    at(in_world, monkeypatch, "2026-01-28")
     assert run_due(definitions, instance).success
-    assert sorted(metadata(instance, "engagements")) == DAYS[:16]
+    assert sorted(metadata(instance, "engagements")) == DAYS[-8:-4]
     asked = len(in_world.emulator.requests)
     at(in_world, monkeypatch, "2026-02-01")
     assert run_due(definitions, instance).success
-    assert sorted(metadata(instance, "engagements")) == DAYS
+    assert sorted(metadata(instance, "engagements")) == DAYS[-8:]
     assert len(in_world.emulator.requests) - asked == 3
     rows = catalog.query(Lake(in_world.lake), "select count(distinct day) as n from engagements")
-    assert rows["n"].to_pylist() == [28]
+    assert rows["n"].to_pylist() == [8]
 
 
 def look(definitions, instance, cursor=None):
@@ -74,8 +75,9 @@ def test_what_the_roster_holds_when_the_sensor_is_switched_on_is_known(definitio
 
 @pytest.fixture
 def joined(in_world, monkeypatch, instance):
-    """60 partitions, of which the daily run filled the last 28; and what the sensor asks for a Tweet that joins."""
-    monkeypatch.setenv("ENGAGEMENT_FIRST_DAY", "2025-12-03")
+    """31 partitions, of which the daily run filled the last two; and what the sensor asks for a Tweet that joins."""
+    monkeypatch.setenv("ENGAGEMENT_FIRST_DAY", "2026-01-01")
+    monkeypatch.setenv("ENGAGEMENT_LOOKBACK_DAYS", "2")
     definitions = load_definitions()
     assert run_due(definitions, instance).success
     cursor = look(definitions, instance).cursor
@@ -95,17 +97,16 @@ def test_a_new_file_asks_for_the_history_of_its_tweets_in_runs_of_at_most_28_day
     assert len({request.run_key for request in seen.run_requests}) == len(ranges)
 
 
-def test_those_runs_ask_for_the_new_tweets_alone(in_world, joined, instance):
+def test_such_a_run_asks_for_the_new_tweets_alone(in_world, joined, instance):
     definitions, newcomer, seen = joined
     before = len(in_world.emulator.requests)
-    for request in seen.run_requests:
-        done = definitions.resolve_job_def("daily").execute_in_process(instance=instance, tags=request.tags)
-        assert done.success
-    assert len(in_world.emulator.requests) - before == len(seen.run_requests)
-    sql = f"select count(*) as n from coverage where endpoint = 'historical' and tweet_id = {newcomer}"
-    first, last = seen.run_requests[0].tags[RANGE_START], seen.run_requests[-1].tags[RANGE_END]
-    days = (datetime.fromisoformat(last) - datetime.fromisoformat(first)).days + 1
-    assert catalog.query(Lake(in_world.lake), sql)["n"].to_pylist() == [days]
+    shortest = seen.run_requests[-1]
+    job = definitions.resolve_job_def("daily")
+    assert job.execute_in_process(instance=instance, tags=shortest.tags).success
+    assert len(in_world.emulator.requests) - before == 1
+    sql = f"select day::varchar as day from coverage where endpoint = 'historical' and tweet_id = {newcomer}"
+    days = catalog.query(Lake(in_world.lake), f"{sql} order by day")["day"].to_pylist()
+    assert days == DAYS[DAYS.index(shortest.tags[RANGE_START]) :]
 
 
 def test_once_they_ran_the_sensor_asks_for_nothing_more(joined, instance):
