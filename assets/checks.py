@@ -20,12 +20,13 @@ with warnings.catch_warnings():
     ]
 
 
-@dg.multi_asset_check(name="day_checks", specs=_specs)
+@dg.multi_asset_check(name="day_checks", specs=_specs, can_subset=True)
 def day_checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
     """Look at each day of the run. Catalog waits for the blocking ones: nobody should build on what is wrong."""
     with one_line():
         chosen = settings.load()
-        yield from evaluations(chosen, days_of(context, chosen))
+        names = {key.name for key in context.selected_asset_check_keys}
+        yield from evaluations(context, chosen, days_of(context, chosen), names=names)
     for name in context.op_execution_context.selected_output_names:
         yield dg.Output(None, output_name=name)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 import dagster as dg
 
 from assets.metadata import LINEAGE, about, columns, of_day
-from assets.running import API_POOL, NEW_SINCE, days_of, evaluations, log_plan, one_line, report_days
+from assets.running import API_POOL, NEW_SINCE, days_of, evaluations, failure, log_plan, one_line, report_days
 from engagement_pipeline import catalog as views
 from engagement_pipeline import partitions, pipeline, settings
 from engagement_pipeline.errors import InputError
@@ -57,7 +57,7 @@ def responses(context: dg.AssetExecutionContext) -> None:
         "tweets": sum(len(planned.tweets) for planned in prepared.plans),
         "seconds": round(sum(report.seconds for report in reports), 1),
     }
-    report_days(context, dict.fromkeys(asked, metadata), {})
+    report_days(context, dict.fromkeys(asked, metadata))
 
 
 @dg.asset(
@@ -83,10 +83,11 @@ def engagements(context: dg.AssetExecutionContext) -> None:
     for error in published.elsewhere.values():
         context.log.warning("not of this run, and not published: %s", error)
     metadata = {day: {**of_day(day, report), "seconds": seconds} for day, report in published.reports.items()}
-    if published.failures:  # day_checks will not run, so that the other days are looked at here
-        for evaluation in evaluations(chosen, published.reports):
+    report_days(context, metadata, beside_failures=bool(published.failures))
+    if published.failures:
+        for evaluation in evaluations(context, chosen, published.reports):  # day_checks will not run
             context.log_event(evaluation)
-    report_days(context, metadata, published.failures)
+        raise failure(published.failures, done=len(metadata))
 
 
 @dg.asset(

@@ -1,11 +1,16 @@
 """What every asset that runs a stage of the library needs."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData,
+)
 
 from engagement_pipeline import checks, pipeline
 from engagement_pipeline.errors import EngagementError, InputError
@@ -14,6 +19,7 @@ from engagement_pipeline.settings import Settings, parse_day
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 API_POOL = "engagement_api"  # of 1 (deploy/dagster.yaml): one puller spends the whole contracted rate
+ENGAGEMENTS = dg.AssetKey("engagements")
 NEW_SINCE = "engagement/new_since"  # the tag of a run for Tweets alone that came into the roster since then
 
 
@@ -55,38 +61,60 @@ def days_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, c
     return [first + timedelta(days=place) for place in range((last - first).days + 1)]
 
 
-def evaluations(chosen: Settings, days: Iterable[date]) -> Iterator[dg.AssetCheckEvaluation]:
+def evaluations(
+    context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext,
+    chosen: Settings,
+    days: Iterable[date],
+    *,
+    names: Collection[str] | None = None,
+) -> Iterator[dg.AssetCheckEvaluation]:
     """Check each of these days of engagements, and give Dagster a result for each check and partition."""
-    for day, check, verdict in checks.of_days(chosen, days):
-        yield dg.AssetCheckEvaluation(
-            asset_key=dg.AssetKey("engagements"),
-            check_name=check.name,
-            passed=verdict.passed,
-            severity=dg.AssetCheckSeverity.WARN if check.warns else dg.AssetCheckSeverity.ERROR,
-            description=verdict.words,
-            metadata=dict(verdict.numbers),
-            blocking=check.blocking,
-            partition=str(day),
+    for day, found in groupby(checks.of_days(chosen, days, names=names), key=itemgetter(0)):
+        target = _newest(context.instance, ENGAGEMENTS, day)
+        for _, check, verdict in found:
+            yield dg.AssetCheckEvaluation(
+                asset_key=ENGAGEMENTS,
+                check_name=check.name,
+                passed=verdict.passed,
+                severity=dg.AssetCheckSeverity.WARN if check.warns else dg.AssetCheckSeverity.ERROR,
+                description=verdict.words,
+                metadata=dict(verdict.numbers),
+                target_materialization_data=target,
+                blocking=check.blocking,
+                partition=str(day),
+            )
+
+
+def _newest(
+    instance: dg.DagsterInstance, asset: dg.AssetKey, day: date
+) -> AssetCheckEvaluationTargetMaterializationData | None:
+    """Return the materialization that is looked at; without, Dagster shows a partition as never checked."""
+    wanted = dg.AssetRecordsFilter(asset_key=asset, asset_partitions=[str(day)])
+    for record in instance.fetch_materializations(wanted, limit=1).records:
+        return AssetCheckEvaluationTargetMaterializationData(
+            storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
         )
+    return None
 
 
 def report_days(
-    context: dg.AssetExecutionContext,
-    metadata: Mapping[date, Mapping[str, Any]],
-    failures: Mapping[date, EngagementError],
+    context: dg.AssetExecutionContext, metadata: Mapping[date, Mapping[str, Any]], *, beside_failures: bool = False
 ) -> None:
-    """Give each partition its metadata; where some failed, materialize the others by themselves and fail for those.
+    """Give each partition its metadata; beside others that failed, materialize them by themselves.
 
     Dagster takes a run that fails to have made nothing but what was logged by hand, so the UI shows exactly the failed
     days as failed, and `failed and missing` repairs them alone.
     """
     for day, of_day in metadata.items():
-        if failures:
+        if beside_failures:
             context.log_event(dg.AssetMaterialization(context.asset_key, partition=str(day), metadata=of_day))
         else:
             context.add_asset_metadata(of_day, partition_key=str(day))
-    if failures:
-        raise dg.Failure(_told(failures, len(metadata)), metadata={str(day): str(e) for day, e in failures.items()})
+
+
+def failure(failures: Mapping[date, EngagementError], *, done: int) -> dg.Failure:
+    """Return what a run raises of which some days failed and `done` did not."""
+    return dg.Failure(_told(failures, done), metadata={str(day): str(error) for day, error in failures.items()})
 
 
 def _told(failures: Mapping[date, EngagementError], done: int) -> str:

@@ -21,7 +21,7 @@ from engagement_pipeline.lake import TABLES, Lake, opened
 from engagement_pipeline.metrics import HISTORICAL, types_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from datetime import date
 
     from engagement_pipeline.catalog import Ask
@@ -110,22 +110,25 @@ class Check:
     warns: bool = False
 
 
-def of_days(settings: Settings, days: Iterable[date]) -> Iterator[tuple[date, Check, Verdict]]:
-    """Make every check of each of these days."""
+def of_days(
+    settings: Settings, days: Iterable[date], *, names: Collection[str] | None = None
+) -> Iterator[tuple[date, Check, Verdict]]:
+    """Make the checks of these `names`, or all, of each of these days."""
     lake = Lake(settings.data)
     with catalog.by_day(lake) as ask:
         for day in days:
-            for check, verdict in of_day(Day(lake=lake, day=day, ask=ask, settings=settings)):
+            for check, verdict in of_day(Day(lake=lake, day=day, ask=ask, settings=settings), names=names):
                 yield day, check, verdict
 
 
-def of_day(day: Day) -> Iterator[tuple[Check, Verdict]]:
-    """Make every check of a day; one that cannot read a file of it has failed, with the file's name and the fix."""
+def of_day(day: Day, *, names: Collection[str] | None = None) -> Iterator[tuple[Check, Verdict]]:
+    """Make checks of a day; one that cannot read a file of it has failed, with the file's name and the fix."""
     for check in CHECKS:
-        try:
-            yield check, check.look(day)
-        except EngagementError as error:
-            yield check, Verdict(passed=False, words=str(error))
+        if names is None or check.name in names:
+            try:
+                yield check, check.look(day)
+            except EngagementError as error:
+                yield check, Verdict(passed=False, words=str(error))
 
 
 def fresh(lake: Lake, settings: Settings) -> Verdict:
