@@ -3,14 +3,16 @@
 import dagster as dg
 
 from assets.alerts import failure_alert
+from assets.checks import day_checks, fresh
 from assets.engagements import catalog, engagements, responses
-from assets.schedules import daily, daily_job, hourly, lifetime, recent_job, totals_job
+from assets.schedules import daily, daily_job, hourly, lifetime, new_tweets, recent_job, totals_job
 from assets.snapshots import recent, totals
 
 defs = dg.Definitions(
     assets=[responses, engagements, totals, recent, catalog],
+    asset_checks=[day_checks, fresh],
     jobs=[daily_job, totals_job, recent_job],
     schedules=[daily, lifetime, hourly],
-    sensors=[failure_alert],
+    sensors=[new_tweets, failure_alert],
     executor=dg.in_process_executor,  # a process for each of three short steps costs 7 s a run: benchmarks/README.md
 )

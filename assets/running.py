@@ -1,16 +1,26 @@
 """What every asset that runs a stage of the library needs."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date, timedelta
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import (
+    AssetCheckEvaluationTargetMaterializationData,
+)
 
-from engagement_pipeline import pipeline
-from engagement_pipeline.errors import EngagementError
+from engagement_pipeline import checks, pipeline
+from engagement_pipeline.errors import EngagementError, InputError
 from engagement_pipeline.pipeline import Prepared
-from engagement_pipeline.settings import Settings
+from engagement_pipeline.settings import Settings, parse_day
 
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 API_POOL = "engagement_api"  # of 1 (deploy/dagster.yaml): one puller spends the whole contracted rate
+ENGAGEMENTS = dg.AssetKey("engagements")
+NEW_SINCE = "engagement/new_since"  # the tag of a run for Tweets alone that came into the roster since then
 
 
 @contextmanager
@@ -20,9 +30,96 @@ def one_line() -> Iterator[None]:
         yield
     except EngagementError as error:
         raise dg.Failure(str(error)) from None
+    except OSError as error:  # of the disk: what is of the network is an EngagementError
+        what = f"{error.filename} cannot be used: {error.strerror}" if error.filename else str(error)
+        raise dg.Failure(f"{what}; mend that and run again, what has landed is kept") from None
 
 
 def log_plan(context: dg.AssetExecutionContext, chosen: Settings, prepared: Prepared) -> None:
     """Say in the run's log what it will ask for, before it asks: a run costs requests that the contract counts."""
     lines = pipeline.plan_lines(prepared, per_minute=chosen.requests_per_minute)
     context.log.info("\n".join(["the plan:", *lines]))
+
+
+def days_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, chosen: Settings) -> list[date]:
+    """Return the UTC days of the run's partitions; InputError where they are none, or begin before the first there is.
+
+    A range that was typed into the launchpad may be any; Dagster's own word on such a one is a traceback.
+    """
+    tags = context.run.tags
+    ends = (tags[RANGE_START], tags[RANGE_END]) if RANGE_START in tags else (context.partition_key,) * 2
+    try:
+        first, last = map(parse_day, ends)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    if last < first:
+        raise InputError(f"the first day, {first}, is after the last, {last}: swap them")
+    if first < chosen.first_day:
+        raise InputError(
+            f"{first} is before {chosen.first_day}, the setting first_day: start there or later, or set it and restart"
+        )
+    return [first + timedelta(days=place) for place in range((last - first).days + 1)]
+
+
+def evaluations(
+    context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext,
+    chosen: Settings,
+    days: Iterable[date],
+    *,
+    names: Collection[str] | None = None,
+) -> Iterator[dg.AssetCheckEvaluation]:
+    """Check each of these days of engagements, and give Dagster a result for each check and partition."""
+    for day, found in groupby(checks.of_days(chosen, days, names=names), key=itemgetter(0)):
+        target = _newest(context.instance, ENGAGEMENTS, day)
+        for _, check, verdict in found:
+            yield dg.AssetCheckEvaluation(
+                asset_key=ENGAGEMENTS,
+                check_name=check.name,
+                passed=verdict.passed,
+                severity=dg.AssetCheckSeverity.WARN if check.warns else dg.AssetCheckSeverity.ERROR,
+                description=verdict.words,
+                metadata=dict(verdict.numbers),
+                target_materialization_data=target,
+                blocking=check.blocking,
+                partition=str(day),
+            )
+
+
+def _newest(
+    instance: dg.DagsterInstance, asset: dg.AssetKey, day: date
+) -> AssetCheckEvaluationTargetMaterializationData | None:
+    """Return the materialization that is looked at; without, Dagster shows a partition as never checked."""
+    wanted = dg.AssetRecordsFilter(asset_key=asset, asset_partitions=[str(day)])
+    for record in instance.fetch_materializations(wanted, limit=1).records:
+        return AssetCheckEvaluationTargetMaterializationData(
+            storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
+        )
+    return None
+
+
+def report_days(
+    context: dg.AssetExecutionContext, metadata: Mapping[date, Mapping[str, Any]], *, beside_failures: bool = False
+) -> None:
+    """Give each partition its metadata; beside others that failed, materialize them by themselves.
+
+    Dagster takes a run that fails to have made nothing but what was logged by hand, so the UI shows exactly the failed
+    days as failed, and `failed and missing` repairs them alone.
+    """
+    for day, of_day in metadata.items():
+        if beside_failures:
+            context.log_event(dg.AssetMaterialization(context.asset_key, partition=str(day), metadata=of_day))
+        else:
+            context.add_asset_metadata(of_day, partition_key=str(day))
+
+
+def failure(failures: Mapping[date, EngagementError], *, done: int) -> dg.Failure:
+    """Return what a run raises of which some days failed and `done` did not."""
+    return dg.Failure(_told(failures, done), metadata={str(day): str(error) for day, error in failures.items()})
+
+
+def _told(failures: Mapping[date, EngagementError], done: int) -> str:
+    """Return which days failed and why, in one line if it is the only one."""
+    reasons = list(dict.fromkeys(map(str, failures.values())))
+    if len(failures) + done == 1:
+        return reasons[0]
+    return "\n".join([f"{len(failures)} of {len(failures) + done} days failed, the others are done:", *reasons])

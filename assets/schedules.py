@@ -1,34 +1,47 @@
-"""The jobs, and when they run: history daily, lifetime totals daily, the last 28 hours hourly.
+"""The jobs, and when they run: history daily, lifetime totals daily, the last 28 hours hourly, new Tweets at once.
 
 A request costs the same for 28 days as for one, so each day's revisions are picked up for the price of one day,
 and a day that was missed is caught up by the next run.
 """
 
-from datetime import timedelta
+import json
+from datetime import UTC, datetime, time, timedelta
 
 import dagster as dg
 
+from assets.checks import fresh
 from assets.engagements import catalog, engagements, responses
+from assets.running import NEW_SINCE, RANGE_END, RANGE_START
 from assets.snapshots import recent, totals
-from engagement_pipeline import settings
+from engagement_pipeline import history, settings
+from engagement_pipeline.errors import EngagementError
 
-RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 AHEAD_OF_BACKFILLS = {"dagster/priority": "10"}  # backfill runs have none, which is 0
+_settings = settings.load()
+
+
+def _at(moment: time) -> str:
+    """Return a time of the day as a cron schedule."""
+    return f"{moment.minute} {moment.hour} * * *"
+
 
 daily_job = dg.define_asset_job(
     "daily",
-    selection=[responses, engagements, catalog],
+    selection=dg.AssetSelection.assets(responses, engagements, catalog) - dg.AssetSelection.checks(fresh),
     description="Pull the trailing look-back window, publish it and refresh the views.",
 )
 totals_job = dg.define_asset_job(
     "lifetime", selection=[totals, catalog], tags=AHEAD_OF_BACKFILLS, description="Observe /totals."
 )
 recent_job = dg.define_asset_job(
-    "hourly", selection=[recent, catalog], tags=AHEAD_OF_BACKFILLS, description="Observe /28hr."
+    "hourly",
+    selection=dg.AssetSelection.assets(recent, catalog) | dg.AssetSelection.checks(fresh),
+    tags=AHEAD_OF_BACKFILLS,
+    description="Observe /28hr, and look whether the days are published.",
 )
 
 
-@dg.schedule(job=daily_job, cron_schedule="30 2 * * *", execution_timezone="UTC")
+@dg.schedule(job=daily_job, cron_schedule=_at(_settings.daily_at), execution_timezone="UTC")
 def daily() -> dg.RunRequest | dg.SkipReason:
     """Ask for the last whole day and those before it, as far as the look-back and the first day allow."""
     chosen = settings.load()
@@ -39,5 +52,36 @@ def daily() -> dg.RunRequest | dg.SkipReason:
     return dg.RunRequest(run_key=str(last), tags={RANGE_START: str(first), RANGE_END: str(last), **AHEAD_OF_BACKFILLS})
 
 
-lifetime = dg.ScheduleDefinition(job=totals_job, cron_schedule="0 3 * * *", execution_timezone="UTC", name="lifetime")
-hourly = dg.ScheduleDefinition(job=recent_job, cron_schedule="10 * * * *", execution_timezone="UTC", name="hourly")
+lifetime = dg.ScheduleDefinition(
+    job=totals_job, cron_schedule=_at(_settings.lifetime_at), execution_timezone="UTC", name="lifetime"
+)
+hourly = dg.ScheduleDefinition(
+    job=recent_job, cron_schedule=f"{_settings.hourly_minute} * * * *", execution_timezone="UTC", name="hourly"
+)
+
+
+@dg.sensor(job=daily_job, minimum_interval_seconds=300)
+def new_tweets(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """Pull the history of Tweets that come into the roster, since they were posted: a run for up to 28 days each.
+
+    What is in the roster when the sensor is switched on counts as known: the daily runs and backfills are for it.
+    """
+    before = json.loads(context.cursor) if context.cursor else {}
+    looked_at = datetime.now(UTC).isoformat()
+    try:
+        chosen = settings.load()
+        files = history.fingerprints(chosen)
+        since = datetime.fromisoformat(before.get("looked_at", looked_at))
+        found = history.windows(chosen, before.get("files", files), since=since)
+    except EngagementError as error:  # the cursor stays, so that the mended roster is looked at again
+        return dg.SkipReason(str(error))
+    requests = [
+        dg.RunRequest(
+            run_key=f"{window} new since {since.isoformat()}",
+            tags={RANGE_START: str(window.first), RANGE_END: str(window.last), NEW_SINCE: since.isoformat()},
+        )
+        for window in found
+    ]
+    reason = None if requests else "no Tweet of a new or changed file of the roster lacks a day"
+    cursor = json.dumps({"looked_at": looked_at, "files": files})
+    return dg.SensorResult(run_requests=requests, skip_reason=reason, cursor=cursor)

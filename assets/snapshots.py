@@ -2,16 +2,22 @@
 
 import dagster as dg
 
+from assets.metadata import about, columns
 from assets.running import API_POOL, log_plan, one_line
 from engagement_pipeline import pipeline, settings
+from engagement_pipeline.lake import TABLES
 from engagement_pipeline.metrics import RECENT, TOTALS
 
 
 @dg.asset(
     pool=API_POOL,
-    group_name="engagement",
     kinds={"parquet"},
-    description="Lifetime counts of every Tweet of the roster, those of others included, as observed today.",
+    description="""Lifetime counts of every Tweet of the roster, those of others included, as observed today.
+
+The API's /totals knows the present alone, so a day that was not observed cannot be had later. One Parquet file a UTC
+day, `totals/observed_on=…/totals.parquet` of the lake.""",
+    metadata={"dagster/column_schema": columns(TABLES[TOTALS])},
+    **about("tidy"),
 )
 def totals(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     """Observe /totals."""
@@ -20,9 +26,13 @@ def totals(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
 
 @dg.asset(
     pool=API_POOL,
-    group_name="engagement",
     kinds={"parquet"},
-    description="The last 28 hours of every owned Tweet, provisional: the first and the last hour are partial.",
+    description="""The last 28 hours of every owned Tweet, provisional: the first and the last hour are partial.
+
+The API's /28hr is newer than /historical and less settled, so `recent.parquet` is never mixed into the days; the view
+`engagements_now` shows both.""",
+    metadata={"dagster/column_schema": columns(TABLES[RECENT])},
+    **about("tidy"),
 )
 def recent(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     """Observe /28hr."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import contextmanager
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -28,10 +29,14 @@ from engagement_pipeline.metrics import ENDPOINTS, HISTORICAL, METRICS, RECENT, 
 from engagement_pipeline.revisions import REVISIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import date
     from pathlib import Path
 
     from engagement_pipeline.lake import Lake
+
+    Sources = Mapping[str, tuple[str, pa.Schema, Mapping[str, str]]]
+    Ask = Callable[[date, str], pa.Table]
 
 TWEETS = pa.schema(
     [("tweet_id", pa.int64()), ("handle", pa.string()), ("posted_at", TIMESTAMP), ("followed", pa.bool_())]
@@ -48,17 +53,18 @@ REQUESTS = {  # of request_log.py
     "bytes": "bigint",
     "seconds": "double",
 }
-SOURCES = {  # view: its files, their columns, and those that come from the names of folders
-    "engagements": ("engagements/*/*.parquet", TABLES[HISTORICAL], {}),
+SOURCES: Sources = {  # view: its files, their columns, and those that come from the names of folders
+    "engagements": ("engagements/day=*/*.parquet", TABLES[HISTORICAL], {}),
     "daily": ("daily/*.parquet", DAILY, {}),
     "revisions": ("revisions/*/*.parquet", REVISIONS, {"pulled_on": "date"}),
     "totals": ("totals/*/*.parquet", TABLES[TOTALS], {"observed_on": "date"}),
     "recent": ("recent.parquet", TABLES[RECENT], {}),
-    "coverage": ("coverage/*/*/*.parquet", COVERAGE, {"endpoint": "varchar"}),
+    "coverage": ("coverage/*/day=*/*.parquet", COVERAGE, {"endpoint": "varchar"}),
     "set_aside": ("set_aside.parquet", set_aside.SCHEMA, {}),
     "tweets": ("tweets.parquet", TWEETS, {}),
     "requests": ("requests/*.jsonl", pa.schema([]), REQUESTS),
 }
+OF_A_DAY = ("engagements", "daily", "coverage", "set_aside", "tweets")
 
 AS_OF = """
     create macro engagements_as_of(moment) as table
@@ -129,17 +135,51 @@ def query(lake: Lake, sql: str) -> pa.Table:
             relation = connection.sql(sql)
             return pa.table({}) if relation is None else relation.to_arrow_table()
         except duckdb.Error as error:
-            damage = _damage(lake, error)
+            damage = _damage(lake, error, SOURCES)
             raise damage or InputError(f"the query failed: {' '.join(str(error).split())}") from None
 
 
-def _damage(lake: Lake, error: duckdb.Error) -> LakeError | None:
+@contextmanager
+def by_day(lake: Lake) -> Iterator[Ask]:
+    """Give a function that answers SQL over the files of one UTC day alone, those of other days damaged or not.
+
+    It knows the views in OF_A_DAY, and raises LakeError where a file that the SQL needs is damaged.
+    """
+    lake.open(create=False)
+    with duckdb.connect() as connection:
+        connection.execute("set timezone = 'UTC'")
+
+        made: set[tuple[date, str]] = set()
+
+        def ask(day: date, sql: str) -> pa.Table:
+            sources = {
+                name: (pattern.replace("day=*", f"day={day}").replace("daily/*", f"daily/{day:%Y-%m}"), schema, further)
+                for name, (pattern, schema, further) in SOURCES.items()
+                if name in OF_A_DAY and re.search(rf"\b{name}\b", sql)
+            }
+            try:
+                connection.execute(f'create schema if not exists "{day}"; use "{day}"')
+                new = {name: source for name, source in sources.items() if (day, name) not in made}
+                _create_file_views(connection, lake, new)
+                if "daily" in new:
+                    connection.execute("alter view daily rename to month")
+                    connection.execute(f"create view daily as from month where day = date {quoted(day)}")
+                made.update((day, name) for name in new)
+                return connection.sql(sql).to_arrow_table()
+            except duckdb.Error as error:
+                problem = LakeError(f"the files of {day} cannot be read: {' '.join(str(error).split())}")
+                raise _damage(lake, error, sources) or problem from None
+
+        yield ask
+
+
+def _damage(lake: Lake, error: duckdb.Error, sources: Sources) -> LakeError | None:
     """Return the error that names the damaged file for which DuckDB failed, None where none is damaged.
 
     A file that DuckDB names is read whole, and every file where it names none; for a column that it misses or cannot
     work with, the columns of all files are looked at.
     """
-    for pattern, schema, _ in SOURCES.values():
+    for pattern, schema, _ in sources.values():
         for path in sorted(lake.root.absolute().glob(pattern)):
             whole = type(error) is duckdb.Error or str(path) in str(error)
             if path.suffix == ".parquet" and (whole or isinstance(error, duckdb.BinderException)):
@@ -160,19 +200,20 @@ def _check(path: Path, schema: pa.Schema, *, whole: bool) -> None:
 def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     """Create all views; raises LakeError where a damaged file is in the way."""
     try:
-        _create_each_view(connection, lake)
+        _create_file_views(connection, lake, SOURCES)
+        _create_further_views(connection)
     except duckdb.Error as error:
         # A view takes its columns from its first file, whichever that is; a mart then lacks some.
-        raise _damage(lake, error) or error from None
+        raise _damage(lake, error, SOURCES) or error from None
 
 
-def _create_each_view(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
-    for name, (pattern, schema, further) in SOURCES.items():
+def _create_file_views(connection: duckdb.DuckDBPyConnection, lake: Lake, sources: Sources) -> None:
+    for name, (pattern, schema, further) in sources.items():
         files = quoted(f"{_literally(lake.root.absolute())}/{pattern}")
         if not any(lake.root.glob(pattern)):  # DuckDB refuses a glob that matches nothing
             relation = connection.from_arrow(schema.empty_table()) if len(schema) else None
             typed = dict(zip(relation.columns, relation.types, strict=True)) if relation is not None else {}
-            columns = ", ".join(f'null::{kind} as "{column}"' for column, kind in (typed | further).items())
+            columns = ", ".join(f'null::{kind} as "{column}"' for column, kind in {**typed, **further}.items())
             select = f"select {columns} where false"
         elif pattern.endswith(".jsonl"):
             # A line that a power cut left torn is left out.
@@ -184,7 +225,10 @@ def _create_each_view(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None
             # Only where the folders' names give a column: after a filter on one that leaves the first file out, DuckDB
             # 2.0 expects no rows at all, and so makes a join's hash table of a month of rows and not of some Tweets.
             select = f"select * from read_parquet({files}, hive_partitioning = {bool(further)})"
-        connection.execute(f"create view {name} as {select}")
+        connection.execute(f"create or replace view {name} as {select}")
+
+
+def _create_further_views(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(f"create view metrics as {_metrics()}")
     for mart in sorted(resources.files("engagement_pipeline").joinpath("marts").iterdir(), key=lambda m: m.name):
         connection.execute(f"create view {mart.name.removesuffix('.sql')} as {mart.read_text(encoding='utf-8')}")

@@ -11,6 +11,7 @@ rest. In memory is a row group of each file.
 
 from __future__ import annotations
 
+import logging
 from calendar import monthrange
 from contextlib import ExitStack, closing
 from itertools import groupby
@@ -20,37 +21,38 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engagement_pipeline.day_rows import DAILY_ROW_GROUP, LAST_ID, Published, Sink, daily_sums, in_order, of_table
-from engagement_pipeline.lake import DAILY
+from engagement_pipeline.lake import DAILY, is_sound
 from engagement_pipeline.metrics import HISTORICAL
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
     from datetime import date
     from pathlib import Path
 
     from engagement_pipeline.lake import Lake
 
+logger = logging.getLogger(__name__)
 
-def write_months(lake: Lake, fresh: Mapping[date, Path | None], *, damaged: Collection[Path] = ()) -> dict[Path, Path]:
+
+def write_months(lake: Lake, fresh: Mapping[date, Path | None]) -> dict[Path, Path]:
     """Write the months of some days aside, and return what to rename.
 
     `fresh` says where the sums of each of these days lie, None where it has no rows; of the other days, those in the
-    published file stay. Where that is missing or `damaged`, they are summed anew from the days' rows. Raises LakeError
-    where a file that is read is damaged.
+    published file stay. Where that is missing or damaged, they are summed anew from the days' rows; raises LakeError
+    where a file of these is damaged.
     """
     renamed = {}
     for target, of_month in groupby(sorted(fresh), lake.daily):
         days = [*of_month]
-        sources = [path for path in (fresh[day] for day in days) if path]
-        if target not in damaged and target.exists():
-            sources.append(target)
-        else:
-            sources += [_summed(lake, day) for day in _others(lake, days)]
-        if not sources:
-            continue
-        into = lake.aside / f"month.{target.name}"
-        _merge(sources, into, leave_out=pa.array(days, pa.date32()), of=target)
-        renamed[into] = target
+        sums = [path for path in (fresh[day] for day in days) if path]
+        sound = is_sound(target, DAILY)
+        if not sound:
+            logger.warning("%s is damaged: it is made anew of the rows of its days", target)
+        others = [target] if sound and target.exists() else [_summed(lake, day) for day in _others(lake, days)]
+        if sums or others:
+            into = lake.aside / f"month.{target.name}"
+            _merge(sums + others, into, leave_out=pa.array(days, pa.date32()), of=target)
+            renamed[into] = target
     return renamed
 
 

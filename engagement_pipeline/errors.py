@@ -9,7 +9,8 @@
     │   └── UnavailableError           tries used up on what usually passes: network, 429, 5xx, broken bodies
     ├── ResponseError                  .path: a response whose shape or sums the contract does not allow
     ├── PullError                      .failures: some requests of a pull failed; what landed is kept
-    ├── LakeError                      a file of the lake that cannot be read or written
+    ├── LakeError                      .day: a file of the lake, of one day perhaps, that cannot be read or written
+    │   └── PublishError               .failures: some days could not be published; all the others are
     └── AlertError                     an alert that did not reach anybody
 
 Every message is one line that names the fact and the fix.
@@ -20,8 +21,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
+    from collections.abc import Mapping, Sequence
+    from datetime import date, datetime
 
 SHOWN_CHARACTERS = 200  # of the path to what is wrong, whose keys are data
 
@@ -122,7 +123,22 @@ def _others(failures: Sequence[EngagementError]) -> str:
 
 
 class LakeError(EngagementError):
-    """A file of the lake that is damaged, too new, or cannot be written."""
+    """A file of the lake that is damaged, too new, or cannot be written; `day` where it is one of a single day."""
+
+    def __init__(self, message: str, *, day: date | None = None) -> None:
+        super().__init__(message)
+        self.day = day
+
+
+class PublishError(LakeError):
+    """A publication without some days; `failures` holds what is wrong with each, by UTC day."""
+
+    def __init__(self, failures: Mapping[date, LakeError]) -> None:
+        days = sorted(failures)
+        one = f"{days[0]} is not published, all other days are"
+        several = f"{len(days)} days are not published ({', '.join(map(str, days))}), all others are; the first"
+        super().__init__(f"{several if days[1:] else one}: {failures[days[0]]}", day=days[0])
+        self.failures = dict(failures)
 
 
 class AlertError(EngagementError):

@@ -28,7 +28,6 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 FORMAT = 2  # of the lake; a change that older programs would misread raises it
+ELSEWHERE = "give yourself the right to, or name another folder in ENGAGEMENT_DATA"
 TIMESTAMP = pa.timestamp("us", "UTC")
 STORED = "stored"
 COVERAGE = pa.schema(
@@ -141,11 +141,14 @@ class Lake:
                 raise InputError(
                     f"there is no lake in {self.root}: pull first, or name one in ENGAGEMENT_DATA"
                 ) from None
-            self.root.mkdir(parents=True, exist_ok=True)
+            try:
+                self.root.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise LakeError(f"the lake {self.root} cannot be made: {error.strerror}; {ELSEWHERE}") from None
             self.mark()
             return
         except OSError as error:
-            raise LakeError(f"{self._marker} cannot be read: {error.strerror}") from None
+            raise LakeError(f"{self._marker} cannot be read: {error.strerror}; {ELSEWHERE}") from None
         except (ValueError, KeyError, TypeError):
             raise LakeError(f'{self._marker} is damaged: it should hold {{"format": {FORMAT}}}') from None
         if found == FORMAT or (older and found in range(FORMAT)):
@@ -198,35 +201,9 @@ class Lake:
                 raw.sync_folder(folder)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DayReport:
-    """What the lake holds of one day of /historical; all zero where nothing was asked for it.
-
-    Of the Tweets that were asked for, the newest answer gave rows of `tweets`, and `set_aside` got none.
-    `requests` are those whose answers hold the rows.
-    """
-
-    rows: int
-    tweets: int
-    set_aside: int
-    requests: int
-
-
 def was_asked(lake: Lake, day: date) -> bool:
     """Tell whether /historical was ever asked for a day, whether it gave anything or not; raw may be pruned since."""
     return lake.coverage(HISTORICAL, day).exists() or raw.was_pulled(lake.raw, day)
-
-
-def describe(lake: Lake, day: date) -> DayReport:
-    """Return what the lake holds of `day`."""
-    coverage = read(lake.coverage(HISTORICAL, day), COVERAGE)
-    stored = pc.sum(pc.equal(coverage["outcome"], STORED), min_count=0).as_py()
-    return DayReport(
-        rows=pc.sum(coverage["rows"], min_count=0).as_py(),
-        tweets=stored,
-        set_aside=coverage.num_rows - stored,
-        requests=pc.count_distinct(coverage["source"]).as_py(),
-    )
 
 
 def read(path: Path, schema: pa.Schema, *, filters: object = None, columns: Sequence[str] = ()) -> pa.Table:
@@ -251,6 +228,19 @@ def opened(path: Path) -> Iterator[pq.ParquetFile]:
         raise damaged(path, error) from None
 
 
+def is_sound(path: Path, schema: pa.Schema) -> bool:
+    """Tell whether a file, if there is one, can be read to its end and has the right columns."""
+    try:
+        if path.exists():
+            with opened(path) as file:
+                check_columns(file.schema_arrow, schema)
+                for group in range(file.num_row_groups):
+                    file.read_row_group(group, columns=schema.names)
+    except LakeError:
+        return False
+    return True
+
+
 def check_columns(found: pa.Schema, wanted: pa.Schema) -> None:
     """Raise where a file lacks a column or has one of another type, so that a view over it and others would fail."""
     for field in wanted:
@@ -262,11 +252,11 @@ def check_columns(found: pa.Schema, wanted: pa.Schema) -> None:
 def damaged(path: Path, error: Exception) -> LakeError:
     """Return the error that names a file of the lake, why its reader could not read it, and the fix."""
     if isinstance(error, PermissionError):
-        return LakeError(f"{path} cannot be read: {error.strerror}; give yourself the right to")
+        return LakeError(f"{path} cannot be read: {error.strerror}; give yourself the right to", day=_day_of(path))
     detail = (str(error).splitlines() or [repr(error)])[0]
     fix = "move it away and pull again"
-    if path.parent.name.startswith(("day=", "observed_on=")):
-        day = path.parent.name.partition("=")[2]
+    day = _day_of(path)
+    if day:
         fix = f"engagement rebuild --from {day} --to {day} makes it anew from raw"
     elif path.parent.name == "daily":
         first = date.fromisoformat(f"{path.stem}-01")
@@ -274,4 +264,10 @@ def damaged(path: Path, error: Exception) -> LakeError:
         fix = f"engagement rebuild --from {first} --to {last} makes it anew from raw"
     elif path.parent.name.startswith("pulled_on="):
         fix = "engagement rebuild makes it anew from raw"
-    return LakeError(f"{path} is damaged ({detail}): {fix}")
+    return LakeError(f"{path} is damaged ({detail}): {fix}", day=day)
+
+
+def _day_of(path: Path) -> date | None:
+    """Return the UTC day that a file is of, None where its folder names none."""
+    kind, _, day = path.parent.name.partition("=")
+    return date.fromisoformat(day) if kind in {"day", "observed_on"} else None

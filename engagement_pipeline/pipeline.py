@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -21,12 +21,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from engagement_pipeline import accounts, catalog, plan, prune, publish, raw, request_log, roster, set_aside, turn
+from engagement_pipeline import (
+    accounts,
+    catalog,
+    history,
+    plan,
+    prune,
+    publish,
+    raw,
+    request_log,
+    roster,
+    set_aside,
+    turn,
+)
 from engagement_pipeline import check as checking
 from engagement_pipeline import pull as puller
 from engagement_pipeline import rebuild as rebuilding
 from engagement_pipeline.client import Client
-from engagement_pipeline.errors import AccountError, EngagementError, InputError, LakeError, PullError
+from engagement_pipeline.errors import AccountError, EngagementError, InputError, LakeError, PublishError, PullError
 from engagement_pipeline.lake import Lake
 from engagement_pipeline.metrics import HISTORICAL, METRICS, RECENT, TOTALS, types_of
 from engagement_pipeline.pacing import Budget
@@ -44,7 +56,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.pull import Progress, PullReport
     from engagement_pipeline.raw import Landed
     from engagement_pipeline.rebuild import Rebuilt
-    from engagement_pipeline.roster import Roster
+    from engagement_pipeline.roster import Roster, Tweet
     from engagement_pipeline.settings import Settings
 
 TABLE_OF = {"engagements": HISTORICAL, "totals": TOTALS, "recent": RECENT}
@@ -88,10 +100,12 @@ def prepare(
     *,
     endpoint: str = HISTORICAL,
     skip_bad_rows: bool = False,
+    new_since: datetime | None = None,
 ) -> Prepared:
     """Read accounts and roster and plan the requests; raises InputError where there is nothing to ask.
 
-    /historical takes the UTC days `first` to `last`, both included; the other endpoints know the present alone.
+    /historical takes the UTC days `first` to `last`, both included; the other endpoints know the present alone. With
+    `new_since`, it is asked for Tweets alone that are new since then and lack one of the days (history.py).
     """
     windows: tuple[Window | None, ...] = (None,)
     if endpoint == HISTORICAL:
@@ -116,7 +130,14 @@ def prepare(
     lake, now = Lake(settings.data), datetime.now(UTC)
     resting, alone = set_aside.resting(lake, known, now=now), set_aside.asked_alone(lake)
     plans = tuple(
-        plan.plan(followed.tweets, endpoint, types=settings.types, window=window, resting=resting, alone=alone)
+        plan.plan(
+            followed.tweets,
+            endpoint,
+            types=settings.types,
+            window=window,
+            resting=_had(lake, followed, window, new_since) | resting,
+            alone=alone,
+        )
         for window in windows
     )
     queried = request_log.handles(lake, now.date())
@@ -128,6 +149,13 @@ def prepare(
         handles_queried=queried,
         types_left_out=tuple(name for name in chosen if name not in types_of(endpoint)),
     )
+
+
+def _had(lake: Lake, followed: Roster, window: Window | None, since: datetime | None) -> dict[Tweet, str]:
+    """Return the Tweets that are not to be asked for again, with the reason, where new ones alone are."""
+    if not window or not since:
+        return {}
+    return dict.fromkeys(history.had(lake, followed.tweets, window, since=since), "not new, or lacking no day")
 
 
 def counted(number: int, noun: str) -> str:
@@ -263,9 +291,14 @@ def _pull_one(
 
 
 def publish_landed(settings: Settings, *, progress: Progress = quiet) -> list[Publication]:
-    """Bring tables and views up to what has landed."""
+    """Bring tables and views up to what has landed; PublishError names days that could not be, all others are."""
     lake = Lake(settings.data)
-    publications = publish.publish(lake, progress=progress)
+    try:
+        publications = publish.publish(lake, progress=progress)
+    except PublishError:
+        with suppress(LakeError):  # what is damaged may be in the way of the views, and is told already
+            catalog.refresh(lake)
+        raise
     catalog.refresh(lake)
     return publications
 

@@ -33,7 +33,7 @@ import pyarrow.parquet as pq
 from engagement_pipeline import daily, raw, revisions, set_aside
 from engagement_pipeline.answers import Answers, of_tweets
 from engagement_pipeline.day_rows import LAST_ID, NEVER, DayFile, Sink, by_day, in_order
-from engagement_pipeline.errors import LakeError
+from engagement_pipeline.errors import LakeError, PublishError
 from engagement_pipeline.lake import COVERAGE, OBSERVED_AT, STORED, TABLES, TIMESTAMP, Lake, opened, read
 from engagement_pipeline.metrics import HISTORICAL, RECENT
 from engagement_pipeline.pull import quiet
@@ -79,16 +79,38 @@ def publish(lake: Lake, *, progress: Progress = quiet) -> list[Publication]:
     """Bring the tables up to what has landed; one Publication for each pull that was not in them yet.
 
     `progress` gets Tweets done and Tweets in all, anew for each pull. Raises LakeError where a file cannot be
-    read or written; the tables are then as they were.
+    read or written; the tables are then as they were. Where it is a file of one day, that day alone is, and
+    PublishError tells so in the end: its pulls stay open, so that the next publication takes the day up.
     """
     lake.open()
     publications = []
+    failures: dict[date, LakeError] = {}
     with lake.locked("lake", "a publication"):
         for pull in raw.open_pulls(lake.raw):
-            publications.append(Publisher(lake, pull, pull.days(), progress=progress).publish())
-            if pull.finished:
+            publications += _but_for_damaged(lake, pull, pull.days(), failures, progress=progress)
+            if pull.finished and failures.keys().isdisjoint(pull.days()):
                 pull.marked(published=True)
+    if failures:
+        raise PublishError(failures)
     return publications
+
+
+def _but_for_damaged(
+    lake: Lake, pull: Pull, days: list[date], failures: dict[date, LakeError], *, progress: Progress
+) -> list[Publication]:
+    """Publish these days of a pull; those with a damaged file are added to `failures`, and the days around published.
+
+    A Publisher takes days that follow one another, so there is one for those before and one for those after.
+    """
+    try:
+        return [Publisher(lake, pull, days, progress=progress).publish()] if days else []
+    except LakeError as error:
+        if error.day is None or error.day not in days:
+            raise
+        failures[error.day] = error
+        place = days.index(error.day)
+        parts = days[:place], days[place + 1 :]
+        return [made for part in parts for made in _but_for_damaged(lake, pull, part, failures, progress=progress)]
 
 
 class _Index(NamedTuple):
@@ -116,7 +138,10 @@ class _Index(NamedTuple):
 
 
 class Publisher:
-    """One pull on its way into the tables, as far as these `days` of it go; without `sums`, all but into `daily`."""
+    """One pull on its way into the tables, as far as these `days` of it go, which follow one another.
+
+    Without `sums`, `daily` is left alone.
+    """
 
     def __init__(
         self, lake: Lake, pull: Pull, days: Sequence[date], *, sums: bool = True, progress: Progress = quiet

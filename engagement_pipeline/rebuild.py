@@ -31,7 +31,7 @@ import pyarrow.parquet as pq
 from engagement_pipeline import daily, raw, revisions
 from engagement_pipeline.day_rows import LAST_ID, DayFile, Published, in_order, of_table
 from engagement_pipeline.errors import LakeError
-from engagement_pipeline.lake import COVERAGE, DAILY, STORED, TABLES, Lake, check_columns, opened, read
+from engagement_pipeline.lake import COVERAGE, DAILY, STORED, TABLES, Lake, is_sound, opened, read
 from engagement_pipeline.metrics import HISTORICAL, RECENT, TOTALS
 from engagement_pipeline.publish import RECENT_RAW, Publisher
 from engagement_pipeline.pull import quiet
@@ -180,7 +180,7 @@ class _Base:
         coverage = COVERAGE.empty_table() if found is None else found
         rows = lake.rows(endpoint, day)
         damaged = [path] if found is None else []
-        damaged += [] if _sound(rows, TABLES[endpoint]) else [rows]
+        damaged += [] if is_sound(rows, TABLES[endpoint]) else [rows]
         sources = pc.unique(coverage["source"].drop_null())
         missing = [source for source in sources.to_pylist() if not (lake.root / source).exists()]
         gone = coverage.filter(pc.is_in(coverage["source"], pa.array(missing, pa.string())))
@@ -212,26 +212,13 @@ class _Base:
 
 def _coverage(path: Path) -> pa.Table | None:
     """Read a day's coverage, None where it is damaged; in format 1 it did not say when a day was pulled first."""
-    if _sound(path, COVERAGE):
+    if is_sound(path, COVERAGE):
         return read(path, COVERAGE)
     place = COVERAGE.names.index("first_pulled_at")
-    if not _sound(path, COVERAGE.remove(place)):
+    if not is_sound(path, COVERAGE.remove(place)):
         return None
     older = read(path, COVERAGE.remove(place))
     return older.add_column(place, COVERAGE.field(place), older["pulled_at"])
-
-
-def _sound(path: Path, schema: pa.Schema) -> bool:
-    """Tell whether a file, if there is one, can be read to its end and has the right columns."""
-    try:
-        if path.exists():
-            with opened(path) as file:
-                check_columns(file.schema_arrow, schema)
-                for group in range(file.num_row_groups):
-                    file.read_row_group(group, columns=schema.names)
-    except LakeError:
-        return False
-    return True
 
 
 def _stand_in(lake: Lake, shadow: Lake, endpoint: str, bases: dict[date, _Base]) -> None:
@@ -249,7 +236,7 @@ def _save_revisions(lake: Lake, shadow: Lake, pull: Pull, bases: dict[date, _Bas
     """
     made, target = shadow.revisions(pull), lake.revisions(pull)
     days = [day for day in pull.days() if day in bases]
-    sound = _sound(target, revisions.REVISIONS)
+    sound = is_sound(target, revisions.REVISIONS)
     if not days or (not sound and len(days) < len(pull.days())) or (sound and not made.exists()):
         return
     known = read(target, revisions.REVISIONS) if sound else revisions.REVISIONS.empty_table()
@@ -273,7 +260,7 @@ def _drop_damaged_revisions(lake: Lake, pulls: list[Pull]) -> None:
     """Remove damaged files of what pulls revised that are not in raw any more: no view could be read with them."""
     in_raw = {lake.revisions(pull) for pull in pulls}
     for path in lake.root.glob("revisions/*/*.parquet"):
-        if path not in in_raw and not _sound(path, revisions.REVISIONS):
+        if path not in in_raw and not is_sound(path, revisions.REVISIONS):
             path.unlink()
             logger.warning("%s was damaged, and its pull is not in raw any more: what it revised is lost", path)
 
@@ -297,8 +284,8 @@ def _merged(lake: Lake, shadow: Lake, endpoint: str, bases: dict[date, _Base]) -
     shutil.rmtree(lake.aside, ignore_errors=True)
     lake.aside.mkdir()
     month = lake.daily(min(bases))
-    damaged = [] if endpoint != HISTORICAL or _sound(month, DAILY) else [month]
-    bases[min(bases)].damaged.extend(damaged)
+    if endpoint == HISTORICAL and not is_sound(month, DAILY):
+        bases[min(bases)].damaged.append(month)
     files: dict[Path, Path] = {}
     sums: dict[date, Path | None] = {}
     reports = []
@@ -320,7 +307,7 @@ def _merged(lake: Lake, shadow: Lake, endpoint: str, bases: dict[date, _Base]) -
                 damaged=tuple(base.damaged),
             )
         )
-    lake.replace((daily.write_months(lake, sums, damaged=damaged) if endpoint == HISTORICAL else {}) | files)
+    lake.replace((daily.write_months(lake, sums) if endpoint == HISTORICAL else {}) | files)
     return reports
 
 

@@ -14,7 +14,7 @@ import os
 import re
 import tomllib
 from dataclasses import dataclass, field, fields
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
@@ -55,6 +55,10 @@ class Settings:
     timeout_seconds: int = 60
     resume_hours: int = 24
     keep_raw_days: int = 90
+    restated_percent: int = 50
+    daily_at: time = time(2, 30)
+    lifetime_at: time = time(3)
+    hourly_minute: int = 10
     alert_webhook: str = field(default="", repr=False)  # whoever has the address can post there
     alert_mail: str = ""
     alert_smtp: str = "localhost:25"
@@ -206,6 +210,22 @@ def _lookback(value: Any, base: Path) -> int:  # noqa: ANN401
     return days
 
 
+def _time_of_day(value: Any, _base: Path) -> time:  # noqa: ANN401
+    text = str(value)[: len("02:30")] if isinstance(value, time) else str(value)  # TOML has times too, with seconds
+    try:
+        moment = datetime.strptime(text, "%H:%M")  # noqa: DTZ007 - a time of the day, of UTC as all schedules are
+    except ValueError:
+        raise ValueError("must be a time of the day in UTC such as 02:30") from None
+    return moment.time()
+
+
+def _minute(value: Any, _base: Path) -> int:  # noqa: ANN401
+    text = str(value).strip()
+    if isinstance(value, bool | float) or not (text.isascii() and text.isdecimal()) or int(text) not in range(60):
+        raise ValueError("must be a minute of the hour, 0 to 59")
+    return int(text)
+
+
 def _types(value: Any, _base: Path) -> tuple[str, ...]:  # noqa: ANN401
     names = value.replace(",", " ").split() if isinstance(value, str) else value
     if not isinstance(names, list):
@@ -243,6 +263,10 @@ _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "timeout_seconds": _at_least_one,
     "resume_hours": _at_least_one,
     "keep_raw_days": _at_least_one,
+    "restated_percent": _at_least_one,
+    "daily_at": _time_of_day,
+    "lifetime_at": _time_of_day,
+    "hourly_minute": _minute,
     "alert_webhook": _webhook,
     "alert_mail": _mail_address,
     "alert_smtp": _relay,

@@ -157,3 +157,21 @@ def lake(tmp_path, monkeypatch):
     lake.open()
     monkeypatch.setenv("ENGAGEMENT_DATA", str(lake.root))
     return lake.root
+
+
+@pytest.fixture
+def definitions(in_world, monkeypatch):
+    """The Dagster code location of the `in_world`, with the last 28 days as partitions."""
+    from test_assets import load_definitions  # noqa: PLC0415 - Dagster takes a second to import
+
+    monkeypatch.setenv("ENGAGEMENT_FIRST_DAY", "2026-01-04")
+    return load_definitions()
+
+
+@pytest.fixture
+def instance():
+    """A Dagster instance of its own."""
+    import dagster as dg  # noqa: PLC0415
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance

@@ -4,7 +4,7 @@ import dagster as dg
 import pytest
 import receivers
 from dagster._core.events import StepMaterializationData
-from test_assets import DAYS, load_definitions, run_days
+from test_assets import DAYS, FEW, load_definitions, run_days
 
 SENSOR = "failure_alert"
 
@@ -60,7 +60,7 @@ def test_a_failed_run_is_told_with_asset_partitions_first_error_and_link(
     assert text(receiver) == [
         "engagement-pipeline: a run of daily failed",
         "asset: responses",
-        f"partitions: {DAYS[0]} to {DAYS[-1]}",
+        f"partitions: {FEW[0]} to {FEW[-1]}",
         f"error: {in_world.accounts} does not exist: the README shows what it holds",
         f"run: https://dagster.example.com/runs/{run.run_id}",
     ]

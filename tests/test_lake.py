@@ -1,4 +1,4 @@
-"""The lake's own files: its format, its locks, how files are read, replaced and described."""
+"""The lake's own files: its format, its locks, how files are read and replaced."""
 
 import json
 import logging
@@ -12,10 +12,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from bodies import WINDOW, at, begin, full, land, observed, parts, pulled, totals
+from bodies import WINDOW, at, begin, land
 
 from engagement_pipeline.errors import InputError, LakeError
-from engagement_pipeline.lake import COVERAGE, FORMAT, TABLES, DayReport, Lake, damaged, describe, read, was_asked
+from engagement_pipeline.lake import COVERAGE, FORMAT, TABLES, Lake, damaged, read, was_asked
 from engagement_pipeline.metrics import ENDPOINTS, HISTORICAL, RECENT, TOTALS
 from engagement_pipeline.plan import Window
 from engagement_pipeline.publish import publish
@@ -229,34 +229,6 @@ def test_files_are_replaced_in_the_order_given(lake):
     assert not any(file.exists() for file in aside)
 
 
-def test_a_day_is_described_by_its_rows_tweets_and_requests(lake):
-    pull = begin(lake, at(1))
-    land(pull, full([1, 2], 1))
-    land(pull, full([3], 1), tweets=[3, 4], unavailable_tweet_ids=["4"])
-    land(pull, {}, tweets=[5], refusal="403: no")
-    publish(lake)
-    assert describe(lake, SECOND) == DayReport(rows=12, tweets=3, set_aside=2, requests=2)
-
-
-def test_a_tweet_whose_newest_answer_is_a_refusal_is_set_aside_and_keeps_its_rows(lake):
-    pulled(lake, full([1, 2], 1), at(1))
-    publish(lake)
-    pull = begin(lake, at(2))
-    land(pull, {}, tweets=[1], refusal="403: no")
-    land(pull, full([2], 1))
-    publish(lake)
-    assert describe(lake, SECOND) == DayReport(rows=8, tweets=1, set_aside=1, requests=2)
-
-
-def test_a_day_is_described_by_historical_alone(lake):
-    pulled(lake, full([1], 1), at(1))
-    for endpoint, content in ((TOTALS, totals({(1, "favorites"): 7})), (RECENT, parts(full([1], 3, window=LAST_DAY)))):
-        observed(lake, endpoint, content, at(2), tweets=[1])
-    publish(lake)
-    assert describe(lake, SECOND) == DayReport(rows=4, tweets=1, set_aside=0, requests=1)
-    assert describe(lake, at(2).date()) == DayReport(rows=0, tweets=0, set_aside=0, requests=0)
-
-
 def test_a_day_was_asked_for_if_raw_or_the_coverage_says_so(lake):
     """A pull of which nothing has landed says so too, and so does one whose raw was pruned."""
     lake.open()
@@ -268,8 +240,3 @@ def test_a_day_was_asked_for_if_raw_or_the_coverage_says_so(lake):
     publish(lake)
     shutil.rmtree(lake.raw)
     assert [was_asked(lake, day) for day in (FIRST, SECOND, at(1).date())] == [True, True, False]
-
-
-def test_a_day_that_nothing_was_asked_for_is_all_zero(lake):
-    lake.open()
-    assert describe(lake, FIRST) == DayReport(rows=0, tweets=0, set_aside=0, requests=0)

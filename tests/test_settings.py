@@ -1,7 +1,7 @@
 """Settings: defaults, the file, the environment over it, and one line for each thing that is wrong."""
 
 import os
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 import pytest
@@ -314,3 +314,18 @@ def test_the_last_whole_day_is_the_utc_day_before_now():
 def test_without_a_fixed_now_the_time_is_the_clocks():
     before = datetime.now(UTC)
     assert before <= settings.Settings().current_time() <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize("written", ['"05:07"', "05:07:00"])
+def test_a_time_of_the_day_is_text_or_a_time_of_toml(config, written):
+    assert config(f"daily_at = {written}").daily_at == time(5, 7)
+
+
+@pytest.mark.parametrize("written", ['"24:00"', '"5"', "5", '"05:07:30"', '"noon"'])
+def test_what_is_no_time_of_the_day_is_refused(config, written):
+    assert refusal(config, f"daily_at = {written}").endswith("must be a time of the day in UTC such as 02:30")
+
+
+@pytest.mark.parametrize("written", ["60", "-1", "1.5", "true", '"x"'])
+def test_what_is_no_minute_of_the_hour_is_refused(config, written):
+    assert refusal(config, f"hourly_minute = {written}").endswith("must be a minute of the hour, 0 to 59")

@@ -1,0 +1,40 @@
+"""The checks of a published day, a result a partition; and whether the lake is fresh, which knows its days."""
+
+import warnings
+from collections.abc import Iterator
+
+import dagster as dg
+
+from assets.engagements import days, engagements
+from assets.running import days_of, evaluations, one_line
+from engagement_pipeline import checks, settings
+from engagement_pipeline.lake import Lake
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", dg.PreviewWarning)  # partitions of checks; the lock pins the version that we test
+    _specs = [
+        dg.AssetCheckSpec(
+            check.name, asset=engagements, description=check.meaning, blocking=check.blocking, partitions_def=days
+        )
+        for check in checks.CHECKS
+    ]
+
+
+@dg.multi_asset_check(name="day_checks", specs=_specs, can_subset=True)
+def day_checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
+    """Look at each day of the run. Catalog waits for the blocking ones: nobody should build on what is wrong."""
+    with one_line():
+        chosen = settings.load()
+        names = {key.name for key in context.selected_asset_check_keys}
+        yield from evaluations(context, chosen, days_of(context, chosen), names=names)
+    for name in context.op_execution_context.selected_output_names:
+        yield dg.Output(None, output_name=name)
+
+
+@dg.asset_check(asset=engagements, description="Every day of the look-back that is over is published.")
+def fresh() -> dg.AssetCheckResult:
+    """Look for days that lack, however new the last partition is; the hourly job asks, so that it is asked at all."""
+    with one_line():
+        chosen = settings.load()
+        verdict = checks.fresh(Lake(chosen.data), chosen)
+    return dg.AssetCheckResult(passed=verdict.passed, description=verdict.words, metadata=dict(verdict.numbers))

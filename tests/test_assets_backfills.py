@@ -1,0 +1,87 @@
+"""Backfills as the UI launches them, cut into runs by Dagster's own daemon; and runs that end before their time."""
+
+import logging
+import signal
+
+import dagster as dg
+import pytest
+from dagster._core.remote_origin import InProcessCodeLocationOrigin
+from dagster._core.test_utils import create_test_daemon_workspace_context
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
+from dagster._daemon.backfill import execute_backfill_iteration
+from dagster_graphql.test.utils import execute_dagster_graphql
+from test_assets import RANGE_END, RANGE_START, load_definitions, run_days
+from test_deploy import instance as queueing  # noqa: F401 - a fixture: the instance of deploy/dagster.yaml
+
+from engagement_pipeline import pull
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Dagster's own, of what it calls itself
+LOCATION = "engagement"
+LAUNCH = """
+mutation Launch($params: LaunchBackfillParams!) {
+    launchPartitionBackfill(backfillParams: $params) {
+        __typename
+        ... on PythonError { message }
+        ... on LaunchBackfillSuccess { backfillId }
+    }
+}
+"""
+FROM_AN_ASSET = {"assetSelection": [{"path": ["responses"]}]}
+FROM_THE_ASSETS = {"assetSelection": [{"path": ["responses"]}, {"path": ["engagements"]}]}
+FROM_THE_JOB = {
+    "selector": {
+        "partitionSetName": "daily_partition_set",
+        "repositorySelector": {"repositoryName": "__repository__", "repositoryLocationName": LOCATION},
+    }
+}
+
+
+@pytest.fixture
+def backfilled(in_world, queueing, monkeypatch):  # noqa: F811
+    """Return a function that launches a backfill of all partitions from a first day on, and gives its runs' ranges."""
+
+    def launch(page, first_day):
+        monkeypatch.setenv("ENGAGEMENT_FIRST_DAY", first_day)
+        keys = load_definitions().get_assets_def("engagements").partitions_def.get_partition_keys()
+        module = LoadableTargetOrigin(module_name="assets.definitions", attribute="defs")
+        target = InProcessWorkspaceLoadTarget(InProcessCodeLocationOrigin(module, location_name=LOCATION))
+        with create_test_daemon_workspace_context(target, queueing) as workspace:
+            params = {**page, "partitionNames": keys}
+            launched = execute_dagster_graphql(workspace.create_request_context(), LAUNCH, {"params": params})
+            (answer,) = launched.data.values()
+            assert answer["__typename"] == "LaunchBackfillSuccess", answer
+            assert not any(execute_backfill_iteration(workspace, logging.getLogger("dagster.daemon.backfill")))
+        runs = queueing.get_runs()
+        assert {run.status for run in runs} == {dg.DagsterRunStatus.QUEUED}
+        ranges = sorted((run.tags[RANGE_START], run.tags[RANGE_END]) for run in runs)
+        return [keys.index(last) - keys.index(first) + 1 for first, last in ranges]
+
+    return launch
+
+
+@pytest.mark.parametrize("page", [FROM_THE_ASSETS, FROM_THE_JOB], ids=["assets", "job"])
+def test_sixty_days_are_three_runs(backfilled, page):
+    assert backfilled(page, "2025-12-03") == [28, 28, 4]
+
+
+def test_a_year_is_fourteen_runs(backfilled):
+    assert backfilled(FROM_AN_ASSET, "2025-02-01") == [*[28] * 13, 1]
+
+
+def test_a_cancelled_run_loses_nothing(in_world, definitions, instance, monkeypatch):
+    """What has landed, and what is on the wire, is not asked for again by the next run."""
+    audit = pull._audit
+
+    def cancelling(*arguments):
+        monkeypatch.setattr(pull, "_audit", audit)
+        instance.report_run_canceling(*instance.get_runs())  # as Dagster does for the button in its UI
+        signal.raise_signal(signal.SIGINT)
+        return audit(*arguments)
+
+    monkeypatch.setattr(pull, "_audit", cancelling)
+    run_days(definitions, instance)
+    assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.CANCELED]
+    assert run_days(definitions, instance).success
+    asked = [tweet for request in in_world.emulator.requests for tweet in request.tweet_ids]
+    assert len(asked) == len(set(asked)) == 6
