@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: setup demo up test bench check format lock clean
+.PHONY: setup demo up test test-ui bench check format lock clean
 
 setup: .venv/ready
 
@@ -23,6 +23,10 @@ up: setup  ## Dagster and the emulator together; Ctrl-C ends both
 
 test: setup
 	@$(BIN)/python -m pytest
+
+test-ui: setup  ## two minutes of Dagster's UI in Debian's Chromium; the pictures are left in .venv/test-ui
+	@command -v chromium >/dev/null || { apt-get update --quiet=2 && apt-get install --quiet=2 --no-install-recommends chromium; }
+	@$(BIN)/python -m pytest -n 0 --basetemp .venv/test-ui tests_ui
 
 bench: .venv/benchmarks  ## half an hour; fails where a target is missed
 	@failed=; for script in $(filter-out %/synthetic.py,$(wildcard benchmarks/*.py)); do \
