@@ -46,7 +46,7 @@ def address(data):
 
 
 @pytest.fixture(scope="module")
-def page(address, data):
+def page(address):
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
@@ -90,27 +90,27 @@ def test_a_partition_shows_its_numbers_and_the_picture_of_the_day(page, data):
     picture(page, data, "chart")
 
 
-def run_check(page):
-    """Run the check `schema` of DAY from its page, and leave the page at what it says of the day."""
-    page.goto("/assets/engagements?view=checks&checkDetail=schema")
-    page.get_by_role("button", name="Execute", exact=True).click()
+def materialize_last(page):
+    """Publish the last day anew from the asset's page, and leave the page at what the check `schema` says."""
+    page.goto("/assets/engagements?view=partitions")
+    page.get_by_role("button").filter(has_text="Materialize").first.click()
     dialog = page.get_by_role("dialog")
-    dialog.get_by_role("textbox").first.fill(DAY)
-    dialog.get_by_role("textbox").first.press("Enter")
-    dialog.get_by_role("button", name=re.compile("^(Launch|Execute)")).click()
-    page.get_by_role("tab", name="Partitions").last.click()
+    dialog.get_by_role("button", name="Latest", exact=True).click()
+    expect(dialog).to_contain_text("1 partition")
+    dialog.get_by_role("button", name=re.compile("^Launch")).click()
+    expect(dialog).to_be_hidden()
+    page.goto("/assets/engagements?view=checks&checkDetail=schema")
 
 
 def test_a_check_fails_on_a_damaged_day_and_passes_after_the_repair(page, data):
-    (file,) = data.glob(f"engagements/day={DAY}/*.parquet")
-    file.write_bytes(b"no parquet")
-    run_check(page)
-    expect(page.get_by_text("Failed (1)")).to_be_visible()
-    page.get_by_text(DAY, exact=True).first.click()
-    expect(page.get_by_text(f"{file} is damaged")).to_be_visible()
+    last = datetime.now(UTC).date() - timedelta(days=1)
+    (file,), (before,) = (data.glob(f"engagements/day={day}/*.parquet") for day in (last, last - timedelta(days=1)))
+    shutil.copy(before, file)
+    materialize_last(page)
+    expect(page.get_by_text("rows are of other days")).to_be_visible()
     picture(page, data, "damaged")
-    rebuild = [sys.executable, "-m", "engagement_pipeline", "rebuild", "--from", DAY, "--to", DAY]
+    rebuild = [sys.executable, "-m", "engagement_pipeline", "rebuild", "--from", str(last), "--to", str(last)]
     subprocess.run(rebuild, cwd=CLONE, env=os.environ | {"ENGAGEMENT_DATA": str(data)}, check=True)
-    run_check(page)
-    expect(page.get_by_text("Passed (60)")).to_be_visible()
+    materialize_last(page)
+    expect(page.get_by_text("all rows are of the day")).to_be_visible()
     picture(page, data, "repaired")
