@@ -19,7 +19,7 @@ from playwright.sync_api import expect, sync_playwright
 
 CLONE = Path(__file__).parents[1]
 CHROMIUM = shutil.which("chromium")
-PATIENCE = 100_000  # milliseconds
+PATIENCE = 240_000  # milliseconds
 DAY = str(datetime.now(UTC).date() - timedelta(days=4))
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="there is no browser: apt-get install chromium")
