@@ -21,11 +21,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engagement_pipeline.day_rows import DAILY_ROW_GROUP, LAST_ID, Published, Sink, daily_sums, in_order, of_table
-from engagement_pipeline.lake import DAILY, is_sound
+from engagement_pipeline.errors import LakeError
+from engagement_pipeline.flatten import SCHEMA
+from engagement_pipeline.lake import DAILY, is_sound, rebuild_of_month
 from engagement_pipeline.metrics import HISTORICAL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -34,40 +36,47 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def write_months(lake: Lake, fresh: Mapping[date, Path | None]) -> dict[Path, Path]:
-    """Write the months of some days aside, and return what to rename.
+def write_months(lake: Lake, fresh: Mapping[date, Path | None], *, days: Sequence[date] = ()) -> dict[Path, Path]:
+    """Write the months of some days aside, and return what to rename; of `days`, those that have no file.
 
     `fresh` says where the sums of each of these days lie, None where it has no rows; of the other days, those in the
     published file stay. Where that is missing or damaged, they are summed anew from the days' rows; raises LakeError
     where a file of these is damaged.
     """
     renamed = {}
-    for target, of_month in groupby(sorted(fresh), lake.daily):
-        days = [*of_month]
-        sums = [path for path in (fresh[day] for day in days) if path]
+    lacking = {day for day in days if not lake.daily(day).exists()}
+    for target, of_month in groupby(sorted(lacking | fresh.keys()), lake.daily):
+        month = [*of_month]
+        new = [day for day in month if day in fresh]
+        sums = [path for path in (fresh[day] for day in new) if path]
         sound = is_sound(target, DAILY)
         if not sound:
             logger.warning("%s is damaged: it is made anew of the rows of its days", target)
-        others = [target] if sound and target.exists() else [_summed(lake, day) for day in _others(lake, days)]
+        others = [target] if sound and target.exists() else [_summed(lake, day) for day in _others(lake, month[0], new)]
         if sums or others:
             into = lake.aside / f"month.{target.name}"
-            _merge(sums + others, into, leave_out=pa.array(days, pa.date32()), of=target)
+            _merge(sums + others, into, leave_out=pa.array(new, pa.date32()), of=target)
             renamed[into] = target
     return renamed
 
 
-def _others(lake: Lake, days: list[date]) -> list[date]:
-    """Return the days of a month that have rows, but for these of it."""
-    _, last = monthrange(days[0].year, days[0].month)
-    month = (days[0].replace(day=number) for number in range(1, last + 1))
-    return [day for day in month if day not in days and lake.rows(HISTORICAL, day).exists()]
+def _others(lake: Lake, of_month: date, new: list[date]) -> list[date]:
+    """Return the days of a day's month that have rows, but for the new ones."""
+    _, last = monthrange(of_month.year, of_month.month)
+    days = (of_month.replace(day=number) for number in range(1, last + 1))
+    return [day for day in days if day not in new and lake.rows(HISTORICAL, day).exists()]
 
 
 def _summed(lake: Lake, day: date) -> Path:
     """Sum the rows of a published day, aside."""
-    into = lake.aside / f"{day}.summed.parquet"
+    rows, into = lake.rows(HISTORICAL, day), lake.aside / f"{day}.summed.parquet"
+    if not is_sound(rows, SCHEMA):
+        raise LakeError(
+            f"{rows} is damaged, and {lake.daily(day)} cannot be made without it: {rebuild_of_month(day)} makes both "
+            "anew from raw"
+        )
     with (
-        closing(Published(lake.rows(HISTORICAL, day))) as published,
+        closing(Published(rows)) as published,
         closing(Sink(into, DAILY, row_group=DAILY_ROW_GROUP)) as sink,
     ):
         for tweet in published.row_group_ends(LAST_ID):

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from engagement_pipeline import flatten
 from engagement_pipeline.flatten import EPOCH, SCHEMA, TYPE_NAMES
-from engagement_pipeline.lake import DAILY, FORMAT, Lake, damaged
+from engagement_pipeline.lake import DAILY, FORMAT, Lake, damaged, known_types
 from engagement_pipeline.metrics import HISTORICAL
 
 if TYPE_CHECKING:
@@ -169,6 +169,7 @@ class Sink:
             path,
             schema,
             compression="zstd",
+            write_page_checksum=True,
             # Row groups are found by these two; statistics of the others take a quarter of the time to write.
             write_statistics=[name for name in ("tweet_id", "day") if name in schema.names],
             use_dictionary=[name for name in schema.names if name != "hour"],  # 0 to 23 again and again is small
@@ -209,7 +210,7 @@ class Published:
         self._file: pq.ParquetFile | None = None
         if path.exists():
             try:
-                self._file = pq.ParquetFile(path)
+                self._file = pq.ParquetFile(path, page_checksum_verification=True)
             except (OSError, pa.ArrowException) as error:
                 raise damaged(path, error) from None
 
@@ -248,7 +249,7 @@ class Published:
 
     def _next_row_group(self, file: pq.ParquetFile) -> pa.Table:
         try:
-            rows = file.read_row_group(self._row_group, columns=self._schema.names).cast(self._schema)
+            rows = known_types(file.read_row_group(self._row_group, columns=self._schema.names).cast(self._schema))
         except (OSError, pa.ArrowException, ValueError, KeyError) as error:
             raise damaged(self.path, error) from None
         self._row_group += 1

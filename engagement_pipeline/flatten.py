@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +87,7 @@ def flatten(body: bytes, request: Request) -> Flat:
     else:
         cells = scanned[0] if scanned else plain.cells(root, asked)
         _compare(TWEET_SUMS, stated, cells.sums)
+        _check_days(cells)
         rows = table(cells.tweets, cells.types, cells.days, cells.hours, cells.counts)
         if request.endpoint == RECENT:
             rows = _marked(root, rows)
@@ -284,6 +285,22 @@ def _compare(grouping: str, stated: Sums, summed: Sums) -> None:
             raise ResponseError(
                 f"does not add up: the API says {stated[key]}, its parts sum to {summed[key]}",
                 path=".".join(("$", grouping, *key)),
+            )
+
+
+def _check_days(cells: Cells) -> None:
+    """Raise where the hours of a day add up to more than 64 bits, which no table of sums could hold."""
+    if not len(cells.counts) or max(int(cells.counts.max()), -int(cells.counts.min())) <= plain.MAX_COUNT // 24:
+        return
+    sums: Counter[tuple[int, int, int]] = Counter()
+    keys = zip(cells.tweets.tolist(), cells.types.tolist(), cells.days.tolist(), strict=True)
+    for key, number in zip(keys, cells.counts.tolist(), strict=True):
+        sums[key] += number
+    for (tweet, name, day), total in sums.items():
+        if not plain.MIN_COUNT <= total <= plain.MAX_COUNT:
+            raise ResponseError(
+                f"adds up to {total}, which is more than 64 bits hold",
+                path=f"$.{CELLS}.{tweet}.{TYPE_NAMES[name]}.{EPOCH + timedelta(days=day)}",
             )
 
 

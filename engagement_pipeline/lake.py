@@ -28,12 +28,13 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from engagement_pipeline import raw
 from engagement_pipeline.errors import InputError, LakeError
-from engagement_pipeline.flatten import LIFETIME, PARTIAL, SCHEMA
+from engagement_pipeline.flatten import LIFETIME, PARTIAL, SCHEMA, TYPE_NAMES
 from engagement_pipeline.metrics import HISTORICAL, RECENT, TOTALS
 
 if TYPE_CHECKING:
@@ -213,7 +214,10 @@ def read(path: Path, schema: pa.Schema, *, filters: object = None, columns: Sequ
     if not path.exists():
         return schema.empty_table()
     try:
-        return pq.read_table(path, filters=filters, columns=schema.names, partitioning=None).cast(schema)
+        table = pq.read_table(
+            path, filters=filters, columns=schema.names, partitioning=None, page_checksum_verification=True
+        )
+        return known_types(table.cast(schema))
     except (OSError, pa.ArrowException, ValueError, KeyError) as error:
         raise damaged(path, error) from None
 
@@ -222,10 +226,26 @@ def read(path: Path, schema: pa.Schema, *, filters: object = None, columns: Sequ
 def opened(path: Path) -> Iterator[pq.ParquetFile]:
     """Open a Parquet file of the lake, to be read in parts; whatever is damaged in it is a LakeError."""
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
             yield file
     except (OSError, pa.ArrowException, ValueError, KeyError) as error:
         raise damaged(path, error) from None
+
+
+def write(table: pa.Table, path: Path) -> None:
+    """Write a whole file, with checksums that tell a flipped bit when it is read."""
+    pq.write_table(table, path, compression="zstd", write_page_checksum=True)
+
+
+def known_types(table: pa.Table) -> pa.Table:
+    """Return a table as it is; raise where it names an engagement type that there is not."""
+    if "engagement_type" in table.column_names:
+        for chunk in table["engagement_type"].chunks:
+            names = chunk.dictionary if pa.types.is_dictionary(chunk.type) else pc.unique(chunk)
+            strange = {*names.to_pylist()} - {*TYPE_NAMES}
+            if strange:
+                raise ValueError(f"column engagement_type holds {min(map(repr, strange))}")
+    return table
 
 
 def is_sound(path: Path, schema: pa.Schema) -> bool:
@@ -235,7 +255,7 @@ def is_sound(path: Path, schema: pa.Schema) -> bool:
             with opened(path) as file:
                 check_columns(file.schema_arrow, schema)
                 for group in range(file.num_row_groups):
-                    file.read_row_group(group, columns=schema.names)
+                    known_types(file.read_row_group(group, columns=schema.names))
     except LakeError:
         return False
     return True
@@ -256,15 +276,21 @@ def damaged(path: Path, error: Exception) -> LakeError:
     detail = (str(error).splitlines() or [repr(error)])[0]
     fix = "move it away and pull again"
     day = _day_of(path)
-    if day:
+    if path.name == "recent.parquet":
+        fix = "engagement rebuild --table recent makes it anew from raw"
+    elif day:
         fix = f"engagement rebuild --from {day} --to {day} makes it anew from raw"
     elif path.parent.name == "daily":
-        first = date.fromisoformat(f"{path.stem}-01")
-        last = first.replace(day=monthrange(first.year, first.month)[1])
-        fix = f"engagement rebuild --from {first} --to {last} makes it anew from raw"
+        fix = f"{rebuild_of_month(date.fromisoformat(f'{path.stem}-01'))} makes it anew from raw"
     elif path.parent.name.startswith("pulled_on="):
         fix = "engagement rebuild makes it anew from raw"
     return LakeError(f"{path} is damaged ({detail}): {fix}", day=day)
+
+
+def rebuild_of_month(day: date) -> str:
+    """Return the command that makes all days of a UTC day's month anew."""
+    last = monthrange(day.year, day.month)[1]
+    return f"engagement rebuild --from {day.replace(day=1)} --to {day.replace(day=last)}"
 
 
 def _day_of(path: Path) -> date | None:

@@ -28,13 +28,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from engagement_pipeline import daily, raw, revisions, set_aside
 from engagement_pipeline.answers import Answers, of_tweets
 from engagement_pipeline.day_rows import LAST_ID, NEVER, DayFile, Sink, by_day, in_order
 from engagement_pipeline.errors import LakeError, PublishError
-from engagement_pipeline.lake import COVERAGE, OBSERVED_AT, STORED, TABLES, TIMESTAMP, Lake, opened, read
+from engagement_pipeline.lake import COVERAGE, OBSERVED_AT, STORED, TABLES, TIMESTAMP, Lake, opened, read, write
 from engagement_pipeline.metrics import HISTORICAL, RECENT
 from engagement_pipeline.pull import quiet
 from engagement_pipeline.set_aside import UNAVAILABLE, SetAside
@@ -155,12 +154,25 @@ class Publisher:
         self.asked = self.answers.tweets
         self.asked_at = _microseconds(pa.array(self.answers.answered_at(), TIMESTAMP))
         self.known = [_Index.of(lake, pull.endpoint, day) for day in days]
+        if self.sums and pull.endpoint != RECENT:  # its one file may be moved away
+            self._miss_none()
         later = [self._is_later(index) for index in self.known]
         self.later = np.array(later, np.bool_).reshape(len(days), len(self.asked)).T  # by Tweet and day
         self.stored_rows = np.zeros(self.later.shape, np.int32)  # how many, where this pull gave some
         self.newest_words = COVERAGE.empty_table()  # of the Tweets of which no later pull has said anything
         self.revised = 0
         self.days_written: tuple[date, ...] = ()
+
+    def _miss_none(self) -> None:
+        """Raise where rows that were published are gone: taken for none, they would be lost without a word."""
+        for day, known in zip(self.days, self.known, strict=True):
+            path = self.lake.rows(self.pull.endpoint, day)
+            if (known.pulled_at > NEVER).any() and not path.exists():
+                raise LakeError(
+                    f"{path} is missing, and its coverage tells of rows: engagement rebuild --from {day} --to {day} "
+                    "makes it anew from raw",
+                    day=day,
+                )
 
     def publish(self) -> Publication:
         """Write everything aside, then rename it."""
@@ -203,8 +215,10 @@ class Publisher:
                 rows |= file.finish()
             self.days_written = tuple(file.day for file in files.values() if file.changed)
         # The sums before the rows: with them an interrupted publication, which finds the rows older, begins anew.
-        sums = {file.day: file.daily for file in files.values() if file.daily and self.sums}
-        return renamed | daily.write_months(self.lake, sums) | rows
+        if self.sums:
+            sums = {file.day: file.daily for file in files.values() if file.daily}
+            renamed |= daily.write_months(self.lake, sums, days=self.days)
+        return renamed | rows
 
     def _write_chunk(self, files: dict[int, DayFile], revised: revisions.Writer, low: int, high: int) -> None:
         """Write a range of Tweets into the files of the days."""
@@ -284,7 +298,7 @@ class Publisher:
             merged = _merged_coverage(old, self._new_coverage(words, place))
             if not merged.equals(old):
                 aside = self.lake.aside / f"{day}.coverage.parquet"
-                pq.write_table(merged, aside, compression="zstd")
+                write(merged, aside)
                 files[aside] = self.lake.coverage(self.pull.endpoint, day)
             of_pull = merged.take(pc.index_in(tweets, merged["tweet_id"]))
             newest &= pc.equal(of_pull["asked_at"], words["asked_at"]).to_numpy()

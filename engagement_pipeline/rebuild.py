@@ -26,12 +26,11 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from engagement_pipeline import daily, raw, revisions
 from engagement_pipeline.day_rows import LAST_ID, DayFile, Published, in_order, of_table
 from engagement_pipeline.errors import LakeError
-from engagement_pipeline.lake import COVERAGE, DAILY, STORED, TABLES, Lake, is_sound, opened, read
+from engagement_pipeline.lake import COVERAGE, DAILY, STORED, TABLES, Lake, is_sound, opened, read, write
 from engagement_pipeline.metrics import HISTORICAL, RECENT, TOTALS
 from engagement_pipeline.publish import RECENT_RAW, Publisher
 from engagement_pipeline.pull import quiet
@@ -196,7 +195,7 @@ class _Base:
         """Let rows whose answer raw does not hold stand in the way of older answers."""
         path = shadow.coverage(endpoint, day)
         path.parent.mkdir(parents=True)
-        pq.write_table(self.gone if self.rows else COVERAGE.empty_table(), path)
+        write(self.gone if self.rows else COVERAGE.empty_table(), path)
 
     def lost(self, endpoint: str, now: dict[int, int]) -> tuple[int, ...]:
         """Return the Tweets that have lost rows, of those that they have `now`."""
@@ -226,7 +225,7 @@ def _stand_in(lake: Lake, shadow: Lake, endpoint: str, bases: dict[date, _Base])
     for day, base in bases.items():
         made = shadow.rows(RECENT, day)
         if endpoint == RECENT and lake.rows(RECENT, day) in base.damaged and not made.exists():
-            pq.write_table(TABLES[RECENT].empty_table(), made)
+            write(TABLES[RECENT].empty_table(), made)
 
 
 def _save_revisions(lake: Lake, shadow: Lake, pull: Pull, bases: dict[date, _Base]) -> None:
@@ -252,7 +251,7 @@ def _save_revisions(lake: Lake, shadow: Lake, pull: Pull, bases: dict[date, _Bas
         shutil.rmtree(lake.aside, ignore_errors=True)
         lake.aside.mkdir()
         aside = lake.aside / "revisions.parquet"
-        pq.write_table(both, aside, compression="zstd")
+        write(both, aside)
         lake.replace({aside: target})
 
 
@@ -320,7 +319,7 @@ def _write_coverage(old: pa.Table, new: pa.Table, now: dict[int, int], endpoint:
         connection.register("counted", counted)
         merged = connection.sql(MERGE_COVERAGE, params={"counts": endpoint != RECENT})
         coverage = merged.to_arrow_table().cast(COVERAGE)
-    pq.write_table(coverage, into, compression="zstd")
+    write(coverage, into)
 
 
 def _history(lake: Lake, shadow: Lake, day: date, published: Path) -> _Rows:
@@ -354,7 +353,7 @@ def _totals(lake: Lake, shadow: Lake, day: date, published: Path) -> _Rows:
     stays = old.filter(pc.invert(pc.is_in(old["tweet_id"], new["tweet_id"])))
     rows, target = in_order(pa.concat_tables([new, stays])), lake.rows(TOTALS, day)
     aside = lake.aside / "rows.parquet"
-    pq.write_table(rows, aside, compression="zstd")
+    write(rows, aside)
     files = {aside: target} if len(rows) or target.exists() else {}
     return _Rows(files, _by_tweet(rows), _by_tweet(stays), changed=not _equal(rows, old))
 

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from engagement_pipeline.day_rows import NEVER, Revised, Sink, to_table
 from engagement_pipeline.flatten import SCHEMA
-from engagement_pipeline.lake import TIMESTAMP, read
+from engagement_pipeline.lake import TIMESTAMP, read, write
 
 if TYPE_CHECKING:
     from datetime import date
@@ -79,7 +78,7 @@ class Writer:
             return {}
         if target.exists():
             both = joined(read(target, REVISIONS), read(self._aside, REVISIONS))
-            pq.write_table(both, self._aside, compression="zstd")
+            write(both, self._aside)
         return {self._aside: target}
 
 

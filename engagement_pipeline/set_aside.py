@@ -11,9 +11,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from engagement_pipeline.lake import TIMESTAMP, read
+from engagement_pipeline.lake import TIMESTAMP, read, write
 from engagement_pipeline.roster import Tweet
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ def merge(lake: Lake, heard: Mapping[int, SetAside], *, into: Path) -> bool:
     if changed == known:
         return False
     rows = [asdict(changed[tweet_id]) for tweet_id in sorted(changed)]
-    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), into, compression="zstd")
+    write(pa.Table.from_pylist(rows, schema=SCHEMA), into)
     return True
 
 

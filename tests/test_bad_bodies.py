@@ -96,6 +96,12 @@ BAD = {
         with_more({(1, "impressions", FIRST, hour): 2**62 for hour in (0, 1)}),
         f"$.{TWEET_SUMS}.1.impressions: 9223372036854775823 needs more than 64 bits",
     ),
+    "a day of more than 64 bits": (
+        with_more(
+            {(1, "impressions", FIRST, hour): 2**62 for hour in (0, 1)} | {(1, "impressions", WINDOW.last, 0): -(2**62)}
+        ),
+        f"$.{CELLS}.1.impressions.{FIRST}: adds up to 92233720368547758",
+    ),
     "a number of a thousand digits": (replaced('"5"', "9" * 1000), f"$.{CELLS}.1.impressions.{FIRST}.00: 999"),
     "a fraction": (replaced('"5"', "5.0"), f"$.{CELLS}.1.impressions.{FIRST}.00: must be a whole number, not 5.0"),
     "no count": (replaced('"5"', "null"), f"$.{CELLS}.1.impressions.{FIRST}.00: must be a whole number, not None"),

@@ -4,7 +4,7 @@ from datetime import date
 
 import pyarrow.parquet as pq
 import pytest
-from bodies import at, full, pulled
+from bodies import TYPES, at, full, pulled
 from tables import check_daily, counts, rebuilt
 
 from engagement_pipeline import catalog, daily, day_rows
@@ -12,6 +12,7 @@ from engagement_pipeline import publish as publishing
 from engagement_pipeline.errors import LakeError
 from engagement_pipeline.flatten import TYPE_NAMES
 from engagement_pipeline.lake import Lake
+from engagement_pipeline.metrics import HISTORICAL
 from engagement_pipeline.plan import Window
 from engagement_pipeline.publish import publish
 
@@ -114,6 +115,44 @@ def test_a_rebuild_of_one_day_makes_its_month_whole(lake, gone):
     (day,) = rebuilt(lake, "engagements", first=JANUARY, last=JANUARY)
     assert day.damaged == (() if gone else (path,))
     check_daily(lake)
+
+
+@pytest.mark.usefixtures("_sizes")
+def test_a_month_that_is_gone_is_summed_anew_though_none_of_its_days_changes(lake):
+    over_new_year(lake, 1)
+    lake.daily(JANUARY).unlink()
+    over_new_year(lake, 2)
+    check_daily(lake)
+
+
+def test_a_damaged_day_in_the_way_of_its_month_is_named_with_what_mends_both(lake):
+    over_new_year(lake, 1)
+    for path in (lake.daily(JANUARY), lake.rows(HISTORICAL, JANUARY), lake.rows(HISTORICAL, date(2026, 1, 2))):
+        path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(
+        LakeError, match="engagement rebuild --from 2026-01-01 --to 2026-01-31 makes both anew"
+    ) as caught:
+        rebuilt(lake, "engagements", first=JANUARY, last=JANUARY)
+    assert str(lake.rows(HISTORICAL, date(2026, 1, 2))) in str(caught.value)
+    rebuilt(lake, first=JANUARY, last=date(2026, 1, 31))
+    check_daily(lake)
+
+
+def test_rows_that_are_gone_are_not_taken_for_none(lake):
+    """Else a later pull of fewer types would leave only its own, and nobody would miss the others."""
+    over_new_year(lake, 1)
+    lake.rows(HISTORICAL, JANUARY).unlink()
+    one = Window(JANUARY, JANUARY)
+    pulled(lake, full([5], 4, types=TYPES[:1], window=one), at(2), types=TYPES[:1], window=one)
+    with pytest.raises(
+        LakeError, match=r"is missing, .* engagement rebuild --from 2026-01-01 --to 2026-01-01"
+    ) as caught:
+        publish(lake)
+    assert str(lake.rows(HISTORICAL, JANUARY)) in str(caught.value)
+    rebuilt(lake, first=JANUARY, last=JANUARY)
+    publish(lake)
+    check_daily(lake)
+    assert len([cell for cell in counts(lake) if cell[2] == JANUARY]) == 3 * len(TYPES) * 2
 
 
 def test_a_day_that_has_no_rows_any_more_leaves_its_month(lake):

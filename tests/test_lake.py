@@ -150,7 +150,7 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged():
         (Lake(Path("l")).coverage(TOTALS, FIRST), OF_A_DAY),
         (Lake(Path("l")).rows(TOTALS, FIRST), OF_A_DAY),
         (Path("l/revisions/pulled_on=2026-02-01/x.parquet"), "engagement rebuild makes it anew from raw"),
-        (Lake(Path("l")).rows(RECENT, FIRST), "move it away and pull again"),
+        (Lake(Path("l")).rows(RECENT, FIRST), "engagement rebuild --table recent makes it anew from raw"),
         (Lake(Path("l")).set_aside, "move it away and pull again"),
         (Lake(Path("l")).tweets, "move it away and pull again"),
     ],

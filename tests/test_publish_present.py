@@ -15,7 +15,7 @@ from engagement_pipeline.plan import Window
 from engagement_pipeline.publish import publish
 
 TODAY = at(0).date()
-MOVE_AWAY = "move it away and pull again"
+OF_RECENT = "engagement rebuild --table recent makes it anew from raw"
 TODAY_ONLY = Window(TODAY, TODAY)
 
 
@@ -140,11 +140,11 @@ def test_a_damaged_file_is_named_and_what_the_message_says_mends_it(lake, endpoi
     path.write_bytes(b"no parquet")
     pull(2)
     fix = f"engagement rebuild --from {TODAY} --to {TODAY} makes it anew from raw"
-    with pytest.raises(LakeError, match=f"{path} is damaged .*: {fix if endpoint == TOTALS else MOVE_AWAY}$"):
+    with pytest.raises(LakeError, match=f"{path} is damaged .*: {fix if endpoint == TOTALS else OF_RECENT}$"):
         publish(lake)
     if endpoint == TOTALS:
         rebuilt(lake, first=TODAY, last=TODAY)
     else:
-        path.unlink()
+        rebuilt(lake, "recent")
     publish(lake)
     assert {*lifetimes(lake).get(TODAY, {}).values(), *last_hours(lake).values()} == {2}

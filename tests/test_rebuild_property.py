@@ -89,7 +89,7 @@ def lived(lake, made):
         check_daily(lake)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(steps.map(lambda made: [dict(step) for step in made]), st.integers(0, 6))
 def test_tables_rebuilt_from_raw_are_the_tables_that_were_published(made, hours):
     """First all of them from nothing, then those of which raw has lost what was pruned."""
