@@ -4,6 +4,7 @@ from datetime import date
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 from test_assets import DAYS, FEW, RANGE_END, RANGE_START, failures, metadata, run_days
 
@@ -63,6 +64,23 @@ def test_once_mended_the_failed_day_alone_is_repaired_and_nothing_is_asked_again
         [definitions.get_assets_def("engagements")], instance=instance, partition_key=str(BAD), raise_on_error=False
     )
     assert repair.success
+    assert states(definitions, instance, "engagements") == (FEW, [])
+    assert len(in_world.emulator.requests) == asked
+
+
+def test_re_executed_from_its_failure_a_run_does_what_is_left_and_asks_for_nothing(
+    in_world, damaged, definitions, instance
+):
+    failed = run_days(definitions, instance)
+    asked = len(in_world.emulator.requests)
+    damaged.unlink()
+    pipeline.rebuild(in_world.settings(), "engagements", first=BAD, last=BAD)
+    job = ReconstructableRepository.for_module("assets.definitions", "defs").get_reconstructable_job("daily")
+    options = dg.ReexecutionOptions.from_failure(failed.run_id, instance)
+    tags = {RANGE_START: FEW[0], RANGE_END: FEW[-1]}  # of the run, as the UI takes them over
+    with dg.execute_job(job, instance=instance, reexecution_options=options, tags=tags) as again:
+        assert again.success
+        assert {event.step_key for event in again.get_step_success_events()} == {"engagements", "day_checks", "catalog"}
     assert states(definitions, instance, "engagements") == (FEW, [])
     assert len(in_world.emulator.requests) == asked
 
