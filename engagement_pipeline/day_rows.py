@@ -41,7 +41,8 @@ MADE_BY = "engagement_pipeline"  # the key of a file's metadata that says what i
 ROW_GROUP = 100_000  # rows; of 28 days, two megabytes a day in memory, and small enough to find one Tweet by
 DAILY_ROW_GROUP = 5_000  # of a day's sums, of which 31 are merged at a time
 NEVER, LAST_ID = np.iinfo(np.int64).min, np.iinfo(np.int64).max  # before every Tweet's ID, and behind
-NO_OWNER = np.empty(0, np.uint16)
+NO_TWEET, NO_OWNER = np.empty(0, np.int64), np.empty(0, np.uint16)
+HOURS = 24
 
 
 class Rows(NamedTuple):
@@ -110,14 +111,18 @@ def by_day(tables: Sequence[pa.Table], first: date, wanted: npt.NDArray[np.bool_
 
     `wanted` tells, by place in `tweets`, which hold all of them, and by day, which rows are to be kept.
     """
-    parts, owners, days = [], [], []
+    parts, ids, numbers, days = [], [NO_TWEET], [NO_TWEET], [NO_OWNER]
     for table in tables:
         parts.append(of_table(table))
-        ids, numbers = parts[-1].by_tweet()
-        owners.append(np.repeat(np.searchsorted(tweets, ids).astype(np.uint16), numbers))
+        found, rows_of_each = parts[-1].by_tweet()
+        ids.append(found)
+        numbers.append(rows_of_each)
         days.append(table["day"].cast(pa.int32()).to_numpy() - (first - EPOCH).days)  # below zero before it
-    rows = Rows.joined(parts)
-    owner, day = np.concatenate([NO_OWNER, *owners]), np.concatenate([NO_OWNER, *days]).astype(np.uint16)
+    rows, day = Rows.joined(parts), np.concatenate(days).astype(np.uint16)
+    owner, number = np.searchsorted(tweets, np.concatenate(ids)).astype(np.uint16), np.concatenate(numbers)
+    if wanted.all() and _are_whole(day, number, wanted.shape[1]):
+        return _by_whole_day(rows, owner, wanted.shape[1])
+    owner = np.repeat(owner, number)
     assert wanted.size < np.iinfo(np.uint16).max, "a key of 16 bits tells so many Tweets and days apart"
     if not wanted.all() or (day >= wanted.shape[1]).any():
         kept = np.flatnonzero(day < wanted.shape[1])
@@ -128,6 +133,21 @@ def by_day(tables: Sequence[pa.Table], first: date, wanted: npt.NDArray[np.bool_
     rows, keys = rows.at(order), keys[order]
     bounds = np.searchsorted(keys, np.arange(wanted.shape[1] + 1) * len(tweets))
     return [rows.at(slice(begin, end)) for begin, end in pairwise(bounds.tolist())]
+
+
+def _are_whole(day: npt.NDArray[np.uint16], number: Ints, days: int) -> bool:
+    """Tell whether each Tweet has as many rows, and each of its types has 24 of each day, day after day."""
+    if not len(number) or (number != number[0]).any() or number[0] % (days * HOURS):
+        return False
+    return bool((day.reshape(-1, days, HOURS) == np.arange(days, dtype=np.uint16)[:, np.newaxis]).all())
+
+
+def _by_whole_day(rows: Rows, owner: npt.NDArray[np.uint16], days: int) -> list[Rows]:
+    """Do what by_day does with whole days: their rows move in blocks, which takes a third of the time of a sort."""
+    order = np.argsort(owner)
+    blocks = [column.reshape(len(owner), -1, days, HOURS) for column in rows]
+    sorted_blocks = [column[order].transpose(2, 0, 1, 3).reshape(days, -1) for column in blocks]
+    return [Rows(*(column[day] for column in sorted_blocks)) for day in range(days)]
 
 
 def in_order(rows: pa.Table) -> pa.Table:
