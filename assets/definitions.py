@@ -14,5 +14,5 @@ defs = dg.Definitions(
     jobs=[daily_job, totals_job, recent_job],
     schedules=[daily, lifetime, hourly],
     sensors=[new_tweets, failure_alert],
-    executor=dg.in_process_executor,  # a process for each of three short steps costs 7 s a run: benchmarks/README.md
+    executor=dg.in_process_executor,  # a process for each of three short steps costs 14 s a run: benchmarks/README.md
 )

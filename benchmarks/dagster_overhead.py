@@ -1,4 +1,4 @@
-"""What Dagster costs around a pull that asks nothing, in one process and in a process a step: about two minutes.
+"""What Dagster costs around a pull that asks nothing, in one process and in a process a step: five minutes.
 
     .venv/bin/python benchmarks/dagster_overhead.py
 

@@ -161,35 +161,37 @@ def _pulls(lake: Lake, endpoint: str) -> list[Pull]:
 
 @dataclass(frozen=True, slots=True)
 class _Base:
-    """What is known of a day before it is made again, and `gone`, the coverage of which raw holds no more.
+    """What is known of a day before it is made again, read when it is asked for: of many days, it is large.
 
     `rows` tells whether there is a sound file of them, `damaged` names the files that are not.
     """
 
+    lake: Lake
     path: Path
-    gone: pa.Table
     rows: bool
     damaged: list[Path]
 
     @classmethod
     def of(cls, lake: Lake, endpoint: str, day: date) -> _Base:
-        """Read a day's coverage and look through its rows."""
-        path = lake.coverage(endpoint, day)
-        found = _coverage(path)
-        coverage = COVERAGE.empty_table() if found is None else found
-        rows = lake.rows(endpoint, day)
-        damaged = [path] if found is None else []
+        """Look through a day's coverage and rows."""
+        path, rows = lake.coverage(endpoint, day), lake.rows(endpoint, day)
+        damaged = [path] if _coverage(path) is None else []
         damaged += [] if is_sound(rows, TABLES[endpoint]) else [rows]
-        sources = pc.unique(coverage["source"].drop_null())
-        missing = [source for source in sources.to_pylist() if not (lake.root / source).exists()]
-        gone = coverage.filter(pc.is_in(coverage["source"], pa.array(missing, pa.string())))
-        return cls(path, gone, rows.exists() and rows not in damaged, damaged)
+        return cls(lake, path, rows.exists() and rows not in damaged, damaged)
 
     @property
     def coverage(self) -> pa.Table:
-        """All of the day's coverage, read when it is asked for: that of many days is large."""
+        """All of the day's coverage."""
         coverage = _coverage(self.path)
         return COVERAGE.empty_table() if coverage is None else coverage
+
+    @property
+    def gone(self) -> pa.Table:
+        """The coverage of which raw holds no more."""
+        coverage = self.coverage
+        sources = pc.unique(coverage["source"].drop_null())
+        missing = [source for source in sources.to_pylist() if not (self.lake.root / source).exists()]
+        return coverage.filter(pc.is_in(coverage["source"], pa.array(missing, pa.string())))
 
     def write(self, shadow: Lake, endpoint: str, day: date) -> None:
         """Let rows whose answer raw does not hold stand in the way of older answers."""
