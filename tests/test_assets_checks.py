@@ -53,6 +53,19 @@ def test_a_run_checks_each_of_its_partitions(definitions, instance):
         assert states(instance, name) == dict.fromkeys(FEW, SUCCEEDED)
 
 
+def test_each_result_names_the_materialization_that_was_looked_at(definitions, instance):
+    """Without, the UI shows the partition as one that was never checked."""
+    run_days(definitions, instance)
+    run_days(definitions, instance, first=DAY)
+    made = {
+        record.partition_key: record.storage_id
+        for record in reversed(instance.fetch_materializations(ENGAGEMENTS, limit=100).records)
+    }
+    for name in NAMES:
+        looked_at = {day: told.target_materialization_data for day, (_, told) in results(instance, name).items()}
+        assert {day: target.storage_id for day, target in looked_at.items()} == made
+
+
 def test_checks_run_alone_find_a_damaged_day_and_pass_once_it_is_mended(in_world, lake, definitions, instance):
     lake.rows(HISTORICAL, parse_day(DAY)).write_bytes(b"no parquet")
     assert not run_checks(definitions, instance).success
