@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from assets.running import RANGE_END, RANGE_START
 from engagement_pipeline import alert, settings
 
-RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 PARTITION = "dagster/partition"
 
 
