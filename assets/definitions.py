@@ -5,6 +5,7 @@ import dagster as dg
 from assets.alerts import failure_alert
 from assets.checks import day_checks, fresh
 from assets.engagements import catalog, engagements, responses
+from assets.orphans import orphaned_runs
 from assets.schedules import daily, daily_job, hourly, lifetime, new_tweets, recent_job, totals_job
 from assets.snapshots import recent, totals
 
@@ -13,6 +14,6 @@ defs = dg.Definitions(
     asset_checks=[day_checks, fresh],
     jobs=[daily_job, totals_job, recent_job],
     schedules=[daily, lifetime, hourly],
-    sensors=[new_tweets, failure_alert],
+    sensors=[new_tweets, failure_alert, orphaned_runs],
     executor=dg.in_process_executor,  # a process for each of three short steps costs 14 s a run: benchmarks/README.md
 )

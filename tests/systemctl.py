@@ -49,18 +49,19 @@ def start(unit):
     text = Path(told["EnvironmentFile"]).read_text()
     variables = dict(pair.split("=", 1) for pair in shlex.split(text, comments=True))
     user = told["User"]
-    command = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", *shlex.split(told["ExecStart"])]
+    as_user = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"]
     with (STATE / f"{unit}.log").open("a") as log:
-        process = subprocess.Popen(
-            command,
-            cwd=told["WorkingDirectory"],
-            env={"PATH": os.environ["PATH"], **variables},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            umask=int(told["UMask"], 8),
-        )
+        options = {
+            "cwd": told["WorkingDirectory"],
+            "env": {"PATH": os.environ["PATH"], **variables},
+            "stdin": subprocess.DEVNULL,
+            "stdout": log,
+            "stderr": log,
+            "umask": int(told["UMask"], 8),
+        }
+        if before := told.get("ExecStartPre"):
+            subprocess.run([*as_user, *shlex.split(before)], check=True, **options)
+        process = subprocess.Popen([*as_user, *shlex.split(told["ExecStart"])], start_new_session=True, **options)
     (STATE / f"{unit}.pid").write_text(str(process.pid))
 
 

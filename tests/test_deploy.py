@@ -7,17 +7,21 @@ from types import SimpleNamespace
 
 import dagster as dg
 import pytest
+from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster._daemon.monitoring.run_monitoring import execute_run_monitoring_iteration
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 from processes import CLONE
 from test_assets import DAYS, POOL, load_definitions
 
+from assets import orphans
 from engagement_pipeline import demo
 
 QUEUED, STARTED, FAILURE = dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE
 BACKFILL = {"dagster/backfill": "abcdefgh"}
 AHEAD = {"dagster/priority": "10"}  # as the schedules say
+LAUNCHED = {GRPC_INFO_TAG: '{"host": "127.0.0.1", "port": 4266}'}  # what Dagster's launcher leaves on a run
 FOUR_HOURS = 14_400
 HERE = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("engagement"), "__repository__")
 
@@ -125,6 +129,57 @@ def test_a_run_whose_machine_died_is_tried_again_once(instance, dead, monkeypatc
     look_after(instance, FOUR_HOURS + 60, monkeypatch)
     assert instance.get_run_by_id(dead).tags["dagster/will_retry"] == "true"
     assert instance.run_retries_max_retries == 1
+
+
+def end_orphans(instance):
+    """Start the code location anew, and let its sensor look; return the runs that have lost their process."""
+    marked = orphans.mark(instance)
+    with dg.build_sensor_context(instance=instance) as context:
+        orphans.orphaned_runs(context)
+    return marked
+
+
+def test_at_the_start_of_the_code_location_a_run_that_it_left_behind_gives_the_pool_back(instance, queue, dead):
+    instance.event_log_storage.set_concurrency_slots(POOL, 1)
+    waits = queue("daily", AHEAD)
+    assert end_orphans(instance) == []  # started by something else, which may be alive
+    assert to_start(instance) == []
+    instance.add_run_tags(dead, LAUNCHED)
+    assert end_orphans(instance) == [dead]
+    run = instance.get_run_by_id(dead)
+    assert (run.status, run.tags["dagster/will_retry"]) == (FAILURE, "true")
+    assert to_start(instance) == [waits]
+    assert end_orphans(instance) == []
+
+
+def test_a_run_that_the_code_location_launched_since_it_started_is_left_alone(instance, dead):
+    instance.add_run_tags(dead, LAUNCHED)
+    with dg.build_sensor_context(instance=instance) as context:
+        orphans.orphaned_runs(context)
+    assert instance.get_run_by_id(dead).status == STARTED
+
+
+def test_what_somebody_cancelled_before_the_machine_died_is_not_tried_again(instance, dead):
+    instance.add_run_tags(dead, LAUNCHED)
+    instance.report_run_canceling(instance.get_run_by_id(dead))
+    assert end_orphans(instance) == [dead]
+    run = instance.get_run_by_id(dead)
+    assert run.status == dg.DagsterRunStatus.CANCELED
+    assert "dagster/will_retry" not in run.tags
+
+
+def test_a_run_that_is_due_while_the_code_location_starts_anew_waits_for_it(instance, queue, monkeypatch):
+    def unreachable(context):
+        raise DagsterUserCodeUnreachableError("no answer")
+
+    run = instance.get_run_by_id(queue("daily", AHEAD))
+    instance.report_dagster_event(dg.DagsterEvent.job_enqueue(run), run.run_id)
+    monkeypatch.setattr(instance.run_launcher, "launch_run", unreachable)
+    limits = instance.get_concurrency_config()
+    with QueuedRunCoordinatorDaemon(interval_seconds=1) as daemon:
+        assert not daemon._dequeue_run(instance, None, run, limits, fixed_iteration_time=None)
+        assert instance.get_run_by_id(run.run_id).status == QUEUED
+    assert limits.run_queue_config.tag_concurrency_limits  # which stand elsewhere in the file
 
 
 def test_a_run_in_which_an_asset_failed_is_not_tried_again(instance, in_world):

@@ -126,12 +126,16 @@ def machine():
         yield made
 
 
+def successes(runs):
+    found = re.search(r"SUCCESS\|(\d+)", runs)
+    return int(found[1]) if found else 0
+
+
 def launched(machine):
     """Launch the daily job, see it succeed, and return what the lake and the database then hold."""
     before = machine.run(RUNS)
     machine.until(f"{LAUNCH} && echo launched", "launched")  # the code location may still be coming up
-    number = int(re.search(r"SUCCESS\|(\d+)", before)[1]) if "SUCCESS" in before else 0
-    machine.until(RUNS, f"SUCCESS|{number + 1}")
+    machine.until(RUNS, f"SUCCESS|{successes(before) + 1}")
     return machine.run(ROWS), machine.run(RUNS)
 
 
@@ -183,6 +187,19 @@ def test_a_run_that_a_stop_ends_is_marked_and_the_next_goes_on(machine):
     assert "STARTED" not in left
     assert "CANCELED" in left or "FAILURE" in left
     launched(machine)
+
+
+def test_a_run_whose_machine_died_goes_on_by_itself_at_the_next_start(machine):
+    before = machine.run(RUNS)
+    machine.run(FAULTS + """'{"slow": 1, "slow_seconds": 600}'""")
+    machine.until(f"{LAUNCH} && echo launched", "launched")
+    machine.until(RUNS, "STARTED")
+    for service in ("daemon", "webserver", "code"):
+        machine.run(f"pkill -KILL -s $(cat /run/engagement-{service}.service.pid)")
+    machine.run(FAULTS + """'{"slow": 0}'""")
+    assert "STARTED" in machine.run(RUNS)
+    machine.run("systemctl start engagement.target")
+    machine.until(RUNS, f"SUCCESS|{successes(before) + 1}")
 
 
 def test_a_failed_run_tells_a_person_and_the_address_of_the_webhook_stands_nowhere(machine):

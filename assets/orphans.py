@@ -1,0 +1,48 @@
+"""Runs whose processes died with the code location: they are ended as failed, so that Dagster tries them again.
+
+Dagster takes such a run for alive, and holds the queue for it, until max_runtime_seconds. engagement-code.service runs
+this module before it starts: runs are its children, so whatever still counts as running then has lost its process, and
+gets a tag. The sensor ends what has the tag. Not at once, since a retry that meets no code location is given up.
+Runs that something else started (`dagster job execute`) are left alone.
+"""
+
+import sys
+
+import dagster as dg
+from dagster._core.events import JobFailureData, RunFailureReason
+from dagster._core.storage.tags import GRPC_INFO_TAG
+
+ORPHAN = "engagement/orphan"
+LOST = "the code location was started anew while this ran, so its process is gone; what has landed is kept"
+UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+
+
+def mark(instance: dg.DagsterInstance) -> list[str]:
+    """Tag the runs that a code location launched and that nobody ended; return their IDs."""
+    orphans = [run for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)) if GRPC_INFO_TAG in run.tags]
+    for run in orphans:
+        instance.add_run_tags(run.run_id, {ORPHAN: "true"})
+    return [run.run_id for run in orphans]
+
+
+@dg.sensor(
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    minimum_interval_seconds=30,
+    description="Ends runs whose processes died with the code location; they are tried again once.",
+)
+def orphaned_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """End the runs that have the tag."""
+    orphans = context.instance.get_runs(dg.RunsFilter(statuses=UNFINISHED, tags={ORPHAN: "true"}))
+    for run in orphans:
+        if run.status == dg.DagsterRunStatus.CANCELING:  # somebody wanted that, so it is not tried again
+            context.instance.report_run_canceled(run, LOST)
+        else:
+            reason = RunFailureReason.UNEXPECTED_TERMINATION
+            context.instance.report_run_failed(run, LOST, JobFailureData(error=None, failure_reason=reason))
+    ended = ", ".join(run.run_id for run in orphans)
+    return dg.SkipReason(f"ended: {ended}" if ended else "no run lost its process")
+
+
+if __name__ == "__main__":
+    with dg.DagsterInstance.get() as _instance:
+        sys.stdout.writelines(f"run {run_id} has lost its process\n" for run_id in mark(_instance))
