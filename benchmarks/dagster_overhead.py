@@ -5,7 +5,8 @@
 The job is `daily` over 28 partitions, run as `make demo` runs it: a new process imports Dagster, loads
 assets/definitions.py and runs each step, its storage in SQLite as deploy/dagster.yaml has it, or in PostgreSQL as
 deploy/systemd has it, where Debian's server is installed. The roster's only Tweet is younger than the window, so there
-is nothing to ask and nothing to publish; what the library takes for the same, in a process of its own, is taken off.
+is nothing to ask and nothing to publish; what the library takes for the same, the days' reports and checks included,
+in a process of its own, is taken off.
 The cases take turns; the median counts. Exit code 1 where the project's own executor misses the target.
 """
 
@@ -42,12 +43,18 @@ defs = dg.Definitions(
 )
 """
 LIBRARY = """
-from datetime import date
-from engagement_pipeline import pipeline, settings
+from datetime import date, timedelta
+from engagement_pipeline import catalog, checks, partitions, pipeline, settings
+from engagement_pipeline.lake import Lake
 chosen = settings.load()
-prepared = pipeline.prepare(chosen, date.fromisoformat("{first}"), date.fromisoformat("{last}"))
+first, last = date.fromisoformat("{first}"), date.fromisoformat("{last}")
+days = [first + timedelta(days=place) for place in range((last - first).days + 1)]
+prepared = pipeline.prepare(chosen, first, last)
 assert prepared.requests == 0
-pipeline.run(chosen, prepared)
+partitions.pull(chosen, prepared)
+assert list(partitions.publish(chosen, days).reports) == days
+assert all(verdict.passed for _, _, verdict in checks.of_days(chosen, days))
+catalog.refresh(Lake(chosen.data))
 """
 ALONE, CHOSEN, LASTING, OTHER = "the library alone", "SQLite", "PostgreSQL", "SQLite, a process a step"
 
