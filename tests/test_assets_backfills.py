@@ -1,7 +1,12 @@
 """Backfills as the UI launches them, cut into runs by Dagster's own daemon; and runs that end before their time."""
 
+import json
 import logging
+import os
 import signal
+import subprocess
+import sys
+import time
 
 import dagster as dg
 import pytest
@@ -11,13 +16,16 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 from dagster._daemon.backfill import execute_backfill_iteration
 from dagster_graphql.test.utils import execute_dagster_graphql
-from test_assets import RANGE_END, RANGE_START, load_definitions, run_days
+from processes import CLONE
+from test_assets import FEW, RANGE_END, RANGE_START, load_definitions, run_days
 from test_deploy import instance as queueing  # noqa: F401 - a fixture: the instance of deploy/dagster.yaml
 
-from engagement_pipeline import pull
+from engagement_pipeline import catalog, pull
+from engagement_pipeline.lake import Lake
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Dagster's own, of what it calls itself
 LOCATION = "engagement"
+PATIENCE_SECONDS = 60.0  # for another process; only a broken one uses it up
 LAUNCH = """
 mutation Launch($params: LaunchBackfillParams!) {
     launchPartitionBackfill(backfillParams: $params) {
@@ -85,3 +93,32 @@ def test_a_cancelled_run_loses_nothing(in_world, definitions, instance, monkeypa
     assert run_days(definitions, instance).success
     asked = [tweet for request in in_world.emulator.requests for tweet in request.tweet_ids]
     assert len(asked) == len(set(asked)) == 6
+
+
+def test_a_run_whose_process_is_killed_loses_nothing(in_world, definitions, instance):
+    """Each third request is held back, so the run is killed when the others have landed, however fast it is."""
+    in_world.emulator.faults.set(slow=3, slow_seconds=3600)
+    tags = json.dumps({RANGE_START: FEW[0], RANGE_END: FEW[-1]})
+    run = ["job", "execute", "--job", "daily", "--tags", tags, "--python-file", "assets/definitions.py"]
+    environment = os.environ | {"DAGSTER_HOME": str(in_world.root)}
+    with subprocess.Popen(
+        [sys.executable, "-m", "dagster", *run],
+        cwd=CLONE,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        ends = time.monotonic() + PATIENCE_SECONDS
+        while len(landed := [*in_world.lake.glob("raw/*/*/*/*.zst")]) < 2 and time.monotonic() < ends:
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.kill()
+    assert len(landed) == 2
+    assert not (in_world.lake / "engagements").exists()
+
+    in_world.emulator.faults.reset()
+    assert run_days(definitions, instance).success
+    answered = [tweet for asked in in_world.emulator.requests if asked.status == 200 for tweet in asked.tweet_ids]
+    assert len(answered) == len(set(answered)) == 6
+    rows = "select count(distinct tweet_id) as tweets, count(distinct day) as days from engagements"
+    assert catalog.query(Lake(in_world.lake), rows).to_pylist() == [{"tweets": 6, "days": 3}]
