@@ -4,18 +4,20 @@ Each body takes the run's partitions, calls one function of the library and repo
 """
 
 import time
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 
 import dagster as dg
 
 from assets.metadata import LINEAGE, about, columns, of_day
-from assets.running import API_POOL, NEW_SINCE, days_of, evaluations, failure, log_plan, one_line, report_days
+from assets.running import API_POOL, ENGAGEMENTS, NEW_SINCE, days_of, evaluations, failure, log_plan, one_line
 from engagement_pipeline import catalog as views
 from engagement_pipeline import partitions, pipeline, settings
-from engagement_pipeline.errors import InputError
+from engagement_pipeline.errors import EngagementError, InputError, LakeError, PullError
 from engagement_pipeline.lake import TABLES, Lake
 from engagement_pipeline.metrics import HISTORICAL
 from engagement_pipeline.plan import MAX_DAYS
+from engagement_pipeline.settings import Settings
 
 _settings = settings.load()
 days = dg.DailyPartitionsDefinition(
@@ -50,14 +52,30 @@ def responses(context: dg.AssetExecutionContext) -> None:
         since = context.run.tags.get(NEW_SINCE)
         prepared = pipeline.prepare(chosen, first, last, new_since=datetime.fromisoformat(since) if since else None)
         log_plan(context, chosen, prepared)
-        reports = partitions.pull(chosen, prepared)
+        try:
+            reports = pipeline.pull(chosen, prepared)
+        except PullError as failed:
+            raise PullError([*failed.failures, *_publish_the_rest(context, chosen, asked)]) from None
     metadata = {
         "window": f"{first} to {last}",
         "requests": sum(report.answered for report in reports),
         "tweets": sum(len(planned.tweets) for planned in prepared.plans),
         "seconds": round(sum(report.seconds for report in reports), 1),
     }
-    report_days(context, dict.fromkeys(asked, metadata))
+    for day in asked:
+        context.add_asset_metadata(metadata, partition_key=str(day))
+
+
+def _publish_the_rest(
+    context: dg.AssetExecutionContext, chosen: Settings, asked: Sequence[date]
+) -> list[EngagementError]:
+    """Publish what has come of a pull that failed in part: engagements will not run. Return what is in the way."""
+    try:
+        published = partitions.publish(chosen, asked)
+    except EngagementError as error:
+        return [error]
+    _tell_beside_a_failure(context, chosen, published)
+    return [error for error in published.failures.values() if isinstance(error, LakeError)]
 
 
 @dg.asset(
@@ -79,15 +97,27 @@ def engagements(context: dg.AssetExecutionContext) -> None:
     with one_line():
         chosen = settings.load()
         published = partitions.publish(chosen, days_of(context, chosen))
-    seconds = round(time.perf_counter() - started, 1)
     for error in published.elsewhere.values():
         context.log.warning("not of this run, and not published: %s", error)
-    metadata = {day: {**of_day(day, report), "seconds": seconds} for day, report in published.reports.items()}
-    report_days(context, metadata, beside_failures=bool(published.failures))
     if published.failures:
-        for evaluation in evaluations(context, chosen, published.reports):  # day_checks will not run
-            context.log_event(evaluation)
-        raise failure(published.failures, done=len(metadata))
+        _tell_beside_a_failure(context, chosen, published)
+        raise failure(published.failures, done=len(published.reports))
+    seconds = round(time.perf_counter() - started, 1)
+    for day, report in published.reports.items():
+        context.add_asset_metadata({**of_day(day, report), "seconds": seconds}, partition_key=str(day))
+
+
+def _tell_beside_a_failure(context: dg.AssetExecutionContext, chosen: Settings, published: partitions.Days) -> None:
+    """Materialize the published days of engagements by hand, and check each day that there is: day_checks will not run.
+
+    Dagster takes a run that fails to have made nothing but what was logged by hand, so the UI shows exactly the other
+    days as failed, and `failed and missing` repairs them alone.
+    """
+    for day, report in published.reports.items():
+        context.log_event(dg.AssetMaterialization(ENGAGEMENTS, partition=str(day), metadata=of_day(day, report)))
+    damaged = {day for day, error in published.failures.items() if isinstance(error, LakeError)}
+    for evaluation in evaluations(context, chosen, sorted(published.reports.keys() | damaged)):
+        context.log_event(evaluation)
 
 
 @dg.asset(

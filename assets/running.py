@@ -2,19 +2,19 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date, timedelta
-from typing import Any
+from datetime import date
 
 import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData,
 )
 
-from engagement_pipeline import checks, pipeline
+from engagement_pipeline import checks, pipeline, plan
 from engagement_pipeline.errors import EngagementError, InputError
 from engagement_pipeline.pipeline import Prepared
 from engagement_pipeline.settings import Settings, parse_day
 
+PARTITION = "dagster/partition"
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 API_POOL = "engagement_api"  # of 1 (deploy/dagster.yaml): one puller spends the whole contracted rate
 ENGAGEMENTS = dg.AssetKey("engagements")
@@ -23,7 +23,7 @@ NEW_SINCE = "engagement/new_since"  # the tag of a run for Tweets alone that cam
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """Let a failure show in the UI as its one line, without a traceback."""
+    """Let a failure show in the UI as its one line; what Dagster shows below are its own frames."""
     try:
         yield
     except EngagementError as error:
@@ -40,23 +40,24 @@ def log_plan(context: dg.AssetExecutionContext, chosen: Settings, prepared: Prep
 
 
 def days_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, chosen: Settings) -> list[date]:
-    """Return the UTC days of the run's partitions; InputError where they are none, or begin before the first there is.
+    """Return the UTC days of the run's partitions; InputError where they are none, or outside those that there are.
 
     A range that was typed into the launchpad may be any; Dagster's own word on such a one is a traceback.
     """
     tags = context.run.tags
-    ends = (tags[RANGE_START], tags[RANGE_END]) if RANGE_START in tags else (context.partition_key,) * 2
+    ends = [tags.get(name, tags.get(PARTITION)) for name in (RANGE_START, RANGE_END)]
+    if None in ends:
+        raise InputError("the run names no day: choose partitions as you launch it, or launch a backfill")
     try:
-        first, last = map(parse_day, ends)
+        first, last = (parse_day(str(day)) for day in ends)
     except ValueError as error:
         raise InputError(str(error)) from None
-    if last < first:
-        raise InputError(f"the first day, {first}, is after the last, {last}: swap them")
     if first < chosen.first_day:
         raise InputError(
             f"{first} is before {chosen.first_day}, the setting first_day: start there or later, or set it and restart"
         )
-    return [first + timedelta(days=place) for place in range((last - first).days + 1)]
+    windows = plan.windows(first, last, last_whole_day=chosen.last_whole_day())
+    return [day for window in windows for day in window.days()]
 
 
 def evaluations(
@@ -108,21 +109,6 @@ def _newest(
         for record in instance.fetch_materializations(wanted, limit=len(places)).records
         if record.partition_key
     }
-
-
-def report_days(
-    context: dg.AssetExecutionContext, metadata: Mapping[date, Mapping[str, Any]], *, beside_failures: bool = False
-) -> None:
-    """Give each partition its metadata; beside others that failed, materialize them by themselves.
-
-    Dagster takes a run that fails to have made nothing but what was logged by hand, so the UI shows exactly the failed
-    days as failed, and `failed and missing` repairs them alone.
-    """
-    for day, of_day in metadata.items():
-        if beside_failures:
-            context.log_event(dg.AssetMaterialization(context.asset_key, partition=str(day), metadata=of_day))
-        else:
-            context.add_asset_metadata(of_day, partition_key=str(day))
 
 
 def failure(failures: Mapping[date, EngagementError], *, done: int) -> dg.Failure:

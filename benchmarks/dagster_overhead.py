@@ -51,7 +51,7 @@ first, last = date.fromisoformat("{first}"), date.fromisoformat("{last}")
 days = [first + timedelta(days=place) for place in range((last - first).days + 1)]
 prepared = pipeline.prepare(chosen, first, last)
 assert prepared.requests == 0
-partitions.pull(chosen, prepared)
+pipeline.pull(chosen, prepared)
 assert list(partitions.publish(chosen, days).reports) == days
 assert all(verdict.passed for _, _, verdict in checks.of_days(chosen, days))
 catalog.refresh(Lake(chosen.data))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.settings import Settings
 
 ALIVE = 100  # impressions of a handle on a day, before none at all on the next is not chance any more
+DAILY_RUN = timedelta(hours=2)  # how long it may take before a day that it was to bring is missed
 SHOWN = 3  # of what is wrong, in words
 
 DUPLICATES = """
@@ -131,16 +132,28 @@ def of_day(day: Day, *, names: Collection[str] | None = None) -> Iterator[tuple[
                 yield check, Verdict(passed=False, words=str(error))
 
 
+def unaccounted(day: date, ask: Ask) -> list[dict[str, Any]]:
+    """Return the Tweets of the roster that lived on a day, and are neither stored nor set aside: ID and handle."""
+    end = datetime.combine(day + timedelta(days=1), time())
+    found: list[dict[str, Any]] = ask(day, UNACCOUNTED.format(end=f"timestamptz '{end}+00'")).to_pylist()
+    return found
+
+
 def fresh(lake: Lake, settings: Settings) -> Verdict:
-    """Tell whether every day of the look-back that is over has been asked for, whenever its partition was made."""
-    last = settings.last_whole_day()
+    """Tell whether every day of the look-back that the daily run had the time for has all Tweets of the roster."""
+    daily_at = timedelta(hours=settings.daily_at.hour, minutes=settings.daily_at.minute)
+    last = (settings.current_time() - daily_at - DAILY_RUN).date() - timedelta(days=1)
     first = max(settings.first_day, settings.oldest_day(), last - timedelta(days=settings.lookback_days - 1))
     days = [first + timedelta(days=place) for place in range((last - first).days + 1)]
-    missing = [day for day in days if not lake.coverage(HISTORICAL, day).exists()]
+    missing = days
+    if lake.tweets.exists():
+        with catalog.by_day(lake) as ask:
+            missing = [day for day in days if unaccounted(day, ask)]
     if not missing:
-        return Verdict(passed=True, words=f"the {len(days)} days to {last} are all published")
-    words = f"{len(missing)} of the {len(days)} days to {last} are not published: {_some(missing)}"
-    return Verdict(passed=False, words=f"{words}; the next daily run takes them up", numbers={"missing": len(missing)})
+        return Verdict(passed=True, words=f"the {len(days)} days to {last} have all Tweets of the roster")
+    words = f"{len(missing)} of the {len(days)} days to {last} lack Tweets of the roster: {_some(missing)}; the next "
+    words += "daily run takes them up, unless their account fails, of which engagement check tells why"
+    return Verdict(passed=False, words=words, numbers={"missing": len(missing)})
 
 
 def _key_unique(day: Day) -> Verdict:
@@ -199,12 +212,12 @@ def _hours_complete(day: Day) -> Verdict:
 
 
 def _tweets_accounted_for(day: Day) -> Verdict:
-    end = datetime.combine(day.day + timedelta(days=1), time())
-    gone = day.rows(UNACCOUNTED.format(end=f"timestamptz '{end}+00'"))
+    gone = unaccounted(day.day, day.ask)
     if not gone:
         return Verdict(passed=True, words="every Tweet of the roster is stored, or set aside with a reason")
     some = _some([f"{row['tweet_id']} of {row['handle']}" for row in gone])
-    words = f"{len(gone):,} Tweets of the roster were never asked for: {some}; pull the day again"
+    words = f"{len(gone):,} Tweets of the roster have no answer for the day: {some}; pull it again, and if their "
+    words += "account fails, engagement check tells why"
     return Verdict(passed=False, words=words, numbers={"tweets": len(gone)})
 
 

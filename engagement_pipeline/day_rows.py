@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from engagement_pipeline import flatten
 from engagement_pipeline.flatten import EPOCH, SCHEMA, TYPE_NAMES
-from engagement_pipeline.lake import DAILY, FORMAT, Lake, damaged, known_types
+from engagement_pipeline.lake import DAILY, FORMAT, Lake, damaged, plausible
 from engagement_pipeline.metrics import HISTORICAL
 
 if TYPE_CHECKING:
@@ -269,7 +269,8 @@ class Published:
 
     def _next_row_group(self, file: pq.ParquetFile) -> pa.Table:
         try:
-            rows = known_types(file.read_row_group(self._row_group, columns=self._schema.names).cast(self._schema))
+            rows = file.read_row_group(self._row_group, columns=self._schema.names).cast(self._schema)
+            plausible(rows, self.path)
         except (OSError, pa.ArrowException, ValueError, KeyError) as error:
             raise damaged(self.path, error) from None
         self._row_group += 1

@@ -202,11 +202,6 @@ class Lake:
                 raw.sync_folder(folder)
 
 
-def was_asked(lake: Lake, day: date) -> bool:
-    """Tell whether /historical was ever asked for a day, whether it gave anything or not; raw may be pruned since."""
-    return lake.coverage(HISTORICAL, day).exists() or raw.was_pulled(lake.raw, day)
-
-
 def read(path: Path, schema: pa.Schema, *, filters: object = None, columns: Sequence[str] = ()) -> pa.Table:
     """Read a file of the lake, or some columns; no rows where there is none, LakeError where it is damaged."""
     if columns:
@@ -217,7 +212,7 @@ def read(path: Path, schema: pa.Schema, *, filters: object = None, columns: Sequ
         table = pq.read_table(
             path, filters=filters, columns=schema.names, partitioning=None, page_checksum_verification=True
         )
-        return known_types(table.cast(schema))
+        return plausible(table.cast(schema), path)
     except (OSError, pa.ArrowException, ValueError, KeyError) as error:
         raise damaged(path, error) from None
 
@@ -237,14 +232,17 @@ def write(table: pa.Table, path: Path) -> None:
     pq.write_table(table, path, compression="zstd", write_page_checksum=True)
 
 
-def known_types(table: pa.Table) -> pa.Table:
-    """Return a table as it is; raise where it names an engagement type that there is not."""
+def plausible(table: pa.Table, path: Path) -> pa.Table:
+    """Return rows of a file as they are; raise where they name a type that there is not, or a day that is not its."""
     if "engagement_type" in table.column_names:
         for chunk in table["engagement_type"].chunks:
             names = chunk.dictionary if pa.types.is_dictionary(chunk.type) else pc.unique(chunk)
             strange = {*names.to_pylist()} - {*TYPE_NAMES}
             if strange:
                 raise ValueError(f"column engagement_type holds {min(map(repr, strange))}")
+    day = _day_of(path)
+    if day and "day" in table.column_names and not pc.all(pc.equal(table["day"], day)).as_py() and len(table):
+        raise ValueError("it holds rows of other days")
     return table
 
 
@@ -255,7 +253,7 @@ def is_sound(path: Path, schema: pa.Schema) -> bool:
             with opened(path) as file:
                 check_columns(file.schema_arrow, schema)
                 for group in range(file.num_row_groups):
-                    known_types(file.read_row_group(group, columns=schema.names))
+                    plausible(file.read_row_group(group, columns=schema.names), path)
     except LakeError:
         return False
     return True

@@ -9,18 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engagement_pipeline import catalog, pipeline
+from engagement_pipeline import catalog, checks, pipeline
 from engagement_pipeline.day_report import DayReport, describe
-from engagement_pipeline.errors import EngagementError, InputError, PublishError, PullError
-from engagement_pipeline.lake import Lake, was_asked
+from engagement_pipeline.errors import EngagementError, InputError, PublishError
+from engagement_pipeline.lake import Lake
+from engagement_pipeline.metrics import HISTORICAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
     from engagement_pipeline.catalog import Ask
-    from engagement_pipeline.pipeline import Prepared
-    from engagement_pipeline.pull import PullReport
     from engagement_pipeline.settings import Settings
 
 
@@ -34,21 +33,6 @@ class Days:
     reports: dict[date, DayReport]
     failures: dict[date, EngagementError]
     elsewhere: dict[date, EngagementError]
-
-
-def pull(settings: Settings, prepared: Prepared) -> list[PullReport]:
-    """Land what is asked for; where that fails in part, publish what has come, since nobody else will in this run.
-
-    Raises PullError with every account that failed, and with what was in the way of publishing.
-    """
-    try:
-        return pipeline.pull(settings, prepared)
-    except PullError as failure:
-        try:
-            pipeline.publish_landed(settings)
-        except EngagementError as error:
-            raise PullError([*failure.failures, error]) from None
-        raise
 
 
 def publish(settings: Settings, days: Sequence[date]) -> Days:
@@ -72,6 +56,6 @@ def publish(settings: Settings, days: Sequence[date]) -> Days:
 
 
 def _report(lake: Lake, day: date, ask: Ask) -> DayReport:
-    if not was_asked(lake, day):
+    if not lake.coverage(HISTORICAL, day).exists() and (not lake.tweets.exists() or checks.unaccounted(day, ask)):
         raise InputError(f"nothing has landed for {day}: materialize responses first")
     return describe(lake, day, ask)

@@ -161,12 +161,6 @@ def open_pulls(raw: Path) -> list[Pull]:
     return [pull for pull in all_pulls(raw) if not pull.published]
 
 
-def was_pulled(raw: Path, day: date) -> bool:
-    """Tell whether raw has a pull of /historical whose window holds the day."""
-    windows = (path.name.split("_") for path in raw.glob("historical/*_*"))
-    return any(first <= str(day) <= last for first, last in windows)
-
-
 def begin(raw: Path, plan: Plan, *, now: datetime, resume: timedelta) -> Pull:
     """Return the pull of the same endpoint, window and types that is not published yet, or start one.
 

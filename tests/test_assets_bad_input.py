@@ -1,5 +1,6 @@
 """What cannot be done is one sentence with what to do, where Dagster's UI shows why a run failed."""
 
+import dagster as dg
 import pytest
 from test_assets import DAYS, FEW, RANGE_END, RANGE_START, failures, load_definitions, run_days
 
@@ -21,6 +22,18 @@ def test_a_day_before_the_first_partition(definitions, instance):
 def test_a_day_in_the_future(definitions, instance):
     (said,) = failures(run_days(definitions, instance, FEW[0], "2026-02-05"))
     assert said == f"2026-02-05 is not over yet: {FEW[-1]} is the last whole UTC day, end there"
+
+
+def test_a_day_in_the_future_of_engagements_alone(definitions, instance):
+    assets = [definitions.get_assets_def("engagements")]
+    tags = {RANGE_START: "2026-02-05", RANGE_END: "2026-02-05"}
+    (said,) = failures(dg.materialize(assets, instance=instance, tags=tags, raise_on_error=False))
+    assert said == f"2026-02-05 is not over yet: {FEW[-1]} is the last whole UTC day, end there"
+
+
+def test_no_day(definitions, instance):
+    result = definitions.resolve_job_def("daily").execute_in_process(instance=instance, raise_on_error=False)
+    assert failures(result) == ["the run names no day: choose partitions as you launch it, or launch a backfill"]
 
 
 def test_a_range_the_wrong_way_round(definitions, instance):

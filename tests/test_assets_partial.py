@@ -25,6 +25,15 @@ def states(definitions, instance, asset):
     return sorted(done - failed), sorted(failed)
 
 
+def words(instance):
+    """Return what the checks of the newest run found of each day: name, whether it passed, and its words."""
+    found = {}
+    for log in instance.all_logs(instance.get_runs()[0].run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
+        told = log.dagster_event.event_specific_data
+        found.setdefault(told.partition, []).append((told.check_name, told.passed, told.description))
+    return found
+
+
 @pytest.fixture
 def damaged(in_world):
     """The file of one of three days that were pulled and published, damaged since."""
@@ -114,6 +123,32 @@ def test_a_revoked_account_is_named_with_what_mends_it(in_world, definitions, in
     assert "account harborbooks" in failure
     assert "engagement authorize harborbooks" in failure
     assert states(definitions, instance, "responses") == ([], FEW)
+
+
+def test_the_days_of_the_other_accounts_are_published_checked_and_shown_beside_a_revoked_one(
+    in_world, definitions, instance
+):
+    in_world.emulator.faults.set(revoked_handles=["harborbooks"])
+    run_days(definitions, instance)
+    assert states(definitions, instance, "engagements") == (FEW, [])
+    assert {entry["tweets"] for entry in metadata(instance, "engagements").values()} == {4}
+    said = words(instance)
+    assert {name for name, passed, _ in said[FEW[0]] if not passed} == {"tweets_accounted_for"}
+    assert said.keys() == {*FEW}
+
+
+def test_beside_a_revoked_account_a_day_of_which_nothing_came_is_not_shown_as_there(in_world, definitions, instance):
+    in_world.emulator.faults.set(app_not_approved=True)
+    run_days(definitions, instance)
+    assert states(definitions, instance, "engagements") == ([], FEW)
+    assert words(instance) == {}
+
+
+def test_the_checks_of_a_damaged_day_say_what_is_wrong_with_it(damaged, definitions, instance):
+    run_days(definitions, instance)
+    failed = [text for _, passed, text in words(instance)[str(BAD)] if not passed]
+    assert len(failed) == 5
+    assert all(text.startswith(f"{damaged} is damaged (") for text in failed)
 
 
 def test_a_revoked_account_and_a_damaged_day_are_both_told(in_world, damaged, definitions, instance):

@@ -1,6 +1,6 @@
 """Each check passes on a healthy day, and says in words what is wrong with one that is not."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -116,7 +116,10 @@ def test_an_hour_of_which_there_is_nothing(tmp_path):
 def test_a_tweet_of_the_roster_that_was_never_asked_for(lake):
     roster(lake, {1: "ann", 2: "ann", 3: "bob", 4: "bob"})
     words = failed(lake)["tweets_accounted_for"]
-    assert words == "1 Tweets of the roster were never asked for: 4 of bob; pull the day again"
+    assert words == (
+        "1 Tweets of the roster have no answer for the day: 4 of bob; pull it again, and if their account fails, "
+        "engagement check tells why"
+    )
 
 
 @pytest.mark.parametrize(("hour", "found"), [(23, ["tweets_accounted_for"]), (24, [])])
@@ -185,17 +188,38 @@ def test_a_damaged_month_of_sums_fails_the_audit_alone(lake):
 
 
 def of_lake(lake, **settings):
-    return checks.fresh(lake, Settings(now=datetime(2026, 1, 3, tzinfo=UTC), first_day=FIRST, **settings))
+    now = datetime(2026, 1, 3, 4, 30, tzinfo=UTC)  # two hours after the daily run was due
+    return checks.fresh(lake, Settings(first_day=FIRST, **{"now": now, **settings}))
 
 
 def test_a_lake_is_fresh_where_every_day_of_the_look_back_is_published(lake):
+    roster(lake, {1: "ann"})
     verdict = of_lake(lake)
-    assert (verdict.passed, verdict.words) == (True, "the 2 days to 2026-01-02 are all published")
+    assert (verdict.passed, verdict.words) == (True, "the 2 days to 2026-01-02 have all Tweets of the roster")
 
 
 def test_a_lake_that_lacks_a_day_is_not_fresh_however_new_the_others_are(lake):
+    roster(lake, {1: "ann"})
     lake.coverage(HISTORICAL, FIRST).unlink()
     assert of_lake(lake).words == (
-        "1 of the 2 days to 2026-01-02 are not published: 2026-01-01; the next daily run takes them up"
+        "1 of the 2 days to 2026-01-02 lack Tweets of the roster: 2026-01-01; the next daily run takes them up, unless "
+        "their account fails, of which engagement check tells why"
     )
     assert of_lake(lake, lookback_days=1).passed
+
+
+def test_a_lake_is_not_fresh_where_an_account_has_never_been_let_in(lake):
+    roster(lake, {1: "ann", 7: "bob"})
+    assert of_lake(lake).numbers == {"missing": 2}
+
+
+def test_a_lake_that_never_pulled_is_not_fresh(tmp_path):
+    assert of_lake(Lake(tmp_path / "lake")).numbers == {"missing": 2}
+
+
+def test_a_day_is_not_missed_before_the_daily_run_had_the_time_to_bring_it(lake):
+    roster(lake, {1: "ann"})
+    lake.coverage(HISTORICAL, DAY).unlink()
+    assert not of_lake(lake).passed
+    assert of_lake(lake, now=datetime(2026, 1, 3, 4, 29, tzinfo=UTC)).passed
+    assert of_lake(lake, now=datetime(2026, 1, 3, 4, 30, tzinfo=UTC), daily_at=time(3, 0)).passed

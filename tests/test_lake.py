@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -12,13 +11,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from bodies import WINDOW, at, begin, land
+from bodies import WINDOW
 
 from engagement_pipeline.errors import InputError, LakeError
-from engagement_pipeline.lake import COVERAGE, FORMAT, TABLES, Lake, damaged, read, was_asked
+from engagement_pipeline.lake import COVERAGE, FORMAT, TABLES, Lake, damaged, read
 from engagement_pipeline.metrics import ENDPOINTS, HISTORICAL, RECENT, TOTALS
 from engagement_pipeline.plan import Window
-from engagement_pipeline.publish import publish
 
 FIRST, SECOND = WINDOW.days()
 LAST_DAY = Window(SECOND, SECOND)
@@ -227,16 +225,3 @@ def test_files_are_replaced_in_the_order_given(lake):
     lake.replace(dict(zip(aside, targets, strict=True)))
     assert [target.read_text() for target in targets] == ["a", "b"]
     assert not any(file.exists() for file in aside)
-
-
-def test_a_day_was_asked_for_if_raw_or_the_coverage_says_so(lake):
-    """A pull of which nothing has landed says so too, and so does one whose raw was pruned."""
-    lake.open()
-    assert not was_asked(lake, FIRST)
-    pull = begin(lake, at(1))
-    assert was_asked(lake, FIRST)
-    land(pull, {}, tweets=[1], refusal="403: no")
-    pull.marked(finished=True)
-    publish(lake)
-    shutil.rmtree(lake.raw)
-    assert [was_asked(lake, day) for day in (FIRST, SECOND, at(1).date())] == [True, True, False]

@@ -202,9 +202,9 @@ def test_an_empty_window_that_a_killed_prune_left_goes_too(lake):
     pull = pulled(lake, full([1], 1), at(1))
     publish(lake)
     pull.path.rename(pull.path.with_name(prune.DROPPED + pull.path.name))
-    assert raw.was_pulled(lake.raw, WINDOW.first)
+    assert list(lake.raw.glob("historical/*"))
     prune.drop(lake, [])
-    assert not raw.was_pulled(lake.raw, WINDOW.first)
+    assert not list(lake.raw.glob("historical/*"))
 
 
 def test_what_cannot_be_removed_is_named(lake, monkeypatch):

@@ -1,5 +1,7 @@
 """Publishing past a damaged file: its day alone waits, nothing that landed is lost, and a mended day is taken up."""
 
+import shutil
+
 import pytest
 from bodies import WINDOW, at, full, observed, pulled, totals
 from tables import counts
@@ -10,6 +12,7 @@ from engagement_pipeline.lake import TABLES, Lake, read
 from engagement_pipeline.metrics import HISTORICAL, TOTALS
 from engagement_pipeline.plan import Window
 from engagement_pipeline.publish import publish
+from engagement_pipeline.revisions import REVISIONS
 
 FIVE = Window(WINDOW.first, WINDOW.first.replace(day=5))
 DAYS = [*FIVE.days()]
@@ -65,6 +68,13 @@ def test_a_day_that_turns_out_to_be_damaged_half_way_is_left_as_it_is(lake):
     assert path.read_bytes() == damage
     good = [day for day in DAYS if day != MIDDLE]
     assert of_days(lake, good) == truth_of(good)
+
+
+def test_rows_of_another_day_are_damage_and_nothing_is_revised_against_them(lake):
+    shutil.copy(lake.rows(HISTORICAL, DAYS[0]), lake.rows(HISTORICAL, MIDDLE))
+    assert failed_days(lake) == [MIDDLE]
+    (revised,) = (read(path, REVISIONS) for path in lake.root.glob("revisions/*/*.parquet"))
+    assert {*revised["day"].to_pylist()} == {*DAYS} - {MIDDLE}
 
 
 def test_the_next_publication_takes_a_mended_day_up(lake):

@@ -205,11 +205,6 @@ def test_a_pull_of_the_present_is_gone_on_with_on_its_day_alone(lake, now, taken
     assert (raw.begin(lake.raw, plan, now=now, resume=timedelta(hours=1)) == pull) == taken_up
 
 
-@pytest.mark.parametrize(("day", "pulled"), [(1, True), (2, True), (3, False)])
-def test_a_day_was_pulled_if_it_is_in_the_window_of_a_pull(lake, pull, day, pulled):
-    assert raw.was_pulled(lake.raw, date(2026, 1, day)) == pulled
-
-
 def test_pulls_are_open_until_they_are_published_oldest_first(lake, pull):
     later = begin(lake, at(12), window=Window(date(2025, 1, 1), date(2025, 1, 1)))
     pull = pull.marked(finished=True)
