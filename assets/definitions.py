@@ -4,6 +4,7 @@ import dagster as dg
 
 from assets.alerts import failure_alert
 from assets.checks import day_checks, fresh
+from assets.day_jobs import history_job, rebuild_job
 from assets.engagements import catalog, engagements, responses
 from assets.orphans import orphaned_runs
 from assets.schedules import daily, daily_job, hourly, lifetime, new_tweets, recent_job, totals_job
@@ -12,7 +13,7 @@ from assets.snapshots import recent, totals
 defs = dg.Definitions(
     assets=[responses, engagements, totals, recent, catalog],
     asset_checks=[day_checks, fresh],
-    jobs=[daily_job, totals_job, recent_job],
+    jobs=[daily_job, totals_job, recent_job, history_job, rebuild_job],
     schedules=[daily, lifetime, hourly],
     sensors=[new_tweets, failure_alert, orphaned_runs],
     executor=dg.in_process_executor,  # a process for each of three short steps costs 14 s a run: benchmarks/README.md

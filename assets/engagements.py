@@ -5,12 +5,12 @@ Each body takes the run's partitions, calls one function of the library and repo
 
 import time
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 
 import dagster as dg
 
 from assets.metadata import LINEAGE, about, columns, of_day
-from assets.running import API_POOL, ENGAGEMENTS, NEW_SINCE, days_of, evaluations, failure, log_plan, one_line
+from assets.running import API_POOL, ENGAGEMENTS, days_of, evaluations, failure, log_plan, one_line
 from engagement_pipeline import catalog as views
 from engagement_pipeline import partitions, pipeline, settings
 from engagement_pipeline.errors import EngagementError, InputError, LakeError, PullError
@@ -49,8 +49,7 @@ def responses(context: dg.AssetExecutionContext) -> None:
                 f"{first} to {last} are {len(asked)} days, and a run asks for {MAX_DAYS} at most: launch a backfill of "
                 "them, which makes as many runs as it takes"
             )
-        since = context.run.tags.get(NEW_SINCE)
-        prepared = pipeline.prepare(chosen, first, last, new_since=datetime.fromisoformat(since) if since else None)
+        prepared = pipeline.prepare(chosen, first, last)
         log_plan(context, chosen, prepared)
         try:
             reports = pipeline.pull(chosen, prepared)
@@ -74,7 +73,7 @@ def _publish_the_rest(
         published = partitions.publish(chosen, asked)
     except EngagementError as error:
         return [error]
-    _tell_beside_a_failure(context, chosen, published)
+    tell_by_hand(context, chosen, published)
     return [error for error in published.failures.values() if isinstance(error, LakeError)]
 
 
@@ -100,14 +99,16 @@ def engagements(context: dg.AssetExecutionContext) -> None:
     for error in published.elsewhere.values():
         context.log.warning("not of this run, and not published: %s", error)
     if published.failures:
-        _tell_beside_a_failure(context, chosen, published)
+        tell_by_hand(context, chosen, published)
         raise failure(published.failures, done=len(published.reports))
     seconds = round(time.perf_counter() - started, 1)
     for day, report in published.reports.items():
         context.add_asset_metadata({**of_day(day, report), "seconds": seconds}, partition_key=str(day))
 
 
-def _tell_beside_a_failure(context: dg.AssetExecutionContext, chosen: Settings, published: partitions.Days) -> None:
+def tell_by_hand(
+    context: dg.AssetExecutionContext | dg.OpExecutionContext, chosen: Settings, published: partitions.Days
+) -> None:
     """Materialize the published days of engagements by hand, and check each day that there is: day_checks will not run.
 
     Dagster takes a run that fails to have made nothing but what was logged by hand, so the UI shows exactly the other
@@ -117,7 +118,7 @@ def _tell_beside_a_failure(context: dg.AssetExecutionContext, chosen: Settings, 
         context.log_event(dg.AssetMaterialization(ENGAGEMENTS, partition=str(day), metadata=of_day(day, report)))
     damaged = {day for day, error in published.failures.items() if isinstance(error, LakeError)}
     for evaluation in evaluations(context, chosen, sorted(published.reports.keys() | damaged)):
-        context.log_event(evaluation)
+        context.log_event(evaluation)  # type: ignore[arg-type]  # an op takes it too, though its annotation does not say so
 
 
 @dg.asset(

@@ -18,7 +18,7 @@ PARTITION = "dagster/partition"
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 API_POOL = "engagement_api"  # of 1 (deploy/dagster.yaml): one puller spends the whole contracted rate
 ENGAGEMENTS = dg.AssetKey("engagements")
-NEW_SINCE = "engagement/new_since"  # the tag of a run for Tweets alone that came into the roster since then
+Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.OpExecutionContext
 
 
 @contextmanager
@@ -33,13 +33,13 @@ def one_line() -> Iterator[None]:
         raise dg.Failure(f"{what}; mend that and run again, what has landed is kept") from None
 
 
-def log_plan(context: dg.AssetExecutionContext, chosen: Settings, prepared: Prepared) -> None:
+def log_plan(context: Context, chosen: Settings, prepared: Prepared) -> None:
     """Say in the run's log what it will ask for, before it asks: a run costs requests that the contract counts."""
     lines = pipeline.plan_lines(prepared, per_minute=chosen.requests_per_minute)
     context.log.info("\n".join(["the plan:", *lines]))
 
 
-def days_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, chosen: Settings) -> list[date]:
+def days_of(context: Context, chosen: Settings) -> list[date]:
     """Return the UTC days of the run's partitions; InputError where they are none, or outside those that there are.
 
     A range that was typed into the launchpad may be any; Dagster's own word on such a one is a traceback.
@@ -61,7 +61,7 @@ def days_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, c
 
 
 def evaluations(
-    context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext,
+    context: Context,
     chosen: Settings,
     days: Iterable[date],
     *,

@@ -10,11 +10,13 @@ from datetime import UTC, datetime, time, timedelta
 import dagster as dg
 
 from assets.checks import fresh
+from assets.day_jobs import Lacking, history_job, pull_new_tweets
 from assets.engagements import catalog, engagements, responses
-from assets.running import NEW_SINCE, RANGE_END, RANGE_START
+from assets.running import RANGE_END, RANGE_START
 from assets.snapshots import recent, totals
 from engagement_pipeline import history, settings
 from engagement_pipeline.errors import EngagementError
+from engagement_pipeline.plan import Window
 
 AHEAD_OF_BACKFILLS = {"dagster/priority": "10"}  # backfill runs have none, which is 0
 _settings = settings.load()
@@ -42,14 +44,28 @@ recent_job = dg.define_asset_job(
 
 
 @dg.schedule(job=daily_job, cron_schedule=_at(_settings.daily_at), execution_timezone="UTC")
-def daily() -> dg.RunRequest | dg.SkipReason:
-    """Ask for the last whole day and those before it, as far as the look-back and the first day allow."""
+def daily() -> list[dg.RunRequest] | dg.SkipReason:
+    """Ask for the last whole day and those before it, as far as the look-back and the first day allow.
+
+    After an outage that was longer, for the days before those too, in runs of their own.
+    """
     chosen = settings.load()
     last = chosen.last_whole_day()
     first = max(chosen.first_day, chosen.oldest_day(), last - timedelta(days=chosen.lookback_days - 1))
     if first > last:
         return dg.SkipReason(f"first_day, {first}, is not over yet")
-    return dg.RunRequest(run_key=str(last), tags={RANGE_START: str(first), RANGE_END: str(last), **AHEAD_OF_BACKFILLS})
+    return [
+        dg.RunRequest(run_key=str(last), tags={**_range(Window(first, last)), **AHEAD_OF_BACKFILLS}),
+        *(
+            dg.RunRequest(run_key=f"{window} missed before {first}", tags=_range(window))
+            for window in history.missed(chosen, first)
+        ),
+    ]
+
+
+def _range(window: Window) -> dict[str, str]:
+    """Return the tags of a run over the days of a window."""
+    return {RANGE_START: str(window.first), RANGE_END: str(window.last)}
 
 
 lifetime = dg.ScheduleDefinition(
@@ -60,28 +76,33 @@ hourly = dg.ScheduleDefinition(
 )
 
 
-@dg.sensor(job=daily_job, minimum_interval_seconds=300)
+@dg.sensor(job=history_job, minimum_interval_seconds=300)
 def new_tweets(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Pull the history of Tweets that come into the roster, since they were posted: a run for up to 28 days each.
 
-    What is in the roster when the sensor is switched on counts as known: the daily runs and backfills are for it.
+    What is in the roster when the sensor is switched on counts as known: the daily runs and backfills are for it. A
+    file that is new or changed is known once its Tweets lack nothing; until then each window is tried once a day.
     """
     before = json.loads(context.cursor) if context.cursor else {}
-    looked_at = datetime.now(UTC).isoformat()
+    now = datetime.now(UTC)
     try:
         chosen = settings.load()
         files = history.fingerprints(chosen)
-        since = datetime.fromisoformat(before.get("looked_at", looked_at))
-        found = history.windows(chosen, before.get("files", files), since=since)
+        since = before.get("looked_at", now.isoformat())
+        found = history.windows(chosen, before.get("files", files), since=datetime.fromisoformat(since))
     except EngagementError as error:  # the cursor stays, so that the mended roster is looked at again
         return dg.SkipReason(str(error))
-    requests = [
-        dg.RunRequest(
-            run_key=f"{window} new since {since.isoformat()}",
-            tags={RANGE_START: str(window.first), RANGE_END: str(window.last), NEW_SINCE: since.isoformat()},
-        )
-        for window in found
-    ]
-    reason = None if requests else "no Tweet of a new or changed file of the roster lacks a day"
-    cursor = json.dumps({"looked_at": looked_at, "files": files})
-    return dg.SensorResult(run_requests=requests, skip_reason=reason, cursor=cursor)
+    if not found:
+        cursor = json.dumps({"looked_at": now.isoformat(), "files": files})
+        return dg.SensorResult(skip_reason="no Tweet of a new or changed file of the roster lacks a day", cursor=cursor)
+    return dg.SensorResult(
+        run_requests=[
+            dg.RunRequest(
+                run_key=f"{window} new since {since}, asked for on {now.date()}",
+                run_config=dg.RunConfig(
+                    {pull_new_tweets.name: Lacking(first=str(window.first), last=str(window.last), since=since)}
+                ),
+            )
+            for window in found
+        ]
+    )

@@ -1,7 +1,7 @@
 """Days of Tweets that were never asked for: what a Tweet that is new in the roster lacks since it was posted.
 
 In: the roster's files, and a lake's coverage. Out: the files as fingerprints, to see which are new; and the windows
-over which something is lacking, each for one run. Nothing is asked here.
+over which something is lacking, each for one run. Nothing is asked here. `missed` are days that no Tweet has.
 
 A Tweet is new since a moment if no answer about any of its days had come by then. So one whose last days a daily run
 took up before anybody looked is new all the same, and a roster may be one file that grows.
@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import glob
 import hashlib
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
 
-from engagement_pipeline import accounts, catalog, roster
+from engagement_pipeline import accounts, catalog, plan, roster
 from engagement_pipeline.errors import LakeError, RosterError
 from engagement_pipeline.lake import TIMESTAMP, Lake
 from engagement_pipeline.metrics import HISTORICAL
@@ -27,7 +27,7 @@ from engagement_pipeline.roster import posted_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import date, datetime
+    from datetime import datetime
 
     from engagement_pipeline.roster import Tweet
     from engagement_pipeline.settings import Settings
@@ -74,6 +74,16 @@ def windows(settings: Settings, known: Mapping[str, str], *, since: datetime) ->
         else:
             found.append(Window(day, day))
     return found
+
+
+def missed(settings: Settings, first: date) -> list[Window]:
+    """Return the windows of days between `first` and the last day before it that was ever asked for."""
+    folders = Lake(settings.data).root.glob("coverage/endpoint=historical/day=*")
+    asked = [date.fromisoformat(folder.name.removeprefix("day=")) for folder in folders]
+    known = max((day for day in asked if day < first), default=None)
+    after = max(known + timedelta(days=1), settings.first_day, settings.oldest_day()) if known else first
+    last = first - timedelta(days=1)
+    return [] if after > last else list(plan.windows(after, last, last_whole_day=last))
 
 
 def had(lake: Lake, tweets: Sequence[Tweet], window: Window, *, since: datetime) -> set[Tweet]:

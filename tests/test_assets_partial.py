@@ -94,6 +94,16 @@ def test_re_executed_from_its_failure_a_run_does_what_is_left_and_asks_for_nothi
     assert len(in_world.emulator.requests) == asked
 
 
+def test_the_job_rebuild_mends_a_damaged_day_from_the_ui(in_world, damaged, definitions, instance):
+    run_days(definitions, instance)
+    asked = len(in_world.emulator.requests)
+    rebuild = definitions.resolve_job_def("rebuild").execute_in_process(instance=instance, partition_key=str(BAD))
+    assert rebuild.success
+    assert states(definitions, instance, "engagements") == (FEW, [])
+    assert all(passed for _, passed, _ in words(instance)[str(BAD)])
+    assert len(in_world.emulator.requests) == asked
+
+
 def test_a_damaged_day_outside_the_run_is_a_warning_in_its_log(in_world, damaged, definitions, instance):
     """It was pulled by another run, and stays to be published."""
     settings = in_world.settings()

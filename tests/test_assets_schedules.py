@@ -1,11 +1,13 @@
 """When runs are asked for: times, missed days that are caught up, and Tweets that come into the roster."""
 
+import importlib
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
-from test_assets import DAYS, RANGE_END, RANGE_START, load_definitions, metadata
+from test_assets import DAYS, load_definitions, metadata
 
 from engagement_pipeline import catalog
 from engagement_pipeline.lake import Lake
@@ -38,24 +40,41 @@ def at(in_world, monkeypatch, day):
 def run_due(definitions, instance):
     """Run what the daily schedule asks for now."""
     schedule = definitions.resolve_schedule_def("daily")
-    (request,) = schedule.evaluate_tick(dg.build_schedule_context(instance=instance)).run_requests
+    requests = schedule.evaluate_tick(dg.build_schedule_context(instance=instance)).run_requests
     job = definitions.resolve_job_def("daily")
-    return job.execute_in_process(instance=instance, tags=request.tags, raise_on_error=False)
+    return [job.execute_in_process(instance=instance, tags=each.tags, raise_on_error=False) for each in requests]
 
 
 def test_days_that_were_missed_are_caught_up_by_the_next_run(in_world, definitions, instance, monkeypatch):
     """The machine is off for four days; one run fills them, at the requests of one day."""
     monkeypatch.setenv("ENGAGEMENT_LOOKBACK_DAYS", "4")
     at(in_world, monkeypatch, "2026-01-28")
-    assert run_due(definitions, instance).success
+    assert all(run.success for run in run_due(definitions, instance))
     assert sorted(metadata(instance, "engagements")) == DAYS[-8:-4]
     asked = len(in_world.emulator.requests)
     at(in_world, monkeypatch, "2026-02-01")
-    assert run_due(definitions, instance).success
+    (run,) = run_due(definitions, instance)
+    assert run.success
     assert sorted(metadata(instance, "engagements")) == DAYS[-8:]
     assert len(in_world.emulator.requests) - asked == 3
     rows = catalog.query(Lake(in_world.lake), "select count(distinct day) as n from engagements")
     assert rows["n"].to_pylist() == [8]
+
+
+def test_after_an_outage_longer_than_the_look_back_the_days_before_it_are_caught_up_too(
+    in_world, definitions, instance, monkeypatch
+):
+    monkeypatch.setenv("ENGAGEMENT_LOOKBACK_DAYS", "4")
+    at(in_world, monkeypatch, "2026-01-20")
+    run_due(definitions, instance)
+    at(in_world, monkeypatch, "2026-02-01")
+    first, second = run_due(definitions, instance)
+    assert first.success
+    assert second.success
+    assert first.dagster_run.tags["dagster/priority"] == "10"
+    assert "dagster/priority" not in second.dagster_run.tags
+    assert sorted(metadata(instance, "engagements")) == DAYS[-16:]
+    assert len(run_due(definitions, instance)) == 1
 
 
 def look(definitions, instance, cursor=None):
@@ -75,43 +94,89 @@ def test_what_the_roster_holds_when_the_sensor_is_switched_on_is_known(definitio
 
 @pytest.fixture
 def joined(in_world, monkeypatch, instance):
-    """31 partitions, of which the daily run filled the last two; and what the sensor asks for a Tweet that joins."""
+    """31 partitions, of which the daily run filled the last two; and a Tweet that joins, with the sensor's cursor."""
     monkeypatch.setenv("ENGAGEMENT_FIRST_DAY", "2026-01-01")
     monkeypatch.setenv("ENGAGEMENT_LOOKBACK_DAYS", "2")
     definitions = load_definitions()
-    assert run_due(definitions, instance).success
+    assert all(run.success for run in run_due(definitions, instance))
     cursor = look(definitions, instance).cursor
     newcomer = in_world.tweets("harborbooks", 100)[0]
     (in_world.roster.parent / "new.csv").write_text(f"tweet_id,handle\n{newcomer},harborbooks\n")
-    return definitions, newcomer, look(definitions, instance, cursor)
+    return definitions, newcomer, cursor
 
 
-def test_a_new_file_asks_for_the_history_of_its_tweets_in_runs_of_at_most_28_days(joined):
-    _, _, seen = joined
-    assert len(seen.run_requests) == 2
-    ranges = [(request.tags[RANGE_START], request.tags[RANGE_END]) for request in seen.run_requests]
-    assert ranges[-1][1] == DAYS[-1]
-    for first, last in ranges:
+def run_history(definitions, instance, requests):
+    job = definitions.resolve_job_def("history")
+    return [
+        job.execute_in_process(instance=instance, run_config=each.run_config, raise_on_error=False) for each in requests
+    ]
+
+
+def windows(requests):
+    asked = [request.run_config["ops"]["pull_new_tweets"]["config"] for request in requests]
+    return [(each["first"], each["last"]) for each in asked]
+
+
+def test_a_new_file_asks_for_the_history_of_its_tweets_in_runs_of_at_most_28_days(joined, instance):
+    definitions, _, cursor = joined
+    requests = look(definitions, instance, cursor).run_requests
+    assert len(requests) == 2
+    assert windows(requests)[-1][1] == DAYS[-1]
+    for first, last in windows(requests):
         assert (datetime.fromisoformat(last) - datetime.fromisoformat(first)).days < 28
-    assert all("dagster/priority" not in request.tags for request in seen.run_requests)
-    assert len({request.run_key for request in seen.run_requests}) == len(ranges)
+    assert all("dagster/priority" not in request.tags for request in requests)
+    assert len({request.run_key for request in requests}) == 2
 
 
 def test_such_a_run_asks_for_the_new_tweets_alone(in_world, joined, instance):
-    definitions, newcomer, seen = joined
+    definitions, newcomer, cursor = joined
     before = len(in_world.emulator.requests)
-    shortest = seen.run_requests[-1]
-    job = definitions.resolve_job_def("daily")
-    assert job.execute_in_process(instance=instance, tags=shortest.tags).success
+    shortest = look(definitions, instance, cursor).run_requests[-1:]
+    (run,) = run_history(definitions, instance, shortest)
+    assert run.success
     assert len(in_world.emulator.requests) - before == 1
     sql = f"select day::varchar as day from coverage where endpoint = 'historical' and tweet_id = {newcomer}"
     days = catalog.query(Lake(in_world.lake), f"{sql} order by day")["day"].to_pylist()
-    assert days == DAYS[DAYS.index(shortest.tags[RANGE_START]) :]
+    assert days == DAYS[DAYS.index(windows(shortest)[0][0]) :]
+
+
+def test_a_day_that_only_the_new_tweets_have_stays_missing_and_the_others_show_them(joined, instance):
+    definitions, _, cursor = joined
+    shown = metadata(instance, "engagements")
+    assert all(
+        run.success for run in run_history(definitions, instance, look(definitions, instance, cursor).run_requests)
+    )
+    now = metadata(instance, "engagements")
+    assert now.keys() & {*DAYS} == shown.keys() == {*DAYS[-2:]}  # before those, no other of the roster was posted
+    assert [now[day]["tweets"] - shown[day]["tweets"] for day in DAYS[-2:]] == [1, 1]
 
 
 def test_once_they_ran_the_sensor_asks_for_nothing_more(joined, instance):
-    definitions, _, seen = joined
-    assert look(definitions, instance, seen.cursor).run_requests == []
+    definitions, _, cursor = joined
+    seen = look(definitions, instance, cursor)
+    assert seen.cursor in {None, cursor}
+    run_history(definitions, instance, seen.run_requests)
+    again = look(definitions, instance, cursor)
+    assert again.run_requests == []
+    assert again.cursor != cursor
+
+
+def test_what_failed_is_asked_for_again_the_next_day_and_not_before(in_world, joined, instance, monkeypatch):
+    definitions, _, cursor = joined
+    first = look(definitions, instance, cursor).run_requests
+    in_world.emulator.faults.set(revoked_handles=["harborbooks"])
+    assert not any(run.success for run in run_history(definitions, instance, first))
+    in_world.emulator.faults.reset()
+    again = look(definitions, instance, cursor).run_requests
+    assert [each.run_key for each in again] == [each.run_key for each in first]  # which Dagster does not run twice
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    module = importlib.import_module("assets.schedules")
+    monkeypatch.setattr(
+        module, "datetime", SimpleNamespace(now=lambda _: tomorrow, fromisoformat=datetime.fromisoformat)
+    )
+    later = look(definitions, instance, cursor).run_requests
+    assert {each.run_key for each in later}.isdisjoint(each.run_key for each in first)
+    assert all(run.success for run in run_history(definitions, instance, later))
 
 
 def test_a_bad_row_is_said_and_looked_at_again_once_it_is_mended(in_world, definitions, instance):

@@ -1,0 +1,77 @@
+"""Jobs over days that are not a pull of the whole roster: what new Tweets lack, and days that are made anew.
+
+They are ops, since an asset's run would show every day that it touches as made: a day of which the new Tweets alone
+are there is not, and stays missing until a backfill. Days that are whole are materialized by hand.
+"""
+
+from datetime import date, datetime, timedelta
+
+import dagster as dg
+
+from assets.engagements import days, tell_by_hand
+from assets.running import API_POOL, days_of, failure, log_plan, one_line
+from engagement_pipeline import catalog, checks, partitions, pipeline, settings
+from engagement_pipeline.errors import PullError
+from engagement_pipeline.lake import Lake
+
+
+class Lacking(dg.Config):
+    """Tweets that came into the roster `since` a moment, and the UTC days of which they lack some, up to 28."""
+
+    first: str
+    last: str
+    since: str
+
+
+@dg.op(pool=API_POOL, out=dg.Out(dg.Nothing))
+def pull_new_tweets(context: dg.OpExecutionContext, config: Lacking) -> None:
+    """Ask for the new Tweets alone, and publish; days on which others of the roster lack stay as they are shown."""
+    with one_line():
+        chosen = settings.load()
+        first, last = date.fromisoformat(config.first), date.fromisoformat(config.last)
+        prepared = pipeline.prepare(chosen, first, last, new_since=datetime.fromisoformat(config.since))
+        log_plan(context, chosen, prepared)
+        failed = None
+        try:
+            pipeline.pull(chosen, prepared)
+        except PullError as error:
+            failed = error
+        published = partitions.publish(chosen, [first + timedelta(days=n) for n in range((last - first).days + 1)])
+        with catalog.by_day(Lake(chosen.data)) as ask:
+            for day in [day for day in published.reports if checks.unaccounted(day, ask)]:
+                del published.reports[day]
+        tell_by_hand(context, chosen, published)
+        if failed:
+            raise failed
+    if published.failures:
+        raise failure(published.failures, done=len(published.reports))
+
+
+@dg.job(name="history", description="Pull what Tweets that are new in the roster lack since they were posted.")
+def history_job() -> None:
+    """Run for a window of up to 28 days, as the sensor new_tweets asks."""
+    pull_new_tweets()
+
+
+@dg.op(out=dg.Out(dg.Nothing))
+def make_anew(context: dg.OpExecutionContext) -> None:
+    """Do what the command `engagement rebuild` does for the run's days."""
+    with one_line():
+        chosen = settings.load()
+        asked = days_of(context, chosen)
+        pipeline.rebuild(chosen, first=asked[0], last=asked[-1])
+        published = partitions.publish(chosen, asked)
+        tell_by_hand(context, chosen, published)
+    if published.failures:
+        raise failure(published.failures, done=len(published.reports))
+
+
+@dg.job(
+    name="rebuild",
+    partitions_def=days,
+    description="Make a damaged day anew from the responses that landed; nothing is asked. "
+    "The same as the command `engagement rebuild --from DAY --to DAY`.",
+)
+def rebuild_job() -> None:
+    """Run for a day, chosen as the partition."""
+    make_anew()
