@@ -1,7 +1,7 @@
 """What the UI tells of the assets: their columns, whose they are, and a day's report with its picture."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, TypedDict
 
@@ -28,6 +28,7 @@ LINEAGE = dg.TableColumnLineage(
     }
 )
 TOP_COLUMNS = {"tweet_id": "string", "handle": "string", "impressions": "int", "engagements": "int"}
+ROW_COLUMNS = {"tweet_id": "string", "engagement_type": "string", "day": "string", "hour": "int", "count": "int"}
 
 
 class About(TypedDict):
@@ -70,11 +71,14 @@ def of_day(day: date, report: DayReport) -> dict[str, Any]:
         "restated": report.restated,
         "bytes": report.bytes,
         "impressions by hour": dg.MetadataValue.md(_picture(report, f"impressions of {day} by hour, UTC")),
-        "top Tweets": dg.MetadataValue.table(
-            [dg.TableRecord(dict(tweet)) for tweet in report.top],
-            schema=dg.TableSchema([dg.TableColumn(name, kind) for name, kind in TOP_COLUMNS.items()]),
-        ),
+        "top Tweets": _table(report.top, TOP_COLUMNS),
+        "rows, largest first": _table(report.largest, ROW_COLUMNS),
     }
+
+
+def _table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> dg.TableMetadataValue:
+    schema = dg.TableSchema([dg.TableColumn(name, kind) for name, kind in columns.items()])
+    return dg.MetadataValue.table([dg.TableRecord(dict(row)) for row in rows], schema=schema)
 
 
 def _picture(report: DayReport, title: str) -> str:

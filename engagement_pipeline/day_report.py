@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.catalog import Ask
 
 TOP_TWEETS = 10
+SHOWN_ROWS = 10
 REPORT = f"""
     with asked as (select * from coverage where endpoint = '{HISTORICAL}'),
     impressions as (select hour, "count" from engagements where engagement_type = 'impressions'),
@@ -34,6 +35,13 @@ REPORT = f"""
         group by all
         order by impressions desc, engagements desc, tweet_id
         limit {TOP_TWEETS}
+    ),
+    largest as (
+        select tweet_id::varchar as tweet_id, engagement_type::varchar as engagement_type, day::varchar as day,
+            hour::integer as hour, "count"
+        from engagements
+        order by "count" desc, engagements.tweet_id, engagement_type, hour
+        limit {SHOWN_ROWS}
     )
     select
         (select count(*) from engagements) as rows,
@@ -49,7 +57,8 @@ REPORT = f"""
             from range(24) as of_day(hour)
             left join (select hour, sum("count") as n from impressions group by hour) using (hour)
         ) as hours,
-        (select list(top order by impressions desc, engagements desc, tweet_id) from top) as top
+        (select list(top order by impressions desc, engagements desc, tweet_id) from top) as top,
+        (select list(largest order by "count" desc, tweet_id, engagement_type, hour) from largest) as largest
 """
 
 
@@ -59,7 +68,8 @@ class DayReport:
 
     Of the Tweets that were asked for, the newest answer gave rows of `tweets`, and `set_aside` counts the others by
     reason. `requests` are those whose answers hold the rows. `restated` counts what the newest of their pulls changed.
-    `hours` are the impressions of each hour, `top` the Tweets with most of them; `bytes` are those of the rows' file.
+    `hours` are the impressions of each hour, `top` the Tweets with most of them, `largest` the rows with the largest
+    counts; `bytes` are those of the rows' file.
     """
 
     rows: int
@@ -71,6 +81,7 @@ class DayReport:
     bytes: int
     hours: tuple[int, ...]
     top: tuple[Mapping[str, Any], ...]
+    largest: tuple[Mapping[str, Any], ...]
 
 
 def describe(lake: Lake, day: date, ask: Ask) -> DayReport:
@@ -83,6 +94,7 @@ def describe(lake: Lake, day: date, ask: Ask) -> DayReport:
             "set_aside": dict(found["set_aside"] or ()),
             "hours": tuple(found["hours"]),
             "top": tuple(found["top"] or ()),
+            "largest": tuple(found["largest"] or ()),
         },
         restated=restated(lake, day),
         bytes=rows.stat().st_size if rows.exists() else 0,

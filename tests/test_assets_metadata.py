@@ -48,7 +48,7 @@ def test_a_partition_shows_a_picture_of_the_day_that_is_in_its_metadata(told):
     assert sum(int(bar.text.split(": ")[1].replace(",", "")) for bar in bars) == told["impressions"]
 
 
-def test_a_partition_shows_its_first_tweets(in_world, definitions, instance):
+def test_a_partition_shows_its_first_tweets_and_some_rows(in_world, definitions, instance):
     assert run_days(definitions, instance, first=FEW[-1]).success
     (record,) = instance.fetch_materializations(dg.AssetKey("engagements"), limit=1).records
     table = record.asset_materialization.metadata["top Tweets"]
@@ -56,6 +56,9 @@ def test_a_partition_shows_its_first_tweets(in_world, definitions, instance):
     shown = [row.data["impressions"] for row in table.records]
     assert len(shown) == 6
     assert shown == sorted(shown, reverse=True)
+    preview = record.asset_materialization.metadata["rows, largest first"]
+    assert [column.name for column in preview.schema.columns] == TABLES[HISTORICAL].names
+    assert len(preview.records) == 10
 
 
 @pytest.mark.parametrize(("asset", "endpoint"), [("engagements", HISTORICAL), ("totals", TOTALS), ("recent", RECENT)])

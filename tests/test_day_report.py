@@ -1,7 +1,7 @@
 """What is told of a day: its numbers, and nothing of other days."""
 
 import pytest
-from bodies import WINDOW, at, begin, full, land, observed, parts, pulled, totals
+from bodies import TYPES, WINDOW, at, begin, full, land, observed, parts, pulled, totals
 
 from engagement_pipeline import catalog
 from engagement_pipeline.day_report import describe
@@ -64,7 +64,7 @@ def test_a_day_that_nothing_was_asked_for_is_all_zero(lake):
     lake.open()
     report = described(lake, FIRST)
     assert numbers(lake, FIRST) == (0, 0, {}, 0)
-    assert (report.impressions, report.restated, report.bytes, report.top) == (0, 0, 0, ())
+    assert (report.impressions, report.restated, report.bytes, report.top, report.largest) == (0, 0, 0, (), ())
     assert report.hours == (0,) * 24
 
 
@@ -75,6 +75,14 @@ def test_impressions_in_all_by_hour_and_of_the_first_tweets(lake):
     assert report.impressions == 24
     assert report.hours == (12, *[0] * 22, 12)
     assert [(tweet["tweet_id"], tweet["impressions"]) for tweet in report.top] == [("2", 14), ("1", 10)]
+
+
+def test_the_rows_with_the_largest_counts_are_shown_as_they_are_in_the_table(lake):
+    pulled(lake, full([1], 5) | full([2], 7), at(1))
+    publish(lake)
+    shown = described(lake, SECOND).largest
+    assert shown[0] == {"tweet_id": "2", "engagement_type": TYPES[0], "day": str(SECOND), "hour": 0, "count": 7}
+    assert [row["count"] for row in shown] == [7] * 4 + [5] * 4
 
 
 def test_the_bytes_are_those_of_the_file(lake):
