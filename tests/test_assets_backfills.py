@@ -13,8 +13,9 @@ import pytest
 from dagster._core.remote_origin import InProcessCodeLocationOrigin
 from dagster._core.test_utils import create_test_daemon_workspace_context
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
-from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
+from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget, PythonFileTarget
 from dagster._daemon.backfill import execute_backfill_iteration
+from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 from dagster_graphql.test.utils import execute_dagster_graphql
 from processes import CLONE
 from test_assets import FEW, RANGE_END, RANGE_START, load_definitions, run_days
@@ -32,6 +33,23 @@ mutation Launch($params: LaunchBackfillParams!) {
         __typename
         ... on PythonError { message }
         ... on LaunchBackfillSuccess { backfillId }
+    }
+}
+"""
+LAUNCH_RUN = """
+mutation Launch($params: ExecutionParams!) {
+    launchRun(executionParams: $params) {
+        __typename
+        ... on PythonError { message }
+        ... on LaunchRunSuccess { run { runId } }
+    }
+}
+"""
+TERMINATE = """
+mutation Terminate($run_id: String!) {
+    terminateRun(runId: $run_id) {
+        __typename
+        ... on PythonError { message }
     }
 }
 """
@@ -95,6 +113,18 @@ def test_a_cancelled_run_loses_nothing(in_world, definitions, instance, monkeypa
     assert len(asked) == len(set(asked)) == 6
 
 
+def until(true):
+    ends = time.monotonic() + PATIENCE_SECONDS
+    while not true():
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+
+
+def assert_asked_once(in_world):
+    answered = [tweet for asked in in_world.emulator.requests if asked.status == 200 for tweet in asked.tweet_ids]
+    assert len(answered) == len(set(answered)) == 6
+
+
 def test_a_run_whose_process_is_killed_loses_nothing(in_world, definitions, instance):
     """Each third request is held back, so the run is killed when the others have landed, however fast it is."""
     in_world.emulator.faults.set(slow=3, slow_seconds=3600)
@@ -108,17 +138,51 @@ def test_a_run_whose_process_is_killed_loses_nothing(in_world, definitions, inst
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
-        ends = time.monotonic() + PATIENCE_SECONDS
-        while len(landed := [*in_world.lake.glob("raw/*/*/*/*.zst")]) < 2 and time.monotonic() < ends:
-            assert process.poll() is None
-            time.sleep(0.02)
+        until(lambda: len([*in_world.lake.glob("raw/*/*/*/*.zst")]) == 2)
         process.kill()
-    assert len(landed) == 2
     assert not (in_world.lake / "engagements").exists()
 
     in_world.emulator.faults.reset()
     assert run_days(definitions, instance).success
-    answered = [tweet for asked in in_world.emulator.requests if asked.status == 200 for tweet in asked.tweet_ids]
-    assert len(answered) == len(set(answered)) == 6
+    assert_asked_once(in_world)
     rows = "select count(distinct tweet_id) as tweets, count(distinct day) as days from engagements"
     assert catalog.query(Lake(in_world.lake), rows).to_pylist() == [{"tweets": 6, "days": 3}]
+
+
+def test_a_run_that_is_terminated_in_the_ui_ends_and_the_next_goes_on(
+    in_world,
+    definitions,
+    instance,
+    queueing,  # noqa: F811
+    monkeypatch,
+):
+    """Launched, started and ended as the UI and the daemon do it, in a process of its own, without an answer."""
+    in_world.emulator.faults.set(slow=1, slow_seconds=3600)
+    monkeypatch.setenv("ENGAGEMENT_TIMEOUT_SECONDS", "2")
+    file = PythonFileTarget(
+        python_file=str(CLONE / "assets" / "definitions.py"),
+        attribute=None,
+        working_directory=str(CLONE),
+        location_name=LOCATION,
+    )
+    with create_test_daemon_workspace_context(file, queueing) as workspace:
+
+        def done(query, answer, **variables):
+            found = execute_dagster_graphql(workspace.create_request_context(), query, variables).data
+            ((_, told),) = found.items()
+            assert told["__typename"] == answer, told
+            return told
+
+        tags = [{"key": RANGE_START, "value": FEW[0]}, {"key": RANGE_END, "value": FEW[-1]}]
+        selector = {"repositoryName": "__repository__", "repositoryLocationName": LOCATION, "jobName": "daily"}
+        params = {"selector": selector, "mode": "default", "executionMetadata": {"tags": tags}}
+        run_id = done(LAUNCH_RUN, "LaunchRunSuccess", params=params)["run"]["runId"]
+        with QueuedRunCoordinatorDaemon(interval_seconds=1) as daemon:
+            assert not any(daemon.run_iteration(workspace))
+        until(lambda: [*in_world.lake.glob("raw/*/*/*/pull.json")])
+        done(TERMINATE, "TerminateRunSuccess", run_id=run_id)
+        until(lambda: queueing.get_run_by_id(run_id).is_finished)
+    assert queueing.get_run_by_id(run_id).status == dg.DagsterRunStatus.CANCELED
+    in_world.emulator.faults.reset()
+    assert run_days(definitions, instance).success
+    assert_asked_once(in_world)
