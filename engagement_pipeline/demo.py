@@ -84,7 +84,8 @@ def up(data: Path, *, port: int) -> None:
     """Run `dagster dev` on an emulator that lives in real time until Ctrl-C ends both."""
     _refuse_taken(port)
     first_day = datetime.now(UTC).date() - timedelta(days=UP_DAYS)
-    signal.signal(signal.SIGTERM, _interrupt)  # as Ctrl-C, so that Dagster ends with us
+    for number in (signal.SIGTERM, signal.SIGINT):  # which `&` in a script has ignored, here and in Dagster
+        signal.signal(number, _interrupt)
     with _world(data, now=None, first_day=first_day) as (emulator, environment):
         _bring_up_to_date(settings.load(environment))
         home = data.absolute() / "dagster"
