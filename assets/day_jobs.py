@@ -4,15 +4,16 @@ They are ops, since an asset's run would show every day that it touches as made:
 are there is not, and stays missing until a backfill. Days that are whole are materialized by hand.
 """
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 import dagster as dg
 
 from assets.engagements import days, tell_by_hand
 from assets.running import API_POOL, days_of, failure, log_plan, one_line
 from engagement_pipeline import catalog, checks, partitions, pipeline, settings
-from engagement_pipeline.errors import PullError
+from engagement_pipeline.errors import InputError, PullError
 from engagement_pipeline.lake import Lake
+from engagement_pipeline.settings import parse_day
 
 
 class Lacking(dg.Config):
@@ -28,8 +29,12 @@ def pull_new_tweets(context: dg.OpExecutionContext, config: Lacking) -> None:
     """Ask for the new Tweets alone, and publish; days on which others of the roster lack stay as they are shown."""
     with one_line():
         chosen = settings.load()
-        first, last = date.fromisoformat(config.first), date.fromisoformat(config.last)
-        prepared = pipeline.prepare(chosen, first, last, new_since=datetime.fromisoformat(config.since))
+        try:
+            first, last = parse_day(config.first), parse_day(config.last)
+            since = datetime.fromisoformat(config.since)
+        except ValueError as error:
+            raise InputError(str(error)) from None
+        prepared = pipeline.prepare(chosen, first, last, new_since=since)
         log_plan(context, chosen, prepared)
         failed = None
         try:

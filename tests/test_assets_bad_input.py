@@ -31,6 +31,23 @@ def test_a_day_in_the_future_of_engagements_alone(definitions, instance):
     assert said == f"2026-02-05 is not over yet: {FEW[-1]} is the last whole UTC day, end there"
 
 
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"first": "1"}, "'1' is not a day such as 2026-01-31"),
+        ({"since": "yesterday"}, "Invalid isoformat string: 'yesterday'"),
+        ({"first": "2026-02-05"}, f"2026-02-05 is not over yet: {FEW[-1]} is the last whole UTC day, end there"),
+    ],
+)
+def test_what_new_tweets_lack_typed_by_hand(definitions, instance, config, said):
+    chosen = {"first": FEW[0], "last": FEW[-1], "since": "2026-01-01T00:00:00+00:00"} | config
+    job = definitions.resolve_job_def("history")
+    result = job.execute_in_process(
+        instance=instance, run_config={"ops": {"pull_new_tweets": {"config": chosen}}}, raise_on_error=False
+    )
+    assert failures(result) == [said]
+
+
 def test_no_day(definitions, instance):
     result = definitions.resolve_job_def("daily").execute_in_process(instance=instance, raise_on_error=False)
     assert failures(result) == ["the run names no day: choose partitions as you launch it, or launch a backfill"]
