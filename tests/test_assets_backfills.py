@@ -159,6 +159,7 @@ def test_a_run_that_is_terminated_in_the_ui_ends_and_the_next_goes_on(
     """Launched, started and ended as the UI and the daemon do it, in a process of its own, without an answer."""
     in_world.emulator.faults.set(slow=1, slow_seconds=3600)
     monkeypatch.setenv("ENGAGEMENT_TIMEOUT_SECONDS", "2")
+    monkeypatch.setattr(dg.DagsterInstance, "wait_for_local_code_server_processes_on_shutdown", True)
     file = PythonFileTarget(
         python_file=str(CLONE / "assets" / "definitions.py"),
         attribute=None,
