@@ -3,8 +3,16 @@
 import dagster as dg
 import pytest
 import receivers
-from dagster._core.events import StepMaterializationData
+from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._core.events import EngineEventData, JobFailureData, StepMaterializationData
+from dagster._grpc.server import DagsterApiServer
+from dagster_shared.error import SerializableErrorInfo
 from test_assets import DAYS, FEW, load_definitions, run_days
+
+from engagement_pipeline import partitions
+from engagement_pipeline.lake import Lake
+from engagement_pipeline.metrics import HISTORICAL
+from engagement_pipeline.settings import parse_day
 
 SENSOR = "failure_alert"
 
@@ -119,6 +127,109 @@ def test_a_whole_job_that_died_names_the_assets_that_it_did_not_make(definitions
     instance.report_run_failed(run, "the machine died")
     tick()
     assert text(receiver)[1] == "asset: catalog"
+
+
+@pytest.fixture
+def dies(definitions, instance):
+    """Return a function that starts a run and ends it as Dagster does, from outside: with these words, after a note."""
+
+    def end(words=None, *, note=None, error=None, canceling=None):
+        job = definitions.resolve_job_def("lifetime")
+        run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+        instance.report_engine_event("Executing steps in process (pid: 1)", run, EngineEventData({"pid": "1"}))
+        if canceling:
+            instance.report_run_canceling(run, canceling)
+        if note:
+            instance.report_engine_event(note, run, EngineEventData({}, error=error), cls=DagsterApiServer)
+        instance.report_run_failed(run, words)
+        instance.report_engine_event("Retrying the run", run)
+        return run.run_id
+
+    return end
+
+
+def an_error(text):
+    return SerializableErrorInfo(text, [], "OperationalError")
+
+
+KILLED = "Run execution process was terminated by signal 9 (SIGKILL)."
+STOPPED = "the run was stopped before its end (a stop of the services, or its process was ended)"
+FORCED = "This job is being forcibly marked as failed. The computational resources may not have been cleaned up."
+
+
+@pytest.mark.parametrize(
+    ("ended", "told"),
+    [
+        ({}, STOPPED),
+        ({"words": "the machine died"}, "the machine died"),
+        ({"words": "the machine died", "note": KILLED}, "the machine died"),
+        ({"note": KILLED}, KILLED),
+        ({"note": "not launched", "error": an_error("no answer")}, "no answer"),
+        ({"words": FORCED, "canceling": "it took 4 hours"}, "it took 4 hours"),
+        ({"words": FORCED, "canceling": "it took 4 hours", "note": KILLED}, "it took 4 hours"),
+    ],
+)
+def test_a_run_that_was_ended_from_outside_is_told_with_what_was_noted_before(dies, tick, receiver, ended, told):
+    dies(**ended)
+    tick()
+    assert text(receiver)[2] == f"error: {told}"
+
+
+def interrupted(*_, **__):
+    raise DagsterExecutionInterruptedError
+
+
+def query_interrupted(*_, **__):
+    raise RuntimeError("Query interrupted")
+
+
+@pytest.fixture(params=[("pull", interrupted, "responses"), ("publish", query_interrupted, "engagements")])
+def stopped(request, monkeypatch):
+    """The asset in which a stop meets the run."""
+    place, stop, asset = request.param
+    monkeypatch.setattr(partitions, place, stop)
+    return asset
+
+
+def test_a_run_that_was_stopped_says_so_in_plain_words(stopped, definitions, instance, tick, receiver):
+    run_days(definitions, instance)
+    tick()
+    assert (text(receiver)[1], text(receiver)[3]) == (f"asset: {stopped}", f"error: {STOPPED}")
+
+
+def test_a_database_that_is_down_is_named_by_its_error(definitions, instance, tick, receiver):
+    run = instance.create_run_for_job(definitions.resolve_job_def("lifetime"), status=dg.DagsterRunStatus.STARTED)
+    words = 'Execution of run for "lifetime" failed. An exception was thrown during execution.'
+    wrapped = SerializableErrorInfo("sqlalchemy: [SQL: insert …]", [], "OperationalError", an_error("no connection"))
+    instance.report_run_failed(run, words, JobFailureData(wrapped))
+    tick()
+    assert text(receiver)[2] == "error: no connection"
+
+
+@pytest.fixture
+def wrong_rows(in_world, monkeypatch):
+    """Let all days but the first be published with the rows of the first."""
+    publish, lake = partitions.publish, Lake(in_world.lake)
+
+    def with_rows_of_another_day(*arguments):
+        published = publish(*arguments)
+        rows, *others = (lake.rows(HISTORICAL, parse_day(day)) for day in FEW)
+        for other in others:
+            other.write_bytes(rows.read_bytes())
+        return published
+
+    monkeypatch.setattr(partitions, "publish", with_rows_of_another_day)
+
+
+def test_a_check_that_holds_the_catalog_back_is_told_in_its_own_words(
+    wrong_rows, definitions, instance, tick, receiver
+):
+    run_days(definitions, instance)
+    tick()
+    _, asset, days, error, _ = text(receiver)
+    assert (asset, days) == ("asset: engagements", f"partitions: {FEW[0]} to {FEW[-1]}")
+    assert error.startswith(f"error: check schema of {FEW[1]} (and 3 more): ")
+    assert "rows are of other days" in error
 
 
 def test_a_run_that_succeeds_is_nobodys_business(definitions, instance, tick, receiver):
