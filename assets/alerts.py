@@ -5,6 +5,7 @@ from itertools import takewhile
 
 import dagster as dg
 from dagster._core.errors import DagsterAssetCheckFailedError, DagsterExecutionInterruptedError
+from dagster._core.storage.tags import PARENT_RUN_ID_TAG, WILL_RETRY_TAG
 from dagster_shared.error import SerializableErrorInfo
 
 from assets.running import RANGE_END, RANGE_START
@@ -28,10 +29,19 @@ WITHOUT_REASON = (
     description="Tells a person of each run that failed. Where nobody takes the message, the tick turns red.",
 )
 def failure_alert(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
-    """Send what a person must know to act. Dagster goes on to the next run even where this raises."""
+    """Send what a person must know to act. Dagster goes on to the next run even where this raises.
+
+    Nobody is called for a run whose second try is there: that one is told of if it fails. A second try that is only
+    announced may never come, for want of a code location say, and then nothing fails any more.
+    """
     chosen = settings.load()
     if not alert.is_wanted(chosen):
         return dg.SkipReason("neither alert_webhook nor alert_mail is set")
+    run_id = context.dagster_run.run_id
+    if again := context.instance.get_runs(dg.RunsFilter(tags={PARENT_RUN_ID_TAG: run_id}), limit=1):
+        # No SkipReason: beside the message of another run it fails the tick, and Dagster looks at both runs for ever.
+        context.log.info("nobody is told of run %s: it is tried again as %s", run_id, again[0].run_id)
+        return None
     alert.send(chosen, alert.message(failed_run(context), dagster_url=chosen.dagster_url))
     return None
 
@@ -45,6 +55,7 @@ def failed_run(context: dg.RunFailureSensorContext) -> alert.FailedRun:
         assets=_failed(context) or _left(context),
         partitions=_partitions(run.tags),
         error=_error(context),
+        again=run.tags.get(WILL_RETRY_TAG) == "true",
     )
 
 

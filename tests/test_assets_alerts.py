@@ -5,6 +5,7 @@ import pytest
 import receivers
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.events import EngineEventData, JobFailureData, StepMaterializationData
+from dagster._core.storage.tags import PARENT_RUN_ID_TAG
 from dagster._grpc.server import DagsterApiServer
 from dagster_shared.error import SerializableErrorInfo
 from test_assets import DAYS, FEW, load_definitions, run_days
@@ -133,9 +134,10 @@ def test_a_whole_job_that_died_names_the_assets_that_it_did_not_make(definitions
 def dies(definitions, instance):
     """Return a function that starts a run and ends it as Dagster does, from outside: with these words, after a note."""
 
-    def end(words=None, *, note=None, error=None, canceling=None):
+    def end(words=None, *, note=None, error=None, canceling=None, parent=None):
+        tags = {PARENT_RUN_ID_TAG: parent} if parent else {}
         job = definitions.resolve_job_def("lifetime")
-        run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+        run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=tags)
         instance.report_engine_event("Executing steps in process (pid: 1)", run, EngineEventData({"pid": "1"}))
         if canceling:
             instance.report_run_canceling(run, canceling)
@@ -204,6 +206,23 @@ def test_a_database_that_is_down_is_named_by_its_error(definitions, instance, ti
     instance.report_run_failed(run, words, JobFailureData(wrapped))
     tick()
     assert text(receiver)[2] == "error: no connection"
+
+
+def test_a_run_that_is_tried_again_calls_nobody_unless_that_fails_too(dies, tick, receiver):
+    """Together with one that is not: Dagster takes up to five runs in a tick."""
+    first, other = dies("its machine died"), dies("out of disk")
+    again = dies("died again", parent=first)
+    data = tick()
+    assert [reaction.error for reaction in data.dagster_run_reactions] == [None] * 3
+    assert [body["text"].splitlines()[2] for body in receiver.got] == ["error: out of disk", "error: died again"]
+    assert [body["text"].splitlines()[-1].rpartition("/")[2] for body in receiver.got] == [other, again]
+
+
+def test_a_run_whose_second_try_is_only_announced_is_told_at_once(dies, instance, tick, receiver):
+    """Where Dagster cannot launch it, no run fails any more."""
+    instance.add_run_tags(dies("its machine died"), {"dagster/will_retry": "true"})
+    tick()
+    assert text(receiver)[3] == "next: Dagster is to try it again by itself: see that it does"
 
 
 @pytest.fixture
