@@ -1,5 +1,7 @@
 """The failure sensor, through Dagster's own evaluation: a run fails, a receiver gets the message."""
 
+from datetime import UTC, datetime
+
 import dagster as dg
 import pytest
 import receivers
@@ -8,7 +10,7 @@ from dagster._core.events import EngineEventData, JobFailureData, StepMaterializ
 from dagster._core.storage.tags import PARENT_RUN_ID_TAG
 from dagster._grpc.server import DagsterApiServer
 from dagster_shared.error import SerializableErrorInfo
-from test_assets import DAYS, FEW, load_definitions, run_days
+from test_assets import DAYS, FEW, RANGE_END, RANGE_START, load_definitions, run_days
 
 from engagement_pipeline import partitions
 from engagement_pipeline.lake import Lake
@@ -249,6 +251,52 @@ def test_a_check_that_holds_the_catalog_back_is_told_in_its_own_words(
     assert (asset, days) == ("asset: engagements", f"partitions: {FEW[0]} to {FEW[-1]}")
     assert error.startswith(f"error: check schema of {FEW[1]} (and 3 more): ")
     assert "rows are of other days" in error
+
+
+@pytest.fixture
+def stale(in_world, definitions, instance, monkeypatch):
+    """A lake at noon that lacks its newest day."""
+    now = datetime(2026, 2, 1, 12, tzinfo=UTC)
+    in_world.emulator.world.fixed_now = now
+    monkeypatch.setenv("ENGAGEMENT_NOW", now.isoformat())
+    monkeypatch.setenv("ENGAGEMENT_LOOKBACK_DAYS", "2")
+    assert run_days(definitions, instance, last=FEW[1]).success
+
+
+def run_hourly(definitions, instance):
+    return definitions.resolve_job_def("hourly").execute_in_process(instance=instance, raise_on_error=False)
+
+
+def test_a_lake_that_lacks_a_day_is_told_and_its_views_are_made_all_the_same(
+    stale, definitions, instance, tick, receiver
+):
+    assert run_hourly(definitions, instance).asset_materializations_for_node("catalog")
+    tick()
+    words = f"1 of the 2 days to {FEW[2]} are not published: {FEW[2]}; the next daily run takes them up"
+    assert text(receiver)[1:3] == ["asset: engagements", f"error: check fresh: {words}"]
+
+
+def test_a_lake_is_not_told_of_before_the_daily_run_can_be_over(stale, definitions, instance, monkeypatch):
+    monkeypatch.setenv("ENGAGEMENT_DAILY_AT", "08:01")
+    assert run_hourly(definitions, instance).success
+    monkeypatch.setenv("ENGAGEMENT_DAILY_AT", "08:00")
+    assert not run_hourly(definitions, instance).success
+
+
+def test_a_new_lake_is_not_told_of(in_world, definitions, instance):
+    result = run_hourly(definitions, instance)
+    (fresh,) = result.get_asset_check_evaluations()
+    assert (result.success, fresh.passed) == (True, False)
+
+
+def test_a_run_over_days_succeeds_whatever_others_the_lake_lacks(stale, definitions, instance):
+    """The page of an asset runs all checks of it."""
+    job = definitions.resolve_implicit_global_asset_job_def().get_subset(
+        asset_selection={dg.AssetKey("responses"), dg.AssetKey("engagements")}
+    )
+    result = job.execute_in_process(instance=instance, tags={RANGE_START: FEW[0], RANGE_END: FEW[0]})
+    passed = {evaluation.check_name: evaluation.passed for evaluation in result.get_asset_check_evaluations()}
+    assert (result.success, passed["fresh"]) == (True, False)
 
 
 def test_a_run_that_succeeds_is_nobodys_business(definitions, instance, tick, receiver):
