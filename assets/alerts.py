@@ -1,13 +1,25 @@
 """A person is told of each run that failed, by the settings alert_webhook and alert_mail."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import takewhile
 
 import dagster as dg
+from dagster._core.errors import DagsterAssetCheckFailedError, DagsterExecutionInterruptedError
+from dagster._core.storage.tags import PARENT_RUN_ID_TAG, WILL_RETRY_TAG
+from dagster_shared.error import SerializableErrorInfo
 
-from assets.running import RANGE_END, RANGE_START
+from assets.running import PARTITION, RANGE_END, RANGE_START
 from engagement_pipeline import alert, settings
 
-PARTITION = "dagster/partition"
+PLANNED = {dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}
+STOPPED = "the run was stopped before its end (a stop of the services, or its process was ended)"
+INTERRUPTED = "Query interrupted"  # what DuckDB makes of a signal
+# How Dagster begins to say that a run failed where it does not say why.
+WITHOUT_REASON = (
+    "This run has been marked as failed from outside",
+    "This job is being forcibly marked as failed",
+    "Execution of run for ",
+)
 
 
 @dg.run_failure_sensor(
@@ -16,10 +28,19 @@ PARTITION = "dagster/partition"
     description="Tells a person of each run that failed. Where nobody takes the message, the tick turns red.",
 )
 def failure_alert(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
-    """Send what a person must know to act. Dagster goes on to the next run even where this raises."""
+    """Send what a person must know to act. Dagster goes on to the next run even where this raises.
+
+    Nobody is called for a run whose second try is there: that one is told of if it fails. A second try that is only
+    announced may never come, for want of a code location say, and then nothing fails any more.
+    """
     chosen = settings.load()
     if not alert.is_wanted(chosen):
         return dg.SkipReason("neither alert_webhook nor alert_mail is set")
+    run_id = context.dagster_run.run_id
+    if again := context.instance.get_runs(dg.RunsFilter(tags={PARENT_RUN_ID_TAG: run_id}), limit=1):
+        # No SkipReason: beside the message of another run it fails the tick, and Dagster looks at both runs for ever.
+        context.log.info("nobody is told of run %s: it is tried again as %s", run_id, again[0].run_id)
+        return None
     alert.send(chosen, alert.message(failed_run(context), dagster_url=chosen.dagster_url))
     return None
 
@@ -27,24 +48,36 @@ def failure_alert(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
 def failed_run(context: dg.RunFailureSensorContext) -> alert.FailedRun:
     """Read a failed run: its failed assets, its partitions, and the first error; a run that died has that alone."""
     run = context.dagster_run
-    steps = context.get_step_failure_events()
     return alert.FailedRun(
         run_id=run.run_id,
         job=run.job_name,
-        assets=tuple(event.step_key for event in steps if event.step_key) or _left(context),
+        assets=_failed(context) or _left(context),
         partitions=_partitions(run.tags),
-        error=_error(steps[0]) if steps else context.failure_event.message or "the run ended without a word",
+        error=_error(context),
+        again=run.tags.get(WILL_RETRY_TAG) == "true",
     )
+
+
+def _events(context: dg.RunFailureSensorContext, kinds: set[dg.DagsterEventType]) -> list[dg.DagsterEvent]:
+    """Return the run's events of these kinds, the oldest first."""
+    entries = context.instance.all_logs(context.dagster_run.run_id, of_type=kinds)
+    return [entry.dagster_event for entry in entries if entry.dagster_event]
+
+
+def _failed(context: dg.RunFailureSensorContext) -> tuple[str, ...]:
+    """Return the assets of the steps that failed; a step of checks goes by the asset that it looks at."""
+    planned = {
+        event.step_key: (event.asset_key or event.asset_check_planned_data.asset_key).to_user_string()
+        for event in _events(context, PLANNED)
+    }
+    steps = [event.step_key for event in context.get_step_failure_events() if event.step_key]
+    return tuple(dict.fromkeys(planned.get(step, step) for step in steps))
 
 
 def _left(context: dg.RunFailureSensorContext) -> tuple[str, ...]:
     """Return the assets that the run was to materialize and did not: all that is known of one whose machine died."""
     planned, made = (
-        {
-            record.asset_key.to_user_string()
-            for record in context.instance.get_records_for_run(context.dagster_run.run_id, of_type=kind).records
-            if record.asset_key
-        }
+        {event.asset_key.to_user_string() for event in _events(context, {kind}) if event.asset_key}
         for kind in (dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, dg.DagsterEventType.ASSET_MATERIALIZATION)
     )
     return tuple(sorted(planned - made))
@@ -55,10 +88,59 @@ def _partitions(tags: Mapping[str, str]) -> str:
     return first if first == last else f"{first} to {last}"
 
 
-def _error(step: dg.DagsterEvent) -> str:
-    """Return what the asset said: its Failure's one line, else the error that stopped it."""
-    told = step.step_failure_data
-    if told.user_failure_data and told.user_failure_data.description:
-        return told.user_failure_data.description
-    error = told.error.cause or told.error if told.error else None
-    return error.message if error else step.message or ""
+def _error(context: dg.RunFailureSensorContext) -> str:
+    """Return what the first failed asset or check said, else the error that stopped the run, else who ended it."""
+    failure = context.failure_event
+    error = failure.job_failure_data.error if failure.event_specific_data else None
+    if steps := context.get_step_failure_events():
+        told = steps[0].step_failure_data
+        if told.user_failure_data and told.user_failure_data.description:
+            return told.user_failure_data.description
+        error = told.error
+    if error and error.cls_name == DagsterAssetCheckFailedError.__name__:
+        return _failed_checks(context)
+    if error and not _is_stop(error):
+        return (error.cause or error).message
+    if failure.message and not failure.message.startswith(WITHOUT_REASON):
+        return failure.message
+    return _ended_by(context)
+
+
+def _failed_checks(context: dg.RunFailureSensorContext) -> str:
+    """Return the words of the first blocking check that failed, and how many more did."""
+    told = [
+        event.asset_check_evaluation_data for event in _events(context, {dg.DagsterEventType.ASSET_CHECK_EVALUATION})
+    ]
+    first, *more = [
+        check for check in told if check.blocking and not check.passed and check.severity == dg.AssetCheckSeverity.ERROR
+    ]
+    of_day = f" of {first.partition}" if first.partition else ""
+    others = f" (and {len(more)} more)" if more else ""
+    return f"check {first.check_name}{of_day}{others}: {first.description}"
+
+
+def _ended_by(context: dg.RunFailureSensorContext) -> str:
+    """Return what Dagster noted before it ended the run from outside: why it did, or how the process died."""
+    kinds = {dg.DagsterEventType.ENGINE_EVENT, dg.DagsterEventType.RUN_CANCELING, dg.DagsterEventType.RUN_FAILURE}
+    before = list(takewhile(lambda event: not event.is_run_failure, _events(context, kinds)))
+    for event in before:
+        if event.event_type == dg.DagsterEventType.RUN_CANCELING and event.message:
+            return event.message
+    for note in [event for event in before if event.is_engine_event][-1:]:
+        if note.engine_event_data.error:
+            return note.engine_event_data.error.message
+        if note.message and not note.engine_event_data.metadata:  # what a living run notes has some
+            return note.message.removeprefix("[DagsterApiServer] ")
+    return STOPPED
+
+
+def _is_stop(error: SerializableErrorInfo) -> bool:
+    return any(
+        one.cls_name == DagsterExecutionInterruptedError.__name__ or INTERRUPTED in one.message for one in _chain(error)
+    )
+
+
+def _chain(error: SerializableErrorInfo | None) -> Iterator[SerializableErrorInfo]:
+    while error:
+        yield error
+        error = error.cause or error.context

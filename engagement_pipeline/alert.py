@@ -35,7 +35,8 @@ SHOWN_CHARACTERS = 1_000  # of the error; the rest is behind the link
 class FailedRun:
     """What a person must know to act: `assets` are those that failed, `partitions` as in `2026-01-04 to 2026-01-31`.
 
-    `error` is the first; `assets` and `partitions` are empty where the run had none.
+    `error` is the first; `assets` and `partitions` are empty where the run had none. `again`: Dagster is to try it once
+    more by itself.
     """
 
     run_id: str
@@ -43,6 +44,7 @@ class FailedRun:
     assets: tuple[str, ...]
     partitions: str
     error: str
+    again: bool = False
 
 
 def is_wanted(settings: Settings) -> bool:
@@ -57,6 +59,7 @@ def message(failed: FailedRun, *, dagster_url: str) -> str:
     lines += [f"asset: {', '.join(failed.assets)}"] if failed.assets else []
     lines += [f"partitions: {failed.partitions}"] if failed.partitions else []
     lines.append(f"error: {error if len(error) <= SHOWN_CHARACTERS else error[:SHOWN_CHARACTERS] + '…'}")
+    lines += ["next: Dagster is to try it again by itself: see that it does"] if failed.again else []
     lines.append(f"run: {dagster_url}/runs/{failed.run_id}")
     return "\n".join(lines)
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.settings import Settings
 
 ALIVE = 100  # impressions of a handle on a day, before none at all on the next is not chance any more
-DAILY_RUN = timedelta(hours=2)  # how long it may take before a day that it was to bring is missed
+DAILY_RUN = timedelta(hours=4)  # that it may take at most: max_runtime_seconds in deploy/dagster.yaml
 SHOWN = 3  # of what is wrong, in words
 
 DUPLICATES = """

@@ -3,6 +3,7 @@
 import email
 import email.policy
 import socket
+from dataclasses import replace
 
 import pytest
 import receivers
@@ -53,6 +54,14 @@ def test_a_run_without_partitions_that_died_has_neither_line():
     assert alert.message(died, dagster_url="http://127.0.0.1:3000").splitlines()[1:] == [
         "error: the machine died",
         "run: http://127.0.0.1:3000/runs/1b2c",
+    ]
+
+
+def test_a_run_that_dagster_is_to_try_again_says_so_before_the_link():
+    again = replace(FAILED, again=True)
+    assert alert.message(again, dagster_url="https://dagster.example.com").splitlines()[4:] == [
+        "next: Dagster is to try it again by itself: see that it does",
+        "run: https://dagster.example.com/runs/1b2c",
     ]
 
 

@@ -1,10 +1,21 @@
 """The failure sensor, through Dagster's own evaluation: a run fails, a receiver gets the message."""
 
+from datetime import UTC, datetime
+
 import dagster as dg
 import pytest
 import receivers
-from dagster._core.events import StepMaterializationData
-from test_assets import DAYS, FEW, load_definitions, run_days
+from dagster._core.errors import DagsterExecutionInterruptedError
+from dagster._core.events import EngineEventData, JobFailureData, StepMaterializationData
+from dagster._core.storage.tags import PARENT_RUN_ID_TAG
+from dagster._grpc.server import DagsterApiServer
+from dagster_shared.error import SerializableErrorInfo
+from test_assets import DAYS, FEW, RANGE_END, RANGE_START, load_definitions, run_days
+
+from engagement_pipeline import partitions, pipeline
+from engagement_pipeline.lake import Lake
+from engagement_pipeline.metrics import HISTORICAL
+from engagement_pipeline.settings import parse_day
 
 SENSOR = "failure_alert"
 
@@ -119,6 +130,178 @@ def test_a_whole_job_that_died_names_the_assets_that_it_did_not_make(definitions
     instance.report_run_failed(run, "the machine died")
     tick()
     assert text(receiver)[1] == "asset: catalog"
+
+
+@pytest.fixture
+def dies(definitions, instance):
+    """Return a function that starts a run and ends it as Dagster does, from outside: with these words, after a note."""
+
+    def end(words=None, *, note=None, error=None, canceling=None, parent=None):
+        tags = {PARENT_RUN_ID_TAG: parent} if parent else {}
+        job = definitions.resolve_job_def("lifetime")
+        run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=tags)
+        instance.report_engine_event("Executing steps in process (pid: 1)", run, EngineEventData({"pid": "1"}))
+        if canceling:
+            instance.report_run_canceling(run, canceling)
+        if note:
+            instance.report_engine_event(note, run, EngineEventData({}, error=error), cls=DagsterApiServer)
+        instance.report_run_failed(run, words)
+        instance.report_engine_event("Retrying the run", run)
+        return run.run_id
+
+    return end
+
+
+def an_error(text):
+    return SerializableErrorInfo(text, [], "OperationalError")
+
+
+KILLED = "Run execution process was terminated by signal 9 (SIGKILL)."
+STOPPED = "the run was stopped before its end (a stop of the services, or its process was ended)"
+FORCED = "This job is being forcibly marked as failed. The computational resources may not have been cleaned up."
+
+
+@pytest.mark.parametrize(
+    ("ended", "told"),
+    [
+        ({}, STOPPED),
+        ({"words": "the machine died"}, "the machine died"),
+        ({"words": "the machine died", "note": KILLED}, "the machine died"),
+        ({"note": KILLED}, KILLED),
+        ({"note": "not launched", "error": an_error("no answer")}, "no answer"),
+        ({"words": FORCED, "canceling": "it took 4 hours"}, "it took 4 hours"),
+        ({"words": FORCED, "canceling": "it took 4 hours", "note": KILLED}, "it took 4 hours"),
+    ],
+)
+def test_a_run_that_was_ended_from_outside_is_told_with_what_was_noted_before(dies, tick, receiver, ended, told):
+    dies(**ended)
+    tick()
+    assert text(receiver)[2] == f"error: {told}"
+
+
+def interrupted(*_, **__):
+    raise DagsterExecutionInterruptedError
+
+
+def query_interrupted(*_, **__):
+    raise RuntimeError("Query interrupted")
+
+
+@pytest.fixture(
+    params=[(pipeline, "pull", interrupted, "responses"), (partitions, "publish", query_interrupted, "engagements")]
+)
+def stopped(request, monkeypatch):
+    """The asset in which a stop meets the run."""
+    module, place, stop, asset = request.param
+    monkeypatch.setattr(module, place, stop)
+    return asset
+
+
+def test_a_run_that_was_stopped_says_so_in_plain_words(stopped, definitions, instance, tick, receiver):
+    run_days(definitions, instance)
+    tick()
+    assert (text(receiver)[1], text(receiver)[3]) == (f"asset: {stopped}", f"error: {STOPPED}")
+
+
+def test_a_database_that_is_down_is_named_by_its_error(definitions, instance, tick, receiver):
+    run = instance.create_run_for_job(definitions.resolve_job_def("lifetime"), status=dg.DagsterRunStatus.STARTED)
+    words = 'Execution of run for "lifetime" failed. An exception was thrown during execution.'
+    wrapped = SerializableErrorInfo("sqlalchemy: [SQL: insert …]", [], "OperationalError", an_error("no connection"))
+    instance.report_run_failed(run, words, JobFailureData(wrapped))
+    tick()
+    assert text(receiver)[2] == "error: no connection"
+
+
+def test_a_run_that_is_tried_again_calls_nobody_unless_that_fails_too(dies, tick, receiver):
+    """Together with one that is not: Dagster takes up to five runs in a tick."""
+    first, other = dies("its machine died"), dies("out of disk")
+    again = dies("died again", parent=first)
+    data = tick()
+    assert [reaction.error for reaction in data.dagster_run_reactions] == [None] * 3
+    assert [body["text"].splitlines()[2] for body in receiver.got] == ["error: out of disk", "error: died again"]
+    assert [body["text"].splitlines()[-1].rpartition("/")[2] for body in receiver.got] == [other, again]
+
+
+def test_a_run_whose_second_try_is_only_announced_is_told_at_once(dies, instance, tick, receiver):
+    """Where Dagster cannot launch it, no run fails any more."""
+    instance.add_run_tags(dies("its machine died"), {"dagster/will_retry": "true"})
+    tick()
+    assert text(receiver)[3] == "next: Dagster is to try it again by itself: see that it does"
+
+
+@pytest.fixture
+def wrong_rows(in_world, monkeypatch):
+    """Let all days but the first be published with the rows of the first."""
+    publish, lake = partitions.publish, Lake(in_world.lake)
+
+    def with_rows_of_another_day(*arguments):
+        published = publish(*arguments)
+        rows, *others = (lake.rows(HISTORICAL, parse_day(day)) for day in FEW)
+        for other in others:
+            other.write_bytes(rows.read_bytes())
+        return published
+
+    monkeypatch.setattr(partitions, "publish", with_rows_of_another_day)
+
+
+def test_a_check_that_holds_the_catalog_back_is_told_in_its_own_words(
+    wrong_rows, definitions, instance, tick, receiver
+):
+    run_days(definitions, instance)
+    tick()
+    _, asset, days, error, _ = text(receiver)
+    assert (asset, days) == ("asset: engagements", f"partitions: {FEW[0]} to {FEW[-1]}")
+    assert error.startswith(f"error: check schema of {FEW[1]} (and 3 more): ")
+    assert "rows are of other days" in error
+
+
+@pytest.fixture
+def stale(in_world, definitions, instance, monkeypatch):
+    """A lake at noon that lacks its newest day."""
+    now = datetime(2026, 2, 1, 12, tzinfo=UTC)
+    in_world.emulator.world.fixed_now = now
+    monkeypatch.setenv("ENGAGEMENT_NOW", now.isoformat())
+    monkeypatch.setenv("ENGAGEMENT_LOOKBACK_DAYS", "2")
+    assert run_days(definitions, instance, last=FEW[1]).success
+
+
+def run_hourly(definitions, instance):
+    return definitions.resolve_job_def("hourly").execute_in_process(instance=instance, raise_on_error=False)
+
+
+def test_a_lake_that_lacks_a_day_is_told_and_its_views_are_made_all_the_same(
+    stale, definitions, instance, tick, receiver
+):
+    assert run_hourly(definitions, instance).asset_materializations_for_node("catalog")
+    tick()
+    words = (
+        f"1 of the 2 days to {FEW[2]} lack Tweets of the roster: {FEW[2]}; the next daily run takes them up, unless "
+        "their account fails, of which engagement check tells why"
+    )
+    assert text(receiver)[1:3] == ["asset: engagements", f"error: check fresh: {words}"]
+
+
+def test_a_lake_is_not_told_of_before_the_daily_run_can_be_over(stale, definitions, instance, monkeypatch):
+    monkeypatch.setenv("ENGAGEMENT_DAILY_AT", "08:01")
+    assert run_hourly(definitions, instance).success
+    monkeypatch.setenv("ENGAGEMENT_DAILY_AT", "08:00")
+    assert not run_hourly(definitions, instance).success
+
+
+def test_a_new_lake_is_not_told_of(in_world, definitions, instance):
+    result = run_hourly(definitions, instance)
+    (fresh,) = result.get_asset_check_evaluations()
+    assert (result.success, fresh.passed) == (True, False)
+
+
+def test_a_run_over_days_succeeds_whatever_others_the_lake_lacks(stale, definitions, instance):
+    """The page of an asset runs all checks of it."""
+    job = definitions.resolve_implicit_global_asset_job_def().get_subset(
+        asset_selection={dg.AssetKey("responses"), dg.AssetKey("engagements")}
+    )
+    result = job.execute_in_process(instance=instance, tags={RANGE_START: FEW[0], RANGE_END: FEW[0]})
+    passed = {evaluation.check_name: evaluation.passed for evaluation in result.get_asset_check_evaluations()}
+    assert (result.success, passed["fresh"]) == (True, False)
 
 
 def test_a_run_that_succeeds_is_nobodys_business(definitions, instance, tick, receiver):

@@ -188,7 +188,7 @@ def test_a_damaged_month_of_sums_fails_the_audit_alone(lake):
 
 
 def of_lake(lake, **settings):
-    now = datetime(2026, 1, 3, 4, 30, tzinfo=UTC)  # two hours after the daily run was due
+    now = datetime(2026, 1, 3, 6, 30, tzinfo=UTC)  # four hours after the daily run was due
     return checks.fresh(lake, Settings(first_day=FIRST, **{"now": now, **settings}))
 
 
@@ -221,5 +221,5 @@ def test_a_day_is_not_missed_before_the_daily_run_had_the_time_to_bring_it(lake)
     roster(lake, {1: "ann"})
     lake.coverage(HISTORICAL, DAY).unlink()
     assert not of_lake(lake).passed
-    assert of_lake(lake, now=datetime(2026, 1, 3, 4, 29, tzinfo=UTC)).passed
-    assert of_lake(lake, now=datetime(2026, 1, 3, 4, 30, tzinfo=UTC), daily_at=time(3, 0)).passed
+    assert of_lake(lake, now=datetime(2026, 1, 3, 6, 29, tzinfo=UTC)).passed
+    assert of_lake(lake, now=datetime(2026, 1, 3, 6, 30, tzinfo=UTC), daily_at=time(3, 0)).passed
