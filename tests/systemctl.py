@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 UNITS, STATE = Path("/etc/systemd/system"), Path("/run")
@@ -123,10 +124,8 @@ def end(unit):
 
 
 def tell(process, what):
-    try:
+    with suppress(ProcessLookupError):  # it has ended meanwhile
         os.kill(process, what)
-    except ProcessLookupError:
-        pass
 
 
 def main_process(unit):
