@@ -11,6 +11,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
 UNITS, STATE = Path("/etc/systemd/system"), Path("/run")
 STARTS_WITHIN = 90  # seconds: systemd's own TimeoutStartSec
@@ -38,7 +39,7 @@ def main(verb, *names):
 def services(name):
     """Return the services that a name stands for: those of a target in the order in which they start."""
     if name.endswith(".target"):
-        return read(name)["Wants"].split()
+        return [unit for unit in read(name)["Wants"].split() if unit.endswith(".service")]
     return [name if name.endswith(".service") else f"{name}.service"]
 
 
@@ -73,25 +74,23 @@ def keep(unit):
         if "ExecStartPre" not in told or launch(told, "ExecStartPre").wait() == 0:
             process = launch(told, "ExecStart")
             (STATE / f"{unit}.main").write_text(str(process.pid))
-            after = launch(told, "ExecStartPost") if "ExecStartPost" in told else None
-            while process.poll() is None and after and after.poll() is None:
-                time.sleep(0.1)
-            if process.poll() is None:
+            Thread(target=process.wait).start()  # else it would still be there as a zombie
+            if "ExecStartPost" not in told or launch(told, "ExecStartPost", main=process.pid).wait() == 0:
                 (STATE / f"{unit}.up").touch()
             process.wait()
             end(unit)
         time.sleep(float(told["RestartSec"]))
 
 
-def launch(told, key, **more):
+def launch(told, key, *, main=""):
     """Start a command of a unit as its user, with its variables."""
     text = Path(told["EnvironmentFile"]).read_text()
     variables = dict(pair.split("=", 1) for pair in shlex.split(text, comments=True))
-    words = [word for part in shlex.split(told[key].removeprefix("-")) for word in more.get(part, [part])]
+    words = [str(main) if word == "$MAINPID" else word for word in shlex.split(told[key].removeprefix("-"))]
     return subprocess.Popen(
         ["setpriv", f"--reuid={told['User']}", f"--regid={told['User']}", "--init-groups", *words],
         cwd=told["WorkingDirectory"],
-        env={"PATH": os.environ["PATH"], **variables},
+        env={"PATH": os.environ["PATH"], "MAINPID": str(main), **variables},
         umask=int(told["UMask"], 8),
     )
 
@@ -101,7 +100,7 @@ def stop(unit):
         told, keeper = read(unit), int((STATE / f"{unit}.pid").read_text())
         os.kill(keeper, signal.SIGKILL)
         if "ExecStop" in told and main_process(unit) in session:
-            launch(told, "ExecStop", **{"$MAINPID": [str(main_process(unit))]}).wait()
+            launch(told, "ExecStop", main=main_process(unit)).wait()
         end(unit)
 
 

@@ -65,7 +65,7 @@ LAUNCH = (
 )
 ROWS = 'as-engagement engagement sql "select count(*) as n, count(distinct day) as days from engagements" --format csv'
 ACCOUNTS = "/var/lib/engagement/accounts.toml"
-PRINTED = "find /var/lib/engagement/dagster -type f -path '*compute_logs*'"
+PRINTED = "find /var/lib/engagement/dagster/storage -mindepth 1"
 FAULTS = """/opt/engagement/.venv/bin/python -c 'import sys, urllib.request as web
 web.urlopen(web.Request("http://127.0.0.1:8080/admin/faults", sys.argv[1].encode(), method="POST"))' """
 ROOT = "umask 077; COPY=$(ls -d /var/backups/engagement/* 2> /dev/null | tail -n 1); "  # a careful root's shell
@@ -255,6 +255,14 @@ def test_a_failed_run_tells_a_person_and_the_address_of_the_webhook_stands_nowhe
         assert part in told
     machine.run("! grep -r s3cret /run/engagement-*.log /var/lib/engagement")
     machine.run("! runuser -u postgres -- pg_dump dagster | grep s3cret")
+
+
+def test_the_look_from_outside_tells_a_person_what_does_not_answer(machine):
+    look = "as-engagement python deploy/systemd/look.py"
+    machine.run(f"rm -f /run/alerts; {look}")
+    machine.run(f"systemctl stop engagement-code; {CLUSTER} stop; ! {look}")
+    assert "no answer from the code location and the daemon or PostgreSQL" in machine.run("cat /run/alerts")
+    machine.run(f"{CLUSTER} start; systemctl start engagement-code; {look}")
 
 
 def test_what_the_services_make_is_theirs_and_no_strangers_to_read(machine):
