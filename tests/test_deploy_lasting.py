@@ -40,7 +40,7 @@ def test_the_lasting_instance_differs_from_the_plain_one_in_its_storage_alone():
 
 
 def test_the_services_differ_in_what_they_run_alone():
-    own = {"Description", "After", "ExecStartPre", "ExecStart"}
+    own = {"Description", "After", "ExecStartPre", "ExecStart", "ExecStartPost", "ExecStop", "KillMode"}
     common = [[pair for pair in unit(service) if pair[0] not in own] for service in SERVICES]
     assert common[0] == common[1] == common[2]
 
@@ -48,7 +48,9 @@ def test_the_services_differ_in_what_they_run_alone():
 def test_the_address_of_the_code_location_is_the_one_it_serves():
     (entry,) = yaml.safe_load((SYSTEMD / "workspace.yaml").read_text())["load_from"]
     server = entry["grpc_server"]
-    assert f"--host {server['host']} --port {server['port']} " in value("code", "ExecStart")
+    address = f"--host {server['host']} --port {server['port']}"
+    for said in (value("code", "ExecStart"), value("code", "ExecStartPost"), (SYSTEMD / "look.py").read_text()):
+        assert address in said
     assert value("code", "ExecStart").endswith(f"--location-name {server['location_name']}")
     plain = yaml.safe_load((CLONE / "workspace.yaml").read_text())["load_from"][0]["python_file"]
     assert plain["location_name"] == server["location_name"]
@@ -58,7 +60,7 @@ def test_the_address_of_the_code_location_is_the_one_it_serves():
     not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed: apt-get install systemd"
 )
 def test_systemd_finds_nothing_wrong_with_the_units(tmp_path):
-    for path in [*SYSTEMD.glob("*.service"), *SYSTEMD.glob("*.target")]:
+    for path in (path for kind in ("service", "timer", "target") for path in SYSTEMD.glob(f"*.{kind}")):
         (tmp_path / path.name).write_text(path.read_text().replace("/opt/engagement/.venv/bin", str(BIN)))
     (tmp_path / "postgresql.service").write_text("[Service]\nExecStart=/bin/true\n")
     done = subprocess.run(

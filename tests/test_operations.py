@@ -1,14 +1,15 @@
 """Each command of docs/operations.md does what the page says, in its order, on a machine that goes with the test."""
 
+import json
 import re
 import sys
+import time
 
 import machine as machines
 import pytest
 from processes import CLONE
 
 PAGE = (CLONE / "docs" / "operations.md").read_text(encoding="utf-8")
-MOST_PATIENT = "as-engagement dagster schedule start"  # the page: the code location takes some seconds to come up
 EMULATOR = (
     f"setsid {sys.prefix}/bin/engagement emulator --port 8080 --now 2026-02-01 --requests-per-minute 6000 "
     "--accounts ~/accounts.toml --tweets ~/world.csv > /run/emulator.log 2>&1 &"
@@ -64,9 +65,12 @@ LAUNCH = (
 )
 ROWS = 'as-engagement engagement sql "select count(*) as n, count(distinct day) as days from engagements" --format csv'
 ACCOUNTS = "/var/lib/engagement/accounts.toml"
-PRINTED = "find /var/lib/engagement/dagster -type f -path '*compute_logs*'"
+PRINTED = "find /var/lib/engagement/dagster/storage -mindepth 1"
 FAULTS = """/opt/engagement/.venv/bin/python -c 'import sys, urllib.request as web
 web.urlopen(web.Request("http://127.0.0.1:8080/admin/faults", sys.argv[1].encode(), method="POST"))' """
+ROOT = "umask 077; COPY=$(ls -d /var/backups/engagement/* 2> /dev/null | tail -n 1); "  # a careful root's shell
+CLUSTER = "pg_ctlcluster $(pg_lsclusters -h | awk '$2 == \"main\" {print $1; exit}') main"
+KILL = "kill -KILL $(cat /run/engagement-code.service.main)"
 RUNS = "runuser -u postgres -- psql -XAtc 'select status, count(*) from runs group by 1 order by 1' dagster"
 
 pytestmark = [
@@ -84,10 +88,7 @@ def followed(machine, title):
     """Do what a section says, and return what the last command printed."""
     said = ""
     for command in commands(title):
-        if MOST_PATIENT in command:
-            said = machine.until(f"{command} 2>&1", "Started")
-        else:
-            said = machine.run(with_a_pin(command) if "authorize" in command else command)
+        said = machine.run(ROOT + (with_a_pin(command) if "authorize" in command else command))
         if command.startswith("git clone"):
             machine.run(IN_PLACE_OF_A_DOWNLOAD)
     return said
@@ -126,17 +127,38 @@ def machine():
         yield made
 
 
-def successes(runs):
-    found = re.search(r"SUCCESS\|(\d+)", runs)
+def ended(machine, status):
+    """Return how many runs have ended so."""
+    found = re.search(rf"{status}\|(\d+)", machine.run(RUNS))
     return int(found[1]) if found else 0
 
 
 def launched(machine):
     """Launch the daily job, see it succeed, and return what the lake and the database then hold."""
-    before = machine.run(RUNS)
-    machine.until(f"{LAUNCH} && echo launched", "launched")  # the code location may still be coming up
-    machine.until(RUNS, f"SUCCESS|{successes(before) + 1}")
+    before = ended(machine, "SUCCESS")
+    machine.run(LAUNCH)
+    machine.until(RUNS, f"SUCCESS|{before + 1}")
     return machine.run(ROWS), machine.run(RUNS)
+
+
+def answers(machine):
+    """Return what the API was asked and answered, as the lake tells it."""
+    lines = machine.run(". /etc/engagement/engagement.env; cat $ENGAGEMENT_DATA/requests/*.jsonl").splitlines()
+    told = [json.loads(line) for line in lines]
+    return [(line["endpoint"], *line["tweet_ids"], line["first_day"]) for line in told if line["status"] == 200]
+
+
+def half_way(machine):
+    """Launch the daily job, and return once an answer has landed and the others hang; return what landed before."""
+    before = len(answers(machine))
+    machine.run(FAULTS + """'{"slow": 2, "slow_seconds": 600}'""")
+    machine.run(LAUNCH)
+    limit = time.monotonic() + machines.PATIENCE
+    while len(answers(machine)) == before:
+        assert time.monotonic() < limit
+        time.sleep(0.2)
+    machine.run(FAULTS + """'{"slow": 1}'""")
+    return before
 
 
 def test_the_page_from_start_to_move(machine):
@@ -145,13 +167,14 @@ def test_the_page_from_start_to_move(machine):
     assert rows.splitlines()[1].endswith(",28")
 
     followed(machine, "Stop, and what becomes of a run")
+    followed(machine, "Back up")
+    first = machine.run("git rev-parse HEAD")
     machine.run(f"{COMMIT} --allow-empty --message next")
     followed(machine, "Upgrade")
-    assert machine.run("git rev-parse HEAD") == machine.run(f"git -C {machines.REPOSITORY} rev-parse HEAD")
-    followed(machine, "Back up")
-    machine.run(
-        "systemctl stop engagement.target && rm -rf /var/lib/engagement/data && runuser -u postgres -- dropdb dagster"
-    )
+    assert machine.run("git rev-parse HEAD") == machine.run(f"git -C {machines.REPOSITORY} rev-parse HEAD") != first
+    followed(machine, "Go back")
+    assert machine.run("git rev-parse HEAD") == first
+    machine.run("rm -rf /var/lib/engagement/data && runuser -u postgres -- dropdb dagster")
     followed(machine, "Restore")
     assert (machine.run(ROWS), machine.run(RUNS)) == (rows, runs)
 
@@ -164,6 +187,7 @@ def test_the_page_from_start_to_move(machine):
     more, _ = launched(machine)
     assert int(more.splitlines()[1].split(",")[0]) > int(rows.splitlines()[1].split(",")[0])
 
+    machine.run("mkdir -p /srv/lake/lost+found")  # as a disk that is mounted there
     followed(machine, "Move the lake")
     assert machine.run(ROWS) == more
     machine.run("rm -rf /var/lib/engagement/data")
@@ -176,41 +200,69 @@ def test_the_page_from_start_to_move(machine):
     assert not machine.run(PRINTED)
 
 
-def test_a_run_that_a_stop_ends_is_marked_and_the_next_goes_on(machine):
-    machine.run(FAULTS + """'{"slow": 1, "slow_seconds": 600}'""")
-    machine.until(f"{LAUNCH} && echo launched", "launched")
-    machine.until(RUNS, "STARTED")
+def test_a_run_that_a_stop_ends_is_marked_and_goes_on_by_itself_after_the_start(machine):
+    succeeded, failed = ended(machine, "SUCCESS"), ended(machine, "FAILURE")
+    landed = half_way(machine)
+    began = time.monotonic()
     machine.run("systemctl stop engagement.target")
-    left = machine.run(RUNS)
+    assert time.monotonic() - began < 30
+    assert "STARTED" not in machine.run(RUNS)
+    assert ended(machine, "FAILURE") == failed + 1
     machine.run(FAULTS + """'{"slow": 0}'""")
     machine.run("systemctl start engagement.target")
-    assert "STARTED" not in left
-    assert "CANCELED" in left or "FAILURE" in left
-    launched(machine)
+    machine.until(RUNS, f"SUCCESS|{succeeded + 1}")
+    asked = answers(machine)[landed:]
+    assert len(set(asked)) == len(asked) > 1  # nothing that had landed is asked again
 
 
 def test_a_run_whose_machine_died_goes_on_by_itself_at_the_next_start(machine):
-    before = machine.run(RUNS)
-    machine.run(FAULTS + """'{"slow": 1, "slow_seconds": 600}'""")
-    machine.until(f"{LAUNCH} && echo launched", "launched")
-    machine.until(RUNS, "STARTED")
+    succeeded = ended(machine, "SUCCESS")
+    half_way(machine)
     for service in ("daemon", "webserver", "code"):
         machine.run(f"pkill -KILL -s $(cat /run/engagement-{service}.service.pid)")
     machine.run(FAULTS + """'{"slow": 0}'""")
     assert "STARTED" in machine.run(RUNS)
     machine.run("systemctl start engagement.target")
-    machine.until(RUNS, f"SUCCESS|{successes(before) + 1}")
+    machine.until(RUNS, f"SUCCESS|{succeeded + 1}")
+
+
+def test_when_the_code_location_dies_the_run_and_the_one_behind_it_go_on_by_themselves(machine):
+    succeeded = ended(machine, "SUCCESS")
+    half_way(machine)
+    machine.run(LAUNCH)
+    machine.until(RUNS, "QUEUED|1")
+    machine.run(KILL)
+    machine.run(FAULTS + """'{"slow": 0}'""")
+    machine.until(RUNS, f"SUCCESS|{succeeded + 2}")
+
+
+def test_a_run_outlives_a_restart_of_postgresql(machine):
+    succeeded, failed = ended(machine, "SUCCESS"), ended(machine, "FAILURE")
+    half_way(machine)
+    machine.run(f"{CLUSTER} restart")
+    machine.run(FAULTS + """'{"slow": 0}'""")
+    machine.until(RUNS, f"SUCCESS|{succeeded + 1}")
+    assert ended(machine, "FAILURE") == failed
+    assert launched(machine)  # the daemon and the code location go on too
 
 
 def test_a_failed_run_tells_a_person_and_the_address_of_the_webhook_stands_nowhere(machine):
     machine.run(f"mv {ACCOUNTS} {ACCOUNTS}.away; rm -f /run/alerts")
-    machine.until(f"{LAUNCH} && echo launched", "launched")
+    machine.run(LAUNCH)
     told = machine.until("cat /run/alerts", "runs/")
     machine.run(f"mv {ACCOUNTS}.away {ACCOUNTS}")
     for part in ("a run of daily failed", "asset: responses", "partitions: 2026-01-04 to 2026-01-31", ACCOUNTS):
         assert part in told
     machine.run("! grep -r s3cret /run/engagement-*.log /var/lib/engagement")
     machine.run("! runuser -u postgres -- pg_dump dagster | grep s3cret")
+
+
+def test_the_look_from_outside_tells_a_person_what_does_not_answer(machine):
+    look = "as-engagement python deploy/systemd/look.py"
+    machine.run(f"rm -f /run/alerts; {look}")
+    machine.run(f"systemctl stop engagement-code; {CLUSTER} stop; ! {look}")
+    assert "no answer from the code location and the daemon or PostgreSQL" in machine.run("cat /run/alerts")
+    machine.run(f"{CLUSTER} start; systemctl start engagement-code; {look}")
 
 
 def test_what_the_services_make_is_theirs_and_no_strangers_to_read(machine):
