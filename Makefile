@@ -24,7 +24,7 @@ up: setup  ## Dagster and the emulator together; Ctrl-C ends both
 test: setup
 	@$(BIN)/python -m pytest
 
-test-operations: setup  ## docs/operations.md on a throwaway machine: as root, with Debian's PostgreSQL; five minutes
+test-operations: setup  ## docs/operations.md on a throwaway machine: as root, with Debian's PostgreSQL; six minutes
 	@$(BIN)/python -m pytest -m operations -n 0 -rs
 
 test-ui: setup  ## two minutes of Dagster's UI in Debian's Chromium; the pictures are left in .venv/test-ui
