@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from engagement_pipeline import catalog
@@ -117,8 +118,9 @@ def of_days(
     """Make the checks of these `names`, or all, of each of these days."""
     lake = Lake(settings.data)
     with catalog.by_day(lake) as ask:
+        once = cache(ask)  # a day is compared with the one before, and two checks count its rows
         for day in days:
-            for check, verdict in of_day(Day(lake=lake, day=day, ask=ask, settings=settings), names=names):
+            for check, verdict in of_day(Day(lake=lake, day=day, ask=once, settings=settings), names=names):
                 yield day, check, verdict
 
 
