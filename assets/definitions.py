@@ -16,5 +16,5 @@ defs = dg.Definitions(
     jobs=[daily_job, totals_job, recent_job, history_job, rebuild_job],
     schedules=[daily, lifetime, hourly],
     sensors=[new_tweets, failure_alert, orphaned_runs],
-    executor=dg.in_process_executor,  # a process for each of three short steps costs 14 s a run: benchmarks/README.md
+    executor=dg.in_process_executor,  # a process for each of three short steps costs 9 s a run: benchmarks/README.md
 )
