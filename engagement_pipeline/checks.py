@@ -70,6 +70,16 @@ UNACCOUNTED = f"""
     where followed and handle is not null and (posted_at is null or posted_at < {{end}})
     order by tweet_id
 """
+BY_HANDLE = f"""
+    select
+        handle, count(asked.tweet_id) as asked,
+        count(*) filter (asked.tweet_id is null and away.tweet_id is null) as lacking
+    from tweets
+    left join (select tweet_id from coverage where endpoint = '{HISTORICAL}') as asked using (tweet_id)
+    left join (select distinct tweet_id from set_aside) as away using (tweet_id)
+    where followed and handle is not null and (posted_at is null or posted_at < {{end}})
+    group by handle
+"""
 IMPRESSIONS = """
     select handle, sum("count")::bigint as n from engagements join tweets using (tweet_id)
     where engagement_type = 'impressions' and followed and handle is not null
@@ -136,13 +146,21 @@ def of_day(day: Day, *, names: Collection[str] | None = None) -> Iterator[tuple[
 
 def unaccounted(day: date, ask: Ask) -> list[dict[str, Any]]:
     """Return the Tweets of the roster that lived on a day, and are neither stored nor set aside: ID and handle."""
-    end = datetime.combine(day + timedelta(days=1), time())
-    found: list[dict[str, Any]] = ask(day, UNACCOUNTED.format(end=f"timestamptz '{end}+00'")).to_pylist()
+    found: list[dict[str, Any]] = ask(day, UNACCOUNTED.format(end=_end(day))).to_pylist()
     return found
 
 
+def _end(day: date) -> str:
+    """Return the end of a UTC day in SQL."""
+    return f"timestamptz '{datetime.combine(day + timedelta(days=1), time())}+00'"
+
+
 def fresh(lake: Lake, settings: Settings) -> Verdict:
-    """Tell whether every day of the look-back that the daily run had the time for has all Tweets of the roster."""
+    """Tell whether each day of the look-back that the daily run had the time for has an answer of every handle.
+
+    Of a handle that was served on another of these days, or of any where the day has nothing: Tweets and handles that
+    came into the roster since the daily run are for the next.
+    """
     daily_at = timedelta(hours=settings.daily_at.hour, minutes=settings.daily_at.minute)
     last = (settings.current_time() - daily_at - DAILY_RUN).date() - timedelta(days=1)
     first = max(settings.first_day, settings.oldest_day(), last - timedelta(days=settings.lookback_days - 1))
@@ -150,10 +168,17 @@ def fresh(lake: Lake, settings: Settings) -> Verdict:
     missing = days
     if lake.tweets.exists():
         with catalog.by_day(lake) as ask:
-            missing = [day for day in days if unaccounted(day, ask)]
+            handles = {day: ask(day, BY_HANDLE.format(end=_end(day))).to_pylist() for day in days}
+        served = {row["handle"] for rows in handles.values() for row in rows if row["asked"]}
+        missing = [
+            day
+            for day, rows in handles.items()
+            if any(row["lacking"] and not row["asked"] and row["handle"] in served for row in rows)
+            or (any(row["lacking"] for row in rows) and not any(row["asked"] for row in rows))
+        ]
     if not missing:
-        return Verdict(passed=True, words=f"the {len(days)} days to {last} have all Tweets of the roster")
-    words = f"{len(missing)} of the {len(days)} days to {last} lack Tweets of the roster: {_some(missing)}; the next "
+        return Verdict(passed=True, words=f"the {len(days)} days to {last} have answers of every handle")
+    words = f"{len(missing)} of the {len(days)} days to {last} lack handles of the roster: {_some(missing)}; the next "
     words += "daily run takes them up, unless their account fails, of which engagement check tells why"
     return Verdict(passed=False, words=words, numbers={"missing": len(missing)})
 

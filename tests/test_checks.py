@@ -9,7 +9,7 @@ import pytest
 from bodies import TYPES, WINDOW, at, full, pulled
 
 from engagement_pipeline import catalog, checks
-from engagement_pipeline.lake import TABLES, Lake, read
+from engagement_pipeline.lake import COVERAGE, TABLES, Lake, read
 from engagement_pipeline.metrics import HISTORICAL
 from engagement_pipeline.publish import publish
 from engagement_pipeline.settings import Settings
@@ -195,22 +195,31 @@ def of_lake(lake, **settings):
 def test_a_lake_is_fresh_where_every_day_of_the_look_back_is_published(lake):
     roster(lake, {1: "ann"})
     verdict = of_lake(lake)
-    assert (verdict.passed, verdict.words) == (True, "the 2 days to 2026-01-02 have all Tweets of the roster")
+    assert (verdict.passed, verdict.words) == (True, "the 2 days to 2026-01-02 have answers of every handle")
 
 
 def test_a_lake_that_lacks_a_day_is_not_fresh_however_new_the_others_are(lake):
     roster(lake, {1: "ann"})
     lake.coverage(HISTORICAL, FIRST).unlink()
     assert of_lake(lake).words == (
-        "1 of the 2 days to 2026-01-02 lack Tweets of the roster: 2026-01-01; the next daily run takes them up, unless "
-        "their account fails, of which engagement check tells why"
+        "1 of the 2 days to 2026-01-02 lack handles of the roster: 2026-01-01; the next daily run takes them up, "
+        "unless their account fails, of which engagement check tells why"
     )
     assert of_lake(lake, lookback_days=1).passed
 
 
-def test_a_lake_is_not_fresh_where_an_account_has_never_been_let_in(lake):
-    roster(lake, {1: "ann", 7: "bob"})
-    assert of_lake(lake).numbers == {"missing": 2}
+def test_a_lake_is_not_fresh_where_a_handle_is_served_no_more(lake):
+    roster(lake, {1: "ann", 2: "ann", 3: "bob"})
+    assert of_lake(lake).passed
+    path = lake.coverage(HISTORICAL, DAY)
+    coverage = read(path, COVERAGE)
+    pq.write_table(coverage.filter(pc.not_equal(coverage["tweet_id"], 3)), path)
+    assert of_lake(lake).words.startswith(f"1 of the 2 days to {DAY} lack handles of the roster: {DAY}; the next")
+
+
+def test_what_came_into_the_roster_since_the_daily_run_is_for_the_next(lake):
+    roster(lake, {1: "ann", 7: "ann", 8: "bob"})
+    assert of_lake(lake).passed
 
 
 def test_a_lake_that_never_pulled_is_not_fresh(tmp_path):
