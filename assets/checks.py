@@ -35,7 +35,9 @@ def day_checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheck
     name="fresh",
     specs=[
         dg.AssetCheckSpec(
-            "fresh", asset=engagements, description="No day of the look-back whose daily run is over lacks a handle."
+            "fresh",
+            asset=engagements,
+            description="No day of the look-back whose daily run is over lacks what it was to bring.",
         )
     ],
 )

@@ -1,7 +1,7 @@
 """Jobs over days that are not a pull of the whole roster: what new Tweets lack, and days that are made anew.
 
 They are ops, since an asset's run would show every day that it touches as made: a day of which the new Tweets alone
-are there is not, and stays missing until a backfill. Days that are whole are materialized by hand.
+are there is not, and stays missing until a backfill. Days that are whole, or shown already, are materialized by hand.
 """
 
 from datetime import datetime, timedelta
@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 import dagster as dg
 
 from assets.engagements import days, tell_by_hand
-from assets.running import API_POOL, days_of, failure, log_plan, one_line
+from assets.running import API_POOL, ENGAGEMENTS, days_of, failure, log_plan, one_line
 from engagement_pipeline import catalog, checks, partitions, pipeline, settings
-from engagement_pipeline.errors import InputError, PullError
+from engagement_pipeline.errors import InputError, LakeError, PullError
 from engagement_pipeline.lake import Lake
-from engagement_pipeline.settings import parse_day
+from engagement_pipeline.settings import Settings, parse_day
 
 
 class Lacking(dg.Config):
@@ -42,14 +42,12 @@ def pull_new_tweets(context: dg.OpExecutionContext, config: Lacking) -> None:
         except PullError as error:
             failed = error
         published = partitions.publish(chosen, [first + timedelta(days=n) for n in range((last - first).days + 1)])
-        with catalog.by_day(Lake(chosen.data)) as ask:
-            for day in [day for day in published.reports if checks.unaccounted(day, ask)]:
-                del published.reports[day]
-        tell_by_hand(context, chosen, published)
+        _tell(context, chosen, published)
         if failed:
             raise failed
-    if published.failures:
-        raise failure(published.failures, done=len(published.reports))
+    damaged = {day: error for day, error in published.failures.items() if isinstance(error, LakeError)}
+    if damaged:  # of other days nothing has come: the new Tweets are set aside meanwhile
+        raise failure(damaged, done=len(published.reports))
 
 
 @dg.job(name="history", description="Pull what Tweets that are new in the roster lack since they were posted.")
@@ -66,7 +64,7 @@ def make_anew(context: dg.OpExecutionContext) -> None:
         asked = days_of(context, chosen)
         pipeline.rebuild(chosen, first=asked[0], last=asked[-1])
         published = partitions.publish(chosen, asked)
-        tell_by_hand(context, chosen, published)
+        _tell(context, chosen, published)
     if published.failures:
         raise failure(published.failures, done=len(published.reports))
 
@@ -80,3 +78,12 @@ def make_anew(context: dg.OpExecutionContext) -> None:
 def rebuild_job() -> None:
     """Run for a day, chosen as the partition."""
     make_anew()
+
+
+def _tell(context: dg.OpExecutionContext, chosen: Settings, published: partitions.Days) -> None:
+    """Materialize what was published, but for days that were not shown and on which Tweets of the roster lack."""
+    shown = context.instance.get_materialized_partitions(ENGAGEMENTS)
+    with catalog.by_day(Lake(chosen.data)) as ask:
+        for day in [day for day in published.reports if str(day) not in shown and checks.unaccounted(day, ask)]:
+            del published.reports[day]
+    tell_by_hand(context, chosen, published)

@@ -21,7 +21,7 @@ def mark(instance: dg.DagsterInstance) -> list[str]:
     """Tag the runs that a code location launched and that nobody ended; return their IDs."""
     orphans = [run for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)) if GRPC_INFO_TAG in run.tags]
     for run in orphans:
-        instance.add_run_tags(run.run_id, {ORPHAN: "true"})
+        instance.add_run_tags(run.run_id, {ORPHAN: run.run_id})  # its own, since a second try takes its tags over
     return [run.run_id for run in orphans]
 
 
@@ -32,7 +32,8 @@ def mark(instance: dg.DagsterInstance) -> list[str]:
 )
 def orphaned_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """End the runs that have the tag."""
-    orphans = context.instance.get_runs(dg.RunsFilter(statuses=UNFINISHED, tags={ORPHAN: "true"}))
+    left = context.instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
+    orphans = [run for run in left if run.tags.get(ORPHAN) == run.run_id]
     for run in orphans:
         if run.status == dg.DagsterRunStatus.CANCELING:  # somebody wanted that, so it is not tried again
             context.instance.report_run_canceled(run, LOST)

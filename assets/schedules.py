@@ -4,6 +4,7 @@ A request costs the same for 28 days as for one, so each day's revisions are pic
 and a day that was missed is caught up by the next run.
 """
 
+import hashlib
 import json
 from datetime import UTC, datetime, time, timedelta
 
@@ -12,11 +13,12 @@ import dagster as dg
 from assets.checks import fresh
 from assets.day_jobs import Lacking, history_job, pull_new_tweets
 from assets.engagements import catalog, engagements, responses
-from assets.running import RANGE_END, RANGE_START
+from assets.running import ENGAGEMENTS, RANGE_END, RANGE_START
 from assets.snapshots import recent, totals
 from engagement_pipeline import history, settings
 from engagement_pipeline.errors import EngagementError
 from engagement_pipeline.plan import Window
+from engagement_pipeline.settings import parse_day
 
 AHEAD_OF_BACKFILLS = {"dagster/priority": "10"}  # backfill runs have none, which is 0
 _settings = settings.load()
@@ -44,7 +46,7 @@ recent_job = dg.define_asset_job(
 
 
 @dg.schedule(job=daily_job, cron_schedule=_at(_settings.daily_at), execution_timezone="UTC")
-def daily() -> list[dg.RunRequest] | dg.SkipReason:
+def daily(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
     """Ask for the last whole day and those before it, as far as the look-back and the first day allow.
 
     After an outage that was longer, for the days before those too, in runs of their own.
@@ -54,11 +56,12 @@ def daily() -> list[dg.RunRequest] | dg.SkipReason:
     first = max(chosen.first_day, chosen.oldest_day(), last - timedelta(days=chosen.lookback_days - 1))
     if first > last:
         return dg.SkipReason(f"first_day, {first}, is not over yet")
+    shown = [parse_day(key) for key in context.instance.get_materialized_partitions(ENGAGEMENTS)]
     return [
         dg.RunRequest(run_key=str(last), tags={**_range(Window(first, last)), **AHEAD_OF_BACKFILLS}),
         *(
             dg.RunRequest(run_key=f"{window} missed before {first}", tags=_range(window))
-            for window in history.missed(chosen, first)
+            for window in history.missed(chosen, first, shown)
         ),
     ]
 
@@ -80,8 +83,9 @@ hourly = dg.ScheduleDefinition(
 def new_tweets(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Pull the history of Tweets that come into the roster, since they were posted: a run for up to 28 days each.
 
-    What is in the roster when the sensor is switched on counts as known: the daily runs and backfills are for it. A
-    file that is new or changed is known once its Tweets lack nothing; until then each window is tried once a day.
+    A file that is there when the sensor is switched on, or the first pull not done, counts as known as it is: the daily
+    runs and backfills are for it. One that is new or changed is known once its Tweets lack nothing; until then each
+    window is tried once a day.
     """
     before = json.loads(context.cursor) if context.cursor else {}
     now = datetime.now(UTC)
@@ -89,7 +93,8 @@ def new_tweets(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Skip
         chosen = settings.load()
         files = history.fingerprints(chosen)
         since = before.get("looked_at", now.isoformat())
-        found = history.windows(chosen, before.get("files", files), since=datetime.fromisoformat(since))
+        known = before.get("files", files) if history.has_begun(chosen) else files
+        found = history.windows(chosen, known, since=datetime.fromisoformat(since))
     except EngagementError as error:  # the cursor stays, so that the mended roster is looked at again
         return dg.SkipReason(str(error))
     if not found:
@@ -98,7 +103,7 @@ def new_tweets(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Skip
     return dg.SensorResult(
         run_requests=[
             dg.RunRequest(
-                run_key=f"{window} new since {since}, asked for on {now.date()}",
+                run_key=f"{window} new since {since}, asked for on {now.date()}, of {_digest(files)}",
                 run_config=dg.RunConfig(
                     {pull_new_tweets.name: Lacking(first=str(window.first), last=str(window.last), since=since)}
                 ),
@@ -106,3 +111,8 @@ def new_tweets(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Skip
             for window in found
         ]
     )
+
+
+def _digest(files: dict[str, str]) -> str:
+    """Return a short text that differs where the roster's files do, so that a further file is not held back."""
+    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:8]

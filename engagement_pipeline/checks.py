@@ -10,7 +10,7 @@ checks find went wrong since, or is missing.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -70,15 +70,9 @@ UNACCOUNTED = f"""
     where followed and handle is not null and (posted_at is null or posted_at < {{end}})
     order by tweet_id
 """
-BY_HANDLE = f"""
-    select
-        handle, count(asked.tweet_id) as asked,
-        count(*) filter (asked.tweet_id is null and away.tweet_id is null) as lacking
-    from tweets
-    left join (select tweet_id from coverage where endpoint = '{HISTORICAL}') as asked using (tweet_id)
-    left join (select distinct tweet_id from set_aside) as away using (tweet_id)
-    where followed and handle is not null and (posted_at is null or posted_at < {{end}})
-    group by handle
+SERVED = f"""
+    select distinct tweet_id from coverage
+    where endpoint = '{HISTORICAL}' and first_pulled_at <= timestamptz '{{due}}'
 """
 IMPRESSIONS = """
     select handle, sum("count")::bigint as n from engagements join tweets using (tweet_id)
@@ -156,29 +150,32 @@ def _end(day: date) -> str:
 
 
 def fresh(lake: Lake, settings: Settings) -> Verdict:
-    """Tell whether each day of the look-back that the daily run had the time for has an answer of every handle.
+    """Tell whether each day of the look-back that the daily run had the time for has what that run was to bring.
 
-    Of a handle that was served on another of these days, or of any where the day has nothing: Tweets and handles that
-    came into the roster since the daily run are for the next.
+    That is every Tweet of which an answer had come before, and something at all where the roster had Tweets: those that
+    came into the roster since are for the next run.
     """
     daily_at = timedelta(hours=settings.daily_at.hour, minutes=settings.daily_at.minute)
     last = (settings.current_time() - daily_at - DAILY_RUN).date() - timedelta(days=1)
-    first = max(settings.first_day, settings.oldest_day(), last - timedelta(days=settings.lookback_days - 1))
+    first = settings.last_whole_day() - timedelta(days=settings.lookback_days - 1)  # of the newest daily run
+    first = max(settings.first_day, settings.oldest_day(), first)
     days = [first + timedelta(days=place) for place in range((last - first).days + 1)]
     missing = days
     if lake.tweets.exists():
         with catalog.by_day(lake) as ask:
-            handles = {day: ask(day, BY_HANDLE.format(end=_end(day))).to_pylist() for day in days}
-        served = {row["handle"] for rows in handles.values() for row in rows if row["asked"]}
+            lacking = {day: {row["tweet_id"] for row in unaccounted(day, ask)} for day in days}
+            due = datetime.combine(last + timedelta(days=1), settings.daily_at, UTC)
+            served: set[int] = set()
+            for day in days if any(lacking.values()) else ():
+                served |= {*ask(day, SERVED.format(due=due))["tweet_id"].to_pylist()}
         missing = [
             day
-            for day, rows in handles.items()
-            if any(row["lacking"] and not row["asked"] and row["handle"] in served for row in rows)
-            or (any(row["lacking"] for row in rows) and not any(row["asked"] for row in rows))
+            for day, tweets in lacking.items()
+            if tweets & served or (tweets and not lake.coverage(HISTORICAL, day).exists())
         ]
     if not missing:
-        return Verdict(passed=True, words=f"the {len(days)} days to {last} have answers of every handle")
-    words = f"{len(missing)} of the {len(days)} days to {last} lack handles of the roster: {_some(missing)}; the next "
+        return Verdict(passed=True, words=f"the {len(days)} days to {last} have what their daily runs were to bring")
+    words = f"{len(missing)} of the {len(days)} days to {last} lack Tweets of the roster: {_some(missing)}; the next "
     words += "daily run takes them up, unless their account fails, of which engagement check tells why"
     return Verdict(passed=False, words=words, numbers={"missing": len(missing)})
 

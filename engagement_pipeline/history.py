@@ -26,7 +26,7 @@ from engagement_pipeline.plan import MAX_DAYS, Window
 from engagement_pipeline.roster import posted_at
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from engagement_pipeline.roster import Tweet
@@ -76,14 +76,17 @@ def windows(settings: Settings, known: Mapping[str, str], *, since: datetime) ->
     return found
 
 
-def missed(settings: Settings, first: date) -> list[Window]:
-    """Return the windows of days between `first` and the last day before it that was ever asked for."""
-    folders = Lake(settings.data).root.glob("coverage/endpoint=historical/day=*")
-    asked = [date.fromisoformat(folder.name.removeprefix("day=")) for folder in folders]
-    known = max((day for day in asked if day < first), default=None)
-    after = max(known + timedelta(days=1), settings.first_day, settings.oldest_day()) if known else first
+def missed(settings: Settings, first: date, known: Collection[date]) -> list[Window]:
+    """Return the windows of days between `first` and the last day before it that is `known` to be there."""
+    last_known = max((day for day in known if day < first), default=None)
+    after = max(last_known + timedelta(days=1), settings.first_day, settings.oldest_day()) if last_known else first
     last = first - timedelta(days=1)
     return [] if after > last else list(plan.windows(after, last, last_whole_day=last))
+
+
+def has_begun(settings: Settings) -> bool:
+    """Tell whether anything was ever asked for: before, all Tweets of the roster lack all their days."""
+    return any(Lake(settings.data).root.glob("coverage/endpoint=historical/*"))
 
 
 def had(lake: Lake, tweets: Sequence[Tweet], window: Window, *, since: datetime) -> set[Tweet]:

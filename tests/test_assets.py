@@ -107,11 +107,14 @@ def test_the_schedule_does_not_go_behind_the_first_day(definitions, instance, mo
 
 
 def tick(definitions, instance):
-    return definitions.resolve_schedule_def("daily").evaluate_tick(dg.build_schedule_context(instance=instance))
+    """Return what the daily schedule asks for."""
+    context = dg.build_schedule_context()
+    context._instance_ref = context._instance = instance  # Dagster hands over none that is in memory
+    return definitions.resolve_schedule_def("daily")(context)
 
 
 def scheduled(definitions, instance):
-    (request,) = tick(definitions, instance).run_requests
+    (request,) = tick(definitions, instance)
     return request.tags[RANGE_START], request.tags[RANGE_END]
 
 
@@ -165,7 +168,7 @@ def test_all_that_asks_the_api_shares_a_pool_of_one(definitions):
 
 
 def test_the_daily_run_goes_ahead_of_queued_backfill_runs(definitions, instance):
-    (request,) = tick(definitions, instance).run_requests
+    (request,) = tick(definitions, instance)
     assert int(request.tags["dagster/priority"]) > 0
 
 

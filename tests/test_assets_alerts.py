@@ -275,7 +275,7 @@ def test_a_lake_that_lacks_a_day_is_told_and_its_views_are_made_all_the_same(
     assert run_hourly(definitions, instance).asset_materializations_for_node("catalog")
     tick()
     words = (
-        f"1 of the 2 days to {FEW[2]} lack handles of the roster: {FEW[2]}; the next daily run takes them up, unless "
+        f"1 of the 2 days to {FEW[2]} lack Tweets of the roster: {FEW[2]}; the next daily run takes them up, unless "
         "their account fails, of which engagement check tells why"
     )
     assert text(receiver)[1:3] == ["asset: engagements", f"error: check fresh: {words}"]

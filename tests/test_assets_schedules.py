@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import dagster as dg
 import pytest
-from test_assets import DAYS, load_definitions, metadata
+from test_assets import DAYS, load_definitions, metadata, tick
 
 from engagement_pipeline import catalog
 from engagement_pipeline.lake import Lake
@@ -39,8 +39,7 @@ def at(in_world, monkeypatch, day):
 
 def run_due(definitions, instance):
     """Run what the daily schedule asks for now."""
-    schedule = definitions.resolve_schedule_def("daily")
-    requests = schedule.evaluate_tick(dg.build_schedule_context(instance=instance)).run_requests
+    requests = tick(definitions, instance)
     job = definitions.resolve_job_def("daily")
     return [job.execute_in_process(instance=instance, tags=each.tags, raise_on_error=False) for each in requests]
 
@@ -179,7 +178,17 @@ def test_what_failed_is_asked_for_again_the_next_day_and_not_before(in_world, jo
     assert all(run.success for run in run_history(definitions, instance, later))
 
 
+def test_before_the_first_pull_all_of_the_roster_is_for_the_daily_run(in_world, definitions, instance):
+    cursor = look(definitions, instance).cursor
+    (newcomer,) = {*in_world.tweets("harborbooks", 3)} - {*in_world.tweets("harborbooks", 2)}
+    in_world.roster.write_text(in_world.roster.read_text() + f"{newcomer},harborbooks\n")
+    seen = look(definitions, instance, cursor)
+    assert seen.run_requests == []
+    assert json.loads(seen.cursor)["files"] != json.loads(cursor)["files"]
+
+
 def test_a_bad_row_is_said_and_looked_at_again_once_it_is_mended(in_world, definitions, instance):
+    run_due(definitions, instance)
     cursor = look(definitions, instance).cursor
     path = in_world.roster.parent / "new.csv"
     path.write_text("tweet_id,handle\nx,harborbooks\n")

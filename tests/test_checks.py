@@ -195,14 +195,17 @@ def of_lake(lake, **settings):
 def test_a_lake_is_fresh_where_every_day_of_the_look_back_is_published(lake):
     roster(lake, {1: "ann"})
     verdict = of_lake(lake)
-    assert (verdict.passed, verdict.words) == (True, "the 2 days to 2026-01-02 have answers of every handle")
+    assert (verdict.passed, verdict.words) == (
+        True,
+        "the 2 days to 2026-01-02 have what their daily runs were to bring",
+    )
 
 
 def test_a_lake_that_lacks_a_day_is_not_fresh_however_new_the_others_are(lake):
     roster(lake, {1: "ann"})
     lake.coverage(HISTORICAL, FIRST).unlink()
     assert of_lake(lake).words == (
-        "1 of the 2 days to 2026-01-02 lack handles of the roster: 2026-01-01; the next daily run takes them up, "
+        "1 of the 2 days to 2026-01-02 lack Tweets of the roster: 2026-01-01; the next daily run takes them up, "
         "unless their account fails, of which engagement check tells why"
     )
     assert of_lake(lake, lookback_days=1).passed
@@ -211,10 +214,15 @@ def test_a_lake_that_lacks_a_day_is_not_fresh_however_new_the_others_are(lake):
 def test_a_lake_is_not_fresh_where_a_handle_is_served_no_more(lake):
     roster(lake, {1: "ann", 2: "ann", 3: "bob"})
     assert of_lake(lake).passed
-    path = lake.coverage(HISTORICAL, DAY)
+    path, place = lake.coverage(HISTORICAL, DAY), COVERAGE.names.index("first_pulled_at")
     coverage = read(path, COVERAGE)
     pq.write_table(coverage.filter(pc.not_equal(coverage["tweet_id"], 3)), path)
-    assert of_lake(lake).words.startswith(f"1 of the 2 days to {DAY} lack handles of the roster: {DAY}; the next")
+    assert of_lake(lake).passed  # nothing of it had come when the daily run was due
+    path = lake.coverage(HISTORICAL, FIRST)
+    coverage = read(path, COVERAGE)
+    before = pa.array([datetime(2026, 1, 2, 3, tzinfo=UTC)] * len(coverage), COVERAGE.field(place).type)
+    pq.write_table(coverage.set_column(place, COVERAGE.field(place), before), path)
+    assert of_lake(lake).words.startswith(f"1 of the 2 days to {DAY} lack Tweets of the roster: {DAY}; the next")
 
 
 def test_what_came_into_the_roster_since_the_daily_run_is_for_the_next(lake):

@@ -159,6 +159,15 @@ def test_a_run_that_the_code_location_launched_since_it_started_is_left_alone(in
     assert instance.get_run_by_id(dead).status == STARTED
 
 
+def test_its_second_try_takes_its_tags_over_and_is_left_alone(instance, queue, dead):
+    instance.add_run_tags(dead, LAUNCHED)
+    assert end_orphans(instance) == [dead]
+    again = queue("daily", instance.get_run_by_id(dead).tags, status=STARTED)
+    with dg.build_sensor_context(instance=instance) as context:
+        orphans.orphaned_runs(context)
+    assert instance.get_run_by_id(again).status == STARTED
+
+
 def test_what_somebody_cancelled_before_the_machine_died_is_not_tried_again(instance, dead):
     instance.add_run_tags(dead, LAUNCHED)
     instance.report_run_canceling(instance.get_run_by_id(dead))
