@@ -49,7 +49,7 @@ recent_job = dg.define_asset_job(
 def daily(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
     """Ask for the last whole day and those before it, as far as the look-back and the first day allow.
 
-    After an outage that was longer, for the days before those too, in runs of their own.
+    After an outage that was longer by up to 28 days, for the days before those too, in a run of their own.
     """
     chosen = settings.load()
     last = chosen.last_whole_day()

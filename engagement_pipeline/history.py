@@ -77,11 +77,16 @@ def windows(settings: Settings, known: Mapping[str, str], *, since: datetime) ->
 
 
 def missed(settings: Settings, first: date, known: Collection[date]) -> list[Window]:
-    """Return the windows of days between `first` and the last day before it that is `known` to be there."""
+    """Return the windows of days between `first` and the last day before it that is `known` to be there.
+
+    None where they are more than 28: then it was no outage, but a day that somebody pulled long ago.
+    """
     last_known = max((day for day in known if day < first), default=None)
     after = max(last_known + timedelta(days=1), settings.first_day, settings.oldest_day()) if last_known else first
     last = first - timedelta(days=1)
-    return [] if after > last else list(plan.windows(after, last, last_whole_day=last))
+    if not 0 <= (last - after).days < MAX_DAYS:
+        return []
+    return list(plan.windows(after, last, last_whole_day=last))
 
 
 def has_begun(settings: Settings) -> bool:

@@ -100,6 +100,20 @@ def test_a_bad_row_is_told(world, chosen):
         new_windows(world, chosen, "x")
 
 
+@pytest.mark.parametrize(
+    ("known", "found"),
+    [
+        ([], []),
+        ([date(2026, 1, 9)], []),
+        ([date(2026, 1, 1), date(2026, 1, 7)], [Window(date(2026, 1, 8), date(2026, 1, 9))]),
+        ([date(2025, 12, 12)], [Window(date(2025, 12, 13), date(2026, 1, 9))]),
+        ([date(2025, 12, 11)], []),
+    ],
+)
+def test_missed_are_the_days_since_the_last_that_is_known_28_at_most(chosen, known, found):
+    assert history.missed(chosen, date(2026, 1, 10), known) == found
+
+
 def test_had_are_the_tweets_that_lack_no_day_of_the_window(world):
     old, new = Tweet(posted(date(2025, 12, 1)), "ann"), Tweet(posted(date(2025, 12, 2)), "ann")
     window = Window(date(2025, 12, 5), date(2025, 12, 6))
