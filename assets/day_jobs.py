@@ -4,7 +4,7 @@ They are ops, since an asset's run would show every day that it touches as made:
 are there is not, and stays missing until a backfill. Days that are whole, or shown already, are materialized by hand.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import dagster as dg
 
@@ -13,6 +13,7 @@ from assets.running import API_POOL, ENGAGEMENTS, days_of, failure, log_plan, on
 from engagement_pipeline import catalog, checks, partitions, pipeline, settings
 from engagement_pipeline.errors import InputError, LakeError, PullError
 from engagement_pipeline.lake import Lake
+from engagement_pipeline.plan import Window
 from engagement_pipeline.settings import Settings, parse_day
 
 
@@ -41,7 +42,7 @@ def pull_new_tweets(context: dg.OpExecutionContext, config: Lacking) -> None:
             pipeline.pull(chosen, prepared)
         except PullError as error:
             failed = error
-        published = partitions.publish(chosen, [first + timedelta(days=n) for n in range((last - first).days + 1)])
+        published = partitions.publish(chosen, list(Window(first, last).days()))
         _tell(context, chosen, published)
         if failed:
             raise failed

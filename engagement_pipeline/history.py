@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import glob
 import hashlib
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
 
-from engagement_pipeline import accounts, catalog, plan, roster
+from engagement_pipeline import accounts, catalog, roster
 from engagement_pipeline.errors import LakeError, RosterError
 from engagement_pipeline.lake import TIMESTAMP, Lake
 from engagement_pipeline.metrics import HISTORICAL
@@ -27,7 +27,7 @@ from engagement_pipeline.roster import posted_at
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
 
     from engagement_pipeline.roster import Tweet
     from engagement_pipeline.settings import Settings
@@ -77,16 +77,14 @@ def windows(settings: Settings, known: Mapping[str, str], *, since: datetime) ->
 
 
 def missed(settings: Settings, first: date, known: Collection[date]) -> list[Window]:
-    """Return the windows of days between `first` and the last day before it that is `known` to be there.
+    """Return the window of days between `first` and the last day before it that is `known` to be there, if any.
 
     None where they are more than 28: then it was no outage, but a day that somebody pulled long ago.
     """
     last_known = max((day for day in known if day < first), default=None)
     after = max(last_known + timedelta(days=1), settings.first_day, settings.oldest_day()) if last_known else first
     last = first - timedelta(days=1)
-    if not 0 <= (last - after).days < MAX_DAYS:
-        return []
-    return list(plan.windows(after, last, last_whole_day=last))
+    return [Window(after, last)] if 0 <= (last - after).days < MAX_DAYS else []
 
 
 def has_begun(settings: Settings) -> bool:

@@ -241,7 +241,7 @@ def plausible(table: pa.Table, path: Path) -> pa.Table:
             if strange:
                 raise ValueError(f"column engagement_type holds {min(map(repr, strange))}")
     day = _day_of(path)
-    if day and "day" in table.column_names and not pc.all(pc.equal(table["day"], day)).as_py() and len(table):
+    if day and len(table) and "day" in table.column_names and not pc.all(pc.equal(table["day"], day)).as_py():
         raise ValueError("it holds rows of other days")
     return table
 
