@@ -6,7 +6,7 @@ and a day that was missed is caught up by the next run.
 
 import hashlib
 import json
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 
 import dagster as dg
 
@@ -52,8 +52,7 @@ def daily(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.Ski
     After an outage that was longer by up to 28 days, for the days before those too, in a run of their own.
     """
     chosen = settings.load()
-    last = chosen.last_whole_day()
-    first = max(chosen.first_day, chosen.oldest_day(), last - timedelta(days=chosen.lookback_days - 1))
+    first, last = chosen.look_back_day(), chosen.last_whole_day()
     if first > last:
         return dg.SkipReason(f"first_day, {first}, is not over yet")
     shown = [parse_day(key) for key in context.instance.get_materialized_partitions(ENGAGEMENTS)]

@@ -157,8 +157,7 @@ def fresh(lake: Lake, settings: Settings) -> Verdict:
     """
     daily_at = timedelta(hours=settings.daily_at.hour, minutes=settings.daily_at.minute)
     last = (settings.current_time() - daily_at - DAILY_RUN).date() - timedelta(days=1)
-    first = settings.last_whole_day() - timedelta(days=settings.lookback_days - 1)  # of the newest daily run
-    first = max(settings.first_day, settings.oldest_day(), first)
+    first = settings.look_back_day()  # of the newest daily run
     days = [first + timedelta(days=place) for place in range((last - first).days + 1)]
     missing = days
     if lake.tweets.exists():

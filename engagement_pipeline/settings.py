@@ -79,6 +79,11 @@ class Settings:
         """Return the last UTC day that is over: the newest that /historical can serve in full."""
         return self.current_time().date() - timedelta(days=1)
 
+    def look_back_day(self) -> date:
+        """Return the first UTC day that a daily run asks for; one that is not over yet where there is none."""
+        first = self.last_whole_day() - timedelta(days=self.lookback_days - 1)
+        return max(self.first_day, self.oldest_day(), first)
+
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings; raise InputError naming the file or variable and the fix."""
