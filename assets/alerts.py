@@ -9,7 +9,8 @@ from dagster._core.storage.tags import PARENT_RUN_ID_TAG, WILL_RETRY_TAG
 from dagster_shared.error import SerializableErrorInfo
 
 from assets.running import PARTITION, RANGE_END, RANGE_START
-from engagement_pipeline import alert, settings
+from engagement_pipeline.core import settings
+from engagement_pipeline.observe import alert
 
 PLANNED = {dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}
 STOPPED = "the run was stopped before its end (a stop of the services, or its process was ended)"

@@ -7,8 +7,9 @@ import dagster as dg
 
 from assets.engagements import days, engagements
 from assets.running import ENGAGEMENTS, days_of, evaluations, one_line
-from engagement_pipeline import checks, settings
-from engagement_pipeline.lake import Lake
+from engagement_pipeline.core import settings
+from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.observe import checks
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", dg.PreviewWarning)  # partitions of checks; the lock pins the version that we test

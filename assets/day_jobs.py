@@ -10,11 +10,15 @@ import dagster as dg
 
 from assets.engagements import days, tell_by_hand
 from assets.running import API_POOL, ENGAGEMENTS, days_of, failure, log_plan, one_line
-from engagement_pipeline import catalog, checks, partitions, pipeline, settings
-from engagement_pipeline.errors import InputError, LakeError, PullError
-from engagement_pipeline.lake import Lake
-from engagement_pipeline.plan import Window
-from engagement_pipeline.settings import Settings, parse_day
+from engagement_pipeline import pipeline
+from engagement_pipeline.core import settings
+from engagement_pipeline.core.errors import InputError, LakeError, PullError
+from engagement_pipeline.core.model import Window
+from engagement_pipeline.core.settings import Settings, parse_day
+from engagement_pipeline.extract.prepare import prepare
+from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.observe import checks
+from engagement_pipeline.query import by_day
 
 
 class Lacking(dg.Config):
@@ -35,14 +39,14 @@ def pull_new_tweets(context: dg.OpExecutionContext, config: Lacking) -> None:
             since = datetime.fromisoformat(config.since)
         except ValueError as error:
             raise InputError(str(error)) from None
-        prepared = pipeline.prepare(chosen, first, last, new_since=since)
+        prepared = prepare(chosen, first, last, new_since=since)
         log_plan(context, chosen, prepared)
         failed = None
         try:
             pipeline.pull(chosen, prepared)
         except PullError as error:
             failed = error
-        published = partitions.publish(chosen, list(Window(first, last).days()))
+        published = pipeline.publish_days(chosen, list(Window(first, last).days()))
         _tell(context, chosen, published)
         if failed:
             raise failed
@@ -64,7 +68,7 @@ def make_anew(context: dg.OpExecutionContext) -> None:
         chosen = settings.load()
         asked = days_of(context, chosen)
         pipeline.rebuild(chosen, first=asked[0], last=asked[-1])
-        published = partitions.publish(chosen, asked)
+        published = pipeline.publish_days(chosen, asked)
         _tell(context, chosen, published)
     if published.failures:
         raise failure(published.failures, done=len(published.reports))
@@ -81,10 +85,10 @@ def rebuild_job() -> None:
     make_anew()
 
 
-def _tell(context: dg.OpExecutionContext, chosen: Settings, published: partitions.Days) -> None:
+def _tell(context: dg.OpExecutionContext, chosen: Settings, published: pipeline.Days) -> None:
     """Materialize what was published, but for days that were not shown and on which Tweets of the roster lack."""
     shown = context.instance.get_materialized_partitions(ENGAGEMENTS)
-    with catalog.by_day(Lake(chosen.data)) as ask:
+    with by_day.by_day(Lake(chosen.data)) as ask:
         for day in [day for day in published.reports if str(day) not in shown and checks.unaccounted(day, ask)]:
             del published.reports[day]
     tell_by_hand(context, chosen, published)

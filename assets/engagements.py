@@ -11,13 +11,15 @@ import dagster as dg
 
 from assets.metadata import LINEAGE, about, columns, of_day
 from assets.running import API_POOL, ENGAGEMENTS, days_of, evaluations, failure, log_plan, one_line
-from engagement_pipeline import catalog as views
-from engagement_pipeline import partitions, pipeline, settings
-from engagement_pipeline.errors import EngagementError, InputError, LakeError, PullError
-from engagement_pipeline.lake import TABLES, Lake
-from engagement_pipeline.metrics import HISTORICAL
-from engagement_pipeline.plan import MAX_DAYS
-from engagement_pipeline.settings import Settings
+from engagement_pipeline import pipeline
+from engagement_pipeline.core import settings
+from engagement_pipeline.core.endpoints import HISTORICAL, MAX_DAYS
+from engagement_pipeline.core.errors import EngagementError, InputError, LakeError, PullError
+from engagement_pipeline.core.settings import Settings
+from engagement_pipeline.core.tables import TABLES
+from engagement_pipeline.extract.prepare import prepare
+from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.query.catalog import refresh
 
 _settings = settings.load()
 days = dg.DailyPartitionsDefinition(
@@ -49,7 +51,7 @@ def responses(context: dg.AssetExecutionContext) -> None:
                 f"{first} to {last} are {len(asked)} days, and a run asks for {MAX_DAYS} at most: launch a backfill of "
                 "them, which makes as many runs as it takes"
             )
-        prepared = pipeline.prepare(chosen, first, last)
+        prepared = prepare(chosen, first, last)
         log_plan(context, chosen, prepared)
         try:
             reports = pipeline.pull(chosen, prepared)
@@ -70,7 +72,7 @@ def _publish_the_rest(
 ) -> list[EngagementError]:
     """Publish what has come of a pull that failed in part: engagements will not run. Return what is in the way."""
     try:
-        published = partitions.publish(chosen, asked)
+        published = pipeline.publish_days(chosen, asked)
     except EngagementError as error:
         return [error]
     tell_by_hand(context, chosen, published)
@@ -95,7 +97,7 @@ def engagements(context: dg.AssetExecutionContext) -> None:
     started = time.perf_counter()
     with one_line():
         chosen = settings.load()
-        published = partitions.publish(chosen, days_of(context, chosen))
+        published = pipeline.publish_days(chosen, days_of(context, chosen))
     for error in published.elsewhere.values():
         context.log.warning("not of this run, and not published: %s", error)
     if published.failures:
@@ -107,7 +109,7 @@ def engagements(context: dg.AssetExecutionContext) -> None:
 
 
 def tell_by_hand(
-    context: dg.AssetExecutionContext | dg.OpExecutionContext, chosen: Settings, published: partitions.Days
+    context: dg.AssetExecutionContext | dg.OpExecutionContext, chosen: Settings, published: pipeline.Days
 ) -> None:
     """Materialize the published days of engagements by hand, and check each day that there is: day_checks will not run.
 
@@ -132,5 +134,5 @@ Open it with any DuckDB while runs go on. The README lists the views and their c
 def catalog() -> dg.MaterializeResult[None]:
     """Write the views anew."""
     with one_line():
-        path = views.refresh(Lake(settings.load().data))
+        path = refresh(Lake(settings.load().data))
     return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(path)})

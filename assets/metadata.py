@@ -8,9 +8,9 @@ from typing import Any, TypedDict
 import dagster as dg
 import pyarrow as pa
 
-from engagement_pipeline import chart
-from engagement_pipeline.client import CELLS
-from engagement_pipeline.day_report import DayReport
+from engagement_pipeline.observe import chart
+from engagement_pipeline.observe.day_report import DayReport
+from engagement_pipeline.sources.engagement.request import CELLS
 
 MEANING = {
     "tweet_id": "The Tweet, as the API names it; text in JSON and JavaScript, which round such numbers.",

@@ -9,10 +9,11 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData,
 )
 
-from engagement_pipeline import checks, pipeline, plan
-from engagement_pipeline.errors import EngagementError, InputError
-from engagement_pipeline.pipeline import Prepared
-from engagement_pipeline.settings import Settings, parse_day
+from engagement_pipeline.core.errors import EngagementError, InputError
+from engagement_pipeline.core.settings import Settings, parse_day
+from engagement_pipeline.extract import plan_text, planner
+from engagement_pipeline.extract.prepare import Prepared
+from engagement_pipeline.observe import checks
 
 PARTITION = "dagster/partition"
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -35,7 +36,7 @@ def one_line() -> Iterator[None]:
 
 def log_plan(context: Context, chosen: Settings, prepared: Prepared) -> None:
     """Say in the run's log what it will ask for, before it asks: a run costs requests that the contract counts."""
-    lines = pipeline.plan_lines(prepared, per_minute=chosen.requests_per_minute)
+    lines = plan_text.plan_lines(prepared, per_minute=chosen.requests_per_minute)
     context.log.info("\n".join(["the plan:", *lines]))
 
 
@@ -56,7 +57,7 @@ def days_of(context: Context, chosen: Settings) -> list[date]:
         raise InputError(
             f"{first} is before {chosen.first_day}, the setting first_day: start there or later, or set it and restart"
         )
-    windows = plan.windows(first, last, last_whole_day=chosen.last_whole_day())
+    windows = planner.windows(first, last, last_whole_day=chosen.last_whole_day())
     return [day for window in windows for day in window.days()]
 
 

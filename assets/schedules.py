@@ -15,10 +15,11 @@ from assets.day_jobs import Lacking, history_job, pull_new_tweets
 from assets.engagements import catalog, engagements, responses
 from assets.running import ENGAGEMENTS, RANGE_END, RANGE_START
 from assets.snapshots import recent, totals
-from engagement_pipeline import history, settings
-from engagement_pipeline.errors import EngagementError
-from engagement_pipeline.plan import Window
-from engagement_pipeline.settings import parse_day
+from engagement_pipeline.core import settings
+from engagement_pipeline.core.errors import EngagementError
+from engagement_pipeline.core.model import Window
+from engagement_pipeline.core.settings import parse_day
+from engagement_pipeline.extract import backlog
 
 AHEAD_OF_BACKFILLS = {"dagster/priority": "10"}  # backfill runs have none, which is 0
 _settings = settings.load()
@@ -60,7 +61,7 @@ def daily(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.Ski
         dg.RunRequest(run_key=str(last), tags={**_range(Window(first, last)), **AHEAD_OF_BACKFILLS}),
         *(
             dg.RunRequest(run_key=f"{window} missed before {first}", tags=_range(window))
-            for window in history.missed(chosen, first, shown)
+            for window in backlog.missed(chosen, first, shown)
         ),
     ]
 
@@ -90,10 +91,10 @@ def new_tweets(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Skip
     now = datetime.now(UTC)
     try:
         chosen = settings.load()
-        files = history.fingerprints(chosen)
+        files = backlog.fingerprints(chosen)
         since = before.get("looked_at", now.isoformat())
-        known = before.get("files", files) if history.has_begun(chosen) else files
-        found = history.windows(chosen, known, since=datetime.fromisoformat(since))
+        known = before.get("files", files) if backlog.has_begun(chosen) else files
+        found = backlog.windows(chosen, known, since=datetime.fromisoformat(since))
     except EngagementError as error:  # the cursor stays, so that the mended roster is looked at again
         return dg.SkipReason(str(error))
     if not found:

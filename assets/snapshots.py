@@ -4,9 +4,11 @@ import dagster as dg
 
 from assets.metadata import about, columns
 from assets.running import API_POOL, log_plan, one_line
-from engagement_pipeline import pipeline, settings
-from engagement_pipeline.lake import TABLES
-from engagement_pipeline.metrics import RECENT, TOTALS
+from engagement_pipeline import pipeline
+from engagement_pipeline.core import settings
+from engagement_pipeline.core.endpoints import RECENT, TOTALS
+from engagement_pipeline.core.tables import TABLES
+from engagement_pipeline.extract.prepare import prepare
 
 
 @dg.asset(
@@ -42,7 +44,7 @@ def recent(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
 def _observed(context: dg.AssetExecutionContext, endpoint: str) -> dg.MaterializeResult[None]:
     with one_line():
         chosen = settings.load()
-        prepared = pipeline.prepare(chosen, endpoint=endpoint)
+        prepared = prepare(chosen, endpoint=endpoint)
         log_plan(context, chosen, prepared)
         outcome = pipeline.run(chosen, prepared)
         if outcome.failure:

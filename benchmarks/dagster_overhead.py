@@ -45,7 +45,7 @@ defs = dg.Definitions(
 LIBRARY = """
 from datetime import date, timedelta
 from engagement_pipeline import catalog, checks, partitions, pipeline, settings
-from engagement_pipeline.lake import Lake
+from engagement_pipeline.lake.layout import Lake
 chosen = settings.load()
 first, last = date.fromisoformat("{first}"), date.fromisoformat("{last}")
 days = [first + timedelta(days=place) for place in range((last - first).days + 1)]

@@ -24,10 +24,11 @@ from pathlib import Path
 
 from synthetic import BATCH, bytes_in, land, tweet_ids
 
-from engagement_pipeline import catalog, prune
-from engagement_pipeline.lake import Lake
-from engagement_pipeline.plan import Window
-from engagement_pipeline.publish import publish
+from engagement_pipeline.core.model import Window
+from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.publish import retention
+from engagement_pipeline.publish.publisher import publish_pulls
+from engagement_pipeline.query import catalog
 
 FIRST, LAST = date(2025, 1, 1), date(2025, 12, 31)
 TWEETS, MANY = 100, 2_000
@@ -72,9 +73,9 @@ def run(lake, ids, last):
     land(lake, ids, window=window, now=now, settling=True)
     landed = bytes_in(lake.raw) - before
     began, used, written = time.perf_counter(), time.process_time(), bytes_written()
-    [publication] = publish(lake)
+    [publication] = publish_pulls(lake)
     catalog.refresh(lake)
-    prune.drop(lake, prune.spent(lake, before=now - KEEP))
+    retention.drop(lake, retention.spent(lake, before=now - KEEP))
     seconds = time.perf_counter() - began, time.process_time() - used
     return len(publication.days_written), *seconds, bytes_written() - written, landed
 
@@ -89,7 +90,7 @@ def tables():
     with tempfile.TemporaryDirectory() as name:
         lake = Lake(Path(name) / "lake")
         land(lake, tweet_ids(MANY, *POSTED), window=Window(LAST - timedelta(days=27), LAST), handles=5)
-        publish(lake)
+        publish_pulls(lake)
         return {table: bytes_in(lake.root / table) / MANY / 28 for table in TABLES}
 
 

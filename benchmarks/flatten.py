@@ -25,8 +25,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from synthetic import ROWS_PER_TWEET_DAY, body, request, tweet_ids
 
-from engagement_pipeline import flatten, plain
-from engagement_pipeline.client import CELLS
+from engagement_pipeline.sources.engagement import flatten, parse_reference
+from engagement_pipeline.sources.engagement.request import CELLS
 
 COLUMNS = ("tweet_id", "engagement_type", "day", "hour", "count")
 TARGETS = {
@@ -54,7 +54,10 @@ def main() -> int:
         "simdjson, parsed only": (simdjson_parsed(), 40),
         "orjson, loops, column lists": (orjson_lists, 10),
         "json, loops, DataFrame": (json_loops, 10),
-        "the plain reference": (lambda text: plain.cells(plain.parsed(text), flatten._asked(whole)), 5),  # noqa: SLF001
+        "the plain reference": (
+            lambda text: parse_reference.cells(parse_reference.parsed(text), flatten._asked(whole)),  # noqa: SLF001
+            5,
+        ),
         "DuckDB's JSON functions": (duckdb_unnest(), 3),
         "pandas.json_normalize, a Tweet at a time": (json_normalize, 2),
         "dlt, of row dicts, of 5 Tweets": (dlt_rows, 2),
@@ -101,7 +104,7 @@ def timed(run, text):
 
 def check(name, made, rows):
     """Raise where a rival did not make the same rows; simdjson makes none."""
-    if isinstance(made, plain.Cells):
+    if isinstance(made, parse_reference.Cells):
         made = {"count": made.counts}
     if made is not None:
         counts = np.asarray(made["count"])

@@ -23,8 +23,11 @@ from pathlib import Path
 
 from synthetic import write_roster
 
-from engagement_pipeline import catalog, pipeline, settings
-from engagement_pipeline.lake import Lake
+from engagement_pipeline import pipeline
+from engagement_pipeline.core import settings
+from engagement_pipeline.extract.prepare import prepare
+from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.query import catalog
 
 PER_MINUTE = 300
 LATENCY = 1.0  # seconds
@@ -107,7 +110,7 @@ def run(url, accounts, lakes):
 def pull(environment):
     """In a process: what `engagement pull` does until everything has landed."""
     chosen = settings.load(environment)
-    pipeline.pull(chosen, pipeline.prepare(chosen, DAY, DAY))
+    pipeline.pull(chosen, prepare(chosen, DAY, DAY))
 
 
 if __name__ == "__main__":

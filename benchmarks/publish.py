@@ -21,7 +21,8 @@ from pathlib import Path
 
 from synthetic import ROWS_PER_TWEET_DAY, WINDOW, bytes_in, land, peak_memory, tweet_ids
 
-from engagement_pipeline.lake import Lake
+from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.publish.publisher import publish_pulls
 
 SPEED, MEMORY, TIDY, RAW = 5, 500, 0.15, 0.3  # million rows a second a core, MB, bytes a row, bytes a row
 SIZES = (100, 1_000, 10_000)
@@ -62,18 +63,18 @@ def publish(root):
     """In a process of its own: publish what has landed and tell what it took."""
     import pandas as pd  # noqa: F401, PLC0415 - which pyarrow imports with the first array
 
-    from engagement_pipeline.publish import publish  # noqa: PLC0415 - before its imports, nothing is to be measured
+    from engagement_pipeline.publish.publisher import publish_pulls  # noqa: PLC0415 - before its imports, nothing is to be measured
 
     before = peak_memory()
     began, used = time.perf_counter(), time.process_time()
-    [publication] = publish(Lake(Path(root)))
+    [publication] = publish_pulls(Lake(Path(root)))
     found = {"wall": time.perf_counter() - began, "processor": time.process_time() - used}
     print(json.dumps(found | {"memory": peak_memory() - before, "stored": len(publication.stored)}))
 
 
 if __name__ == "__main__":
     if "--publish" in sys.argv:
-        publish(sys.argv[-1])
+        publish_pulls(sys.argv[-1])
     else:
         print(f"{datetime.now(UTC).date()}, {os.cpu_count()} cores, Python {sys.version.split()[0]}\n")
         sys.exit(main())

@@ -21,9 +21,12 @@ from pathlib import Path
 
 from synthetic import write_roster
 
-from engagement_pipeline import catalog, pipeline, settings
-from engagement_pipeline.lake import Lake
-from engagement_pipeline.plan import Window
+from engagement_pipeline import pipeline
+from engagement_pipeline.core import settings
+from engagement_pipeline.core.model import Window
+from engagement_pipeline.extract.prepare import prepare
+from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.query import catalog
 
 PER_MINUTE = 600
 LATENCY = 1.0  # seconds
@@ -84,7 +87,7 @@ def run(folder, url):
 def pull(environment, path):
     """In a process: what `engagement pull` does until everything has landed."""
     chosen = settings.load(environment)
-    prepared = pipeline.prepare(chosen, WINDOW.first, WINDOW.last)
+    prepared = prepare(chosen, WINDOW.first, WINDOW.last)
     began, used = time.perf_counter(), time.process_time()
     pipeline.pull(chosen, prepared)
     path.write_text(json.dumps([time.perf_counter() - began, time.process_time() - used]))

@@ -18,9 +18,9 @@ from pathlib import Path
 import duckdb
 from synthetic import ROWS_PER_TWEET_DAY, bytes_in, tweet_ids, write_lake
 
-from engagement_pipeline import catalog
-from engagement_pipeline.lake import Lake
-from engagement_pipeline.plan import Window
+from engagement_pipeline.core.model import Window
+from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.query import catalog
 
 TWEETS = tweet_ids(10_000, date(2024, 7, 1), date(2025, 12, 31))
 YEAR = Window(date(2025, 1, 1), date(2025, 12, 31))

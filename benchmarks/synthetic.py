@@ -24,17 +24,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from engagement_pipeline import daily, raw
-from engagement_pipeline.catalog import TWEETS
-from engagement_pipeline.client import CELLS, TWEET_SUMS, TYPE_SUMS, Response
-from engagement_pipeline.day_rows import DAILY_ROW_GROUP, Rows, Sink, daily_sums, to_table
+from engagement_pipeline.core.endpoints import HISTORICAL, MAX_TWEETS
+from engagement_pipeline.core.metrics import types_of
+from engagement_pipeline.core.model import Plan, Request, Response, Window
+from engagement_pipeline.core.tables import DAILY, ENGAGEMENTS, TWEETS, TYPE_NAMES
 from engagement_pipeline.emulator import counts as world
 from engagement_pipeline.emulator.world import FIRST_DAY, HANDLES, World, tweets_of_day
-from engagement_pipeline.flatten import SCHEMA, TYPE_NAMES
-from engagement_pipeline.lake import DAILY, Lake
-from engagement_pipeline.metrics import HISTORICAL, types_of
-from engagement_pipeline.plan import MAX_TWEETS, Plan, Request, Window
-from engagement_pipeline.publish import CHUNK_TWEETS
+from engagement_pipeline.lake import raw
+from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.publish import daily
+from engagement_pipeline.publish.day_file import DAILY_ROW_GROUP, RowGroupWriter
+from engagement_pipeline.publish.merge import Rows, daily_sums, to_table
+from engagement_pipeline.publish.publisher import CHUNK_TWEETS
+from engagement_pipeline.sources.engagement.request import CELLS, TWEET_SUMS, TYPE_SUMS
 
 SEED = 1
 TYPES = types_of(HISTORICAL)
@@ -147,7 +149,7 @@ def _write_day(root, ids, day):
     lake = Lake(Path(root))
     path = lake.rows(HISTORICAL, day)
     path.parent.mkdir(parents=True, exist_ok=True)
-    sinks = Sink(path, SCHEMA), Sink(_sums(lake, day), DAILY, row_group=DAILY_ROW_GROUP)
+    sinks = RowGroupWriter(path, ENGAGEMENTS), RowGroupWriter(_sums(lake, day), DAILY, row_group=DAILY_ROW_GROUP)
     for at in range(0, len(ids), CHUNK_TWEETS):
         rows = day_rows(ids[at : at + CHUNK_TWEETS], day)
         table = to_table(rows, day)

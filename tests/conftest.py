@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 from histories import live
+from processes import CLONE
+from truth import NOW
 
-from engagement_pipeline import cli, settings
+from engagement_pipeline.cli.main import main
+from engagement_pipeline.core import settings
 from engagement_pipeline.emulator import HANDLES, Emulator
-from engagement_pipeline.lake import Lake
+from engagement_pipeline.lake.layout import Lake
 
-NOW = datetime(2026, 2, 1, tzinfo=UTC)  # so 2026-01-31 is the last whole day
 WINDOW_START = datetime(2026, 1, 4, tzinfo=UTC)  # of the 28 days that end there
 
 
@@ -115,7 +117,7 @@ def engagement(capsys):
 
     def run(*arguments):
         capsys.readouterr()
-        code = cli.main(arguments)
+        code = main(arguments)
         shown = capsys.readouterr()
         lines = shown.err.splitlines()
         assert all(line.startswith("engagement: ") for line in lines), shown.err
@@ -162,7 +164,7 @@ def lake(tmp_path, monkeypatch):
 @pytest.fixture
 def definitions(in_world, monkeypatch):
     """The Dagster code location of the `in_world`, with the last 28 days as partitions."""
-    from test_assets import load_definitions  # noqa: PLC0415 - Dagster takes a second to import
+    from code_location import load_definitions  # noqa: PLC0415 - Dagster takes a second to import
 
     monkeypatch.setenv("ENGAGEMENT_FIRST_DAY", "2026-01-04")
     return load_definitions()
@@ -174,4 +176,14 @@ def instance():
     import dagster as dg  # noqa: PLC0415
 
     with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+@pytest.fixture
+def queueing(tmp_path):
+    """A fresh Dagster home with the project's dagster.yaml, as the README makes it, before the first start."""
+    import dagster as dg  # noqa: PLC0415
+
+    shutil.copy(CLONE / "deploy" / "dagster.yaml", tmp_path)
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         yield instance

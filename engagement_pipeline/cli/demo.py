@@ -1,0 +1,215 @@
+"""The whole job on the emulator: no network, no credentials.
+
+`run` pulls 28 days through Dagster into a lake of its own and asks it three questions; `up` leaves the Dagster
+UI and the emulator running. Both start Dagster as a user does, by its command; this package never imports it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from engagement_pipeline import pipeline
+from engagement_pipeline.cli import output
+from engagement_pipeline.core import settings
+from engagement_pipeline.core.errors import EngagementError, InputError, LakeError
+from engagement_pipeline.emulator import Emulator
+from engagement_pipeline.extract.prepare import Prepared, prepare
+from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.query import catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HOME = Path(__file__).resolve().parents[2]  # the clone: assets/, workspace.yaml and deploy/ are not in the package
+DEMO_NOW = datetime(2026, 2, 1, tzinfo=UTC)  # a fixed clock, so that every demo shows the same numbers
+API_POOL = "engagement_api"  # of every asset that asks the API; Dagster takes one run of them at a time
+UP_DAYS = 60  # partitions behind today that `up` offers
+REQUESTS_PER_MINUTE = 1_200
+GLANCE = 0.1  # seconds between two looks at what Dagster has done
+QUESTIONS = {
+    "top Tweets by impressions": """
+        select tweet_id, handle, posted_at::date as posted, sum("count")::bigint as impressions
+        from daily join tweets using (tweet_id)
+        where engagement_type = 'impressions'
+        group by all order by impressions desc, tweet_id limit 5""",
+    "impressions a day, the last week": """
+        select day, sum("count")::bigint as impressions
+        from daily where engagement_type = 'impressions' and day > date '2026-01-24'
+        group by day order by day""",
+    "engagements for 100 impressions, by hour of the day (UTC)": """
+        select hour, round(100 * sum("count") filter (engagement_type = 'engagements')
+            / sum("count") filter (engagement_type = 'impressions'), 2)::double as rate
+        from engagements group by hour having hour % 3 = 0 order by hour""",
+}
+
+
+def run(data: Path) -> None:
+    """Pull 28 days of the emulated API into `data` by one Dagster run, and show what SQL makes of them."""
+    last = DEMO_NOW.date() - timedelta(days=1)
+    first = last - timedelta(days=27)
+    with (
+        _world(data, now=DEMO_NOW, first_day=first) as (emulator, environment),
+        tempfile.TemporaryDirectory() as dagster_home,
+    ):
+        chosen = settings.load(environment)
+        _bring_up_to_date(chosen)
+        prepared = prepare(chosen, first, last)
+        print("the plan:")
+        output.show_plan(prepared, per_minute=chosen.requests_per_minute)
+        print("\none Dagster run over 28 daily partitions:", flush=True)
+        _run_job(emulator, prepared, environment | {"DAGSTER_HOME": dagster_home}, log=data / "dagster.log")
+    lake = Lake(chosen.data)
+    total = catalog.query(lake, "select count(*) as n, count(distinct tweet_id) as tweets from engagements")
+    rows, tweets = (total[name][0].as_py() for name in ("n", "tweets"))
+    print(f"\n{rows:,} rows of {tweets:,} Tweets. Three questions in SQL:\n")
+    for title, sql in QUESTIONS.items():
+        output.show_table(catalog.query(lake, sql), title=title)
+    print(f"The lake is {data}: plain Parquet, and {data}/engagement.duckdb with views over it. What to try next:")
+    print(f'  ENGAGEMENT_DATA={data} .venv/bin/engagement sql "select * from metrics"')
+    print("  make up    # the Dagster UI on the emulator: backfill, schedule, look around")
+
+
+def up(data: Path, *, port: int) -> None:
+    """Run `dagster dev` on an emulator that lives in real time until Ctrl-C ends both."""
+    _refuse_taken(port)
+    first_day = datetime.now(UTC).date() - timedelta(days=UP_DAYS)
+    for number in (signal.SIGTERM, signal.SIGINT):  # which `&` in a script has ignored, here and in Dagster
+        signal.signal(number, _interrupt)
+    with _world(data, now=None, first_day=first_day) as (emulator, environment):
+        _bring_up_to_date(settings.load(environment))
+        home = data.absolute() / "dagster"
+        home.mkdir(exist_ok=True)
+        shutil.copy(HOME / "deploy" / "dagster.yaml", home)
+        environment |= {"DAGSTER_HOME": str(home)}
+        log = data / "dagster.log"
+        _limit_pool(environment, log=log)
+        command = ["dev", "--workspace", "workspace.yaml", "--host", "127.0.0.1", "--port", str(port)]
+        with _dagster(command, environment, log=log) as process:
+            address = f"http://127.0.0.1:{port}"
+            print(f"the emulator answers at {emulator.url}; starting Dagster, its log is {log}", flush=True)
+            while not _answers(address):
+                if process.poll() is not None:
+                    raise EngagementError(f"Dagster ended at once: its log, {log}, says why")
+                time.sleep(GLANCE)
+            print(f"open {address} in a browser; Ctrl-C here ends Dagster and the emulator", flush=True)
+            try:
+                process.wait()
+            except KeyboardInterrupt:
+                print("\nending Dagster and the emulator", flush=True)
+
+
+@contextmanager
+def _world(data: Path, *, now: datetime | None, first_day: date) -> Iterator[tuple[Emulator, dict[str, str]]]:
+    """Run an emulator, and give it with the environment in which every command finds it and `data`."""
+    if not (HOME / "workspace.yaml").exists():
+        raise InputError("the Dagster code location is not beside the package: run this from a clone of the project")
+    folder = data.absolute()
+    (folder / "tweets").mkdir(parents=True, exist_ok=True)
+    with Emulator(now=now, requests_per_minute=REQUESTS_PER_MINUTE) as emulator:
+        emulator.credentials.write_accounts(folder / "accounts.toml")
+        _write_roster(emulator, folder / "tweets" / "roster.csv")
+        chosen = {
+            "CONFIG": os.devnull,  # a user's own engagement.toml has no say here
+            "API_URL": emulator.url,
+            "AUTH_URL": emulator.url,
+            "DATA": str(folder),
+            "ACCOUNTS": str(folder / "accounts.toml"),
+            "TWEETS": str(folder / "tweets" / "*"),
+            "FIRST_DAY": str(first_day),
+            "REQUESTS_PER_MINUTE": str(REQUESTS_PER_MINUTE),
+            "NOW": now.isoformat() if now else "",
+        }
+        outside = {name: value for name, value in os.environ.items() if not name.startswith(settings.PREFIX)}
+        yield emulator, outside | {settings.PREFIX + name: value for name, value in chosen.items()}
+
+
+def _bring_up_to_date(chosen: settings.Settings) -> None:
+    """Rebuild the lake of an earlier demo, if an older program wrote it."""
+    lake = Lake(chosen.data)
+    try:
+        lake.open()
+    except LakeError:
+        pipeline.rebuild(chosen)
+
+
+def _write_roster(emulator: Emulator, path: Path) -> None:
+    """Write the healthy Tweets of the emulator's world, so that each demo plans the same."""
+    rows = (f"{tweet.tweet_id},{tweet.handle}\n" for tweet in emulator.world.tweets() if tweet.state == "ok")
+    path.write_text("tweet_id,handle\n" + "".join(rows))
+
+
+def _run_job(emulator: Emulator, prepared: Prepared, environment: dict[str, str], *, log: Path) -> None:
+    """Execute the daily job over the prepared days, with bars that follow the emulator and Dagster's log."""
+    window = prepared.plans[0].window
+    assert window
+    days = list(window.days())
+    tags = {"dagster/asset_partition_range_start": str(days[0]), "dagster/asset_partition_range_end": str(days[-1])}
+    command = ["job", "execute", "--python-file", "assets/definitions.py", "--working-directory", ".", "--job", "daily"]
+    materialized = re.compile(r" engagements - ASSET_MATERIALIZATION ")
+    with _dagster([*command, "--tags", json.dumps(tags)], environment, log=log) as process, output.bars() as bar:
+        answered, published = bar("requests answered"), bar("days published")
+        running = True
+        while running:
+            running = process.poll() is None
+            answered(len(emulator.requests), max(prepared.requests, len(emulator.requests)))
+            published(len(materialized.findall(log.read_text())), len(days))
+            time.sleep(GLANCE * running)
+    if process.returncode:
+        raise EngagementError(f"the Dagster run failed: its log, {log}, says why")
+
+
+def _limit_pool(environment: dict[str, str], *, log: Path) -> None:
+    """Make the pool before Dagster's first look at its queue: one that it makes by default holds from the second on."""
+    with _dagster(["instance", "concurrency", "set", API_POOL, "1"], environment, log=log) as process:
+        if process.wait():
+            raise EngagementError(f"Dagster cannot be set up: its log, {log}, says why")
+
+
+@contextmanager
+def _dagster(arguments: list[str], environment: dict[str, str], *, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a Dagster command in the clone, and end it with the block."""
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dagster", *arguments], cwd=HOME, env=environment, stdout=file, stderr=file
+        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.wait()
+
+
+def _refuse_taken(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError) as error:
+            raise InputError(f"port {port} cannot be used ({error}): choose another with --port") from None
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=1):  # noqa: S310 - our own address
+            return True
+    except OSError:
+        return False
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt

@@ -1,0 +1,297 @@
+"""The `engagement` command: arguments in, one library call, print.
+
+Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 failed (what and
+which), 2 wrong use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from engagement_pipeline import pipeline
+from engagement_pipeline.cli import demo, output
+from engagement_pipeline.core import settings
+from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL
+from engagement_pipeline.core.errors import EngagementError, InputError
+from engagement_pipeline.emulator import serve
+from engagement_pipeline.extract import plan_text
+from engagement_pipeline.extract.prepare import Prepared, prepare
+from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.query import catalog
+from engagement_pipeline.transport import accounts, oauth
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+INTERRUPTED = 130  # as shells count a SIGINT
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; every failure is one line on standard error, and its exit code."""
+    logging.basicConfig(level=logging.WARNING, format="engagement: %(message)s", stream=sys.stderr, force=True)
+    try:
+        options = _parser().parse_args(arguments)
+        options.command(options)
+        sys.stdout.flush()
+    except EngagementError as error:
+        return _failed(str(error), error.exit_code)
+    except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        return _failed(str(error), EngagementError.exit_code)
+    except KeyboardInterrupt:
+        return _failed("interrupted; what a pull has landed is kept, and the same pull goes on from it", INTERRUPTED)
+    return 0
+
+
+def _failed(message: str, code: int) -> int:
+    print(f"engagement: {' '.join(message.splitlines())}", file=sys.stderr)
+    return code
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are one line like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; see {self.prog} --help")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="engagement", description="The Engagement API as a lake that answers SQL. Settings: see engagement.toml."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    sub = _add(
+        commands, "authorize", _authorize, "let a handle give the app its tokens, and write them to the accounts file"
+    )
+    sub.add_argument("handle", metavar="HANDLE", type=_handle, help="who will be logged in on the page that opens")
+
+    sub = _add(
+        commands, "check", _check, "try each account with one cheap request, and say which work and whose they are"
+    )
+    sub.add_argument("--skip-bad-rows", action="store_true", help="go on without the roster's bad rows")
+
+    for name, command, text in (
+        ("plan", _plan, "show the requests that a pull would send, and send none"),
+        ("pull", _pull, "pull from an endpoint, publish what came and refresh the views"),
+    ):
+        sub = _add(commands, name, command, text)
+        sub.add_argument(
+            "--endpoint", choices=ENDPOINTS, default=HISTORICAL, help=f"of the API (default: {HISTORICAL})"
+        )
+        sub.add_argument(
+            "--from",
+            dest="first",
+            metavar="DAY",
+            type=_day,
+            help=f"first UTC day of /{HISTORICAL}; the look-back's by default",
+        )
+        sub.add_argument(
+            "--to",
+            dest="last",
+            metavar="DAY",
+            type=_day,
+            help="last UTC day, included; by default the last that is over",
+        )
+        sub.add_argument(
+            "--skip-bad-rows", action="store_true", help="list the roster's bad rows and go on with the rest"
+        )
+
+    sub = _add(
+        commands, "sql", _sql, "answer a query over the lake's views: engagements, daily, tweets, coverage and more"
+    )
+    sub.add_argument("query", metavar="QUERY", help="one statement in DuckDB's SQL")
+    sub.add_argument("--format", choices=output.FORMATS, default="table", help="how to print (default: table)")
+
+    sub = _add(commands, "rebuild", _rebuild, "make tables anew from the responses that have landed, with no request")
+    sub.add_argument("--table", choices=pipeline.TABLE_OF, help="which; all by default")
+    sub.add_argument("--from", dest="first", metavar="DAY", type=_day, help="first UTC day; by default the first known")
+    sub.add_argument("--to", dest="last", metavar="DAY", type=_day, help="last UTC day, included; the last by default")
+
+    sub = _add(
+        commands, "prune", _prune, "say which responses are published and older than keep_raw_days, and remove them"
+    )
+    sub.add_argument("--yes", action="store_true", help="remove them; without it nothing is removed")
+
+    sub = _add(commands, "emulator", _emulator, "serve the Engagement API on this machine, for demos and tests")
+    sub.add_argument("--port", type=int, required=True, help="0 picks a free one")
+    sub.add_argument("--accounts", type=Path, metavar="FILE", help="write the credentials that it accepts here")
+    sub.add_argument("--tweets", type=Path, metavar="FILE", help="write the roster of its world here")
+    sub.add_argument("--now", type=_moment, metavar="TIME", help="fix its clock, for example at 2026-02-01")
+    sub.add_argument("--seed", type=int, default=1, help="another number is another world (default: 1)")
+    sub.add_argument("--requests-per-minute", type=_positive, default=300, metavar="N", help="its rate (default: 300)")
+    sub.add_argument("--latency", type=float, default=0.0, metavar="SECONDS", help="before each answer (default: 0)")
+    sub.add_argument(
+        "--settle-hours", type=int, default=0, metavar="N", help="counts grow until an hour is this old (default: 0)"
+    )
+    sub.add_argument(
+        "--max-age-days", type=_positive, metavar="N", help="how far back /historical goes; by default to 2014-09-01"
+    )
+    sub.add_argument("--require-gzip", action="store_true", help="refuse a request that does not accept gzip")
+
+    sub = _add(commands, "demo", _demo, "run the whole job on the emulator: no network, no credentials")
+    sub.add_argument(
+        "--data", type=Path, metavar="DIR", default=Path("data/demo"), help="its lake (default: data/demo)"
+    )
+    sub = _add(commands, "up", _up, "start Dagster on the emulator; Ctrl-C ends both")
+    sub.add_argument("--data", type=Path, metavar="DIR", default=Path("data/up"), help="its lake (default: data/up)")
+    sub.add_argument("--port", type=_positive, default=3000, help="of the Dagster UI (default: 3000)")
+    return parser
+
+
+def _add(
+    commands: argparse._SubParsersAction[_Parser],
+    name: str,
+    command: Callable[[argparse.Namespace], None],
+    text: str,
+) -> argparse.ArgumentParser:
+    sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    sub.set_defaults(command=command)
+    return sub
+
+
+def _handle(text: str) -> str:
+    try:
+        return accounts.parse_handle(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _day(text: str) -> date:
+    try:
+        return settings.parse_day(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2026-02-01T00:00:00Z") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def _prepared(options: argparse.Namespace, chosen: settings.Settings) -> Prepared:
+    if options.endpoint != HISTORICAL and (options.first or options.last):
+        raise InputError(f"/{options.endpoint} knows only the present: leave out --from and --to")
+    last = options.last or chosen.last_whole_day()
+    first = options.first or _look_back(last, days=chosen.lookback_days, oldest_day=chosen.oldest_day())
+    prepared = prepare(chosen, first, last, endpoint=options.endpoint, skip_bad_rows=options.skip_bad_rows)
+    for row in prepared.roster.bad_rows:
+        print(f"engagement: left out: {row}", file=sys.stderr)
+    return prepared
+
+
+def _look_back(last: date, *, days: int, oldest_day: date) -> date:
+    """Return the first of so many days that end with `last`, or the first that the API has."""
+    return max(oldest_day, date.fromordinal(max(1, last.toordinal() - days + 1)))
+
+
+def _authorize(options: argparse.Namespace) -> None:
+    chosen = settings.load()
+    oauth.authorize(
+        chosen.accounts,
+        options.handle,
+        auth_url=chosen.auth_url,
+        timeout_seconds=chosen.timeout_seconds,
+        ask_pin=lambda url: output.ask_pin(url, handle=options.handle),
+    )
+    print(f"the tokens of {options.handle} are in {chosen.accounts}")
+
+
+def _check(options: argparse.Namespace) -> None:
+    findings = pipeline.check_accounts(settings.load(), skip_bad_rows=options.skip_bad_rows)
+    output.show_findings(findings)
+    failed = [finding.handle for finding in findings if finding.works is False]
+    if failed:
+        accounts_failed = sum(map(bool, failed))
+        number = sum(bool(finding.handle) for finding in findings)
+        what = [f"{accounts_failed} of {number} accounts"] if accounts_failed else []
+        what += ["the bearer token"] if "" in failed else []
+        raise EngagementError(f"{' and '.join(what)} cannot be pulled with, as said above")
+
+
+def _plan(options: argparse.Namespace) -> None:
+    chosen = settings.load()
+    output.show_plan(_prepared(options, chosen), per_minute=chosen.requests_per_minute)
+
+
+def _pull(options: argparse.Namespace) -> None:
+    chosen = settings.load()
+    prepared = _prepared(options, chosen)
+    output.show_plan(prepared, per_minute=chosen.requests_per_minute)
+    with output.bars() as bar:
+        outcome = pipeline.run(chosen, prepared, pulling=bar("responses landed"), publishing=bar("Tweets published"))
+    output.show_outcome(outcome)
+    if outcome.failure:
+        raise outcome.failure
+
+
+def _sql(options: argparse.Namespace) -> None:
+    chosen = settings.load()
+    output.show_table(catalog.query(Lake(chosen.data), options.query), style=options.format)
+
+
+def _rebuild(options: argparse.Namespace) -> None:
+    with output.bars() as bar:
+        rebuilt = pipeline.rebuild(
+            settings.load(), options.table, first=options.first, last=options.last, progress=bar("pulls replayed")
+        )
+    output.show_rebuilt(rebuilt)
+    lost = sum(len(day.lost) for day in rebuilt)
+    if lost:
+        raise EngagementError(
+            f"rows of {plan_text.counted(lost, 'Tweet day')} stood in damaged or missing files alone and are lost, "
+            "as said above"
+        )
+
+
+def _prune(options: argparse.Namespace) -> None:
+    chosen = settings.load()
+    spent = pipeline.spent(chosen)
+    output.show_spent(spent, days=chosen.keep_raw_days)
+    if options.yes:
+        pipeline.drop(chosen, spent)
+        print("removed; the tables are as they were")
+    elif spent:
+        print("nothing is removed yet: engagement prune --yes does it")
+
+
+def _emulator(options: argparse.Namespace) -> None:
+    try:
+        serve(
+            port=options.port,
+            accounts=options.accounts,
+            tweets=options.tweets,
+            now=options.now,
+            seed=options.seed,
+            requests_per_minute=options.requests_per_minute,
+            latency=options.latency,
+            settle_hours=options.settle_hours,
+            max_age_days=options.max_age_days,
+            require_gzip=options.require_gzip,
+            ready=lambda url: print(f"the Engagement API, emulated, at {url}; Ctrl-C ends it", flush=True),
+        )
+    except ValueError as error:
+        raise InputError(str(error)) from None
+
+
+def _demo(options: argparse.Namespace) -> None:
+    demo.run(options.data)
+
+
+def _up(options: argparse.Namespace) -> None:
+    demo.up(options.data, port=options.port)

@@ -1,0 +1,243 @@
+"""What the command line shows and asks: plans, progress, outcomes, tables, a PIN.
+
+In: reports of the pipeline and Arrow tables. Out: text on standard output, progress on standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from contextlib import contextmanager
+from datetime import date
+from decimal import Decimal
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from engagement_pipeline.core.errors import InputError
+from engagement_pipeline.core.model import quiet
+from engagement_pipeline.core.redaction import shown
+from engagement_pipeline.extract.plan_text import counted, plan_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from engagement_pipeline.extract.account_check import Finding
+    from engagement_pipeline.extract.prepare import Prepared
+    from engagement_pipeline.pipeline import Outcome
+    from engagement_pipeline.publish.rebuild import Rebuilt
+    from engagement_pipeline.publish.retention import Spent
+
+FORMATS = ("table", "csv", "json", "parquet")
+SHOWN_ROWS = 50  # of a table on the terminal; the other formats print all
+SHOWN_TWEETS = 3  # set aside, by reason
+TWEET_IDS = ("tweet_id", "tweet_ids")  # how the names of columns that hold them end
+IDS = re.compile(r"\d{6,}(\W{1,3}\d{6,})*")  # in a text of the API; shorter numbers are statuses and the like
+SAFE_INTEGER = 2**53  # JavaScript rounds whole numbers beyond
+UNLIMITED = 1_000_000  # columns of a terminal
+
+
+def ask_pin(url: str, *, handle: str) -> str:
+    """Print the page that shows the handle its PIN, and return what is typed then, empty where input ends."""
+    print(f"Open this page, logged in as {handle}, and let the app in:\n  {url}")
+    try:
+        return input("PIN: ")
+    except (EOFError, UnicodeDecodeError):
+        print()
+        return ""
+
+
+def show_findings(findings: list[Finding]) -> None:
+    """Print a line for each account that was tried."""
+    for finding in findings:
+        print(f"{finding.handle or '(bearer token)':<16} {finding.text}")
+
+
+def show_plan(prepared: Prepared, *, per_minute: int) -> None:
+    """Print what a pull will do."""
+    print("\n".join(plan_lines(prepared, per_minute=per_minute)))
+
+
+@contextmanager
+def bars() -> Iterator[Callable[[str], Callable[[int, int], None]]]:
+    """Give a maker of progress callbacks, each with a bar of its own on standard error; none in a log file."""
+    columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _title: quiet
+        return
+    with Progress(*columns, console=console) as progress:
+
+        def bar(title: str) -> Callable[[int, int], None]:
+            task = progress.add_task(title, total=None)
+            return lambda done, total: progress.update(task, completed=done, total=total)
+
+        yield bar
+
+
+def show_outcome(outcome: Outcome) -> None:
+    """Print what came of a pull: the requests, and for each window the sum of its Tweets."""
+    if not outcome.failure:
+        answered, planned, rejected, negative, unscanned = (
+            sum(getattr(report, name) for report in outcome.reports)
+            for name in ("answered", "planned", "rejected", "negative", "unscanned")
+        )
+        print(f"answered: {counted(answered, 'request')}, {planned:,} planned")
+        if answered > planned:
+            print(f"  {answered - planned:,} more, since Tweets had whole requests refused: found and set aside now")
+        if rejected:
+            print(f"  {counted(rejected, 'response')} did not add up: kept in rejected/ of the pull, and asked again")
+        if negative:
+            print(f"  {counted(negative, 'count')} below zero: kept, since what was done can be undone")
+        if unscanned:
+            print(f"  {counted(unscanned, 'response')} not written as usual: read the plain way, which is slow")
+    for publication in outcome.publications:
+        stored, aside = len(publication.stored), publication.set_aside
+        print(
+            f"{publication.pull}: {counted(publication.requested, 'Tweet')} asked for = "
+            f"{stored:,} stored + {len(aside):,} set aside"
+        )
+        if publication.revised:
+            print(f"  {counted(publication.revised, 'count')} revised: see the view revisions")
+        for reason, tweets in sorted(_by_reason(aside).items()):
+            print(f"  {reason}: {_ids(tweets)}")
+
+
+def show_rebuilt(rebuilt: Sequence[Rebuilt]) -> None:
+    """Print what each table came to, and each day of which something was damaged or is not in raw any more."""
+    for endpoint in dict.fromkeys(day.endpoint for day in rebuilt):
+        days = [day for day in rebuilt if day.endpoint == endpoint]
+        changed = sum(day.changed for day in days)
+        print(
+            f"/{endpoint}, {days[0].day} to {days[-1].day}: {sum(day.rows for day in days):,} rows in "
+            f"{counted(len(days), 'day')}, of which {changed:,} came out otherwise than they were"
+        )
+    if not rebuilt:
+        print("nothing has landed or is published for these days")
+    for path in dict.fromkeys(path for day in rebuilt for path in day.damaged):
+        print(f"  {path} was damaged, and is made anew")
+    for day in rebuilt:
+        if day.kept:
+            rows = sum(day.kept.values())
+            print(f"  {day.day}: {rows:,} rows of {_named([*day.kept])} stay as published: they left raw")
+        if day.lost:
+            print(
+                f"  {day.day}: rows of {_named(day.lost)} stood in a damaged or missing file alone, and are lost: "
+                "pull the day"
+            )
+
+
+def show_spent(spent: Sequence[Spent], *, days: int) -> None:
+    """Print which pulls are spent, by endpoint."""
+    print(f"published and begun more than {counted(days, 'day')} ago: {counted(len(spent), 'pull')}")
+    for endpoint in sorted({each.pull.endpoint for each in spent}):
+        of_endpoint = [each for each in spent if each.pull.endpoint == endpoint]
+        begun = [each.pull.started_at.date() for each in of_endpoint]
+        print(
+            f"  /{endpoint}: {counted(len(of_endpoint), 'pull')} of {begun[0]} to {begun[-1]}, "
+            f"{counted(sum(each.responses for each in of_endpoint), 'response')}, "
+            f"{sum(each.size for each in of_endpoint) / 1e6:,.1f} MB"
+        )
+
+
+def _named(tweets: Sequence[int]) -> str:
+    """Return how many Tweets there are, and their IDs."""
+    return f"{counted(len(tweets), 'Tweet')} ({_ids(tweets)})"
+
+
+def _ids(tweets: Sequence[int]) -> str:
+    """Return the IDs of Tweets, as many as fit into a line."""
+    more = f" and {len(tweets) - SHOWN_TWEETS:,} more" if len(tweets) > SHOWN_TWEETS else ""
+    return ", ".join(map(str, tweets[:SHOWN_TWEETS])) + more
+
+
+def _by_reason(set_aside: dict[int, str]) -> dict[str, list[int]]:
+    """Return Tweets by the reason, whose text names the Tweets of one request each: those are cut."""
+    by_reason: dict[str, list[int]] = {}
+    for tweet_id, reason in sorted(set_aside.items()):
+        by_reason.setdefault(shown(IDS.sub("…", reason)), []).append(tweet_id)
+    return by_reason
+
+
+def show_table(table: pa.Table, *, style: str = "table", title: str | None = None) -> None:
+    """Print a query's answer in one of FORMATS.
+
+    JSON carries Tweet IDs, and whole numbers as large as they are, as text, since JavaScript rounds them.
+    """
+    if style == "table":
+        _show_grid(table, title)
+    elif style == "json":
+        rows = (json.dumps(_as_json(row), ensure_ascii=False) for row in table.to_pylist())
+        print("[" + ",\n ".join(rows) + "]")
+    elif style == "csv":
+        sys.stdout.flush()
+        pyarrow.csv.write_csv(_unnested(table), sys.stdout.buffer)
+    elif sys.stdout.isatty():
+        raise InputError("Parquet is not for a terminal: send it to a file, as in engagement sql … > rows.parquet")
+    else:
+        pq.write_table(table, pa.PythonFile(sys.stdout.buffer, mode="w"))
+
+
+def _unnested(table: pa.Table) -> pa.Table:
+    """Return the table with its lists, structs and intervals as JSON text, since a field of a CSV holds none."""
+    for place, column in enumerate(table.schema):
+        if pa.types.is_nested(column.type) or pa.types.is_interval(column.type):
+            values = [
+                None if v is None else json.dumps(_as_json(v, column.name), ensure_ascii=False)
+                for v in table[place].to_pylist()
+            ]
+            table = table.set_column(place, column.name, pa.array(values, pa.string()))
+    return table
+
+
+def _as_json(value: Any, name: str = "") -> Any:  # noqa: ANN401 - a value of any SQL type
+    """Return what JSON has for a value: NaN becomes null, a decimal a number, a time ISO text."""
+    if isinstance(value, dict):
+        return {key: _as_json(item, key) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_as_json(item, name) for item in value]
+    if isinstance(value, Decimal):  # of scale 0 where it is DuckDB's sum of whole numbers
+        value = float(value) if value.as_tuple().exponent else int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value) if name.endswith(TWEET_IDS) or abs(value) > SAFE_INTEGER else value
+    if value is None or isinstance(value, bool | str | float):
+        return None if isinstance(value, float) and not isfinite(value) else value
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _show_grid(table: pa.Table, title: str | None) -> None:
+    if title:
+        print(title)
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for field in table.schema:
+        number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type) or pa.types.is_decimal(field.type)
+        grid.add_column(field.name, justify="right" if number else "left", no_wrap=True)
+    shown = table.slice(0, SHOWN_ROWS)
+    columns = [
+        [_cell(name, value) for value in column.to_pylist()]
+        for name, column in zip(shown.column_names, shown.columns, strict=True)
+    ]
+    for cells in zip(*columns, strict=True):
+        grid.add_row(*cells)
+    console = Console(markup=False, emoji=False, highlight=False)
+    needed = console.measure(grid, options=console.options.update(max_width=UNLIMITED)).maximum
+    console.width = max(console.width, needed)  # rather wrapped by the terminal than cut short
+    console.print(grid)
+    if table.num_rows > SHOWN_ROWS:
+        print(f"the first {SHOWN_ROWS} of {table.num_rows:,} rows; --format csv, json or parquet give all")
+
+
+def _cell(name: str, value: Any) -> str:  # noqa: ANN401 - a value of any SQL type
+    if value is None:
+        return "NULL"
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool) and not name.endswith(TWEET_IDS):
+        return f"{value:,}"
+    return str(value)

@@ -1,0 +1,118 @@
+"""The values that travel between the rooms: Tweets, windows, requests, plans, responses.
+
+In: nothing. Out: frozen values, each checked where it is made. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+
+Progress = Callable[[int, int], None]  # done, in all
+LARGEST_BODY = 64 * 2**20  # bytes; 25 Tweets, 17 types and 28 days of counts of 20 digits are 8 MB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """A 200 as received, decompressed. `asked_at` is when the answered try was sent, in UTC."""
+
+    body: bytes
+    asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """What one request has come to, for the log: `tries` were sent, all else is of the last of them.
+
+    `status` is 0 where no answer came, `size` the bytes on the wire.
+    """
+
+    request: Request
+    asked_at: datetime
+    status: int
+    tries: int
+    size: int
+    seconds: float
+
+
+SNOWFLAKE_EPOCH = datetime(2010, 11, 4, 1, 42, 54, 657_000, tzinfo=UTC)  # 1288834974657 ms, from the vendor
+FIRST_SNOWFLAKE = 30_000_000_000  # smaller IDs are older than Snowflake and carry no time
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Tweet:
+    """One followed Tweet and the handle whose tokens may ask for it; no handle: a Tweet of others."""
+
+    tweet_id: int
+    handle: str
+
+
+def posted_at(tweet_id: int) -> datetime | None:
+    """Return when a Tweet was posted, from its Snowflake ID; None where the ID carries no time."""
+    if tweet_id < FIRST_SNOWFLAKE:
+        return None
+    return SNOWFLAKE_EPOCH + timedelta(milliseconds=tweet_id >> 22)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Window:
+    """Whole UTC days, `first` and `last` both included."""
+
+    first: date
+    last: date
+
+    @property
+    def end(self) -> date:
+        """The day after the last: the API's exclusive `end`."""
+        return self.last + timedelta(days=1)
+
+    def days(self) -> Iterator[date]:
+        """Yield each day of the window in order."""
+        for offset in range((self.end - self.first).days):
+            yield self.first + timedelta(days=offset)
+
+    def __str__(self) -> str:
+        return f"{self.first} to {self.last}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request: these Tweets of this account.
+
+    `handle` is empty for Tweets of others, which the app's bearer token asks for. `window` is None where the
+    endpoint takes no days.
+    """
+
+    endpoint: str
+    handle: str
+    tweet_ids: tuple[int, ...]
+    types: tuple[str, ...]
+    window: Window | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The requests to one endpoint, over one window where it takes one; and the Tweets left out, with the reason.
+
+    `alone` are the Tweets that have a request of their own each.
+    """
+
+    endpoint: str
+    window: Window | None
+    types: tuple[str, ...]
+    requests: tuple[Request, ...]
+    left_out: Mapping[int, str] = field(default_factory=dict)
+    alone: frozenset[int] = frozenset()
+
+    @property
+    def tweets(self) -> list[Tweet]:
+        """The Tweets that the requests name."""
+        return [Tweet(tweet_id, request.handle) for request in self.requests for tweet_id in request.tweet_ids]
+
+    def __str__(self) -> str:
+        return f"/{self.endpoint}" + (f" {self.window}" if self.window else "")
+
+
+def quiet(_done: int, _total: int) -> None:
+    """Show no progress."""

@@ -1,0 +1,7 @@
+"""What to ask of whom, and landing what comes.
+
+    roster ──> planner ──> prepare ──> puller
+
+In: settings, roster, accounts. Out: a plan, then landed responses.
+May import: core, sources, lake, transport, query.
+"""

@@ -1,0 +1,120 @@
+"""Days of Tweets that were never asked for: what a Tweet that is new in the roster lacks since it was posted.
+
+In: the roster's files, and a lake's coverage. Out: the files as fingerprints, to see which are new; and the windows
+over which something is lacking, each for one run. Nothing is asked here. `missed` are days that no Tweet has.
+
+A Tweet is new since a moment if no answer about any of its days had come by then. So one whose last days a daily run
+took up before anybody looked is new all the same, and a roster may be one file that grows.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+
+from engagement_pipeline.core.endpoints import HISTORICAL, MAX_DAYS
+from engagement_pipeline.core.errors import LakeError, RosterError
+from engagement_pipeline.core.model import Tweet, Window, posted_at
+from engagement_pipeline.core.tables import TIMESTAMP
+from engagement_pipeline.extract import roster
+from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.query import catalog
+from engagement_pipeline.transport import accounts
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from engagement_pipeline.core.settings import Settings
+
+FOLLOWED = pa.schema([("tweet_id", pa.int64()), ("posted_at", TIMESTAMP)])
+LACKING = f"""
+    with days as (select unnest(generate_series(date {{first}}, date {{last}}, interval 1 day))::date as day)
+    select tweet_id, day
+    from days join followed on posted_at is null or posted_at < (day + 1)::timestamp at time zone 'UTC'
+    anti join (select tweet_id, day from coverage where endpoint = '{HISTORICAL}') using (tweet_id, day)
+    anti join (
+        select tweet_id from coverage where endpoint = '{HISTORICAL}' and first_pulled_at <= timestamptz {{since}}
+    ) using (tweet_id)
+    anti join set_aside using (tweet_id)
+"""
+
+
+def fingerprints(settings: Settings) -> dict[str, str]:
+    """Return the roster's files, each with a text that changes as its content does."""
+    paths = [Path(name) for name in sorted(glob.glob(settings.tweets))]  # noqa: PTH207 - as roster.load finds them
+    files = [path for path in paths if path.suffix in roster.READERS and path.is_file()]
+    try:
+        return {str(path): hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in files}
+    except OSError as error:
+        raise RosterError(f"{error.filename} cannot be read: {error.strerror}") from None
+
+
+def windows(settings: Settings, known: Mapping[str, str], *, since: datetime) -> list[Window]:
+    """Return the windows to pull for Tweets new `since` then, of files that are not `known` as they are, oldest first.
+
+    A window holds up to 28 days, from the first that a Tweet lacks since it was posted, and no earlier than the
+    setting first_day. Raises InputError where roster or accounts cannot be read.
+    """
+    changed = [file for file, text in fingerprints(settings).items() if known.get(file) != text]
+    tweets = _tweets_of(settings, changed) if changed else []
+    first, last = max(settings.first_day, settings.oldest_day()), settings.last_whole_day()
+    if not tweets or first > last:
+        return []
+    days = sorted({day for _, day in _lacking(Lake(settings.data), tweets, Window(first, last), since)})
+    found: list[Window] = []
+    for day in days:
+        if found and day <= found[-1].first + timedelta(days=MAX_DAYS - 1):
+            found[-1] = Window(found[-1].first, day)
+        else:
+            found.append(Window(day, day))
+    return found
+
+
+def missed(settings: Settings, first: date, known: Collection[date]) -> list[Window]:
+    """Return the window of days between `first` and the last day before it that is `known` to be there, if any.
+
+    None where they are more than 28: then it was no outage, but a day that somebody pulled long ago.
+    """
+    last_known = max((day for day in known if day < first), default=None)
+    after = max(last_known + timedelta(days=1), settings.first_day, settings.oldest_day()) if last_known else first
+    last = first - timedelta(days=1)
+    return [Window(after, last)] if 0 <= (last - after).days < MAX_DAYS else []
+
+
+def has_begun(settings: Settings) -> bool:
+    """Tell whether anything was ever asked for: before, all Tweets of the roster lack all their days."""
+    return any(Lake(settings.data).root.glob("coverage/endpoint=historical/*"))
+
+
+def had(lake: Lake, tweets: Sequence[Tweet], window: Window, *, since: datetime) -> set[Tweet]:
+    """Return the Tweets that are not new `since` then, or lack no day of a window on which they lived."""
+    lacking = {tweet_id for tweet_id, _ in _lacking(lake, tweets, window, since)}
+    return {tweet for tweet in tweets if tweet.tweet_id not in lacking}
+
+
+def _tweets_of(settings: Settings, files: Iterable[str]) -> list[Tweet]:
+    """Return the owned Tweets that some files of the roster hold; the whole roster must be a good one."""
+    handles = accounts.load(settings.accounts).by_handle
+    roster.load(settings.tweets, handles=handles)
+    tweets = [tweet for file in files for tweet in roster.load(glob.escape(file), handles=handles).tweets]
+    return [tweet for tweet in tweets if tweet.handle]
+
+
+def _lacking(lake: Lake, tweets: Iterable[Tweet], window: Window, since: datetime) -> list[tuple[int, date]]:
+    """Return the days of new Tweets, from that of their posting on, that no request of /historical ever named."""
+    lake.open()
+    rows = [{"tweet_id": tweet.tweet_id, "posted_at": posted_at(tweet.tweet_id)} for tweet in tweets]
+    first, last, moment = (catalog.quoted(str(when)) for when in (window.first, window.last, since))
+    sql = LACKING.format(first=first, last=last, since=moment)
+    with catalog.connect(lake) as connection:
+        connection.register("followed", pa.Table.from_pylist(rows, schema=FOLLOWED))
+        try:
+            return [(row[0], row[1]) for row in connection.sql(sql).fetchall()]
+        except duckdb.Error as error:
+            raise LakeError(f"the coverage of {lake.root} cannot be read: {' '.join(str(error).split())}") from None

@@ -1,0 +1,60 @@
+"""A plan in words, for a person.
+
+In: Prepared. Out: lines of text. The command line prints them before a pull, and Dagster's runs log them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from engagement_pipeline.core.metrics import METRICS
+
+if TYPE_CHECKING:
+    from engagement_pipeline.extract.prepare import Prepared
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 request`, `1,200 requests`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def plan_lines(prepared: Prepared, *, per_minute: int) -> list[str]:
+    """Return for a person: each plan's requests by account, who is left out and why, the time at the contract's rate.
+
+    The command line prints them before a pull, and Dagster's runs log them.
+    """
+    lines: list[str] = []
+    for planned in prepared.plans:
+        tweets = Counter(tweet.handle for tweet in planned.tweets)
+        requests = Counter(request.handle for request in planned.requests)
+        when = f"{planned.window}: " if planned.window else ""
+        lines.append(f"{when}{counted(len(planned.requests), 'request')} to /{planned.endpoint}")
+        for handle in sorted(requests):
+            who = handle or "(of others)"
+            asked = f"{counted(requests[handle], 'request'):>14} for {counted(tweets[handle], 'Tweet')}"
+            lines.append(f"  {who:<16} {asked}")
+        if planned.alone:
+            lines.append(
+                f"  of these, {len(planned.alone):,} for a single Tweet each that was protected and is due again"
+            )
+        lines += [
+            f"  left out: {counted(number, 'Tweet')} {reason}"
+            for reason, number in sorted(Counter(planned.left_out.values()).items())
+        ]
+    handles = {request.handle for planned in prepared.plans for request in planned.requests} - {""}
+    seconds = timedelta(seconds=round(prepared.requests / per_minute * 60))
+    return [
+        *lines,
+        *(f"left out: type {name}, which {_served_by(name)}" for name in prepared.types_left_out),
+        f"handles queried this month, these included: {len(handles | prepared.handles_queried):,}",
+        f"in all {counted(prepared.requests, 'request')}: {seconds} (h:mm:ss) at {per_minute:,} requests a minute",
+    ]
+
+
+def _served_by(engagement_type: str) -> str:
+    """Return in words which endpoints serve a type."""
+    (endpoints,) = (metric.endpoints for metric in METRICS if metric.name == engagement_type)
+    names = " and ".join(f"/{endpoint}" for endpoint in endpoints)
+    return f"{names} alone {'serves' if len(endpoints) == 1 else 'serve'}"

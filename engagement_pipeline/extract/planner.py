@@ -1,0 +1,119 @@
+"""Roster and days -> the fewest requests that can answer for them.
+
+In: Tweets, an endpoint and, for /historical, a range of UTC days. Out: Plans of requests, each signed by one
+account and within the vendor's limits, and the Tweets that no request names, with the reason. Pure: no clock, no
+network, no files.
+
+The number of requests is the lower bound: over accounts and windows, the sum of ceil(living Tweets / limit); and one
+for each Tweet that is asked for alone, since it may have a whole request refused.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+from engagement_pipeline.core.endpoints import MAX_DAYS, MAX_TWEETS, TOTALS
+from engagement_pipeline.core.errors import InputError
+from engagement_pipeline.core.metrics import types_of
+from engagement_pipeline.core.model import Plan, Request, Tweet, Window, posted_at
+from engagement_pipeline.core.settings import OLDEST_DAY
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+NOT_POSTED = "not posted before the window ends"
+OF_OTHERS = "of others, which /totals alone serves"
+NOT_PUBLIC = "of others, and none of the setting types is public"
+
+
+def windows(first: date, last: date, *, last_whole_day: date, oldest_day: date = OLDEST_DAY) -> tuple[Window, ...]:
+    """Cut a range of days into windows of at most 28, refusing what the API cannot serve.
+
+    Raises InputError where `first` is after `last`, before the API's first day, or `last` is not over yet.
+    """
+    for day in (first, last):
+        if day < oldest_day:
+            raise InputError(f"{day} is before {oldest_day}, where the API's data begin: start there or later")
+        if day > last_whole_day:
+            raise InputError(f"{day} is not over yet: {last_whole_day} is the last whole UTC day, end there")
+    if first > last:
+        raise InputError(f"the first day, {first}, is after the last, {last}: swap them")
+    starts = range(0, (last - first).days + 1, MAX_DAYS)
+    return tuple(
+        Window(first + timedelta(days=start), min(last, first + timedelta(days=start + MAX_DAYS - 1)))
+        for start in starts
+    )
+
+
+def plan(
+    tweets: Iterable[Tweet],
+    endpoint: str,
+    *,
+    types: Collection[str],
+    window: Window | None = None,
+    resting: Mapping[Tweet, str] | None = None,
+    alone: Collection[int] = (),
+) -> Plan:
+    """Batch the Tweets that `endpoint` can serve.
+
+    Left out are the Tweets that did not live in `window` yet, those of others where the endpoint serves owned
+    ones only, and those `resting`, with the reason given there. Tweets `alone` get a request each. Raises InputError
+    where the endpoint serves none of `types`.
+    """
+    served = tuple(name for name in types_of(endpoint) if name in types)
+    public = tuple(name for name in types_of(endpoint, public=True) if name in types)
+    if not served:
+        raise InputError(
+            f"none of the setting types is served by /{endpoint}: add some of {', '.join(types_of(endpoint))}"
+        )
+    by_handle: dict[str, list[int]] = defaultdict(list)
+    left_out: dict[int, str] = {}
+    for tweet in sorted(tweets):
+        reason = _unasked(tweet, endpoint, window=window, public=public) or (resting or {}).get(tweet)
+        if reason:
+            left_out[tweet.tweet_id] = reason
+        else:
+            by_handle[tweet.handle].append(tweet.tweet_id)
+    requests = tuple(
+        Request(
+            endpoint=endpoint,
+            handle=handle,
+            tweet_ids=batch,
+            types=served if handle else public,
+            window=window,
+        )
+        for handle, ids in sorted(by_handle.items())
+        for batch in _batches(ids, MAX_TWEETS[endpoint], alone)
+    )
+    return Plan(
+        endpoint=endpoint,
+        window=window,
+        types=served,
+        requests=requests,
+        left_out=left_out,
+        alone=frozenset(tweet_id for ids in by_handle.values() for tweet_id in ids if tweet_id in alone),
+    )
+
+
+def _batches(ids: list[int], most: int, alone: Collection[int]) -> Iterator[tuple[int, ...]]:
+    """Cut the Tweets of an account into requests: full ones, what is left, and those of a single Tweet."""
+    together = [tweet_id for tweet_id in ids if tweet_id not in alone]
+    for start in range(0, len(together), most):
+        yield tuple(together[start : start + most])
+    for tweet_id in ids:
+        if tweet_id in alone:
+            yield (tweet_id,)
+
+
+def _unasked(tweet: Tweet, endpoint: str, *, window: Window | None, public: tuple[str, ...]) -> str | None:
+    """Return why the endpoint is not asked for a Tweet, None where it is."""
+    if not tweet.handle and endpoint != TOTALS:
+        return OF_OTHERS
+    if not tweet.handle and not public:
+        return NOT_PUBLIC
+    posted = posted_at(tweet.tweet_id)
+    if window and posted and posted >= datetime.combine(window.end, time(), tzinfo=UTC):
+        return NOT_POSTED
+    return None

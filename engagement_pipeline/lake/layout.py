@@ -1,0 +1,172 @@
+"""The lake: where its files lie, what shape they have, how they are read and replaced.
+
+    lake.json                                the format, so that an older program leaves a newer lake alone
+    raw/                                     responses as received (raw.py)
+    engagements/day=…/engagements.parquet    the tidy table, from /historical
+    daily/MONTH.parquet                      the same with the hours summed (daily.py)
+    revisions/pulled_on=…/PULL.parquet       counts that a later pull changed (revisions.py)
+    totals/observed_on=…/totals.parquet      lifetime counts as observed that day, from /totals
+    recent.parquet                           the last 28 hours, provisional, from /28hr
+    coverage/endpoint=…/day=…/coverage.parquet   for each Tweet that was asked for: when, and what came of it
+    set_aside.parquet                        Tweets that the API would not serve (set_aside.py)
+    requests/MONTH.jsonl                     a line for each request that was sent (request_log.py)
+    tweets.parquet                           every Tweet that was ever in the roster
+    engagement.duckdb                        views over the Parquet (catalog.py)
+
+Every file is plain Parquet that is written aside and renamed, so a glob never meets a half-written one.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
+from engagement_pipeline.core.errors import InputError, LakeError
+from engagement_pipeline.lake import storage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import date
+    from pathlib import Path
+
+    from engagement_pipeline.lake.raw import Pull
+
+logger = logging.getLogger(__name__)
+FORMAT = 2  # of the lake; a change that older programs would misread raises it
+ELSEWHERE = "give yourself the right to, or name another folder in ENGAGEMENT_DATA"
+
+
+@dataclass(frozen=True, slots=True)
+class Lake:
+    """The files of one lake."""
+
+    root: Path
+
+    @property
+    def raw(self) -> Path:
+        """The landed responses."""
+        return self.root / "raw"
+
+    @property
+    def aside(self) -> Path:
+        """Files of a publication before they are renamed; on the same file system, outside every glob."""
+        return self.root / ".aside"
+
+    @property
+    def tweets(self) -> Path:
+        """The Tweets that were ever in the roster, one row each."""
+        return self.root / "tweets.parquet"
+
+    @property
+    def catalog(self) -> Path:
+        """The DuckDB file of views."""
+        return self.root / "engagement.duckdb"
+
+    @property
+    def set_aside(self) -> Path:
+        """The Tweets that the API would not serve."""
+        return self.root / "set_aside.parquet"
+
+    @property
+    def requests(self) -> Path:
+        """The log of requests, a file a month."""
+        return self.root / "requests"
+
+    def rows(self, endpoint: str, day: date) -> Path:
+        """Return where an endpoint's rows of one UTC day lie."""
+        return {
+            HISTORICAL: self.root / "engagements" / f"day={day}" / "engagements.parquet",
+            TOTALS: self.root / "totals" / f"observed_on={day}" / "totals.parquet",
+            RECENT: self.root / "recent.parquet",
+        }[endpoint]
+
+    def daily(self, day: date) -> Path:
+        """Return where the rows of /historical of a UTC day's month lie with their hours summed."""
+        return self.root / "daily" / f"{day:%Y-%m}.parquet"
+
+    def revisions(self, pull: Pull) -> Path:
+        """Return where it lies what a pull of /historical changed."""
+        name = f"{pull.path.parent.name}_{pull.path.name}.parquet"
+        return self.root / "revisions" / f"pulled_on={pull.started_at.date()}" / name
+
+    def coverage(self, endpoint: str, day: date) -> Path:
+        """Return where it lies what an endpoint was asked for one UTC day, and what came of it."""
+        return self.root / "coverage" / f"endpoint={endpoint}" / f"day={day}" / "coverage.parquet"
+
+    def open(self, *, create: bool = True, older: bool = False) -> None:
+        """Create the lake where there is none, or raise InputError.
+
+        LakeError where a newer program wrote it, or an older one, unless `older` says that it is to be rebuilt.
+        """
+        try:
+            found = json.loads(self._marker.read_bytes())["format"]
+        except FileNotFoundError:
+            if not create:
+                raise InputError(
+                    f"there is no lake in {self.root}: pull first, or name one in ENGAGEMENT_DATA"
+                ) from None
+            try:
+                self.root.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise LakeError(f"the lake {self.root} cannot be made: {error.strerror}; {ELSEWHERE}") from None
+            self.mark()
+            return
+        except OSError as error:
+            raise LakeError(f"{self._marker} cannot be read: {error.strerror}; {ELSEWHERE}") from None
+        except (ValueError, KeyError, TypeError):
+            raise LakeError(f'{self._marker} is damaged: it should hold {{"format": {FORMAT}}}') from None
+        if found == FORMAT or (older and found in range(FORMAT)):
+            return
+        fix = (
+            "run engagement rebuild, which makes its tables anew" if found in range(FORMAT) else "upgrade this program"
+        )
+        raise LakeError(f"the lake {self.root} has format {found}, this program knows {FORMAT}: {fix}")
+
+    def mark(self) -> None:
+        """Say that all tables have the format of this program."""
+        storage.write_whole(self._marker, json.dumps({"format": FORMAT}).encode())
+
+    @property
+    def _marker(self) -> Path:
+        return self.root / "lake.json"
+
+    @contextmanager
+    def locked(self, name: str, waiting_for: str) -> Iterator[None]:
+        """Hold one of the lake's locks, and say what for where it must be waited for.
+
+        The operating system frees it when its holder dies.
+        """
+        lock = FileLock(self.root / f".{name}.lock")
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            logger.warning("waiting for %s of the lake %s to end", waiting_for, self.root)
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def replace(self, files: dict[Path, Path]) -> None:
+        """Rename files from aside to their places, in the order given, as fast as the system does it.
+
+        They are on the disk first: a power cut must not leave an empty file under a good name.
+        """
+        for target in files.values():
+            target.parent.mkdir(parents=True, exist_ok=True)
+        for aside in files:
+            with aside.open("rb") as file:
+                os.fsync(file.fileno())
+        for aside, target in files.items():
+            aside.replace(target)
+        # With those above, which may be new too.
+        for folder in {folder for target in files.values() for folder in target.parents}:
+            if folder.is_relative_to(self.root):
+                storage.sync_folder(folder)

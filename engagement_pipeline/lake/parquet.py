@@ -1,0 +1,117 @@
+"""Parquet files of a lake: read, written and checked.
+
+In: a path and the schema that the file must have. Out: an Arrow table, or LakeError that names the file and the fix.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from contextlib import contextmanager
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from engagement_pipeline.core.errors import LakeError
+from engagement_pipeline.core.tables import TYPE_NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+
+def read(path: Path, schema: pa.Schema, *, filters: object = None, columns: Sequence[str] = ()) -> pa.Table:
+    """Read a file of the lake, or some columns; no rows where there is none, LakeError where it is damaged."""
+    if columns:
+        schema = pa.schema([schema.field(name) for name in columns])
+    if not path.exists():
+        return schema.empty_table()
+    try:
+        table = pq.read_table(
+            path, filters=filters, columns=schema.names, partitioning=None, page_checksum_verification=True
+        )
+        return plausible(table.cast(schema), path)
+    except (OSError, pa.ArrowException, ValueError, KeyError) as error:
+        raise damaged(path, error) from None
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file of the lake, to be read in parts; whatever is damaged in it is a LakeError."""
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            yield file
+    except (OSError, pa.ArrowException, ValueError, KeyError) as error:
+        raise damaged(path, error) from None
+
+
+def write(table: pa.Table, path: Path) -> None:
+    """Write a whole file, with checksums that tell a flipped bit when it is read."""
+    pq.write_table(table, path, compression="zstd", write_page_checksum=True)
+
+
+def plausible(table: pa.Table, path: Path) -> pa.Table:
+    """Return rows of a file as they are; raise where they name a type that there is not, or a day that is not its."""
+    if "engagement_type" in table.column_names:
+        for chunk in table["engagement_type"].chunks:
+            names = chunk.dictionary if pa.types.is_dictionary(chunk.type) else pc.unique(chunk)
+            strange = {*names.to_pylist()} - {*TYPE_NAMES}
+            if strange:
+                raise ValueError(f"column engagement_type holds {min(map(repr, strange))}")
+    day = _day_of(path)
+    if day and len(table) and "day" in table.column_names and not pc.all(pc.equal(table["day"], day)).as_py():
+        raise ValueError("it holds rows of other days")
+    return table
+
+
+def is_sound(path: Path, schema: pa.Schema) -> bool:
+    """Tell whether a file, if there is one, can be read to its end and has the right columns."""
+    try:
+        if path.exists():
+            with opened(path) as file:
+                check_columns(file.schema_arrow, schema)
+                for group in range(file.num_row_groups):
+                    plausible(file.read_row_group(group, columns=schema.names), path)
+    except LakeError:
+        return False
+    return True
+
+
+def check_columns(found: pa.Schema, wanted: pa.Schema) -> None:
+    """Raise where a file lacks a column or has one of another type, so that a view over it and others would fail."""
+    for field in wanted:
+        kind = found.field(field.name).type
+        if kind != field.type:
+            raise ValueError(f"column {field.name} is {kind}, not {field.type}")
+
+
+def damaged(path: Path, error: Exception) -> LakeError:
+    """Return the error that names a file of the lake, why its reader could not read it, and the fix."""
+    if isinstance(error, PermissionError):
+        return LakeError(f"{path} cannot be read: {error.strerror}; give yourself the right to", day=_day_of(path))
+    detail = (str(error).splitlines() or [repr(error)])[0]
+    fix = "move it away and pull again"
+    day = _day_of(path)
+    if path.name == "recent.parquet":
+        fix = "engagement rebuild --table recent makes it anew from raw"
+    elif day:
+        fix = f"engagement rebuild --from {day} --to {day} makes it anew from raw"
+    elif path.parent.name == "daily":
+        fix = f"{rebuild_of_month(date.fromisoformat(f'{path.stem}-01'))} makes it anew from raw"
+    elif path.parent.name.startswith("pulled_on="):
+        fix = "engagement rebuild makes it anew from raw"
+    return LakeError(f"{path} is damaged ({detail}): {fix}", day=day)
+
+
+def rebuild_of_month(day: date) -> str:
+    """Return the command that makes all days of a UTC day's month anew."""
+    last = monthrange(day.year, day.month)[1]
+    return f"engagement rebuild --from {day.replace(day=1)} --to {day.replace(day=last)}"
+
+
+def _day_of(path: Path) -> date | None:
+    """Return the UTC day that a file is of, None where its folder names none."""
+    kind, _, day = path.parent.name.partition("=")
+    return date.fromisoformat(day) if kind in {"day", "observed_on"} else None

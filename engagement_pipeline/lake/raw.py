@@ -1,0 +1,256 @@
+"""Responses landed as received, with their request: the truth from which every table can be rebuilt.
+
+In: a Request and its Response. Out: one compressed file a response, and the list of what has landed.
+
+    raw/ENDPOINT/FIRST_LAST/STARTED/          one pull of one window; of the endpoints without days, raw/ENDPOINT/DAY/
+        pull.json                             what it asks for; whether it is finished and published
+        HANDLE-FIRST_ID-ASKED.json.zst        line 1: the request and what Landed holds; then the body as received
+        ….json.zst.new                        landed, and not yet known to add up
+        rejected/                             bodies that do not add up: kept to be looked at, never published
+
+A file appears whole or not at all, so whatever is there can be trusted, and a pull that stopped anywhere goes
+on from it. No header that was sent is kept, so no token can be.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self
+
+import pyarrow as pa
+
+from engagement_pipeline.core.errors import LakeError
+from engagement_pipeline.core.model import LARGEST_BODY, Plan, Request, Response, Window
+from engagement_pipeline.lake.storage import write_whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+logger = logging.getLogger(__name__)
+ZSTD = pa.Codec("zstd", compression_level=3)  # higher levels cost more time than they save space
+STAMP = "%Y%m%dT%H%M%S.%fZ"  # sorts as text in the order of time
+SUFFIX = ".json.zst"
+UNSETTLED = SUFFIX + ".new"
+HEADER_BYTES = 16_384  # read at a time until the header's line ends
+LARGEST_HEADER = 2**20  # bytes; 250 Tweets are 6,000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landed:
+    """What is known of a landed response without reading its body.
+
+    `refusal` is the API's text where it refused these Tweets, else empty; `tokens` is the fingerprint of the
+    tokens that it refused them to.
+    """
+
+    path: Path
+    request: Request
+    asked_at: datetime
+    refusal: str
+    tokens: str
+
+    def body(self) -> bytes:
+        """Return the body as received; raises LakeError naming a file that is damaged."""
+        return _read(self.path)[1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pull:
+    """One pull of one window, or of an endpoint's present: a directory of landed responses."""
+
+    path: Path
+    endpoint: str
+    window: Window | None
+    types: tuple[str, ...]
+    started_at: datetime
+    finished: bool = False
+    published: bool = False
+
+    def __str__(self) -> str:
+        return f"/{self.endpoint} {self.window or self.started_at.date()}"
+
+    @property
+    def name(self) -> str:
+        """Where it lies, relative to the lake."""
+        return "/".join(self.path.parts[-4:])
+
+    def days(self) -> list[date]:
+        """Return the UTC days that it asks for; where the endpoint takes none, the one on which it was begun."""
+        return [*self.window.days()] if self.window else [self.started_at.date()]
+
+    def land(self, request: Request, response: Response, *, refusal: str = "", tokens: str = "") -> Path:
+        """Write one response, whole or not at all; return where it is.
+
+        It counts once it is accepted. A refusal counts at once: `refusal` is the API's text where it refused
+        every Tweet of the request to the account with these `tokens`, and the body is that refusal.
+        """
+        header = {
+            "endpoint": request.endpoint,
+            "handle": request.handle,
+            "tweet_ids": request.tweet_ids,
+            "types": request.types,
+            **_days(request.window),
+            "asked_at": response.asked_at.isoformat(),
+            "refusal": refusal,
+            "tokens": tokens,
+        }
+        owner = request.handle or "bearer"
+        name = f"{owner}-{request.tweet_ids[0]}-{response.asked_at.strftime(STAMP)}"
+        path = self.path / (name + (SUFFIX if refusal else UNSETTLED))
+        write_whole(path, ZSTD.compress(json.dumps(header).encode() + b"\n" + response.body))
+        return path
+
+    def accept(self, path: Path) -> Path:
+        """Let a landed response count, since it adds up; return where it is."""
+        return path.rename(_settled(path))
+
+    def reject(self, path: Path) -> Path:
+        """Set a landed response apart, which frees its Tweets to be asked for again; return where it is."""
+        (self.path / "rejected").mkdir(exist_ok=True)
+        return path.rename(self.path / "rejected" / _settled(path).name)
+
+    def landed(self) -> Iterator[Landed]:
+        """Yield the responses that count, in the order of the file names."""
+        for path in sorted(self.path.glob("*" + SUFFIX)):
+            yield _landed(path)
+
+    def stamps(self) -> list[str]:
+        """Return when each response that counts was asked for, as text that sorts, in the order of time."""
+        return sorted(path.name.removesuffix(SUFFIX).rpartition("-")[2] for path in self.path.glob("*" + SUFFIX))
+
+    def unsettled(self) -> Iterator[Landed]:
+        """Yield the responses that have landed and were not looked at."""
+        for path in sorted(self.path.glob("*" + UNSETTLED)):
+            yield _landed(path)
+
+    def marked(self, *, finished: bool | None = None, published: bool | None = None) -> Self:
+        """Record that nothing more will land in it, or that every landed response is in the tables."""
+        changed = replace(
+            self,
+            finished=self.finished if finished is None else finished,
+            published=self.published if published is None else published,
+        )
+        changed.save()
+        return changed
+
+    def save(self) -> None:
+        """Write pull.json whole or not at all."""
+        fields = asdict(self)
+        del fields["path"], fields["window"]
+        fields |= {"started_at": self.started_at.isoformat(), **_days(self.window)}
+        write_whole(self.path / "pull.json", json.dumps(fields, indent=1).encode())
+
+
+def all_pulls(raw: Path, endpoint: str = "*") -> list[Pull]:
+    """Return the pulls of one endpoint, or of all, oldest first."""
+    pulls = (_load(path) for path in raw.glob(f"{endpoint}/*/[!.]*/pull.json"))
+    return sorted(pulls, key=lambda pull: pull.started_at)
+
+
+def open_pulls(raw: Path) -> list[Pull]:
+    """Return the pulls whose responses are not all in the tables yet, oldest first."""
+    return [pull for pull in all_pulls(raw) if not pull.published]
+
+
+def begin(raw: Path, plan: Plan, *, now: datetime, resume: timedelta) -> Pull:
+    """Return the pull of the same endpoint, window and types that is not published yet, or start one.
+
+    One older than `resume` is not taken up, since what it landed may have been revised: it is finished as it is.
+    So is one of another UTC day where the endpoint takes no days. A published one never is taken up, because
+    pulling again is how revisions are seen.
+    """
+    window = _days(plan.window)
+    place = f"{window['first']}_{window['last']}" if window else str(now.date())
+    for pull in open_pulls(raw):
+        if pull.endpoint != plan.endpoint:
+            continue
+        if now - pull.started_at >= resume or (not window and pull.path.parent.name != place):
+            pull.marked(finished=True)
+        elif (pull.window, pull.types) == (plan.window, plan.types):
+            logger.info("going on with the pull of %s that was started %s", pull, pull.started_at)
+            return pull.marked(finished=False)
+    path = raw / plan.endpoint / place / now.strftime(STAMP)
+    pull = Pull(path=path, endpoint=plan.endpoint, window=plan.window, types=plan.types, started_at=now)
+    pull.path.mkdir(parents=True)
+    pull.save()
+    return pull
+
+
+def _load(path: Path) -> Pull:
+    try:
+        fields = json.loads(path.read_bytes())
+        return Pull(
+            path=path.parent,
+            endpoint=fields["endpoint"],
+            window=_window(fields),
+            types=tuple(fields["types"]),
+            started_at=datetime.fromisoformat(fields["started_at"]),
+            finished=fields["finished"],
+            published=fields["published"],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise LakeError(f"{path} is damaged ({error!r}): move its folder away and pull the window again") from None
+
+
+def _settled(path: Path) -> Path:
+    return path.with_name(path.name.removesuffix(UNSETTLED) + SUFFIX)
+
+
+def _landed(path: Path) -> Landed:
+    header = _read(path, header_only=True)[0]
+    try:
+        request = Request(
+            endpoint=header["endpoint"],
+            handle=header["handle"],
+            tweet_ids=tuple(header["tweet_ids"]),
+            types=tuple(header["types"]),
+            window=_window(header),
+        )
+        return Landed(
+            path=path,
+            request=request,
+            asked_at=datetime.fromisoformat(header["asked_at"]),
+            refusal=header["refusal"],
+            tokens=header["tokens"],
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(path, repr(error)) from None
+
+
+def _read(path: Path, *, header_only: bool = False) -> tuple[dict[str, Any], bytes]:
+    """Return a landed file's header and, unless `header_only`, its body."""
+    try:
+        with pa.OSFile(str(path)) as file, pa.CompressedInputStream(file, "zstd") as stream:
+            content = stream.read(HEADER_BYTES)
+            while b"\n" not in content and len(content) < LARGEST_HEADER:
+                more = stream.read(HEADER_BYTES)
+                if not more:
+                    break
+                content += more
+            header, _, body = content.partition(b"\n")
+            if not header_only:
+                body += stream.read(LARGEST_BODY + 1)
+        fields = json.loads(header)
+    except (OSError, ValueError) as error:
+        raise _damaged(path, str(error)) from None
+    if len(body) > LARGEST_BODY:  # a small file may hold any number of blanks
+        raise _damaged(path, f"its body has more than {LARGEST_BODY // 2**20} MB, and none of the API is that large")
+    return fields, body
+
+
+def _damaged(path: Path, reason: str) -> LakeError:
+    return LakeError(f"{path} is damaged ({reason}): move it away and pull {path.parent.parent.name} again")
+
+
+def _days(window: Window | None) -> dict[str, str]:
+    return {"first": window.first.isoformat(), "last": window.last.isoformat()} if window else {}
+
+
+def _window(fields: dict[str, Any]) -> Window | None:
+    return (
+        Window(date.fromisoformat(fields["first"]), date.fromisoformat(fields["last"])) if "first" in fields else None
+    )

@@ -1,0 +1,313 @@
+"""Is a published day right? Each check looks at one UTC day of /historical and says in words what it found.
+
+In: a lake and a day; SQL over the files of that day, and of the day before where a check compares. Out: a Verdict a
+check. Nothing is mended here. The response's own sums are checked before it is published (flatten.py); what these
+checks find went wrong since, or is missing.
+
+`blocking` checks find rows that are wrong, which nobody should build on; the others find what a person should look at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from engagement_pipeline.core.endpoints import HISTORICAL
+from engagement_pipeline.core.errors import EngagementError
+from engagement_pipeline.core.metrics import types_of
+from engagement_pipeline.core.tables import TABLES
+from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.lake.parquet import opened
+from engagement_pipeline.observe.day_report import restated
+from engagement_pipeline.query import by_day
+from engagement_pipeline.query.catalog import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+
+    from engagement_pipeline.core.settings import Settings
+    from engagement_pipeline.query.by_day import Ask
+
+ALIVE = 100  # impressions of a handle on a day, before none at all on the next is not chance any more
+DAILY_RUN = timedelta(hours=4)  # that it may take at most: max_runtime_seconds in deploy/dagster.yaml
+SHOWN = 3  # of what is wrong, in words
+DUPLICATES = """
+    with crowded as (  -- 24 times fewer groups than there are keys
+        select tweet_id, engagement_type from engagements
+        group by all having count(*) <> bit_count(bit_or(1::bigint << least(hour, 62)))
+    )
+    select tweet_id, engagement_type, hour from engagements semi join crowded using (tweet_id, engagement_type)
+    group by all having count(*) > 1 order by all
+"""
+STRANGE = """
+    select
+        count(*) filter (day <> {day}) as of_other_days,
+        count(*) filter (hour > 23) as of_no_hour,
+        count(*) filter (engagement_type not in ({types})) as of_unknown_types
+    from engagements
+"""
+SUMS_APART = """
+    with rows_of as (select tweet_id, engagement_type, sum("count") as "count" from engagements group by all)
+    select tweet_id, engagement_type, rows_of."count" as of_rows, daily."count" as of_day
+    from rows_of full join daily using (tweet_id, engagement_type)
+    where rows_of."count" is distinct from daily."count"
+    order by tweet_id, engagement_type
+"""
+ROWS_APART = f"""
+    with stored as (select tweet_id, count(*) as n from engagements group by tweet_id),
+    told as (select tweet_id, rows from coverage where endpoint = '{HISTORICAL}')
+    select tweet_id, coalesce(n, 0) as stored, coalesce(rows, 0) as told
+    from stored full join told using (tweet_id)
+    where coalesce(n, 0) <> coalesce(rows, 0)
+    order by tweet_id
+"""
+HOURS = "select list(distinct hour) as hours, count(*) as rows from engagements"
+UNACCOUNTED = f"""
+    select tweet_id, handle from tweets
+    anti join (select tweet_id from coverage where endpoint = '{HISTORICAL}') using (tweet_id)
+    anti join set_aside using (tweet_id)
+    where followed and handle is not null and (posted_at is null or posted_at < {{end}})
+    order by tweet_id
+"""
+SERVED = f"""
+    select distinct tweet_id from coverage
+    where endpoint = '{HISTORICAL}' and first_pulled_at <= timestamptz '{{due}}'
+"""
+IMPRESSIONS = """
+    select handle, sum("count")::bigint as n from engagements join tweets using (tweet_id)
+    where engagement_type = 'impressions' and followed and handle is not null
+    group by handle order by handle
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a check found of a day: whether it is as it should be, in words, and the numbers behind them."""
+
+    passed: bool
+    words: str
+    numbers: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """The day that is looked at; `ask` is of catalog.by_day."""
+
+    lake: Lake
+    day: date
+    ask: Ask
+    settings: Settings
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        """Return what the files of this day answer."""
+        found: list[dict[str, Any]] = self.ask(self.day, sql).to_pylist()
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A check by its name, with what it is for; `warns` where what it finds may well be right."""
+
+    name: str
+    meaning: str
+    look: Callable[[Day], Verdict]
+    blocking: bool = False
+    warns: bool = False
+
+
+def of_days(
+    settings: Settings, days: Iterable[date], *, names: Collection[str] | None = None
+) -> Iterator[tuple[date, Check, Verdict]]:
+    """Make the checks of these `names`, or all, of each of these days."""
+    lake = Lake(settings.data)
+    with by_day.by_day(lake) as ask:
+        once = cache(ask)  # a day is compared with the one before, and two checks count its rows
+        for day in days:
+            for check, verdict in of_day(Day(lake=lake, day=day, ask=once, settings=settings), names=names):
+                yield day, check, verdict
+
+
+def of_day(day: Day, *, names: Collection[str] | None = None) -> Iterator[tuple[Check, Verdict]]:
+    """Make checks of a day; one that cannot read a file of it has failed, with the file's name and the fix."""
+    for check in CHECKS:
+        if names is None or check.name in names:
+            try:
+                yield check, check.look(day)
+            except EngagementError as error:
+                yield check, Verdict(passed=False, words=str(error))
+
+
+def unaccounted(day: date, ask: Ask) -> list[dict[str, Any]]:
+    """Return the Tweets of the roster that lived on a day, and are neither stored nor set aside: ID and handle."""
+    found: list[dict[str, Any]] = ask(day, UNACCOUNTED.format(end=_end(day))).to_pylist()
+    return found
+
+
+def _end(day: date) -> str:
+    """Return the end of a UTC day in SQL."""
+    return f"timestamptz '{datetime.combine(day + timedelta(days=1), time())}+00'"
+
+
+def fresh(lake: Lake, settings: Settings) -> Verdict:
+    """Tell whether each day of the look-back that the daily run had the time for has what that run was to bring.
+
+    That is every Tweet of which an answer had come before, and something at all where the roster had Tweets: those that
+    came into the roster since are for the next run.
+    """
+    daily_at = timedelta(hours=settings.daily_at.hour, minutes=settings.daily_at.minute)
+    last = (settings.current_time() - daily_at - DAILY_RUN).date() - timedelta(days=1)
+    first = settings.look_back_day()  # of the newest daily run
+    days = [first + timedelta(days=place) for place in range((last - first).days + 1)]
+    missing = days
+    if lake.tweets.exists():
+        with by_day.by_day(lake) as ask:
+            lacking = {day: {row["tweet_id"] for row in unaccounted(day, ask)} for day in days}
+            due = datetime.combine(last + timedelta(days=1), settings.daily_at, UTC)
+            served: set[int] = set()
+            for day in days if any(lacking.values()) else ():
+                served |= {*ask(day, SERVED.format(due=due))["tweet_id"].to_pylist()}
+        missing = [
+            day
+            for day, tweets in lacking.items()
+            if tweets & served or (tweets and not lake.coverage(HISTORICAL, day).exists())
+        ]
+    if not missing:
+        return Verdict(passed=True, words=f"the {len(days)} days to {last} have what their daily runs were to bring")
+    words = f"{len(missing)} of the {len(days)} days to {last} lack Tweets of the roster: {_some(missing)}; the next "
+    words += "daily run takes them up, unless their account fails, of which engagement check tells why"
+    return Verdict(passed=False, words=words, numbers={"missing": len(missing)})
+
+
+def _key_unique(day: Day) -> Verdict:
+    twice = day.rows(DUPLICATES)
+    if not twice:
+        return Verdict(passed=True, words="each Tweet, type and hour has one row at most")
+    keys = _some([f"{row['tweet_id']} {row['engagement_type']} at {row['hour']}" for row in twice])
+    return Verdict(passed=False, words=f"{len(twice):,} keys have several rows: {keys}{_mend(day)}")
+
+
+def _schema(day: Day) -> Verdict:
+    path, wanted = day.lake.rows(HISTORICAL, day.day), TABLES[HISTORICAL]
+    if not path.exists():
+        return Verdict(passed=True, words="the day has no rows, and so no file")
+    with opened(path) as file:
+        found = file.schema_arrow
+    wrong = [f"{field.name} is missing" for field in wanted if field.name not in found.names]
+    wrong += [
+        f"{field.name} is {found.field(field.name).type}, not {field.type}"
+        for field in wanted
+        if field.name in found.names and found.field(field.name).type != field.type
+    ]
+    wrong += [f"{name} is no column of it" for name in found.names if name not in wanted.names]
+    if not wrong:
+        types = ", ".join(map(quoted, types_of(HISTORICAL)))
+        (strange,) = day.rows(STRANGE.format(day=f"date {quoted(day.day)}", types=types))
+        wrong = [f"{number:,} rows are {name.replace('_', ' ')}" for name, number in strange.items() if number]
+    if wrong:
+        return Verdict(passed=False, words=f"{path} is not as it should be: {_some(wrong)}{_mend(day)}")
+    return Verdict(passed=True, words=f"the {len(wanted)} columns are as declared, and all rows are of the day")
+
+
+def _audit(day: Day) -> Verdict:
+    sums, rows = day.rows(SUMS_APART), day.rows(ROWS_APART)
+    words = [f"{row['tweet_id']} has {row['stored']:,} rows where {row['told']:,} were published" for row in rows]
+    words += [
+        f"{row['tweet_id']} {row['engagement_type']} sums to {row['of_rows']} here and to {row['of_day']} in daily"
+        for row in sums
+    ]
+    if words:
+        numbers = {"tweets": len(rows), "sums": len(sums)}
+        told = f"rows are not what was published: {_some(words)}{_mend(day)}"
+        return Verdict(passed=False, words=told, numbers=numbers)
+    return Verdict(passed=True, words="every Tweet has the rows that were published, and its hours sum to its day")
+
+
+def _hours_complete(day: Day) -> Verdict:
+    (found,) = day.rows(HOURS)
+    missing = sorted({*range(24)} - {*(found["hours"] or ())})
+    if not found["rows"]:
+        return Verdict(passed=True, words="the day has no rows")
+    if missing:
+        words = f"no Tweet has a count at {_some(missing)} UTC: pull the day again"
+        return Verdict(passed=False, words=words, numbers={"missing": len(missing)})
+    return Verdict(passed=True, words="there are counts of each of the 24 hours")
+
+
+def _tweets_accounted_for(day: Day) -> Verdict:
+    gone = unaccounted(day.day, day.ask)
+    if not gone:
+        return Verdict(passed=True, words="every Tweet of the roster is stored, or set aside with a reason")
+    some = _some([f"{row['tweet_id']} of {row['handle']}" for row in gone])
+    words = f"{len(gone):,} Tweets of the roster have no answer for the day: {some}; pull it again, and if their "
+    words += "account fails, engagement check tells why"
+    return Verdict(passed=False, words=words, numbers={"tweets": len(gone)})
+
+
+def _handles_alive(day: Day) -> Verdict:
+    before = day.day - timedelta(days=1)
+    try:
+        then = {row["handle"]: row["n"] for row in day.ask(before, IMPRESSIONS).to_pylist()}
+    except EngagementError:  # that day's own checks tell
+        then = {}
+    alive = {handle: number for handle, number in then.items() if number >= ALIVE}
+    if not alive:
+        return Verdict(passed=True, words=f"no handle had {ALIVE} impressions on {before}: none fell silent")
+    now = {row["handle"]: row["n"] for row in day.rows(IMPRESSIONS)}
+    silent = [f"{handle} ({number:,} on {before})" for handle, number in alive.items() if now.get(handle, 0) <= 0]
+    if silent:
+        words = f"no impressions, after many the day before: {_some(silent)}; engagement check tries the accounts"
+        return Verdict(passed=False, words=words, numbers={"handles": len(silent)})
+    return Verdict(passed=True, words=f"the {len(alive)} handles that were seen on {before} are seen on this day too")
+
+
+def _restated(day: Day) -> Verdict:
+    (rows,) = (row["rows"] for row in day.rows(HOURS))
+    number, limit = restated(day.lake, day.day), day.settings.restated_percent
+    words = f"the newest pull changed {number:,} of {rows:,} counts"
+    if number * 100 > limit * rows:
+        words += f", more than {limit} %: see the view revisions, and the setting restated_percent"
+    return Verdict(passed=number * 100 <= limit * rows, words=words, numbers={"restated": number, "rows": rows})
+
+
+CHECKS = (
+    Check(name="key_unique", meaning="No Tweet, type and hour has two rows.", look=_key_unique, blocking=True),
+    Check(
+        name="schema", meaning="The file has the declared columns, and rows of its day.", look=_schema, blocking=True
+    ),
+    Check(
+        name="audit",
+        meaning="The rows are those that were published after each response had been checked against the API's own "
+        "sums: as many as coverage says of each Tweet, and they sum to daily.",
+        look=_audit,
+        blocking=True,
+    ),
+    Check(name="hours_complete", meaning="There are counts of each hour of the day.", look=_hours_complete, warns=True),
+    Check(
+        name="tweets_accounted_for",
+        meaning="Every Tweet of the roster is stored, or set aside with a reason.",
+        look=_tweets_accounted_for,
+    ),
+    Check(
+        name="handles_alive",
+        meaning=f"No handle with {ALIVE} impressions or more on the day before has none.",
+        look=_handles_alive,
+    ),
+    Check(
+        name="restated",
+        meaning="The newest pull changed no more of the day's counts than the setting restated_percent allows.",
+        look=_restated,
+        warns=True,
+    ),
+)
+
+
+def _some(things: list[Any]) -> str:
+    """Return the first few of what was found, and how many more there are."""
+    more = f" and {len(things) - SHOWN:,} more" if len(things) > SHOWN else ""
+    return ", ".join(map(str, things[:SHOWN])) + more
+
+
+def _mend(day: Day) -> str:
+    return f"; engagement rebuild --from {day.day} --to {day.day} makes the day anew from raw"

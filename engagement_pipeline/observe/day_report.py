@@ -1,0 +1,114 @@
+"""What the lake holds of one UTC day of /historical: the numbers that an operator looks at, and a glance at the rows.
+
+In: a lake and a day. Out: a DayReport, read from the files of that day alone, so that no other day's can be in the
+way. Pure but for reading.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.compute as pc
+
+from engagement_pipeline.core.endpoints import HISTORICAL
+from engagement_pipeline.core.tables import COVERAGE, REVISIONS
+from engagement_pipeline.lake.parquet import read
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+    from engagement_pipeline.lake.layout import Lake
+    from engagement_pipeline.query.by_day import Ask
+
+TOP_TWEETS = 10
+SHOWN_ROWS = 10
+REPORT = f"""
+    with asked as (select * from coverage where endpoint = '{HISTORICAL}'),
+    impressions as (select hour, "count" from engagements where engagement_type = 'impressions'),
+    top as (
+        select
+            tweet_id::varchar as tweet_id, coalesce(handle, '') as handle,
+            coalesce(sum("count") filter (engagement_type = 'impressions'), 0)::bigint as impressions,
+            coalesce(sum("count") filter (engagement_type = 'engagements'), 0)::bigint as engagements
+        from engagements left join tweets using (tweet_id)
+        group by all
+        order by impressions desc, engagements desc, tweet_id
+        limit {TOP_TWEETS}
+    ),
+    largest as (
+        select tweet_id::varchar as tweet_id, engagement_type::varchar as engagement_type, day::varchar as day,
+            hour::integer as hour, "count"
+        from engagements
+        order by "count" desc, engagements.tweet_id, engagement_type, hour
+        limit {SHOWN_ROWS}
+    )
+    select
+        (select count(*) from engagements) as rows,
+        (select count(*) from asked where outcome = 'stored') as tweets,
+        (
+            select map(list(outcome order by outcome), list(n order by outcome))
+            from (select outcome, count(*) as n from asked where outcome <> 'stored' group by outcome)
+        ) as set_aside,
+        (select count(distinct source) from asked) as requests,
+        (select coalesce(sum("count"), 0)::bigint from impressions) as impressions,
+        (
+            select list(coalesce(n, 0)::bigint order by hour)
+            from range(24) as of_day(hour)
+            left join (select hour, sum("count") as n from impressions group by hour) using (hour)
+        ) as hours,
+        (select list(top order by impressions desc, engagements desc, tweet_id) from top) as top,
+        (select list(largest order by "count" desc, tweet_id, engagement_type, hour) from largest) as largest
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayReport:
+    """What the lake holds of one day; all zero where nothing was asked for it.
+
+    Of the Tweets that were asked for, the newest answer gave rows of `tweets`, and `set_aside` counts the others by
+    reason. `requests` are those whose answers hold the rows. `restated` counts what the newest of their pulls changed.
+    `hours` are the impressions of each hour, `top` the Tweets with most of them, `largest` the rows with the largest
+    counts; `bytes` are those of the rows' file.
+    """
+
+    rows: int
+    tweets: int
+    set_aside: Mapping[str, int]
+    requests: int
+    impressions: int
+    restated: int
+    bytes: int
+    hours: tuple[int, ...]
+    top: tuple[Mapping[str, Any], ...]
+    largest: tuple[Mapping[str, Any], ...]
+
+
+def describe(lake: Lake, day: date, ask: Ask) -> DayReport:
+    """Return what the lake holds of `day`, with `ask` of catalog.by_day; LakeError where a file of it is damaged."""
+    (found,) = ask(day, REPORT).to_pylist()
+    rows = lake.rows(HISTORICAL, day)
+    return DayReport(
+        **found
+        | {
+            "set_aside": dict(found["set_aside"] or ()),
+            "hours": tuple(found["hours"]),
+            "top": tuple(found["top"] or ()),
+            "largest": tuple(found["largest"] or ()),
+        },
+        restated=restated(lake, day),
+        bytes=rows.stat().st_size if rows.exists() else 0,
+    )
+
+
+def restated(lake: Lake, day: date) -> int:
+    """Return how many counts of the day the pull changed which gave its newest rows."""
+    served = read(lake.coverage(HISTORICAL, day), COVERAGE, columns=["pulled_at", "source"]).drop_null()
+    if not served.num_rows:
+        return 0
+    newest = served["source"][pc.index(served["pulled_at"], pc.max(served["pulled_at"])).as_py()].as_py()
+    window, started = newest.split("/")[-3:-1]
+    files = lake.root.glob(f"revisions/*/{window}_{started}.parquet")
+    of_day = pc.field("day") == day
+    return sum(read(file, REVISIONS, filters=of_day, columns=["day"]).num_rows for file in files)

@@ -1,0 +1,101 @@
+"""The table `daily`, which is /historical with its hours summed: a file a month, sorted by Tweet, type and day.
+
+In: the sums of days that are to change, as a DayFile writes them. Out: the files of their months, written aside.
+
+    the days' sums ─────────────────────┬─> merged by Tweet ─> what to rename
+    the month's file, less these days ──┘
+
+One Tweet's life in a year is in 12 files; of a file a day, it would be in 365, whose opening takes longer than all the
+rest. In memory is a row group of each file.
+"""
+
+from __future__ import annotations
+
+import logging
+from calendar import monthrange
+from contextlib import ExitStack, closing
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from engagement_pipeline.core.endpoints import HISTORICAL
+from engagement_pipeline.core.errors import LakeError
+from engagement_pipeline.core.tables import DAILY, ENGAGEMENTS
+from engagement_pipeline.lake.parquet import is_sound, rebuild_of_month
+from engagement_pipeline.publish.day_file import DAILY_ROW_GROUP, RowGroupWriter, SortedReader
+from engagement_pipeline.publish.merge import LAST_ID, daily_sums, in_order, of_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+    from pathlib import Path
+
+    from engagement_pipeline.lake.layout import Lake
+
+logger = logging.getLogger(__name__)
+
+
+def write_months(lake: Lake, fresh: Mapping[date, Path | None], *, days: Sequence[date] = ()) -> dict[Path, Path]:
+    """Write the months of some days aside, and return what to rename; of `days`, those that have no file.
+
+    `fresh` says where the sums of each of these days lie, None where it has no rows; of the other days, those in the
+    published file stay. Where that is missing or damaged, they are summed anew from the days' rows; raises LakeError
+    where a file of these is damaged.
+    """
+    renamed = {}
+    lacking = {day for day in days if not lake.daily(day).exists()}
+    for target, of_month in groupby(sorted(lacking | fresh.keys()), lake.daily):
+        month = [*of_month]
+        new = [day for day in month if day in fresh]
+        sums = [path for path in (fresh[day] for day in new) if path]
+        sound = is_sound(target, DAILY)
+        if not sound:
+            logger.warning("%s is damaged: it is made anew of the rows of its days", target)
+        others = [target] if sound and target.exists() else [_summed(lake, day) for day in _others(lake, month[0], new)]
+        if sums or others:
+            into = lake.aside / f"month.{target.name}"
+            _merge(sums + others, into, leave_out=pa.array(new, pa.date32()), of=target)
+            renamed[into] = target
+    return renamed
+
+
+def _others(lake: Lake, of_month: date, new: list[date]) -> list[date]:
+    """Return the days of a day's month that have rows, but for the new ones."""
+    _, last = monthrange(of_month.year, of_month.month)
+    days = (of_month.replace(day=number) for number in range(1, last + 1))
+    return [day for day in days if day not in new and lake.rows(HISTORICAL, day).exists()]
+
+
+def _summed(lake: Lake, day: date) -> Path:
+    """Sum the rows of a published day, aside."""
+    rows, into = lake.rows(HISTORICAL, day), lake.aside / f"{day}.summed.parquet"
+    if not is_sound(rows, ENGAGEMENTS):
+        raise LakeError(
+            f"{rows} is damaged, and {lake.daily(day)} cannot be made without it: {rebuild_of_month(day)} makes both "
+            "anew from raw"
+        )
+    with (
+        closing(SortedReader(rows)) as published,
+        closing(RowGroupWriter(into, DAILY, row_group=DAILY_ROW_GROUP)) as sink,
+    ):
+        for tweet in published.row_group_ends(LAST_ID):
+            table = published.up_to(tweet)
+            sink.append(daily_sums(of_table(table), table))
+    return into
+
+
+def _merge(sources: list[Path], into: Path, *, leave_out: pa.Array, of: Path) -> None:
+    """Merge files that are sorted by Tweet; of the published one, these days are left out."""
+    with ExitStack() as stack:
+        files = [stack.enter_context(closing(SortedReader(path, DAILY))) for path in sources]
+        sink = stack.enter_context(closing(RowGroupWriter(into, DAILY)))
+        for tweet in sorted({end for file in files for end in file.row_group_ends(LAST_ID)}):
+            parts = [DAILY.empty_table()]
+            for file in files:
+                rows = file.up_to(tweet)
+                if file.path == of:
+                    rows = rows.filter(pc.invert(pc.is_in(rows["day"], leave_out)))
+                parts.append(rows)
+            sink.append(in_order(pa.concat_tables(parts).combine_chunks()))

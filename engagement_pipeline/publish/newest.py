@@ -1,0 +1,119 @@
+"""What the landed responses of a pull say of each Tweet: the newest answer, or the refusal.
+
+In: a Pull. Out: the Tweets that were answered for, in order; their rows, a range of Tweets at a time; and what the
+API said of those that it would not serve.
+
+A response is read when the first of its Tweets is, and forgotten after the last. Where the Tweets of many handles
+interleave, more than MOST_OPEN responses would be held, and those that were not used for longest are read again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from engagement_pipeline.core.errors import LakeError, ResponseError
+from engagement_pipeline.lake.set_aside import FORBIDDEN, PROTECTED, UNAVAILABLE
+from engagement_pipeline.sources.engagement.flatten import flatten
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from engagement_pipeline.lake.raw import Landed, Pull
+
+Ints = npt.NDArray[np.int64]
+MOST_OPEN = 24  # flattened responses that are kept; six megabytes each, of 28 days
+
+
+class NewestAnswers:
+    """The responses of one pull, by Tweet.
+
+    `tweets` are the IDs that were answered for, sorted; `refused` are those of which a refusal is the newest word.
+    """
+
+    def __init__(self, pull: Pull) -> None:
+        self._pull = pull
+        self._answers: dict[int, Landed] = {}  # by Tweet; the newest
+        self._refusals: dict[int, Landed] = {}
+        for landed in sorted(pull.landed(), key=lambda landed: landed.asked_at):
+            of_kind = self._refusals if landed.refusal else self._answers
+            of_kind.update(dict.fromkeys(landed.request.tweet_ids, landed))
+        self.tweets: Ints = np.array(sorted(self._answers), np.int64)
+        self.refused = frozenset(tweet for tweet in self._refusals if self.newest(tweet).refusal)
+        self._unavailable: dict[int, str] = {}  # of the responses that were read; and what the API said
+        self._tables: dict[Landed, pa.Table] = {}  # in the order in which they were used
+
+    @property
+    def all_tweets(self) -> Ints:
+        """The IDs that were answered for or refused, sorted."""
+        return np.array(sorted(self._answers.keys() | self._refusals.keys()), np.int64)
+
+    def newest(self, tweet: int) -> Landed:
+        """Return the newest word of the API about a Tweet."""
+        words = filter(None, (self._answers.get(tweet), self._refusals.get(tweet)))
+        return max(words, key=lambda landed: landed.asked_at)
+
+    def answer(self, tweet: int) -> Landed | None:
+        """Return the newest response that answers for a Tweet, served or not; None where it was only refused."""
+        return self._answers.get(tweet)
+
+    def answered_at(self) -> list[datetime]:
+        """Return when each of `tweets` was asked for, by the request whose answer is the newest."""
+        return [self._answers[tweet].asked_at for tweet in self.tweets.tolist()]
+
+    def outcome(self, tweet: int) -> str | None:
+        """Return why the API would not serve a Tweet, None where it did, as far as its response was read."""
+        refusal = self.newest(tweet).refusal
+        if refusal:
+            return FORBIDDEN if refusal.startswith("403") else PROTECTED
+        return UNAVAILABLE if tweet in self._unavailable else None
+
+    def said(self, tweet: int) -> str | None:
+        """Return the API's own words for not serving a Tweet."""
+        return self.newest(tweet).refusal or self._unavailable.get(tweet) or None
+
+    def tables(self, low: int, high: int) -> list[tuple[Landed, pa.Table]]:
+        """Return the rows of the Tweets behind `low`, up to `high` and with it, by response, each sorted by its key."""
+        first, last = np.searchsorted(self.tweets, (low, high), "right")
+        wanted: dict[Landed, list[int]] = {}
+        for tweet in self.tweets[first:last].tolist():
+            wanted.setdefault(self._answers[tweet], []).append(tweet)
+        parts = []
+        for landed, tweets in wanted.items():
+            rows = between(self._table(landed), low, high)
+            if len(tweets) < sum(low < tweet <= high for tweet in landed.request.tweet_ids):
+                rows = of_tweets(rows, pa.array(tweets, pa.int64()))  # for the others there is a newer answer
+            parts.append((landed, rows))
+        kept = [landed for landed in self._tables if max(landed.request.tweet_ids) > high]
+        self._tables = {landed: self._tables[landed] for landed in kept[-MOST_OPEN:]}
+        return parts
+
+    def _table(self, landed: Landed) -> pa.Table:
+        table = self._tables.pop(landed, None)
+        if table is None:
+            table = self._read(landed)
+        self._tables[landed] = table
+        return table
+
+    def _read(self, landed: Landed) -> pa.Table:
+        try:
+            flat = flatten(landed.body(), landed.request)
+        except ResponseError as error:
+            raise LakeError(f"{landed.path}: {error}: move it away and pull {self._pull} again") from None
+        self._unavailable |= dict.fromkeys(flat.unavailable, flat.said)
+        return flat.rows
+
+
+def between(rows: pa.Table, low: int, high: int) -> pa.Table:
+    """Return the rows of the Tweets behind `low`, up to `high` and with it, of rows sorted by Tweet."""
+    first, last = np.searchsorted(rows["tweet_id"].to_numpy(), (low, high), "right")
+    return rows.slice(first, last - first)
+
+
+def of_tweets(rows: pa.Table, tweets: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """Return the rows of some Tweets, in the order in which they are."""
+    return rows.filter(pc.is_in(rows["tweet_id"], tweets))

@@ -1,0 +1,88 @@
+"""Raw that has served: pulls that are published and older than anybody will rebuild from.
+
+In: a lake, and a moment. Out: the pulls that may go, then their folders gone. Rows that came of them stay as they are
+published; coverage still names the responses, and a rebuild tells that they are not there any more.
+
+What stays in raw is newer than all that goes, by endpoint, so that a rebuild never puts an older count over a newer
+one whose response is gone.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engagement_pipeline.core.endpoints import RECENT
+from engagement_pipeline.core.errors import LakeError
+from engagement_pipeline.lake import raw
+from engagement_pipeline.publish.snapshots import RECENT_RAW
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from engagement_pipeline.lake.layout import Lake
+    from engagement_pipeline.lake.raw import Pull
+
+DROPPED = ".dropped-"  # before the name of a folder that is being removed
+LAST = "9999"  # behind every stamp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """A pull whose raw may go: its responses, those set apart included, and their bytes on the disk."""
+
+    pull: Pull
+    responses: int
+    size: int
+
+
+def spent(lake: Lake, *, before: datetime) -> list[Spent]:
+    """Return the published pulls that were begun before a moment, oldest first; raises InputError without a lake."""
+    lake.open(create=False)
+    found = []
+    for pull in _older(raw.all_pulls(lake.raw), before):
+        sizes = [path.stat().st_size for path in pull.path.rglob(f"*{raw.SUFFIX}")]
+        found.append(Spent(pull=pull, responses=len(sizes), size=sum(sizes)))
+    return found
+
+
+def _older(pulls: list[Pull], before: datetime) -> list[Pull]:
+    """Return the published pulls from before a moment, without those that have an answer newer than one that stays."""
+    stamps = {pull.path: pull.stamps() for pull in pulls}
+    begun = [pull.started_at for pull in pulls if pull.endpoint == RECENT]
+    starts = {RECENT: min(before, max(begun) - RECENT_RAW)} if begun else {}  # recent.parquet is made of raw alone
+    oldest: dict[str, str] = {}  # of the answers that stay, by endpoint
+    goes = []
+
+    def order(pull: Pull) -> tuple[bool, list[str]]:
+        """Put first what stays in any case, then the rest from the newest answer to the oldest."""
+        stays = not pull.published or pull.started_at >= starts.get(pull.endpoint, before)
+        return stays, stamps[pull.path][-1:]
+
+    for pull in sorted(pulls, key=order, reverse=True):
+        stays, newest = order(pull)
+        if stays or newest > [oldest.get(pull.endpoint, LAST)]:
+            first = stamps[pull.path][:1] or [LAST]
+            oldest[pull.endpoint] = min(oldest.get(pull.endpoint, LAST), *first)
+        else:
+            goes.append(pull)
+    return sorted(goes, key=lambda pull: pull.started_at)
+
+
+def drop(lake: Lake, pulls: Sequence[Spent]) -> None:
+    """Remove the folders of pulls, each at once: stopped in between, the others are whole."""
+    try:
+        with lake.locked("lake", "a publication"):
+            left = [*lake.raw.glob(f"*/*/{DROPPED}*")]  # by a prune that was killed
+            for path in left:
+                shutil.rmtree(path)
+            paths = [each.pull.path for each in pulls]
+            for path in paths:
+                shutil.rmtree(path.rename(path.with_name(DROPPED + path.name)))
+            for window in {path.parent for path in left + paths}:
+                if not any(window.iterdir()):
+                    window.rmdir()
+    except OSError as error:
+        raise LakeError(f"{error.filename or lake.raw} cannot be removed: {error.strerror}") from error

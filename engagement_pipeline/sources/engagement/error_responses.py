@@ -1,0 +1,126 @@
+"""An answer that is not what was asked for -> the error that says what it means and whether a retry can help.
+
+In: a whole Answer, and whose tokens asked. Out: one error of errors.py. What each status means is the contract's.
+A server may repeat the header that it was sent, so nothing of an answer is shown or kept before it is masked.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+import orjson
+import requests
+
+from engagement_pipeline.core.errors import AccountError, ApiError, RefusedError, UnavailableError
+from engagement_pipeline.core.redaction import SHOWN_CHARACTERS, hidden, masked, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+LARGEST_SKEW = 300  # seconds; a signature further from the API's clock is refused
+TWEETS_REFUSED = re.compile(r"access tweets|Tweet ID\(s\) are unavailable", re.IGNORECASE)
+KEYS_REFUSED = re.compile(r"signature|consumer", re.IGNORECASE)  # of a 401: what else than a token may be wrong
+AUTHOR_ID = re.compile(r"author id \d+", re.IGNORECASE)
+NUMBER = re.compile(r"\d+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A whole answer, decompressed; `size` is in bytes on the wire."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    size: int
+
+    @property
+    def text(self) -> str:
+        """The beginning of the body as text, whatever it holds."""
+        return self.body[: 4 * SHOWN_CHARACTERS].decode(errors="replace")
+
+
+def error_of(answer: Answer, *, handle: str, asked_at: datetime, secrets: Iterable[str] = ()) -> ApiError:
+    """Translate any status but 200 into the error that says whether a retry can help.
+
+    None of the `secrets`, and nothing in its texts that looks like one, is in the error.
+    """
+    answer = replace(answer, body=hidden(answer.body, secrets))
+    status, url = answer.status, answer.url
+    texts = _texts(answer)
+    said = shown("; ".join(texts)) or "nothing"
+    who = f"account {handle}" if handle else "the app's bearer token"
+    if status == requests.codes.too_many_requests:
+        message = f"{url} answered 429, the contracted rate is used up: lower requests_per_minute."
+        return UnavailableError(message, account=handle, status=status, texts=texts)
+    if status >= requests.codes.server_error:
+        message = f"{url} answered {status} ({said}): the vendor's side, try again later."
+        return UnavailableError(message, account=handle, status=status, texts=texts)
+    about_tweets = any(TWEETS_REFUSED.search(text) for text in texts)
+    if status == requests.codes.unauthorized or (status == requests.codes.forbidden and not about_tweets):
+        message = f"{who}: the API answered {status} ({said}): {_remedy(answer, handle, said, asked_at)}"
+        return AccountError(message, account=handle, status=status, texts=texts)
+    if about_tweets:
+        hint = ""
+    elif status in (requests.codes.not_found, requests.codes.method_not_allowed):
+        hint = ": is api_url right?"
+    else:
+        hint = ": asking again cannot help, the request itself is not what the API takes"
+    return RefusedError(
+        f"{who}: {url} answered {status} ({said}){hint}",
+        account=handle,
+        status=status,
+        texts=texts,
+        about_tweets=about_tweets,
+        tweet_ids=_named_tweets(texts),
+        body=answer.body,
+        asked_at=asked_at,
+    )
+
+
+def _remedy(answer: Answer, handle: str, said: str, asked_at: datetime) -> str:
+    """Return what to do about an account that is not let in."""
+    if answer.status == requests.codes.forbidden and "access metrics" in said.lower():
+        return "leave these types out of the setting types"
+    if answer.status == requests.codes.forbidden and "application" in said.lower():
+        return "have the vendor approve the app for the Engagement API"
+    skew = _seconds_ahead(answer, asked_at)
+    if handle and abs(skew) > LARGEST_SKEW:
+        lies = "ahead of" if skew > 0 else "behind"
+        return f"this machine's clock is {abs(skew) / 60:.0f} minutes {lies} the API's, and signatures carry it: set it"
+    if not handle:
+        return "check bearer_token or the consumer key in the accounts file"
+    if KEYS_REFUSED.search(said):
+        keys = "check consumer_key, consumer_secret and its tokens in the accounts file"
+        return f"{keys}; engagement authorize {handle} gets new tokens"
+    return f"check its tokens in the accounts file, or get new ones with engagement authorize {handle}"
+
+
+def _seconds_ahead(answer: Answer, now: datetime) -> float:
+    """Return how far our clock is ahead of the API's; nought where it does not tell its time."""
+    try:
+        theirs = parsedate_to_datetime(answer.headers["Date"])
+        return (now - theirs).total_seconds()
+    except (KeyError, ValueError, TypeError):
+        return 0.0
+
+
+def _texts(answer: Answer) -> list[str]:
+    """Return what an error body says: texts, objects with a message, or whatever a proxy wrote; masked."""
+    try:
+        errors = orjson.loads(answer.body)["errors"]
+    except (ValueError, TypeError, KeyError):
+        text = answer.text.strip()
+        return [masked(text)] if text else []
+    items = errors if isinstance(errors, list) else [errors]
+    return [masked(str(item.get("message", item) if isinstance(item, dict) else item)) for item in items]
+
+
+def _named_tweets(texts: list[str]) -> tuple[int, ...]:
+    """Return the Tweet IDs that a refusal names, in either of the documented spellings."""
+    named = (text for text in texts if "access tweets" in text.lower())
+    return tuple(int(number) for text in named for number in NUMBER.findall(AUTHOR_ID.sub("", text)))

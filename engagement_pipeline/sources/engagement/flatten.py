@@ -1,0 +1,286 @@
+"""A response -> tidy rows that add up.
+
+In: a body as received, and the request that it answers. Out: an Arrow table with one row for each count that the
+API gave, sorted by its key; and the Tweets that it could not serve. Pure.
+
+    {"by_tweet_type_day_hour": {TWEET: {TYPE: {DAY: {HOUR: "count"}}}},   the rows; /totals has none of these
+     "by_tweet_type": {TWEET: {TYPE: "sum"}}, "by_type": {TYPE: "sum"},   the API's own sums; of /totals, the rows
+     "start": …, "end": …, "errors": […], "unavailable_tweet_ids": […], …}
+
+The rows must sum to the API's own sums exactly, and whatever the contract does not allow is a ResponseError that
+names its path: nothing unknown becomes a null or a zero, and what is not there stays missing.
+
+The counts are read by parse_fast.py. What is written in a way that it does not know, parse_reference.py reads.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from math import ceil, floor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from engagement_pipeline.core.endpoints import RECENT, TOTALS
+from engagement_pipeline.core.errors import ResponseError
+from engagement_pipeline.core.metrics import METRICS
+from engagement_pipeline.core.tables import EPOCH, LIFETIME, PARTIAL, TYPE_NAMES, engagements_table, type_column
+from engagement_pipeline.sources.engagement import parse_fast, parse_reference
+from engagement_pipeline.sources.engagement.parse_reference import Asked, Cells, Sums
+from engagement_pipeline.sources.engagement.request import CELLS, TWEET_SUMS, TYPE_SUMS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from engagement_pipeline.core.model import Request
+
+RECENT_HOURS = 28  # of /28hr; snapped outward to whole hours it has one more, unless it is asked on the hour
+UNAVAILABLE = "unavailable_tweet_ids"
+UNSUPPORTED = {  # Tweets too old for these types, whose zeros are not measured
+    "unsupported_for_video_views_tweet_ids": ("video_views",),
+    "unsupported_for_impressions_engagements_tweet_ids": ("impressions", "engagements"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """One response, flattened.
+
+    `rows` has ENGAGEMENTS, sorted by tweet_id, engagement_type, day and hour; of /28hr with PARTIAL behind it; of
+    /totals it has LIFETIME. `unavailable` are the Tweets that the API says it cannot serve, `said` is its text.
+    `negative` counts the rows below zero, which are possible (un-likes) and kept. `scanned` tells that parse_fast.py
+    knew how the counts are written, if there are any for it to read.
+    """
+
+    rows: pa.Table
+    unavailable: frozenset[int]
+    said: str
+    negative: int
+    scanned: bool
+
+
+def flatten(body: bytes, request: Request) -> Flat:
+    """Flatten one body, audited; raises ResponseError naming the path of what is not as the contract says."""
+    asked = _asked(request)
+    scanned = None if request.endpoint == TOTALS else _scanned(body, asked)
+    root = scanned[1] if scanned else parse_reference.parsed(body)
+    stated = _stated(root)
+    if request.endpoint == TOTALS:
+        rows = _lifetimes(stated, asked)
+    else:
+        cells = scanned[0] if scanned else parse_reference.cells(root, asked)
+        _compare(TWEET_SUMS, stated, cells.sums)
+        if not scanned:  # which takes 15 digits at most, and a day of such cannot pass 64 bits
+            _check_days(cells)
+        rows = engagements_table(cells.tweets, cells.types, cells.days, cells.hours, cells.counts)
+        if request.endpoint == RECENT:
+            rows = _marked(root, rows)
+        else:
+            _check_echo(root, request)
+    _compare(TYPE_SUMS, _stated_by_type(root), _by_type(stated))
+    unavailable = _listed(root, UNAVAILABLE, asked)
+    if unavailable and pc.any(pc.is_in(rows["tweet_id"], pa.array(unavailable, pa.int64()))).as_py():
+        raise ResponseError("names a Tweet that the response holds counts of", path=f"$.{UNAVAILABLE}")
+    for key, unsupported in UNSUPPORTED.items():
+        rows = _without_zeros(rows, _listed(root, key, asked), unsupported)
+    rows = _measured(rows, request)
+    negative = int(np.count_nonzero(rows["count"].to_numpy() < 0))
+    return Flat(
+        rows,
+        unavailable,
+        _said(root),
+        negative,
+        scanned=scanned is not None or request.endpoint == TOTALS or not len(rows),
+    )
+
+
+def _scanned(body: bytes, asked: Asked) -> tuple[Cells, dict[str, Any]] | None:
+    """Return the counts of a body and its root without them; None where the reference parser must decide."""
+    found = parse_fast.cells(body, asked)
+    if not found:
+        return None
+    try:
+        root = parse_reference.parsed(found[1])
+    except ResponseError:  # of the whole body, so that the complaint names the place in it
+        return None
+    return (found[0], root) if CELLS in root else None
+
+
+def _asked(request: Request) -> Asked:
+    """Return what a body may hold that answers a request; /28hr may hold any day."""
+    days: Mapping[str, int] = _AnyDay()
+    if request.window:
+        days = {str(day): (day - EPOCH).days for day in request.window.days()}
+    return Asked(
+        tweets={str(tweet_id): tweet_id for tweet_id in request.tweet_ids},
+        types={name: TYPE_NAMES.index(name) for name in request.types},
+        days=days,
+    )
+
+
+def _lifetimes(stated: Sums, asked: Asked) -> pa.Table:
+    """Return the rows of /totals: its sums by Tweet and type."""
+    rows = sorted(
+        (
+            parse_reference.known(tweet, asked.tweets, f"$.{TWEET_SUMS}.{tweet}"),
+            parse_reference.known(name, asked.types, f"$.{TWEET_SUMS}.{tweet}.{name}"),
+            count,
+        )
+        for (tweet, name), count in stated.items()
+    )
+    ids, codes, counts = np.array(rows, np.int64).reshape(-1, 3).T
+    return pa.Table.from_arrays([pa.array(ids), type_column(codes.astype(np.int8)), pa.array(counts)], schema=LIFETIME)
+
+
+class _AnyDay(dict[str, int]):
+    """Days since 1970 of any day, written as the API does; KeyError for whatever is no day."""
+
+    def __missing__(self, text: str) -> int:
+        try:
+            day = date.fromisoformat(text)
+        except ValueError:
+            raise KeyError(text) from None
+        if day.isoformat() != text:
+            raise KeyError(text)
+        self[text] = (day - EPOCH).days
+        return self[text]
+
+
+def _marked(root: dict[str, Any], rows: pa.Table) -> pa.Table:
+    """Mark the first and the last hour of /28hr as partial, where it was snapped outward.
+
+    Its period is what the API echoes, else that of its rows; rows outside, or a longer period, are refused.
+    """
+    hours = rows["day"].cast(pa.int32()).to_numpy().astype(np.int64) * 24 + rows["hour"].to_numpy()
+    found = (int(hours.min()), int(hours.max()) + 1) if len(hours) else (0, 0)
+    first, last = _echoed(root, "start"), _echoed(root, "end")
+    start = floor(first.timestamp() / 3600) if first else found[0]
+    end = ceil(last.timestamp() / 3600) if last else found[1]
+    if len(hours) and not start <= found[0] < found[1] <= end:
+        raise ResponseError("holds hours outside of its start and end", path=f"$.{CELLS}")
+    if end - start > RECENT_HOURS + 1:
+        raise ResponseError(f"spans {end - start} hours, more than 28 and one for the snapping", path=f"$.{CELLS}")
+    snapped = end - start > RECENT_HOURS
+    partial = ((hours == start) | (hours == end - 1)) & snapped
+    return rows.append_column(PARTIAL, pa.array(partial))
+
+
+def _check_echo(root: dict[str, Any], request: Request) -> None:
+    """Raise where the API says that it used another period than it was asked for."""
+    assert request.window
+    for key, day in (("start", request.window.first), ("end", request.window.end)):
+        echo = _echoed(root, key)
+        if echo and echo != datetime.combine(day, time(), tzinfo=UTC):
+            raise ResponseError(f"is {echo.isoformat()}, though {day} was asked for", path=f"$.{key}")
+
+
+def _echoed(root: dict[str, Any], key: str) -> datetime | None:
+    """Return the start or end that the API says it used, None where it says nothing."""
+    text = root.get(key)
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        raise ResponseError(f"must be a time, not {parse_reference.shown(text)}", path=f"$.{key}") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _said(root: dict[str, Any]) -> str:
+    """Return the API's texts beside a partial result, of whatever shape: they are for people."""
+    errors = root.get("errors") or []
+    return "; ".join(map(str, errors if isinstance(errors, list) else [errors]))
+
+
+def _without_zeros(rows: pa.Table, tweets: frozenset[int], types: Iterable[str]) -> pa.Table:
+    """Drop zeros of these Tweets and types; a count above zero is one, whatever the API says of its support."""
+    if not tweets:
+        return rows
+    unmeasured = pc.and_(
+        pc.is_in(rows["tweet_id"], pa.array(tweets, pa.int64())),
+        pc.is_in(rows["engagement_type"].cast(pa.string()), pa.array(types)),
+    )
+    return rows.filter(pc.invert(pc.and_(unmeasured, pc.equal(rows["count"], 0))))
+
+
+def _measured(rows: pa.Table, request: Request) -> pa.Table:
+    """Drop the zeros of /historical from before the first day of their type; a count above zero is one, as above."""
+    if not request.window:
+        return rows
+    for metric in METRICS:
+        if metric.since and metric.name in request.types and request.window.first < metric.since:
+            early = pc.and_(
+                pc.equal(rows["engagement_type"].cast(pa.string()), metric.name), pc.less(rows["day"], metric.since)
+            )
+            rows = rows.filter(pc.invert(pc.and_(early, pc.equal(rows["count"], 0))))
+    return rows
+
+
+def _stated(root: dict[str, Any]) -> Sums:
+    """Return the API's own sums by Tweet and type."""
+    return Counter(
+        {
+            (tweet, name): parse_reference.count(value, f"$.{TWEET_SUMS}.{tweet}.{name}")
+            for tweet, by_type in parse_reference.items(root, TWEET_SUMS, "$")
+            for name, value in parse_reference.as_object(by_type, f"$.{TWEET_SUMS}.{tweet}").items()
+        }
+    )
+
+
+def _stated_by_type(root: dict[str, Any]) -> Sums:
+    return Counter(
+        {
+            (name,): parse_reference.count(value, f"$.{TYPE_SUMS}.{name}")
+            for name, value in parse_reference.items(root, TYPE_SUMS, "$")
+        }
+    )
+
+
+def _by_type(sums: Sums) -> Sums:
+    by_type: Sums = Counter()
+    for (_, name), total in sums.items():
+        by_type[name,] += total
+    return by_type
+
+
+def _compare(grouping: str, stated: Sums, summed: Sums) -> None:
+    """Raise where the API's sum and ours differ; what only one of them has counts as zero in the other."""
+    for key in {**stated, **summed}:
+        if stated[key] != summed[key]:
+            raise ResponseError(
+                f"does not add up: the API says {stated[key]}, its parts sum to {summed[key]}",
+                path=".".join(("$", grouping, *key)),
+            )
+
+
+def _check_days(cells: Cells) -> None:
+    """Raise where the hours of a day add up to more than 64 bits, which no table of sums could hold."""
+    if (
+        not len(cells.counts)
+        or max(int(cells.counts.max()), -int(cells.counts.min())) <= parse_reference.MAX_COUNT // 24
+    ):
+        return
+    sums: Counter[tuple[int, int, int]] = Counter()
+    keys = zip(cells.tweets.tolist(), cells.types.tolist(), cells.days.tolist(), strict=True)
+    for key, number in zip(keys, cells.counts.tolist(), strict=True):
+        sums[key] += number
+    for (tweet, name, day), total in sums.items():
+        if not parse_reference.MIN_COUNT <= total <= parse_reference.MAX_COUNT:
+            raise ResponseError(
+                f"adds up to {total}, which is more than 64 bits hold",
+                path=f"$.{CELLS}.{tweet}.{TYPE_NAMES[name]}.{EPOCH + timedelta(days=day)}",
+            )
+
+
+def _listed(root: dict[str, Any], key: str, asked: Asked) -> frozenset[int]:
+    """Return the Tweets of one of the API's lists, as strings or numbers."""
+    values = root.get(key) or []
+    if not isinstance(values, list):
+        raise ResponseError(f"must be a list, not {parse_reference.shown(values)}", path=f"$.{key}")
+    return frozenset(
+        parse_reference.known(str(value), asked.tweets, f"$.{key}[{place}]") for place, value in enumerate(values)
+    )

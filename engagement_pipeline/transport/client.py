@@ -1,0 +1,281 @@
+"""One request -> one response: sign, send, retry above the signature, raise.
+
+In: a planned Request, and the accounts that may sign it. Out: a Response whose body is the JSON that the API
+sent, or one error of errors.py. Each try is signed anew, since a signature's nonce serves once; so retries are
+here and never in the transport below.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Self
+
+import orjson
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from requests_oauthlib import OAuth1Session
+
+from engagement_pipeline.core.errors import AccountError, ApiError, UnavailableError
+from engagement_pipeline.core.model import LARGEST_BODY, Exchange, Request, Response
+from engagement_pipeline.core.redaction import shown
+from engagement_pipeline.sources.engagement.error_responses import Answer, error_of
+from engagement_pipeline.sources.engagement.request import request_body
+from engagement_pipeline.transport.oauth import bearer_token
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engagement_pipeline.transport.accounts import Accounts
+    from engagement_pipeline.transport.rate_limit import RateLimiter
+
+logger = logging.getLogger(__name__)
+MAX_IN_FLIGHT = 64  # requests; the budget decides how many of them wait for an answer at a time
+DOWN_AFTER = 18  # failed tries in a row, of any request: the API is down
+FIRST_PAUSE = 1.0  # seconds; doubled with each try, then drawn between nothing and that ("full jitter")
+LONGEST_PAUSE = 60.0
+PIECE = 2**18  # bytes, read at a time
+
+
+class Client:
+    """Sends requests for all accounts of one app. Safe to share by threads.
+
+    `log` is told once of each request that was sent. An account that was not let in is not asked for again, and once
+    DOWN_AFTER tries in a row have failed no request is tried again.
+    """
+
+    def __init__(
+        self,
+        api_url: str,
+        accounts: Accounts,
+        *,
+        auth_url: str,
+        budget: RateLimiter,
+        tries: int,
+        timeout_seconds: float,
+        log: Callable[[Exchange], None],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._base = f"{api_url}/insights/engagement"
+        self._accounts = accounts
+        self._auth_url = auth_url
+        self._budget = budget
+        self._tries = tries
+        self._timeout = timeout_seconds
+        self._log = log
+        self._now = now
+        self._connections = HTTPAdapter(pool_maxsize=MAX_IN_FLIGHT)  # safe to share by threads, as sessions are not
+        self._local = threading.local()
+        self._bearer = accounts.app.bearer_token
+        self._bearer_lock = threading.Lock()
+        self._not_let_in: dict[str, AccountError] = {}
+        self._failed_in_a_row = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connections.close()
+
+    def stop(self) -> None:
+        """Send nothing more: whoever waits for a slot or a back-off gets a CancelledError."""
+        self._budget.cancel()
+
+    def leave_out(self, error: AccountError) -> None:
+        """Ask nothing more for the account of an error: each further request for it raises that error."""
+        self._not_let_in[error.account] = error
+
+    def fingerprint(self, handle: str) -> str:
+        """Return that of the tokens which sign for a handle, empty for the bearer token or a handle without any."""
+        account = self._accounts.by_handle.get(handle)
+        return account.fingerprint if account else ""
+
+    def ask(self, request: Request) -> Response:
+        """Send one request. Raises AccountError, RefusedError, or UnavailableError once the tries are used up.
+
+        The log is told of it however it ends, also where it is given up between two tries: what was sent counts to
+        the contract's rate.
+        """
+        sent: list[Exchange] = []
+        try:
+            return self._answered(request, sent)
+        finally:
+            if sent:
+                self._log(sent[-1])
+
+    def _answered(self, request: Request, sent: list[Exchange]) -> Response:
+        """Try until an answer counts; each try that was sent is added to `sent`."""
+        body = orjson.dumps(request_body(request))
+        for attempt in range(1, self._tries + 1):
+            self._budget.wait()
+            if request.handle in self._not_let_in:
+                raise self._not_let_in[request.handle]
+            try:
+                response = self._try(request, body, sent)
+            except UnavailableError as error:
+                no_token = not (request.handle or self._bearer)  # so it was the authorisation host's failure
+                down = not no_token and self._counted(error) >= DOWN_AFTER
+                if attempt < self._tries and not down:
+                    pause = self._pause(error, attempt)
+                    logger.info("%s Try %d of %d follows in %.1f s.", error, attempt + 1, self._tries, pause)
+                    continue
+                if no_token:
+                    lost = AccountError(str(error), account="", status=error.status, texts=error.texts)
+                    self.leave_out(lost)
+                    raise lost from None
+                raise
+            except ApiError as error:
+                self._failed_in_a_row = 0  # a refusal is an answer
+                if isinstance(error, AccountError):
+                    self.leave_out(error)
+                raise
+            else:
+                self._failed_in_a_row = 0
+                return response
+        raise AssertionError("tries is at least 1")
+
+    def _try(self, request: Request, body: bytes, sent: list[Exchange]) -> Response:
+        """Send one try; raises what its answer means, or an error of the bearer token before anything is sent."""
+        session = self._session(request.handle)
+        asked_at, started = self._now(), time.perf_counter()
+        status = size = 0
+        try:
+            answer = self._post(session, body, request)
+            status, size = answer.status, answer.size
+        finally:
+            seconds = time.perf_counter() - started
+            sent.append(
+                Exchange(
+                    request=request, asked_at=asked_at, status=status, tries=len(sent) + 1, size=size, seconds=seconds
+                )
+            )
+        self._budget.heed(
+            answer.headers, asked_at=asked_at, seconds=seconds, spent=status == requests.codes.too_many_requests
+        )
+        self._check(answer, request.handle, asked_at)
+        return Response(body=answer.body, asked_at=asked_at)
+
+    def _counted(self, error: UnavailableError) -> int:
+        """Return how many tries in a row have failed, this one included; a 429 says that the API is there."""
+        if error.status != requests.codes.too_many_requests:
+            self._failed_in_a_row += 1  # a count lost between threads does no harm
+        return self._failed_in_a_row
+
+    def _pause(self, error: ApiError, attempt: int) -> float:
+        """Back off, except after a 429, which has closed the budget until the next minute."""
+        if error.status == requests.codes.too_many_requests:
+            return self._budget.closed_for()
+        seconds = random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1)))  # noqa: S311 - jitter
+        self._budget.sleep(seconds)
+        return seconds
+
+    def _post(self, session: requests.Session, body: bytes, request: Request) -> Answer:
+        """Send one signed try; raises UnavailableError where no whole answer came."""
+        url = f"{self._base}/{request.endpoint}"
+        try:
+            with session.post(
+                url,
+                data=body,
+                headers={"Content-Type": "application/json", "Accept-Encoding": "gzip"},
+                timeout=self._timeout,
+                allow_redirects=False,
+                stream=True,
+            ) as answer:
+                return Answer(
+                    url=url,
+                    status=answer.status_code,
+                    headers=answer.headers,
+                    body=_whole_body(answer, request.handle),
+                    size=answer.raw.tell(),
+                )
+        except requests.exceptions.RequestException as error:
+            raise UnavailableError(
+                f"{url} cannot be reached ({_reason(error)}): check the network and api_url.",
+                account=request.handle,
+            ) from None
+
+    def _check(self, answer: Answer, handle: str, asked_at: datetime) -> None:
+        """Raise where the answer is not a 200 with a body that looks like JSON; whether it is, the audit finds."""
+        if answer.status != requests.codes.ok:
+            secrets = (*self._accounts.secrets, self._bearer)
+            raise error_of(answer, handle=handle, asked_at=asked_at, secrets=secrets)
+        if not _looks_like_json(answer.body):
+            raise UnavailableError(
+                f"{answer.url} answered 200 with a body that is not JSON ({shown(answer.text)!r}): "
+                "is a proxy in the way?",
+                account=handle,
+            )
+
+    def _session(self, handle: str) -> requests.Session:
+        """Return this thread's session of an account; all share the connections."""
+        sessions: dict[str, requests.Session] = self._local.__dict__.setdefault("sessions", {})
+        if handle not in sessions:
+            sessions[handle] = session = self._signing(handle)
+            session.mount(self._base, self._connections)
+        return sessions[handle]
+
+    def _signing(self, handle: str) -> requests.Session:
+        app = self._accounts.app
+        if handle:
+            account = self._accounts.by_handle[handle]
+            signing: requests.Session = OAuth1Session(
+                app.consumer_key,
+                client_secret=app.consumer_secret,
+                resource_owner_key=account.access_token,
+                resource_owner_secret=account.access_token_secret,
+            )
+            return signing
+        with self._bearer_lock:
+            self._bearer = self._bearer or bearer_token(app, auth_url=self._auth_url, timeout_seconds=self._timeout)
+        session = requests.Session()
+        session.auth = _Bearer(self._bearer)
+        return session
+
+
+class _Bearer(AuthBase):
+    """Puts the bearer token into a request."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
+def _whole_body(answer: requests.Response, handle: str) -> bytes:
+    """Read a body piece by piece, so that one without an end is given up."""
+    body = bytearray()
+    for piece in answer.iter_content(PIECE):
+        body += piece
+        if len(body) > LARGEST_BODY:
+            raise UnavailableError(
+                f"{answer.url} answered with more than {LARGEST_BODY // 2**20} MB, and no answer of the API is that "
+                "large: is a proxy in the way?",
+                account=handle,
+            )
+    return bytes(body)
+
+
+def _looks_like_json(body: bytes) -> bool:
+    """Tell a page of a proxy, a body cut short and one of another encoding from JSON, without parsing it."""
+    try:
+        text = body.decode().strip()
+    except UnicodeDecodeError:
+        return False
+    return text.startswith("{") and text.endswith("}")
+
+
+def _reason(error: requests.exceptions.RequestException) -> str:
+    """Return why a transport failed, as a person says it."""
+    if isinstance(error, requests.exceptions.Timeout):
+        return "no answer in time"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "its certificate was not accepted"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError):
+        return "the body broke off or its gzip is damaged"
+    return "no connection"

@@ -1,0 +1,174 @@
+"""Tokens from the vendor's authorisation host: a handle's, by a PIN, and the app's own.
+
+    run            request token -> the page that shows the handle a PIN -> access token -> accounts.toml
+    bearer_token   consumer key and secret -> bearer token
+
+In: the app's keys, the host's URL and, for a handle, someone to ask for the PIN. Out: tokens. Nothing is logged,
+and no message holds a secret.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, quote_plus, urlencode
+
+import requests
+from requests.auth import AuthBase, HTTPBasicAuth
+from requests_oauthlib import OAuth1
+
+from engagement_pipeline.core.errors import AccountError, InputError, UnavailableError
+from engagement_pipeline.core.redaction import shown
+from engagement_pipeline.transport import accounts
+from engagement_pipeline.transport.accounts import Account, App, normalised
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+for _signer in ("oauthlib", "requests_oauthlib"):  # at DEBUG they log the tokens and the signed header
+    logging.getLogger(_signer).setLevel(logging.INFO)
+OUT_OF_BAND = "oob"  # the callback that makes the vendor show a PIN
+TOKEN_FIELDS = ("oauth_token", "oauth_token_secret")
+NOT_LET_IN = (requests.codes.bad_request, requests.codes.unauthorized, requests.codes.forbidden)
+MESSAGE = re.compile(r'"message"\s*:\s*"([^"]+)"')  # this host's errors are {"message": …, "code": …}
+
+
+def authorize(
+    path: Path,
+    handle: str,
+    *,
+    auth_url: str,
+    timeout_seconds: float,
+    ask_pin: Callable[[str], str],
+) -> None:
+    """Let a handle give the app of the accounts file its tokens, and write them there.
+
+    `handle` is a normalised one. `ask_pin` gets the URL of the page to open and returns the PIN that it shows.
+    Raises AccountError or UnavailableError where the host gives no token, InputError where no PIN is given, where
+    auth_url is of another host, where another handle authorised the app, or where the file cannot be used; then
+    nothing is written.
+    """
+    app = accounts.load(path).app
+    account = _account(handle, app, path=path, auth_url=auth_url, timeout_seconds=timeout_seconds, ask_pin=ask_pin)
+    accounts.save(path, account)
+
+
+def _account(
+    handle: str,
+    app: App,
+    *,
+    path: Path,
+    auth_url: str,
+    timeout_seconds: float,
+    ask_pin: Callable[[str], str],
+) -> Account:
+    """Walk the three legs; `path` is where the keys are to be mended if they are refused."""
+    again = f"run engagement authorize {handle} again"
+    answer = _post(
+        f"{auth_url}/oauth/request_token",
+        auth=OAuth1(app.consumer_key, app.consumer_secret, callback_uri=OUT_OF_BAND),
+        account=handle,
+        remedy=f"check the app's keys in {path}, that its settings allow a PIN, and this machine's clock",
+        timeout_seconds=timeout_seconds,
+    )
+    token, secret = _fields(answer, TOKEN_FIELDS, account=handle)
+    pin = ask_pin(f"{auth_url}/oauth/authorize?{urlencode({'oauth_token': token})}").strip()
+    if not (pin.isascii() and pin.isalnum()):
+        raise InputError(f"no PIN was given for {handle}: {again} and type the PIN that the page shows")
+    answer = _post(
+        f"{auth_url}/oauth/access_token",
+        auth=OAuth1(app.consumer_key, app.consumer_secret, token, secret, verifier=pin),
+        account=handle,
+        remedy=f"{again} and type the PIN that the page shows",
+        timeout_seconds=timeout_seconds,
+    )
+    token, secret, screen_name = _fields(answer, (*TOKEN_FIELDS, "screen_name"), account=handle)
+    if normalised(screen_name) != handle:
+        raise InputError(
+            f"{screen_name!r} let the app in, not {handle}, so nothing is written: log in there as {handle} and {again}"
+        )
+    return Account(handle, token, secret)
+
+
+def bearer_token(app: App, *, auth_url: str, timeout_seconds: float) -> str:
+    """Return the app's bearer token.
+
+    Raises UnavailableError where asking again may help, else AccountError: the accounts can do without it.
+    """
+    answer = _post(
+        f"{auth_url}/oauth2/token",
+        auth=HTTPBasicAuth(quote_plus(app.consumer_key), quote_plus(app.consumer_secret)),  # as RFC 6749, 2.3.1
+        account="",
+        remedy="check consumer_key and consumer_secret in the accounts file",
+        timeout_seconds=timeout_seconds,
+        data={"grant_type": "client_credentials"},
+    )
+    try:
+        fields = answer.json()
+        kind, token = fields["token_type"], fields["access_token"]
+    except (ValueError, TypeError, KeyError):
+        kind, token = "", ""
+    if str(kind).lower() != "bearer" or not isinstance(token, str) or not token:
+        raise _incomplete(answer, "a bearer token", account="")
+    return token
+
+
+def _post(
+    url: str,
+    *,
+    auth: AuthBase,
+    account: str,
+    remedy: str,
+    timeout_seconds: float,
+    data: dict[str, str] | None = None,
+) -> requests.Response:
+    """Return a 200, or raise what any other answer means; `remedy` mends a refusal of these keys, tokens or PIN.
+
+    `account` is the handle that authorises the app, empty where the app asks for itself.
+    """
+    try:
+        answer = requests.post(url, auth=auth, data=data, timeout=timeout_seconds, allow_redirects=False)
+    except requests.exceptions.RequestException as error:
+        reason = type(error).__name__
+        raise UnavailableError(
+            f"{url} cannot be reached ({reason}): check the network and auth_url", account=account
+        ) from None
+    status, said = answer.status_code, _said(answer)
+    if status == requests.codes.ok:
+        return answer
+    refusal = f"{url} answered {status} ({said or 'nothing'})"
+    texts = [said] if said else []
+    if status in NOT_LET_IN:
+        who = f"account {account}" if account else "the app"
+        raise AccountError(f"{who}: {refusal}: {remedy}", account=account, status=status, texts=texts)
+    if status == requests.codes.too_many_requests or status >= requests.codes.server_error:
+        raise UnavailableError(
+            f"{refusal}: the vendor's side, try again later", account=account, status=status, texts=texts
+        )
+    if not account:
+        raise AccountError(f"the app: {refusal}: check auth_url", account=account, status=status, texts=texts)
+    raise InputError(f"{refusal}: check auth_url")
+
+
+def _said(answer: requests.Response) -> str:
+    """Return what an error body says on one short line, without anything that may be a token."""
+    return shown("; ".join(MESSAGE.findall(answer.text)) or answer.text)
+
+
+def _fields(answer: requests.Response, names: tuple[str, ...], *, account: str) -> list[str]:
+    """Return the fields of those names from a form-encoded answer, which must hold them all."""
+    fields = dict(parse_qsl(answer.text.strip()))
+    missing = [name for name in names if name not in fields]
+    if missing:
+        raise _incomplete(answer, ", ".join(missing), account=account)
+    return [fields[name] for name in names]
+
+
+def _incomplete(answer: requests.Response, lacking: str, *, account: str) -> UnavailableError:
+    return UnavailableError(
+        f"{answer.url} answered 200 without {lacking}: is a proxy in the way?",
+        account=account,
+        status=answer.status_code,
+    )

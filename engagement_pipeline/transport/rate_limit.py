@@ -1,0 +1,135 @@
+"""The request budget: so many requests a minute, spread evenly, whatever the number of threads.
+
+In: the rate of the setting, then what the API's headers say of it. Out: `RateLimiter.wait()`, which returns when the
+next request may leave. Slots are even and the first comes one gap after the start, so no 60 seconds, wherever
+they begin, see more than the rate: not in a pull, and not where one follows another, however that one ended.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from concurrent.futures import CancelledError
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+logger = logging.getLogger(__name__)
+MINUTE = 60.0  # seconds; the limits below are in seconds too
+# At the whole rate, one request that the network holds up is one too many for the API's next minute. 1.5 % off
+# makes as many requests as the rate last 60.9 s, at any rate; CATCH_UP takes 0.25 s of that, the network may have 0.66.
+SHARE = 0.985
+CATCH_UP = 0.25  # of lateness is made up for, so that threads that wake up late cost no slots
+AFTER_RESET = 1.0  # the API's clock and ours are not the same
+LONGEST_RESET = 120.0  # a minute, and clocks that differ by another: what is further off is not a minute's reset
+LONGEST_RETRY_AFTER = 900.0
+TOLD_OTHERWISE = (
+    "the API allows %d requests a minute and the setting requests_per_minute says %d: "
+    "going on as the API says; set it to %d, so that plans tell the true time"
+)
+WHOLE_NUMBER = re.compile(r"[0-9]{1,15}")
+
+
+class RateLimiter:
+    """Slots for requests, handed out one by one, evenly. Safe to share by threads.
+
+    It keeps no state between two pulls, so it cannot know when the app's last request left, perhaps by a process
+    that was killed a moment ago. Therefore its first slot comes one gap after its start: at 300 requests a minute
+    0.2 s, at 1 a minute 61 s, which is what any further request costs there.
+
+    `clock` gives seconds that only rise; `sleep` waits so many seconds, or less. After `cancel()`, whoever waits or
+    is about to wait gets a CancelledError, so that a stopped pull ends at once.
+    """
+
+    def __init__(
+        self,
+        per_minute: int,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] | None = None,
+    ) -> None:
+        self._setting = self._limit = per_minute
+        self._clock = clock
+        self._changed, self._cancelled = threading.Event(), threading.Event()
+        self._sleep_for_slot = sleep or self._changed.wait
+        self._sleep = sleep or self._cancelled.wait
+        self._turn = threading.Lock()  # to wait for the next slot, so that a slot wakes one thread and not all
+        self._lock = threading.Lock()
+        self._last = self._closed_until = clock()  # no slot in advance: a correction finds none handed out
+
+    def wait(self) -> None:
+        """Wait for the next free slot and take it."""
+        with self._turn:
+            while (seconds := self._take()) > 0:
+                self._sleep_for_slot(seconds)
+
+    def _take(self) -> float:
+        """Take the slot that has come, or return the seconds until it does."""
+        with self._lock:
+            self._changed.clear()
+            self._raise_if_cancelled()
+            now = self._clock()
+            slot = max(self._last + MINUTE / (SHARE * self._limit), self._closed_until)
+            if slot <= now:
+                self._last = max(slot, now - CATCH_UP)
+            return max(0.0, slot - now)
+
+    def heed(self, headers: Mapping[str, str], *, asked_at: datetime, seconds: float, spent: bool) -> None:
+        """Correct the budget by the headers of an answer that took `seconds`; `spent` says that it is a 429.
+
+        The minute is that in which the request was sent: an answer that comes late says nothing of the next one.
+        A header that is absent or makes no sense counts as absent.
+        """
+        asked = asked_at.timestamp()
+        until_reset = (_number(headers, "x-per-minute-reset") or 0) - asked
+        if not 0 < until_reset <= LONGEST_RESET:
+            until_reset = MINUTE - asked % MINUTE
+        reset_in = until_reset + AFTER_RESET - seconds
+        retry_after = _number(headers, "Retry-After") or 0
+        if 0 < retry_after <= LONGEST_RETRY_AFTER:
+            reset_in = retry_after
+        remaining = 0 if spent else _number(headers, "x-per-minute-remaining")
+        self.correct(limit=_number(headers, "x-per-minute-limit"), remaining=remaining, reset_in=reset_in)
+
+    def correct(self, *, limit: int | None = None, remaining: int | None = None, reset_in: float = 0.0) -> None:
+        """Space the slots by the API's `limit`; hand out none for `reset_in` seconds where 0 are `remaining`.
+
+        None changes nothing, nor does a limit that is not positive.
+        """
+        with self._lock:
+            if limit is not None and limit > 0 and limit != self._limit:
+                self._limit = limit
+                self._changed.set()  # whoever waits may have to wait less
+                if limit != self._setting:
+                    logger.warning(TOLD_OTHERWISE, limit, self._setting, limit)
+            if remaining == 0:
+                self._closed_until = max(self._closed_until, self._clock() + reset_in)
+
+    def closed_for(self) -> float:
+        """Return for how many seconds no slot will be handed out because the minute is spent."""
+        with self._lock:
+            return max(0.0, self._closed_until - self._clock())
+
+    def sleep(self, seconds: float) -> None:
+        """Wait without taking a slot, for a back-off."""
+        if seconds > 0:
+            self._sleep(seconds)
+        self._raise_if_cancelled()
+
+    def cancel(self) -> None:
+        """End every wait with a CancelledError."""
+        self._cancelled.set()
+        self._changed.set()
+
+    def _raise_if_cancelled(self) -> None:
+        if self._cancelled.is_set():
+            raise CancelledError
+
+
+def _number(headers: Mapping[str, str], name: str) -> int | None:
+    text = headers.get(name, "").strip()
+    return int(text) if WHOLE_NUMBER.fullmatch(text) else None

@@ -1,0 +1,237 @@
+"""The command line where something is wrong: one line on standard error that names the fact and the fix."""
+
+import socket
+
+import pytest
+
+from engagement_pipeline.emulator import Credentials
+
+# What is wrong with what the user gave: exit code 2, and nothing was asked.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "required: COMMAND; see engagement --help"),
+        (("pul",), "invalid choice: 'pul'"),
+        (("plan", "--form", "2026-01-01"), "unrecognized arguments"),
+        (
+            ("plan", "--from", "notaday"),
+            "argument --from: 'notaday' is not a day such as 2026-01-31; see engagement plan",
+        ),
+        (("plan", "--to", "2026-02-30"), "argument --to: '2026-02-30' is not a day such as 2026-01-31"),
+        (
+            ("plan", "--from", "2026-01-31", "--to", "2026-01-30"),
+            "the first day, 2026-01-31, is after the last, 2026-01-30",
+        ),
+        (
+            ("plan", "--from", "2026-02-02"),
+            "2026-02-02 is not over yet: 2026-01-31 is the last whole UTC day, end there",
+        ),
+        (("plan", "--from", "2026-01-31", "--to", "2026-02-01"), "2026-02-01 is not over yet"),
+        (("plan", "--from", "2014-08-31"), "2014-08-31 is before 2014-09-01, where the API's data begin"),
+        (("plan", "--to", "0001-01-01"), "0001-01-01 is before 2014-09-01"),
+        (("pull", "--endpoint", "tweets"), "invalid choice: 'tweets'"),
+        (("pull", "--endpoint", "totals", "--from", "2026-01-31"), "/totals knows only the present: leave out --from"),
+        (("plan", "--endpoint", "28hr", "--to", "2026-01-31"), "/28hr knows only the present: leave out --from and"),
+        (("sql",), "required: QUERY; see engagement sql --help"),
+        (("sql", "select 1", "--format", "xml"), "invalid choice: 'xml'"),
+        (("authorize",), "required: HANDLE; see engagement authorize --help"),
+        (("authorize", "a/b"), "argument HANDLE: 'a/b' is not a handle: letters, digits and _ only; see engagement"),
+        (("emulator",), "required: --port; see engagement emulator --help"),
+        (("emulator", "--port", "99999"), "port must be 0 to 65535, got 99999"),
+        (("emulator", "--port", "0", "--now", "then"), "'then' is not a time such as 2026-02-01T00:00:00Z"),
+        (("emulator", "--port", "0", "--requests-per-minute", "0"), "'0' is not a whole number of at least 1"),
+        (("up", "--port", "0"), "'0' is not a whole number of at least 1"),
+        (("up", "--port", "99999"), "port 99999 cannot be used"),
+    ],
+)
+def test_wrong_arguments_are_told_in_one_line_with_the_fix(in_world, failed, arguments, words):
+    code, line = failed(*arguments)
+    assert code == 2
+    assert words in line
+    assert not in_world.emulator.requests
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("TRIES=none", "ENGAGEMENT_TRIES = 'none': must be a whole number"),
+        ("CONFIG=/no/such.toml", "/no/such.toml does not exist: create it or unset ENGAGEMENT_CONFIG"),
+        ("API_URL=http://example.org", "must be https"),
+        ("ACCOUNTS=/no/accounts.toml", "/no/accounts.toml does not exist"),
+        ("TWEETS=/no/tweets/*", "no roster: /no/tweets/* names no file"),
+        ("REQUESTS_PER_MINUTE=0", "ENGAGEMENT_REQUESTS_PER_MINUTE = '0': must be a whole number of at least 1"),
+        ("TYPES=impressions,likes", "likes is no engagement type; choose from"),
+        ("TYPES=quote_tweets", "none of the setting types is served by /historical: add some of app_install"),
+    ],
+)
+def test_wrong_settings_are_told_in_one_line_with_the_fix(in_world, failed, monkeypatch, setting, words):
+    monkeypatch.setenv(*f"ENGAGEMENT_{setting}".split("="))
+    code, line = failed("pull")
+    assert code == 2
+    assert words in line
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[app\n", "is not valid TOML: at line 1"),
+        ("[app]\n[accounts.a]\n", "lacks app.consumer_key, app.consumer_secret"),
+        ('[app]\nconsumer_key = "k"\nconsumer_secret = "s"\n', "holds no account yet: run engagement authorize HANDLE"),
+    ],
+)
+def test_a_malformed_accounts_file_is_told_in_one_line(in_world, failed, text, words):
+    in_world.accounts.write_text(text)
+    code, line = failed("pull")
+    assert code == 2
+    assert line.startswith(f"{in_world.accounts} {words}")
+
+
+@pytest.fixture
+def bad_rows(in_world):
+    """A roster with two bad rows and a good one; gives the bad ones as they are told."""
+    good = in_world.tweets("harborbooks", 1)
+    in_world.follow({"harborbooks": ["x1", *good], "stranger": [5]})
+    return [
+        f"{in_world.roster}:2 tweet_id 'x1' is not a 64-bit whole number",
+        f"{in_world.roster}:4 handle 'stranger' is not in the accounts file",
+    ]
+
+
+@pytest.mark.parametrize("command", ["plan", "pull"])
+def test_bad_rows_of_the_roster_stop_everything(failed, bad_rows, command):
+    told = f"2 bad rows of the roster: {'; '.join(bad_rows)}. Mend them or pass --skip-bad-rows"
+    assert failed(command) == (2, told)
+
+
+@pytest.mark.parametrize("command", ["plan", "pull"])
+def test_bad_rows_are_listed_and_left_out_on_request(engagement, bad_rows, command):
+    code, out, errors = engagement(command, "--from", "2026-01-31", "--skip-bad-rows")
+    assert (code, errors) == (0, [f"left out: {row}" for row in bad_rows])
+    assert "1 request for 1 Tweet\n" in out
+
+
+# What fails though the user did nothing wrong: exit code 1.
+
+
+@pytest.mark.parametrize(
+    ("dials", "words"),
+    [
+        ({"revoked_handles": ["harborbooks"]}, "account harborbooks: the API answered 401 ("),
+        ({"app_not_approved": True}, "the API answered 403 (Your application id is not authorized.)"),
+        ({"status_503": 1}, "the vendor's side, try again later"),
+        ({"html_error": 1}, "answered 502 ("),
+        ({"broken_json": 1}, "answered 200 with a body that is not JSON"),
+        ({"truncated_gzip": 1}, "answered 200 with a body that is not JSON"),
+        ({"reset": 1}, "cannot be reached"),
+    ],
+)
+def test_an_api_that_does_not_answer_as_it_should_is_told_in_one_line(in_world, failed, monkeypatch, dials, words):
+    monkeypatch.setenv("ENGAGEMENT_TRIES", "1")
+    in_world.follow({"harborbooks": in_world.tweets("harborbooks", 2)})
+    in_world.emulator.faults.set(**dials)
+    code, line = failed("pull", "--from", "2026-01-31")
+    assert code == 1
+    assert words in line
+    assert line.rstrip().endswith(" What has landed is kept: the same pull again goes on from it")
+    assert ".." not in line
+    assert "?." not in line
+
+
+def test_an_api_that_cannot_be_reached_is_named(in_world, failed, monkeypatch):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # bound but not listening: nobody else answers there
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        monkeypatch.setenv("ENGAGEMENT_API_URL", url)
+        monkeypatch.setenv("ENGAGEMENT_TRIES", "1")
+        code, line = failed("pull", "--from", "2026-01-31")
+    assert code == 1
+    assert (
+        f"{url}/insights/engagement/historical cannot be reached (no connection): check the network and api_url" in line
+    )
+
+
+def test_wrong_tokens_are_named_by_their_account_and_never_shown(in_world, failed):
+    credentials = Credentials.from_seed(2)
+    credentials.write_accounts(in_world.accounts)
+    in_world.follow({"harborbooks": in_world.tweets("harborbooks", 1)})
+    code, line = failed("pull", "--from", "2026-01-31")
+    assert code == 1
+    assert line.startswith("account harborbooks: the API answered 401 (")
+    assert "check consumer_key, consumer_secret and its tokens in the accounts file" in line
+    token = credentials.tokens["harborbooks"]
+    assert not any(text in line for text in (token.key, token.secret, credentials.consumer_secret))
+
+
+def test_one_revoked_account_fails_the_pull_but_the_others_are_stored(in_world, engagement, failed):
+    in_world.emulator.faults.set(revoked_handles=["harborbooks"])
+    assert failed("pull", "--from", "2026-01-31")[0] == 1
+    query = "select handle from tweets semi join engagements using (tweet_id) group by handle order by handle"
+    assert engagement("sql", query, "--format", "csv")[1].split() == ['"handle"', '"lumenaudio"', '"tidalcoffee"']
+
+
+def test_every_account_that_failed_is_named(in_world, failed):
+    in_world.emulator.faults.set(revoked_handles=["harborbooks", "lumenaudio", "tidalcoffee"])
+    code, line = failed("pull", "--from", "2026-01-31")
+    assert code == 1
+    assert all(handle in line for handle in ("harborbooks", "lumenaudio", "tidalcoffee"))
+    assert "; engagement check tells why). What has landed is kept" in line
+
+
+def test_a_response_that_does_not_add_up_fails_and_says_where_it_is_kept(in_world, engagement):
+    in_world.follow({"harborbooks": in_world.tweets("harborbooks", 1)})
+    in_world.emulator.faults.set(wrong_sums=1)
+    code, _, errors = engagement("pull", "--from", "2026-01-31")
+    assert code == 1
+    kept = list(in_world.lake.glob("raw/historical/*/*/rejected/*"))
+    assert kept
+    assert any(f"the response is kept as {path}" in errors[-1] for path in kept)
+
+
+@pytest.mark.parametrize("command", [("pull",), ("sql", "select 1")])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [('{"format": 99}', "has format 99, this program knows 2: upgrade"), ("{", "lake.json is damaged")],
+)
+def test_a_lake_of_another_program_is_left_alone(in_world, failed, command, content, words):
+    in_world.lake.mkdir()
+    (in_world.lake / "lake.json").write_text(content)
+    code, line = failed(*command)
+    assert code == 1
+    assert words in line
+    assert [path.name for path in in_world.lake.iterdir()] == ["lake.json"]
+
+
+@pytest.mark.parametrize("command", [("pull",), ("sql", "select 1")])
+@pytest.mark.parametrize("place", ["accounts.toml", "accounts.toml/lake"])
+def test_a_data_folder_that_cannot_be_made_is_named(in_world, failed, monkeypatch, command, place):
+    monkeypatch.setenv("ENGAGEMENT_DATA", str(in_world.root / place))
+    code, line = failed(*command)
+    assert code == 1
+    assert str(in_world.root / place) in line
+
+
+def test_an_emulator_whose_port_is_taken_says_so(in_world, failed):
+    port = in_world.emulator.url.rpartition(":")[2]
+    code, line = failed("emulator", "--port", port)
+    assert code == 1
+    assert line == f"cannot listen on 127.0.0.1:{port}: Address already in use; choose another port"
+
+
+def test_the_emulator_s_switches_reach_it(engagement, monkeypatch):
+    asked = {}
+    monkeypatch.setattr("engagement_pipeline.cli.main.serve", lambda **options: asked.update(options))
+    switches = ("--require-gzip", "--max-age-days", "365", "--settle-hours", "48")
+    assert engagement("emulator", "--port", "0", *switches)[0] == 0
+    assert (asked["require_gzip"], asked["max_age_days"], asked["settle_hours"]) == (True, 365, 48)
+
+
+def test_an_interrupt_ends_with_one_line(in_world, failed, monkeypatch):
+    def interrupted(*_arguments, **_options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("engagement_pipeline.pipeline.run", interrupted)
+    code, line = failed("pull", "--from", "2026-01-31")
+    assert code == 130
+    assert line.startswith("interrupted; what a pull has landed is kept")

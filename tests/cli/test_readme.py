@@ -1,0 +1,136 @@
+"""Each command of the README does what the README says, in a clone or in a folder that looks like one."""
+
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+CLONE = Path(__file__).parents[2]
+README = (CLONE / "README.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^ *\$ (.+)$", README, re.MULTILINE)
+IN_THE_CLONE = [command for command in COMMANDS if command == "make demo" or "data/demo" in command]
+AGAINST_THE_API = [command for command in COMMANDS if command not in IN_THE_CLONE]
+STARTS_DAGSTER = 'DAGSTER_HOME="$PWD/.dagster" .venv/bin/dagster dev'
+
+
+def outside():
+    """Return the environment of a user without settings of this project."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("ENGAGEMENT_")}
+
+
+def shell(command, *, cwd, env=None):
+    return subprocess.run(
+        command, shell=True, cwd=cwd, env=env or outside(), capture_output=True, text=True, check=False
+    )
+
+
+def shown_after(command):
+    """Return the output that the README shows for a command, without what depends on the machine's speed."""
+    block = README.split(f"$ {command}\n", 1)[1].split("```", 1)[0].splitlines()
+    return [line.strip() for line in block if line.strip() and "━" not in line and line.strip() != "…"]
+
+
+@pytest.fixture
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def started(command, *, cwd, env=None):
+    return subprocess.Popen(
+        command, cwd=cwd, env=env or outside(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def test_the_commands_are_the_ones_tested_here():
+    assert IN_THE_CLONE[0] == "make demo"
+    assert len(IN_THE_CLONE) == 2
+    assert [shlex.split(command)[:2] for command in AGAINST_THE_API] == [
+        [".venv/bin/engagement", "authorize"],
+        [".venv/bin/engagement", "check"],
+        [".venv/bin/engagement", "plan"],
+        [".venv/bin/engagement", "pull"],
+        [".venv/bin/engagement", "pull"],
+        [".venv/bin/engagement", "sql"],
+        ["mkdir", "-p"],
+        ["DAGSTER_HOME=$PWD/.dagster", ".venv/bin/dagster"],
+        ["DAGSTER_HOME=$PWD/.dagster", ".venv/bin/dagster"],
+        [".venv/bin/engagement", "sql"],
+        [".venv/bin/engagement", "rebuild"],
+        [".venv/bin/engagement", "prune"],
+    ]
+
+
+def test_the_demo_shows_what_the_readme_shows_and_leaves_git_clean():
+    before = shell("git status --porcelain", cwd=CLONE).stdout
+    for command in IN_THE_CLONE:
+        done = shell(command, cwd=CLONE)
+        assert done.returncode == 0, done.stderr
+        printed = [line.strip() for line in done.stdout.splitlines()]
+        expected = shown_after(command)
+        assert expected == [line for line in printed if line in expected]
+    assert shell("git status --porcelain", cwd=CLONE).stdout == before
+
+
+def test_the_steps_against_the_api_work_in_order(in_world, free_port):
+    folder = in_world.root / "clone"
+    folder.mkdir()
+    for name in (".venv", "assets", "deploy", "engagement.toml", "workspace.yaml"):
+        (folder / name).symlink_to(CLONE / name)
+    environment = outside() | in_world.environment
+    authorize, *further = (command for command in AGAINST_THE_API if command != STARTS_DAGSTER)
+    authorized = authorizing(authorize.replace("some_handle", "harborbooks"), cwd=folder, env=environment)
+    assert authorized == f"the tokens of harborbooks are in {in_world.accounts}"
+    for command in further:
+        done = shell(command, cwd=folder, env=environment)
+        assert done.returncode == 0, done.stderr
+    assert STARTS_DAGSTER in AGAINST_THE_API
+    dagster = started(
+        [".venv/bin/dagster", "dev", "--port", str(free_port)],
+        cwd=folder,
+        env=environment | {"DAGSTER_HOME": str(folder / ".dagster")},
+    )
+    assert any("Serving dagster-webserver" in line for line in dagster.stdout)
+    stop(dagster)
+
+
+def authorizing(command, *, cwd, env):
+    """Do as the command says: open the page that it names, and type the PIN that the page shows."""
+    with subprocess.Popen(
+        shlex.split(command), cwd=cwd, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        address = next(line.strip() for line in process.stdout if "http" in line)
+        with urllib.request.urlopen(address, timeout=30) as page:
+            pin = re.search(r"\b\d{7}\b", page.read().decode()).group()
+        said, _ = process.communicate(pin + "\n")
+    return said.splitlines()[-1].removeprefix("PIN: ")
+
+
+def test_up_says_which_address_to_open_and_ctrl_c_ends_both(tmp_path, free_port):
+    assert (
+        shell("make --dry-run --no-print-directory up", cwd=CLONE).stdout.splitlines()[-1] == ".venv/bin/engagement up"
+    )
+    up = started([".venv/bin/engagement", "up", "--data", str(tmp_path), "--port", str(free_port)], cwd=CLONE)
+    address = f"http://127.0.0.1:{free_port}"
+    said = next(line for line in up.stdout if line.startswith("open "))
+    assert said.startswith(f"open {address} ")
+    with urllib.request.urlopen(address, timeout=30) as page:
+        assert page.status == 200
+    assert stop(up) == 0
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(address, timeout=5)
+
+
+def stop(process):
+    """Send Ctrl-C, wait for the end, and return the exit code."""
+    process.send_signal(signal.SIGINT)
+    process.stdout.read()
+    process.stdout.close()
+    return process.wait()

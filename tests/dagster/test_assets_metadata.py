@@ -1,0 +1,78 @@
+"""What a partition and an asset tell a stranger in the UI, read as Dagster stores it."""
+
+import base64
+import xml.etree.ElementTree as ET
+
+import dagster as dg
+import pytest
+from code_location import FEW, KEYS, metadata, run_days
+
+from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
+from engagement_pipeline.core.tables import TABLES
+from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.query import catalog
+
+DAY = FEW[1]
+
+
+@pytest.fixture
+def told(in_world, definitions, instance):
+    """What the partition of one day tells, of a roster with a deleted Tweet in it."""
+    deleted = in_world.tweets("harborbooks", 1, state="deleted")
+    in_world.follow({"harborbooks": sorted([*in_world.tweets("harborbooks", 2), *deleted])})
+    assert run_days(definitions, instance).success
+    return metadata(instance, "engagements")[DAY]
+
+
+def test_a_partition_tells_its_numbers(in_world, told):
+    lake = Lake(in_world.lake)
+    sql = f"select sum(count) as n from daily where engagement_type = 'impressions' and day = '{DAY}'"
+    (impressions,) = catalog.query(lake, sql)["n"].to_pylist()
+    assert {name: value for name, value in told.items() if isinstance(value, int)} == {
+        "dagster/row_count": 2 * 17 * 24,
+        "tweets": 2,
+        "set_aside": 1,
+        "set_aside, unavailable": 1,
+        "impressions": impressions,
+        "requests": 1,
+        "restated": 0,
+        "bytes": lake.rows(HISTORICAL, DAY).stat().st_size,
+    }
+
+
+def test_a_partition_shows_a_picture_of_the_day_that_is_in_its_metadata(told):
+    alt, _, address = told["impressions by hour"].partition("](")
+    assert alt == f"![impressions of {DAY} by hour, UTC"
+    kind, _, content = address.removesuffix(")").partition(",")
+    assert kind == "data:image/svg+xml;base64"
+    bars = ET.fromstring(base64.b64decode(content)).findall(".//{http://www.w3.org/2000/svg}title")
+    assert sum(int(bar.text.split(": ")[1].replace(",", "")) for bar in bars) == told["impressions"]
+
+
+def test_a_partition_shows_its_first_tweets_and_some_rows(in_world, definitions, instance):
+    assert run_days(definitions, instance, first=FEW[-1]).success
+    (record,) = instance.fetch_materializations(dg.AssetKey("engagements"), limit=1).records
+    table = record.asset_materialization.metadata["top Tweets"]
+    assert [column.name for column in table.schema.columns] == ["tweet_id", "handle", "impressions", "engagements"]
+    shown = [row.data["impressions"] for row in table.records]
+    assert len(shown) == 6
+    assert shown == sorted(shown, reverse=True)
+    preview = record.asset_materialization.metadata["rows, largest first"]
+    assert [column.name for column in preview.schema.columns] == TABLES[HISTORICAL].names
+    assert len(preview.records) == 10
+
+
+@pytest.mark.parametrize(("asset", "endpoint"), [("engagements", HISTORICAL), ("totals", TOTALS), ("recent", RECENT)])
+def test_each_column_of_a_table_is_described(definitions, asset, endpoint):
+    schema = definitions.get_assets_def(asset).metadata_by_key[dg.AssetKey(asset)]["dagster/column_schema"]
+    assert [column.name for column in schema.columns] == TABLES[endpoint].names
+    assert all(column.description.endswith(".") for column in schema.columns)
+
+
+def test_every_asset_says_what_it_is_whose_and_of_what_kind(definitions):
+    for key in KEYS:
+        spec = definitions.get_assets_def(key).get_asset_spec(key)
+        assert len(spec.description) > 100
+        assert (spec.group_name, spec.owners) == ("engagement", ["team:data"])
+        assert spec.kinds
+        assert spec.tags["source"] == "x-engagement-api"

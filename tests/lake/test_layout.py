@@ -1,0 +1,229 @@
+"""The lake's own files: its format, its locks, how files are read and replaced."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from bodies import WINDOW
+
+from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL, RECENT, TOTALS
+from engagement_pipeline.core.errors import InputError, LakeError
+from engagement_pipeline.core.model import Window
+from engagement_pipeline.core.tables import COVERAGE, TABLES
+from engagement_pipeline.lake.layout import FORMAT, Lake
+from engagement_pipeline.lake.parquet import damaged, read
+
+FIRST, SECOND = WINDOW.days()
+LAST_DAY = Window(SECOND, SECOND)
+OF_A_DAY = "engagement rebuild --from 2026-01-01 --to 2026-01-01 makes it anew from raw"
+HOLD = (
+    "import os, sys; from pathlib import Path; from engagement_pipeline.lake.layout import Lake\n"
+    "with Lake(Path(sys.argv[1])).locked('lake', 'a test'):\n"
+    "    print('held', flush=True); sys.stdin.read(1); os._exit(9)"
+)
+
+
+@pytest.fixture
+def lake(tmp_path):
+    return Lake(tmp_path / "deep" / "lake")
+
+
+def test_a_lake_is_made_where_there_is_none_and_opened_again(lake):
+    lake.open()
+    lake.open()
+    assert json.loads((lake.root / "lake.json").read_text()) == {"format": FORMAT}
+
+
+def test_a_lake_of_a_newer_program_is_left_alone(lake):
+    lake.open()
+    (lake.root / "lake.json").write_text('{"format": 3}')
+    with pytest.raises(LakeError, match="has format 3, this program knows 2: upgrade this program"):
+        lake.open(older=True)
+
+
+def test_a_lake_of_an_older_program_is_to_be_rebuilt(lake):
+    lake.open()
+    (lake.root / "lake.json").write_text('{"format": 1}')
+    with pytest.raises(LakeError, match="has format 1, this program knows 2: run engagement rebuild"):
+        lake.open()
+    lake.open(older=True)
+    lake.mark()
+    lake.open()
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", "null", "not JSON"])
+def test_a_damaged_marker_is_named(lake, text):
+    lake.open()
+    (lake.root / "lake.json").write_text(text)
+    with pytest.raises(LakeError, match=r"lake\.json is damaged: it should hold"):
+        lake.open()
+
+
+def test_a_file_in_the_lake_s_place_is_named(tmp_path):
+    (tmp_path / "lake").write_text("a file")
+    with pytest.raises(LakeError, match=r"lake\.json cannot be read: Not a directory"):
+        Lake(tmp_path / "lake").open()
+
+
+def test_a_lock_is_waited_for_and_said_so(lake, caplog):
+    lake.open()
+    order = []
+    waiting = threading.Event()
+    caplog.set_level(logging.WARNING)
+
+    def second():
+        waiting.set()
+        with lake.locked("lake", "a publication"):
+            order.append("second")
+
+    with lake.locked("lake", "a publication"):
+        thread = threading.Thread(target=second)
+        thread.start()
+        waiting.wait()
+        while not caplog.records and thread.is_alive():
+            thread.join(0.01)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
+    assert f"waiting for a publication of the lake {lake.root} to end" in caplog.text
+
+
+def test_the_lock_of_a_process_that_died_is_free(lake, caplog):
+    lake.open()
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(lake.root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout.readline() == b"held\n"
+        holder.communicate(b"x")
+    assert holder.returncode == 9
+    with lake.locked("lake", "a test"):
+        assert caplog.text == ""
+
+
+def test_two_locks_do_not_wait_for_each_other(lake, caplog):
+    """A publication goes on while a pull runs."""
+    lake.open()
+    with lake.locked("pull", "another pull"), lake.locked("lake", "a publication"):
+        assert caplog.text == ""
+
+
+def test_a_file_that_is_not_there_has_no_rows(lake):
+    assert read(lake.coverage(HISTORICAL, FIRST), COVERAGE).equals(COVERAGE.empty_table())
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        pytest.param(lambda path: path.write_bytes(b"PAR1"), id="no Parquet"),
+        pytest.param(lambda path: path.write_bytes(b""), id="empty"),
+        pytest.param(lambda path: pq.write_table(pa.table({"x": [1]}), path), id="other columns"),
+    ],
+)
+def test_a_damaged_file_is_named(lake, write):
+    path = lake.coverage(HISTORICAL, FIRST)
+    path.parent.mkdir(parents=True)
+    write(path)
+    with pytest.raises(LakeError) as caught:
+        read(path, COVERAGE)
+    assert str(caught.value).startswith(f"{path} is damaged (")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged():
+    """Nobody shall move it away."""
+    message = str(damaged(Path("day=2026-01-01/coverage.parquet"), PermissionError(13, "Permission denied")))
+    assert message == "day=2026-01-01/coverage.parquet cannot be read: Permission denied; give yourself the right to"
+
+
+@pytest.mark.parametrize(
+    ("path", "fix"),
+    [
+        (Lake(Path("l")).rows(HISTORICAL, FIRST), OF_A_DAY),
+        (Lake(Path("l")).daily(FIRST), OF_A_DAY.replace("--to 2026-01-01", "--to 2026-01-31")),
+        (Lake(Path("l")).coverage(TOTALS, FIRST), OF_A_DAY),
+        (Lake(Path("l")).rows(TOTALS, FIRST), OF_A_DAY),
+        (Path("l/revisions/pulled_on=2026-02-01/x.parquet"), "engagement rebuild makes it anew from raw"),
+        (Lake(Path("l")).rows(RECENT, FIRST), "engagement rebuild --table recent makes it anew from raw"),
+        (Lake(Path("l")).set_aside, "move it away and pull again"),
+        (Lake(Path("l")).tweets, "move it away and pull again"),
+    ],
+    ids=str,
+)
+def test_how_to_mend_a_damaged_file_depends_on_what_it_holds(path, fix):
+    assert str(damaged(path, OSError("no magic\nbytes"))) == f"{path} is damaged (no magic): {fix}"
+
+
+def test_each_endpoint_has_its_files_and_its_columns(lake):
+    """Those of /historical and of the observed day are in the name; /28hr has one file for all days."""
+    files = {endpoint: str(lake.rows(endpoint, FIRST).relative_to(lake.root)) for endpoint in ENDPOINTS}
+    assert files == {
+        HISTORICAL: "engagements/day=2026-01-01/engagements.parquet",
+        TOTALS: "totals/observed_on=2026-01-01/totals.parquet",
+        RECENT: "recent.parquet",
+    }
+    assert lake.rows(RECENT, FIRST) == lake.rows(RECENT, SECOND)
+    for endpoint in ENDPOINTS:
+        found = lake.coverage(endpoint, FIRST).relative_to(lake.root)
+        assert str(found) == f"coverage/endpoint={endpoint}/day=2026-01-01/coverage.parquet"
+    key = ["tweet_id", "engagement_type", "day", "hour", "count"]
+    assert {endpoint: TABLES[endpoint].names for endpoint in ENDPOINTS} == {
+        HISTORICAL: key,
+        RECENT: [*key, "partial", "observed_at"],
+        TOTALS: ["tweet_id", "engagement_type", "count", "observed_at"],
+    }
+
+
+def test_a_lake_that_must_be_there_is_not_made(tmp_path):
+    for root in (tmp_path, tmp_path / "nothing"):
+        with pytest.raises(
+            InputError, match=rf"^there is no lake in {root}: pull first, or name one in ENGAGEMENT_DATA"
+        ):
+            Lake(root).open(create=False)
+    assert list(tmp_path.iterdir()) == []
+    Lake(tmp_path).open()
+    Lake(tmp_path).open(create=False)
+
+
+def test_what_is_replaced_survives_a_power_cut(lake, monkeypatch):
+    """The files are on the disk before the first rename, and after the last all folders up to the lake's own."""
+    lake.open()
+    aside = [lake.root / "a", lake.root / "b"]
+    for file in aside:
+        file.write_text(file.name)
+    steps, files = [], [file.stat().st_ino for file in aside]
+    fsync, replace = os.fsync, os.replace
+
+    def synced(descriptor):
+        steps.append(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    def replaced(source, target):
+        steps.append("rename")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", replaced)
+    targets = [lake.rows(HISTORICAL, FIRST), lake.coverage(HISTORICAL, FIRST)]
+    lake.replace(dict(zip(aside, targets, strict=True)))
+    assert steps[:4] == [*files, "rename", "rename"]
+    folders = {folder for target in targets for folder in target.parents if folder.is_relative_to(lake.root)}
+    assert len(folders) == 6
+    assert sorted(steps[4:]) == sorted(folder.stat().st_ino for folder in folders)
+
+
+def test_files_are_replaced_in_the_order_given(lake):
+    aside = [lake.root / "a", lake.root / "b"]
+    lake.open()
+    for file in aside:
+        file.write_text(file.name)
+    targets = [lake.rows(HISTORICAL, FIRST), lake.coverage(HISTORICAL, FIRST)]
+    lake.replace(dict(zip(aside, targets, strict=True)))
+    assert [target.read_text() for target in targets] == ["a", "b"]
+    assert not any(file.exists() for file in aside)

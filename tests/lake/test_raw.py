@@ -1,0 +1,268 @@
+"""Raw: landed whole or not at all, as received, and taken up again."""
+
+import errno
+import json
+import os
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pyarrow as pa
+import pytest
+from bodies import TYPES, WINDOW, at, begin, body, full, land, nothing
+from scripted_api import ACCOUNTS, REQUEST, SECRETS, Answer, asking, error
+
+from engagement_pipeline.core.errors import LakeError, RefusedError
+from engagement_pipeline.core.model import Plan, Request, Response, Window
+from engagement_pipeline.lake import raw
+from engagement_pipeline.lake.layout import Lake
+
+ANSWER = Response(body=b'{"as": "received" ,\n\n "\xc3\xa9": 1}\n', asked_at=at(9, 30))
+
+
+@pytest.fixture
+def lake(tmp_path):
+    return Lake(tmp_path / "lake")
+
+
+@pytest.fixture
+def pull(lake):
+    return begin(lake, at(9))
+
+
+def content(path):
+    """Return what a landed file holds, decompressed."""
+    with pa.OSFile(str(path)) as file, pa.CompressedInputStream(file, "zstd") as stream:
+        return stream.read()
+
+
+def files(folder):
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def disk_full(monkeypatch):
+    def no_space(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", no_space)
+
+
+def resumed(lake, now, *, window=WINDOW, types=TYPES, resume_hours=24):
+    return raw.begin(lake.raw, nothing(window, types), now=now, resume=timedelta(hours=resume_hours))
+
+
+def kept(pull):
+    """Land a response that adds up; return where it is."""
+    return pull.accept(pull.land(REQUEST, ANSWER))
+
+
+def test_a_response_lands_byte_for_byte(pull):
+    path = kept(pull)
+    assert content(path).partition(b"\n")[2] == ANSWER.body
+    assert next(pull.landed()).body() == ANSWER.body
+
+
+def test_the_header_says_what_was_asked_and_when(pull):
+    path = pull.land(REQUEST, ANSWER)
+    assert json.loads(content(path).partition(b"\n")[0]) == {
+        "endpoint": "historical",
+        "handle": "ann",
+        "tweet_ids": [1890000000000000001, 1890000000000000002],
+        "first": "2026-01-01",
+        "last": "2026-01-02",
+        "types": ["impressions", "url_clicks"],
+        "asked_at": "2026-02-01T09:30:00+00:00",
+        "refusal": "",
+        "tokens": "",
+    }
+
+
+def test_what_landed_is_listed_as_it_was_asked(pull):
+    path = pull.land(REQUEST, ANSWER, refusal="403: no", tokens="0123")
+    assert list(pull.landed()) == [
+        raw.Landed(path=path, request=REQUEST, asked_at=ANSWER.asked_at, refusal="403: no", tokens="0123")
+    ]
+
+
+def test_a_request_without_days_or_handle_is_listed_as_it_was_asked(lake):
+    plan = Plan(endpoint="totals", window=None, types=("favorites",), requests=())
+    pull = raw.begin(lake.raw, plan, now=at(9), resume=timedelta(hours=1))
+    request = Request(endpoint="totals", handle="", tweet_ids=(7,), types=("favorites",), window=None)
+    pull.accept(pull.land(request, ANSWER))
+    assert [landed.request for landed in pull.landed()] == [request]
+    assert raw.open_pulls(lake.raw) == [pull]
+
+
+def test_a_response_counts_once_it_is_accepted(pull):
+    path = pull.land(REQUEST, ANSWER)
+    assert list(pull.landed()) == []
+    assert [landed.path for landed in pull.unsettled()] == [path]
+    accepted = pull.accept(path)
+    assert [landed.path for landed in pull.landed()] == [accepted]
+    assert list(pull.unsettled()) == []
+
+
+def test_a_header_of_any_length_is_read(pull):
+    """More Tweets than a request may hold, so that the header passes one read."""
+    ids = tuple(range(1, 20_000))
+    land(pull, {}, tweets=ids)
+    assert next(pull.landed()).request.tweet_ids == ids
+
+
+def test_a_disk_that_is_full_leaves_nothing_and_keeps_the_rest(pull, monkeypatch):
+    first = kept(pull)
+    before = files(pull.path)
+    disk_full(monkeypatch)
+    with pytest.raises(LakeError, match="No space left on device; what landed before is kept"):
+        land(pull, full([7], 1), asked_at=at(10))
+    assert files(pull.path) == before
+    assert [landed.path for landed in pull.landed()] == [first]
+
+
+def test_a_write_that_is_killed_half_way_has_not_landed(pull, monkeypatch):
+    """Whatever it left is no response and blocks nothing."""
+
+    def killed(_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", killed)
+        with pytest.raises(KeyboardInterrupt):
+            pull.land(REQUEST, ANSWER)
+    assert [*pull.landed(), *pull.unsettled()] == []
+    assert pull.land(REQUEST, ANSWER).exists()
+
+
+def test_marking_a_pull_on_a_full_disk_leaves_it_as_it_was(lake, pull, monkeypatch):
+    disk_full(monkeypatch)
+    with pytest.raises(LakeError, match=r"pull\.json cannot be written"):
+        pull.marked(finished=True)
+    assert raw.open_pulls(lake.raw) == [pull]
+
+
+@pytest.mark.parametrize("answer", [Answer(), error(403, "Forbidden to access tweets: 1")])
+def test_no_secret_is_in_any_byte_on_disk(lake, pull, answer):
+    with asking(answer) as (api, client, _):
+        try:
+            pull.accept(pull.land(REQUEST, client.ask(REQUEST)))
+        except RefusedError as refused:
+            response = Response(body=refused.body, asked_at=refused.asked_at)
+            pull.land(REQUEST, response, refusal="; ".join(refused.texts))
+    assert "Authorization" in api.received[0].headers
+    kept = b"".join(content(p) if p.suffix == ".zst" else p.read_bytes() for p in files(lake.root))
+    assert answer.body in kept
+    assert [name for name, secret in SECRETS.items() if secret.encode() in kept] == []
+    assert b"oauth" not in kept.lower()
+    assert ACCOUNTS.app.consumer_key.encode() not in kept
+
+
+def test_a_rejected_response_is_kept_and_no_longer_landed(pull):
+    path = pull.land(REQUEST, ANSWER)
+    rejected = pull.reject(path)
+    assert [*pull.landed(), *pull.unsettled()] == []
+    assert content(rejected).endswith(ANSWER.body)
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_pull_of_the_same_window_and_types_is_gone_on_with_until_it_is_published(lake, pull, finished):
+    """One that was killed while it was published is finished, and need not be paid for again."""
+    pull.marked(finished=finished)
+    assert resumed(lake, at(23)) == pull
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"window": Window(WINDOW.first, WINDOW.first)}, id="another window"),
+        pytest.param({"types": ("impressions",)}, id="other types"),
+    ],
+)
+def test_another_pull_is_started(lake, pull, changes):
+    fresh = resumed(lake, **({"now": at(10)} | changes))
+    assert fresh.path != pull.path
+    assert sorted(p.path for p in raw.open_pulls(lake.raw)) == sorted([pull.path, fresh.path])
+
+
+@pytest.mark.parametrize(("hour", "resume_hours"), [(9 + 24, 24), (11, 2)])
+def test_a_pull_that_is_too_old_to_go_on_with_is_finished_as_it_is(lake, pull, hour, resume_hours):
+    """Whatever is pulled next: so it is published once more, and not again at every publication."""
+    other = Window(WINDOW.first, WINDOW.first)
+    fresh = resumed(lake, at(0) + timedelta(hours=hour), window=other, resume_hours=resume_hours)
+    assert raw.open_pulls(lake.raw) == [replace(pull, finished=True), fresh]
+
+
+def test_a_published_pull_is_never_taken_up(lake, pull):
+    """Pulling again is how revisions are seen."""
+    pull.marked(finished=True, published=True)
+    assert resumed(lake, at(10)).path != pull.path
+
+
+@pytest.mark.parametrize(("now", "taken_up"), [(at(23, 59), True), (at(23, 59) + timedelta(minutes=2), False)])
+def test_a_pull_of_the_present_is_gone_on_with_on_its_day_alone(lake, now, taken_up):
+    """Its rows are filed under the day that it began on."""
+    plan = Plan(endpoint="totals", window=None, types=("favorites",), requests=())
+    pull = raw.begin(lake.raw, plan, now=at(23, 30), resume=timedelta(hours=1))
+    assert (raw.begin(lake.raw, plan, now=now, resume=timedelta(hours=1)) == pull) == taken_up
+
+
+def test_pulls_are_open_until_they_are_published_oldest_first(lake, pull):
+    later = begin(lake, at(12), window=Window(date(2025, 1, 1), date(2025, 1, 1)))
+    pull = pull.marked(finished=True)
+    assert raw.open_pulls(lake.raw) == [pull, later]
+    pull.marked(published=True)
+    assert raw.open_pulls(lake.raw) == [later]
+
+
+def test_a_pull_that_was_killed_before_its_first_file_is_no_pull(lake, pull):
+    (pull.path / "pull.json").unlink()
+    assert raw.open_pulls(lake.raw) == []
+
+
+DAMAGES = {
+    "empty": lambda _: b"",
+    "cut": lambda whole: whole[: len(whole) // 2],
+    "not compressed": lambda _: b'{"handle": "ann"}\n{}',
+    "no header": lambda _: bytes(raw.ZSTD.compress(b"\n{}")),
+    "half a header": lambda _: bytes(raw.ZSTD.compress(b'{"handle": "ann"}\n{}')),
+    "a header of another kind": lambda _: bytes(raw.ZSTD.compress(b"[]\n{}")),
+    "a bad time": lambda _: bytes(raw.ZSTD.compress(b'{"handle": "a", "tweet_ids": 1}\n{}')),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_response_is_named(pull, damage):
+    path = kept(pull)
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(LakeError) as caught:
+        [landed.body() for landed in pull.landed()]
+    assert str(path) in str(caught.value)
+    assert "move it away and pull 2026-01-01_2026-01-02 again" in str(caught.value)
+
+
+def test_a_response_that_is_damaged_past_its_header_is_named_when_it_is_read(pull):
+    path = land(pull, full(range(1, 60), 1))
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(LakeError, match=f"{path} is damaged"):
+        [landed.body() for landed in pull.landed()]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"first": "2026-01-01"}', "null"])
+def test_a_damaged_pull_json_is_named(lake, pull, text):
+    (pull.path / "pull.json").write_text(text)
+    with pytest.raises(LakeError, match=r"pull\.json is damaged .*: move its folder away and pull the window again"):
+        raw.open_pulls(lake.raw)
+
+
+def test_two_accounts_may_land_the_same_moment(pull):
+    """The handle and the first Tweet are in the name."""
+    paths = {
+        land(pull, full([1], 1), handle="ann"),
+        land(pull, full([1], 1), handle="bob"),
+        land(pull, full([2], 1), handle="ann"),
+    }
+    assert len(paths) == len(list(pull.landed())) == 3
+
+
+def test_a_body_of_full_size_lands_small(pull):
+    """Most counts are zero, so a response is kept in a small part of its size."""
+    path = land(pull, full(range(1, 26), 0, hours=range(24)))
+    assert path.stat().st_size * 10 < len(body(full(range(1, 26), 0, hours=range(24))))

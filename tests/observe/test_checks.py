@@ -1,0 +1,246 @@
+"""Each check passes on a healthy day, and says in words what is wrong with one that is not."""
+
+from datetime import UTC, datetime, time, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from bodies import TYPES, WINDOW, at, full, pulled
+
+from engagement_pipeline.core import tables
+from engagement_pipeline.core.endpoints import HISTORICAL
+from engagement_pipeline.core.settings import Settings
+from engagement_pipeline.core.tables import COVERAGE, TABLES
+from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.lake.parquet import read
+from engagement_pipeline.observe import checks
+from engagement_pipeline.publish.publisher import publish_pulls
+from engagement_pipeline.query import by_day
+
+FIRST, DAY = WINDOW.days()
+WHOLE = range(24)
+
+
+@pytest.fixture
+def lake(tmp_path):
+    """A lake with two healthy days of three Tweets of two handles."""
+    lake = Lake(tmp_path / "lake")
+    pulled(lake, full([1, 2, 3], 10, hours=WHOLE), at(1))
+    publish_pulls(lake)
+    roster(lake, {1: "ann", 2: "ann", 3: "bob"})
+    return lake
+
+
+def roster(lake, handles, **more):
+    columns = {
+        "tweet_id": pa.array(handles, pa.int64()),
+        "handle": pa.array(handles.values(), pa.string()),
+        "posted_at": pa.array([more.get("posted_at")] * len(handles), tables.TWEETS.field("posted_at").type),
+        "followed": pa.array([True] * len(handles)),
+    }
+    pq.write_table(pa.table(columns), lake.tweets)
+
+
+def verdicts(lake, day=DAY, **settings):
+    """Return the verdict of each check by its name."""
+    with by_day.by_day(lake) as ask:
+        looked_at = checks.Day(lake=lake, day=day, ask=ask, settings=Settings(**settings))
+        return {check.name: verdict for check, verdict in checks.of_day(looked_at)}
+
+
+def failed(lake, **settings):
+    return {name: verdict.words for name, verdict in verdicts(lake, **settings).items() if not verdict.passed}
+
+
+def rewritten(lake, change, *, day=DAY):
+    """Write the day's rows anew as `change` makes them of what they are."""
+    path = lake.rows(HISTORICAL, day)
+    pq.write_table(change(read(path, TABLES[HISTORICAL])), path)
+
+
+def test_a_healthy_day_passes_every_check_each_in_words(lake):
+    found = verdicts(lake)
+    assert list(found) == [check.name for check in checks.CHECKS]
+    assert all(verdict.passed and verdict.words for verdict in found.values())
+
+
+def test_a_day_that_nothing_was_asked_for_has_its_tweets_unaccounted_for_and_nothing_else(lake):
+    roster(lake, {1: "ann"})
+    assert list(failed(lake)) == []
+    assert [name for name, verdict in verdicts(lake, day=at(1).date()).items() if not verdict.passed] == [
+        "tweets_accounted_for"
+    ]
+
+
+def test_a_key_that_is_there_twice(lake):
+    rewritten(lake, lambda rows: pa.concat_tables([rows, rows.slice(0, 1)]))
+    words = failed(lake)["key_unique"]
+    assert words.startswith("1 keys have several rows: 1 impressions at 0; engagement rebuild --from 2026-01-02 --to")
+
+
+def test_a_column_of_another_type(lake):
+    place = TABLES[HISTORICAL].names.index("count")
+    rewritten(lake, lambda rows: rows.set_column(place, "count", rows["count"].cast(pa.int32())))
+    assert "count is int32, not int64" in failed(lake)["schema"]
+
+
+def test_a_column_that_is_missing_or_too_many(lake):
+    rewritten(lake, lambda rows: rows.rename_columns(["tweet_id", "engagement_type", "day", "hour", "n"]))
+    assert "count is missing, n is no column of it" in failed(lake)["schema"]
+
+
+def test_a_row_of_another_day(lake):
+    other = read(lake.rows(HISTORICAL, FIRST), TABLES[HISTORICAL]).slice(0, 2)
+    rewritten(lake, lambda rows: pa.concat_tables([rows, other]))
+    assert "2 rows are of other days" in failed(lake)["schema"]
+
+
+def test_a_row_that_is_lost(lake):
+    rewritten(lake, lambda rows: rows.slice(1))
+    assert "1 has 47 rows where 48 were published" in failed(lake)["audit"]
+
+
+def test_a_count_that_changed(lake):
+    def more(rows):
+        return rows.set_column(4, TABLES[HISTORICAL].field("count"), pc.add(rows["count"], 1))
+
+    rewritten(lake, more)
+    assert "1 impressions sums to 264 here and to 240 in daily, 1 url_clicks" in failed(lake)["audit"]
+
+
+def test_an_hour_of_which_there_is_nothing(tmp_path):
+    lake = Lake(tmp_path / "lake")
+    pulled(lake, full([1], 10, hours=range(2, 24)), at(1))
+    publish_pulls(lake)
+    roster(lake, {1: "ann"})
+    assert failed(lake) == {"hours_complete": "no Tweet has a count at 0, 1 UTC: pull the day again"}
+
+
+def test_a_tweet_of_the_roster_that_was_never_asked_for(lake):
+    roster(lake, {1: "ann", 2: "ann", 3: "bob", 4: "bob"})
+    words = failed(lake)["tweets_accounted_for"]
+    assert words == (
+        "1 Tweets of the roster have no answer for the day: 4 of bob; pull it again, and if their account fails, "
+        "engagement check tells why"
+    )
+
+
+@pytest.mark.parametrize(("hour", "found"), [(23, ["tweets_accounted_for"]), (24, [])])
+def test_a_tweet_counts_from_the_day_on_which_it_was_posted(lake, hour, found):
+    roster(lake, {4: "bob"}, posted_at=datetime(2026, 1, 2, tzinfo=UTC) + timedelta(hours=hour))
+    assert list(failed(lake)) == found
+
+
+def test_a_tweet_that_is_set_aside_is_accounted_for(lake):
+    pulled(lake, full([1], 10, hours=WHOLE), at(2), tweets=[1, 4], unavailable_tweet_ids=["4"])
+    publish_pulls(lake)
+    roster(lake, {1: "ann", 4: "bob"})
+    assert failed(lake) == {}
+    lake.coverage(HISTORICAL, DAY).unlink()
+    assert "1 of ann" in failed(lake)["tweets_accounted_for"]
+    assert "4 of bob" not in failed(lake)["tweets_accounted_for"]
+
+
+def test_a_handle_that_was_alive_and_is_silent(tmp_path):
+    lake = Lake(tmp_path / "lake")
+    silent = {cell: count for cell, count in full([3], 10, hours=WHOLE).items() if cell[2] == FIRST}
+    pulled(lake, full([1], 10, hours=WHOLE) | silent, at(1))
+    publish_pulls(lake)
+    roster(lake, {1: "ann", 3: "bob"})
+    assert failed(lake)["handles_alive"] == (
+        "no impressions, after many the day before: bob (240 on 2026-01-01); engagement check tries the accounts"
+    )
+
+
+def test_a_handle_that_was_hardly_seen_may_fall_silent(tmp_path):
+    lake = Lake(tmp_path / "lake")
+    pulled(lake, full([1], 1, hours=WHOLE), at(1))
+    publish_pulls(lake)
+    roster(lake, {1: "ann"})
+    assert verdicts(lake)["handles_alive"].words == ("no handle had 100 impressions on 2026-01-01: none fell silent")
+
+
+@pytest.mark.parametrize(("percent", "passes"), [(33, False), (34, True)])
+def test_more_counts_restated_than_the_setting_allows(lake, percent, passes):
+    pulled(lake, full([1], 11, hours=WHOLE) | full([2, 3], 10, hours=WHOLE), at(2))
+    publish_pulls(lake)
+    verdict = verdicts(lake, restated_percent=percent)["restated"]
+    assert verdict.passed is passes
+    assert verdict.words.startswith(f"the newest pull changed {24 * len(TYPES)} of {72 * len(TYPES)} counts")
+    assert ("more than 33 %" in verdict.words) is not passes
+
+
+def test_a_damaged_file_fails_what_needs_it_with_its_name_and_the_fix(lake):
+    path = lake.rows(HISTORICAL, DAY)
+    path.write_bytes(b"no parquet")
+    found = failed(lake)
+    assert {"key_unique", "schema", "audit", "hours_complete"} <= set(found)
+    assert all(f"{path} is damaged" in words and "engagement rebuild" in words for words in found.values())
+
+
+def test_a_damaged_day_before_is_told_by_its_own_checks(lake):
+    lake.rows(HISTORICAL, FIRST).write_bytes(b"no parquet")
+    assert failed(lake) == {}
+
+
+def test_a_damaged_month_of_sums_fails_the_audit_alone(lake):
+    lake.daily(DAY).write_bytes(b"no parquet")
+    found = failed(lake)
+    assert [*found] == ["audit"]
+    assert f"{lake.daily(DAY)} is damaged" in found["audit"]
+
+
+def of_lake(lake, **settings):
+    now = datetime(2026, 1, 3, 6, 30, tzinfo=UTC)  # four hours after the daily run was due
+    return checks.fresh(lake, Settings(first_day=FIRST, **{"now": now, **settings}))
+
+
+def test_a_lake_is_fresh_where_every_day_of_the_look_back_is_published(lake):
+    roster(lake, {1: "ann"})
+    verdict = of_lake(lake)
+    assert (verdict.passed, verdict.words) == (
+        True,
+        "the 2 days to 2026-01-02 have what their daily runs were to bring",
+    )
+
+
+def test_a_lake_that_lacks_a_day_is_not_fresh_however_new_the_others_are(lake):
+    roster(lake, {1: "ann"})
+    lake.coverage(HISTORICAL, FIRST).unlink()
+    assert of_lake(lake).words == (
+        "1 of the 2 days to 2026-01-02 lack Tweets of the roster: 2026-01-01; the next daily run takes them up, "
+        "unless their account fails, of which engagement check tells why"
+    )
+    assert of_lake(lake, lookback_days=1).passed
+
+
+def test_a_lake_is_not_fresh_where_a_handle_is_served_no_more(lake):
+    roster(lake, {1: "ann", 2: "ann", 3: "bob"})
+    assert of_lake(lake).passed
+    path, place = lake.coverage(HISTORICAL, DAY), COVERAGE.names.index("first_pulled_at")
+    coverage = read(path, COVERAGE)
+    pq.write_table(coverage.filter(pc.not_equal(coverage["tweet_id"], 3)), path)
+    assert of_lake(lake).passed  # nothing of it had come when the daily run was due
+    path = lake.coverage(HISTORICAL, FIRST)
+    coverage = read(path, COVERAGE)
+    before = pa.array([datetime(2026, 1, 2, 3, tzinfo=UTC)] * len(coverage), COVERAGE.field(place).type)
+    pq.write_table(coverage.set_column(place, COVERAGE.field(place), before), path)
+    assert of_lake(lake).words.startswith(f"1 of the 2 days to {DAY} lack Tweets of the roster: {DAY}; the next")
+
+
+def test_what_came_into_the_roster_since_the_daily_run_is_for_the_next(lake):
+    roster(lake, {1: "ann", 7: "ann", 8: "bob"})
+    assert of_lake(lake).passed
+
+
+def test_a_lake_that_never_pulled_is_not_fresh(tmp_path):
+    assert of_lake(Lake(tmp_path / "lake")).numbers == {"missing": 2}
+
+
+def test_a_day_is_not_missed_before_the_daily_run_had_the_time_to_bring_it(lake):
+    roster(lake, {1: "ann"})
+    lake.coverage(HISTORICAL, DAY).unlink()
+    assert not of_lake(lake).passed
+    assert of_lake(lake, now=datetime(2026, 1, 3, 6, 29, tzinfo=UTC)).passed
+    assert of_lake(lake, now=datetime(2026, 1, 3, 6, 30, tzinfo=UTC), daily_at=time(3, 0)).passed

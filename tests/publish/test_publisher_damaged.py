@@ -1,0 +1,124 @@
+"""Publishing past a damaged file: its day alone waits, nothing that landed is lost, and a mended day is taken up."""
+
+import shutil
+
+import pytest
+from bodies import WINDOW, at, full, observed, pulled, totals
+from tables import counts
+
+from engagement_pipeline.core.endpoints import HISTORICAL, TOTALS
+from engagement_pipeline.core.errors import LakeError, PublishError
+from engagement_pipeline.core.model import Window
+from engagement_pipeline.core.tables import REVISIONS, TABLES
+from engagement_pipeline.lake import raw
+from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.lake.parquet import read
+from engagement_pipeline.publish.publisher import publish_pulls
+
+FIVE = Window(WINDOW.first, WINDOW.first.replace(day=5))
+DAYS = [*FIVE.days()]
+MIDDLE = DAYS[2]
+
+
+@pytest.fixture
+def lake(tmp_path):
+    """A lake with five days published, and newer answers for them all."""
+    lake = Lake(tmp_path / "lake")
+    pulled(lake, full([1, 2], 1, window=FIVE), at(1), window=FIVE)
+    publish_pulls(lake)
+    pulled(lake, full([2, 3], 2, window=FIVE), at(2), window=FIVE)
+    return lake
+
+
+TRUTH = full([1], 1, window=FIVE) | full([2, 3], 2, window=FIVE)
+
+
+def of_days(lake, days):
+    """Return what the files of some days hold, by cell."""
+    tables = [read(lake.rows(HISTORICAL, day), TABLES[HISTORICAL]).to_pylist() for day in days]
+    return {tuple(row.values())[:4]: row["count"] for rows in tables for row in rows}
+
+
+def truth_of(days):
+    return {cell: count for cell, count in TRUTH.items() if cell[2] in days}
+
+
+def failed_days(lake):
+    with pytest.raises(PublishError) as caught:
+        publish_pulls(lake)
+    return sorted(caught.value.failures)
+
+
+@pytest.mark.parametrize("table", ["rows", "coverage"])
+@pytest.mark.parametrize("days", [[MIDDLE], DAYS[:1], DAYS[-1:], DAYS[1:4:2], DAYS], ids=len)
+def test_the_days_around_damaged_ones_are_published(lake, table, days):
+    good = [day for day in DAYS if day not in days]
+    for day in days:
+        getattr(lake, table)(HISTORICAL, day).write_bytes(b"no parquet")
+    assert failed_days(lake) == days
+    assert of_days(lake, good) == truth_of(good)
+
+
+def test_a_day_that_turns_out_to_be_damaged_half_way_is_left_as_it_is(lake):
+    """Its footer is whole, so that this is seen once the other days are half written."""
+    path = lake.rows(HISTORICAL, MIDDLE)
+    content = path.read_bytes()
+    damage = content[:4] + bytes(40) + content[44:]
+    path.write_bytes(damage)
+    assert failed_days(lake) == [MIDDLE]
+    assert path.read_bytes() == damage
+    good = [day for day in DAYS if day != MIDDLE]
+    assert of_days(lake, good) == truth_of(good)
+
+
+def test_rows_of_another_day_are_damage_and_nothing_is_revised_against_them(lake):
+    shutil.copy(lake.rows(HISTORICAL, DAYS[0]), lake.rows(HISTORICAL, MIDDLE))
+    assert failed_days(lake) == [MIDDLE]
+    (revised,) = (read(path, REVISIONS) for path in lake.root.glob("revisions/*/*.parquet"))
+    assert {*revised["day"].to_pylist()} == {*DAYS} - {MIDDLE}
+
+
+def test_the_next_publication_takes_a_mended_day_up(lake):
+    path = lake.rows(HISTORICAL, MIDDLE)
+    content = path.read_bytes()
+    path.write_bytes(b"")
+    failed_days(lake)
+    assert [pull.started_at for pull in raw.open_pulls(lake.raw)] == [at(2)]
+    path.write_bytes(content)
+    publish_pulls(lake)
+    assert counts(lake) == TRUTH
+    assert raw.open_pulls(lake.raw) == []
+
+
+def test_pulls_that_do_not_hold_the_damaged_day_are_done_with(lake):
+    lake.rows(HISTORICAL, MIDDLE).write_bytes(b"")
+    last = Window(FIVE.last, FIVE.last)
+    pulled(lake, full([1], 3, window=last), at(3), window=last)
+    failed_days(lake)
+    assert [pull.started_at for pull in raw.open_pulls(lake.raw)] == [at(2)]
+    assert {count for cell, count in of_days(lake, [FIVE.last]).items() if cell[0] == 1} == {3}
+
+
+def test_a_damaged_day_of_totals_does_not_keep_history_from_being_published(lake):
+    observed(lake, TOTALS, totals({(1, "favorites"): 5}), at(0), tweets=[1])
+    lake.coverage(TOTALS, at(0).date()).parent.mkdir(parents=True)
+    lake.coverage(TOTALS, at(0).date()).write_bytes(b"")
+    assert failed_days(lake) == [at(0).date()]
+    assert counts(lake) == TRUTH
+    assert [pull.endpoint for pull in raw.open_pulls(lake.raw)] == [TOTALS]
+
+
+@pytest.mark.parametrize(
+    ("days", "told"),
+    [
+        ([MIDDLE], "2026-01-03 is not published, all other days are"),
+        (DAYS[2:4], "2 days are not published (2026-01-03, 2026-01-04), all others are; the first"),
+    ],
+)
+def test_the_message_names_the_days_the_first_file_and_what_mends_it(lake, days, told):
+    for day in days:
+        lake.rows(HISTORICAL, day).write_bytes(b"")
+    with pytest.raises(LakeError) as caught:
+        publish_pulls(lake)
+    assert str(caught.value).startswith(f"{told}: {lake.rows(HISTORICAL, MIDDLE)} is damaged (")
+    assert str(caught.value).endswith(f": engagement rebuild --from {MIDDLE} --to {MIDDLE} makes it anew from raw")

@@ -1,0 +1,128 @@
+"""A rebuild that is killed: each day is as it was or as it will be, and the next ends with the right tables."""
+
+import kills
+import pytest
+from bodies import TYPES, WINDOW, at, begin, full, land, observed, parts, pulled, totals
+from histories import FIRST, SECOND, TODAY, delete
+from tables import VIEWS, check_daily, contents, counts, rebuilt
+
+from engagement_pipeline.core.endpoints import RECENT, TOTALS
+from engagement_pipeline.core.model import Window
+from engagement_pipeline.lake import raw
+from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.publish.publisher import publish_pulls
+
+REBUILD = (
+    "from pathlib import Path; from engagement_pipeline.lake.layout import Lake; "
+    "from engagement_pipeline.publish.rebuild import rebuild_table; rebuild_table(Lake(Path(sys.argv[1])), '{}')"
+)
+CHANGED = full([1, 2], 1) | full([2], 3) | full([3], 2)
+
+
+@pytest.fixture
+def lake(tmp_path):
+    """A lake whose tables lack what a later pull changed: a rebuild puts it in."""
+    lake = Lake(tmp_path / "lake")
+    pulled(lake, full([1, 2], 1), at(1))
+    publish_pulls(lake)
+    pulled(lake, full([2], 3) | full([3], 2), at(2))
+    return lake
+
+
+def dies_at(place, lake, endpoint="historical"):
+    """Kill it at a rename in the lake itself."""
+    return kills.dies_at(place, lake, REBUILD.format(endpoint), uncounted=".rebuild")
+
+
+def of_day(cells, day):
+    return {cell: count for cell, count in cells.items() if cell[2] == day}
+
+
+def check_next(lake):
+    """Rebuild once more, and compare with a lake that was never killed."""
+    rebuilt(lake)
+    check_daily(lake)
+    assert counts(lake) == CHANGED
+    assert contents(lake, "revisions")["revisions"] == [
+        (2, name, day, hour, 1, 3, at(1), at(2), TODAY) for name in TYPES for day in (FIRST, SECOND) for hour in (0, 23)
+    ]
+    assert {path.name for path in lake.root.glob(".*") if path.is_dir()} == set()
+
+
+# What is revised; the daily sums; of each of two days the rows and the coverage.
+@pytest.mark.parametrize("place", range(1, 7))
+def test_a_rebuild_that_dies_at_any_rename_leaves_whole_days_and_is_made_good_by_the_next(lake, place):
+    before = counts(lake)
+    assert dies_at(place, lake)
+    for day in WINDOW.days():
+        assert of_day(counts(lake), day) in (of_day(before, day), of_day(CHANGED, day))
+    check_next(lake)
+    assert contents(lake, "daily", "coverage") == contents(made_at_once(lake), "daily", "coverage")
+
+
+def made_at_once(lake):
+    """Return a lake of its own that is made of the same raw."""
+    other = Lake(lake.root.with_name("other"))
+    other.open()
+    other.raw.symlink_to(lake.raw)
+    rebuilt(other)
+    return other
+
+
+def test_these_are_all_the_renames_of_that_rebuild(lake):
+    assert not dies_at(7, lake)
+
+
+@pytest.mark.parametrize("place", [1, 3, 7, 10])
+def test_a_rebuild_that_dies_on_its_way_leaves_the_lake_as_it_was(lake, place):
+    before = contents(lake)
+    assert kills.dies_at(place, lake, REBUILD.format("historical"))
+    assert contents(lake) == before
+    assert (lake.root / ".rebuild").exists()
+    check_next(lake)
+
+
+@pytest.mark.parametrize("place", [1, 4, 6])
+def test_a_rebuild_that_died_is_made_good_by_a_publication_too(lake, place):
+    assert dies_at(place, lake)
+    publish_pulls(lake)
+    assert counts(lake) == CHANGED
+    check_daily(lake)
+    assert len(contents(lake, "revisions")["revisions"]) == 8
+    assert raw.open_pulls(lake.raw) == []
+
+
+@pytest.mark.parametrize("place", [1, 2])
+@pytest.mark.parametrize("endpoint", [TOTALS, RECENT])
+def test_a_rebuild_of_the_present_that_dies_is_made_good_too(lake, endpoint, place):
+    """Rows, coverage."""
+    content = totals({(1, "favorites"): 5}) if endpoint == TOTALS else parts(full([1], 5, window=Window(TODAY, TODAY)))
+    observed(lake, endpoint, content, at(1), tweets=[1])
+    publish_pulls(lake)
+    before = contents(lake)
+    delete(lake, "totals" if endpoint == TOTALS else "recent.parquet", f"coverage/endpoint={endpoint}")
+    assert dies_at(place, lake, endpoint)
+    rebuilt(lake)
+    assert contents(lake) == before
+
+
+@pytest.mark.parametrize("place", range(1, 5))
+def test_a_whole_rebuild_that_dies_leaves_an_older_lake_to_be_rebuilt(lake, place):
+    """It says that it has the present format once all of it has."""
+    publish_pulls(lake)
+    before = contents(lake, *VIEWS)
+    (lake.root / "lake.json").write_text('{"format": 1}')
+    assert dies_at(place, lake)
+    assert '"format": 1' in (lake.root / "lake.json").read_text()
+    rebuilt(lake)
+    assert contents(lake, *VIEWS) == before
+
+
+def test_a_pull_that_goes_on_after_a_rebuild_died_is_published_whole(lake):
+    pull = begin(lake, at(4))
+    land(pull, full([5], 5))
+    assert dies_at(3, lake)
+    land(pull, full([6], 6), asked_at=at(5))
+    publish_pulls(lake)
+    assert counts(lake) == CHANGED | full([5], 5) | full([6], 6)
+    check_daily(lake)

@@ -1,0 +1,15 @@
+"""The command in a process of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+CLONE = Path(__file__).parents[2]
+
+
+def started(*arguments, **options):
+    """Start the command in a process of its own."""
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = [sys.executable, "-m", "engagement_pipeline", *arguments]
+    return subprocess.Popen(command, cwd=CLONE, env=buffered, stderr=subprocess.PIPE, text=True, **options)

@@ -1,0 +1,74 @@
+"""The lake against the emulated world, cell by cell."""
+
+from datetime import UTC, date, datetime, time
+
+import numpy as np
+
+from engagement_pipeline import pipeline
+from engagement_pipeline.core.endpoints import HISTORICAL
+from engagement_pipeline.core.metrics import types_of
+from engagement_pipeline.emulator import HANDLES
+from engagement_pipeline.extract.prepare import prepare
+from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.query import catalog
+
+NOW = datetime(2026, 2, 1, tzinfo=UTC)  # so 2026-01-31 is the last whole day
+FIRST, LAST = date(2026, 1, 4), date(2026, 1, 31)  # the last 28 whole days
+ALL_TYPES = types_of(HISTORICAL)
+TWO_TYPES = ("impressions", "url_clicks")
+
+
+def midnight(day):
+    return datetime.combine(day, time(), tzinfo=UTC)
+
+
+def follow(world, numbers, *, states=("ok",)):
+    """Follow the newest Tweets of each handle, born within the 28 days too; return their IDs by state."""
+    born = [tweet for tweet in world.emulator.world.tweets() if tweet.created.date() <= LAST]
+    chosen = {
+        handle.name: [t for t in reversed(born) if t.handle == handle.name and t.state in states][:number]
+        for handle, number in zip(HANDLES, numbers, strict=True)
+    }
+    world.follow({name: [tweet.tweet_id for tweet in tweets] for name, tweets in chosen.items()})
+    return {
+        state: sorted(t.tweet_id for tweets in chosen.values() for t in tweets if t.state == state) for state in states
+    }
+
+
+def run(settings, first=FIRST, last=LAST, *, endpoint=HISTORICAL):
+    """Pull and publish with nothing going wrong; return what was planned, pulled and published."""
+    days = (first, last) if endpoint == HISTORICAL else ()
+    prepared = prepare(settings, *days, endpoint=endpoint)
+    outcome = pipeline.run(settings, prepared)
+    assert outcome.failure is None
+    return prepared, outcome.reports, outcome.publications
+
+
+def stored(world, tweets, *, types, first, hours, view="engagements"):
+    """Return a view as [tweet, type, hour], -1 where there is no row; a cell that is there twice fails."""
+    hours_of = f"select tweet_id, engagement_type, epoch(day)::bigint // 3600 + hour as hour, count from {view}"
+    table = catalog.query(Lake(world.lake), hours_of)
+    grid = np.full((len(tweets), len(types), hours), -1, np.int64)
+    place = (
+        np.searchsorted(tweets, table["tweet_id"].to_numpy()),
+        np.searchsorted(types, table["engagement_type"].to_pylist()),
+        table["hour"].to_numpy() - int(first.timestamp()) // 3600,
+    )
+    grid[place] = table["count"].to_numpy()
+    assert (grid >= 0).sum() == table.num_rows
+    return grid
+
+
+def assert_true(world, tweets, *, types=ALL_TYPES, first=FIRST, days=28, zeros_may_lack=False):
+    """Compare every cell of the tidy table with the world's."""
+    table = stored(world, tweets, types=types, first=midnight(first), hours=days * 24)
+    truth = world.emulator.world.counts(tweets, types, midnight(first), days * 24)
+    if zeros_may_lack:
+        truth[(table < 0) & (truth == 0)] = -1
+    assert np.array_equal(table, truth)
+
+
+def requests_by_status(world):
+    """Return how many requests were answered with each status."""
+    statuses = [request.status for request in world.emulator.requests]
+    return {status: statuses.count(status) for status in set(statuses)}

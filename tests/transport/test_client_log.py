@@ -1,0 +1,106 @@
+"""What the log is told: each request that was sent, once, however it ended."""
+
+import gzip
+import random
+from concurrent.futures import CancelledError
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import pytest
+from scripted_api import ACCOUNTS, GOOD, NOT_JSON, REQUEST, RESET, Answer, Clock, ScriptedApi, asking, asking_of, error
+
+from engagement_pipeline import pipeline
+from engagement_pipeline.core.errors import AccountError, ApiError, PullError
+from engagement_pipeline.extract.prepare import prepare
+from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.query import catalog
+
+BUSY = error(503, "over capacity")
+AT_42_SECONDS = datetime(2026, 2, 1, 12, 30, 42, tzinfo=UTC)
+
+
+def test_the_log_is_told_once_how_a_request_ended():
+    """With the bytes that came over the wire, which are fewer than those of the body."""
+    packed = gzip.compress(GOOD + b" " * 1000)
+    moments = iter([AT_42_SECONDS, AT_42_SECONDS.replace(minute=31)])
+    with asking(BUSY, Answer(body=packed, packed=True), now=lambda: next(moments)) as (_, client, clock):
+        client.ask(REQUEST)
+    (exchange,) = clock.exchanges
+    assert (exchange.request, exchange.asked_at) == (REQUEST, AT_42_SECONDS.replace(minute=31))
+    assert (exchange.status, exchange.tries, exchange.size) == (200, 2, len(packed))
+    assert exchange.seconds > 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (error(403, "Forbidden to access tweets: 1"), 403),
+        (error(401, "No."), 401),
+        (error(429, "No."), 429),
+        (BUSY, 503),
+        (NOT_JSON, 200),
+        (RESET, 0),
+    ],
+)
+def test_the_log_is_told_of_requests_that_failed_too(answer, status):
+    with asking(answer, tries=2) as (api, client, clock), pytest.raises(ApiError):
+        client.ask(REQUEST)
+    assert [(exchange.status, exchange.tries) for exchange in clock.exchanges] == [(status, len(api.received))]
+
+
+def test_the_log_is_told_of_a_request_that_is_given_up_in_a_back_off(monkeypatch):
+    with asking(BUSY, tries=6) as (api, client, clock):
+        monkeypatch.setattr(random, "uniform", lambda *_: client.stop() or 1.0)
+        with pytest.raises(CancelledError):
+            client.ask(REQUEST)
+    assert [(exchange.status, exchange.tries) for exchange in clock.exchanges] == [(503, 1)]
+    assert len(api.received) == 1
+
+
+def test_the_log_is_told_of_a_request_that_is_given_up_while_it_waits_for_its_slot():
+    """After a 429, the next try waits for the budget and not for a back-off."""
+
+    class Stopping(Clock):
+        def sleep(self, seconds):
+            super().sleep(seconds)
+            if seconds > 200:
+                client.stop()
+
+    clock, full = Stopping(), replace(error(429, "slow down"), headers={"Retry-After": "240"})
+    with ScriptedApi(BUSY, full) as api, asking_of(api.url, ACCOUNTS, clock, tries=6) as client:
+        with pytest.raises(CancelledError):
+            client.ask(REQUEST)
+        assert len(api.received) == 2
+    assert [(exchange.status, exchange.tries) for exchange in clock.exchanges] == [(429, 2)]
+
+
+def test_the_log_is_told_of_a_request_whose_account_is_shut_out_between_two_tries(monkeypatch):
+    other = replace(REQUEST, tweet_ids=(7,))
+    with asking(BUSY, error(401, "No.")) as (api, client, clock):
+
+        def shut_out(*_):
+            with pytest.raises(AccountError):
+                client.ask(other)
+            return 0.0
+
+        monkeypatch.setattr(random, "uniform", shut_out)
+        with pytest.raises(AccountError):
+            client.ask(REQUEST)
+    assert [(exchange.request, exchange.status, exchange.tries) for exchange in clock.exchanges] == [
+        (other, 401, 1),
+        (REQUEST, 503, 1),
+    ]
+    assert len(api.received) == 2
+
+
+@pytest.mark.parametrize("dials", [{"status_503": 1}, {"status_503": 0.9, "revoked_handles": ["lumenaudio"]}])
+def test_the_tries_of_a_pull_that_was_stopped_are_as_many_as_the_api_counted(world, monkeypatch, dials):
+    """Its requests end in a back-off, while they wait for a slot, or with their tries used up."""
+    monkeypatch.setattr(random, "uniform", lambda _, high: high / 100)
+    world.follow({handle: world.tweets(handle, 80) for handle in ("harborbooks", "lumenaudio", "tidalcoffee")})
+    world.emulator.faults.set(**dials)
+    settings = world.settings()
+    with pytest.raises(PullError):
+        pipeline.pull(settings, prepare(settings, date(2026, 1, 30), date(2026, 1, 31)))
+    told = catalog.query(Lake(world.lake), "select sum(tries)::int as tries, count(*) as requests from requests")
+    assert told["tries"].to_pylist() == [len(world.emulator.requests)]
