@@ -41,10 +41,11 @@ bench: .venv/benchmarks  ## half an hour; fails where a target is missed
 	@rm -rf $@ && $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target $@ -r benchmarks/requirements.lock
 	@touch $@
 
-check: setup  ## format, lint, types
+check: setup  ## format, lint, types, and that no room imports upward
 	@$(BIN)/ruff format --check
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
 
 format: setup
 	@$(BIN)/ruff format

@@ -81,7 +81,7 @@ def prepare(
             f"public: add some of {', '.join(public)}"
         )
     lake, now = Lake(settings.data), datetime.now(UTC)
-    resting, alone = set_aside.resting(lake, known, now=now), set_aside.asked_alone(lake)
+    resting, alone = set_aside.resting(lake, known.fingerprints, now=now), set_aside.asked_alone(lake)
     plans = tuple(
         planner.plan(
             followed.tweets,

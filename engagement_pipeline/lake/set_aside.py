@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engagement_pipeline.lake.layout import Lake
-    from engagement_pipeline.transport.accounts import Accounts
 
 UNAVAILABLE, PROTECTED, FORBIDDEN = "unavailable", "protected", "forbidden"
 REST = {  # until a Tweet is asked for again
@@ -60,17 +59,17 @@ def merge(lake: Lake, heard: Mapping[int, SetAside], *, into: Path) -> bool:
     return True
 
 
-def resting(lake: Lake, accounts: Accounts, *, now: datetime) -> dict[Tweet, str]:
+def resting(lake: Lake, fingerprints: Mapping[str, str], *, now: datetime) -> dict[Tweet, str]:
     """Return the Tweets that are not to be asked for at `now`, each with the reason in words.
 
+    `fingerprints` are those of the tokens that each handle has now.
     Each is with the handle that asked for it: asked for by another, it may be served. A forbidden one rests as
     long as its account has the tokens that it was refused to; one forbidden to the bearer token is a protected one.
     """
     found = {}
     for tweet_id, word in load(lake).items():
-        account = accounts.by_handle.get(word.handle)
         reason = PROTECTED if word.reason == FORBIDDEN and not word.handle else word.reason
-        if reason == FORBIDDEN and account and account.fingerprint == word.tokens:
+        if reason == FORBIDDEN and fingerprints.get(word.handle) == word.tokens:
             found[Tweet(tweet_id, word.handle)] = f"forbidden to {word.handle}, asked for again once its tokens change"
         elif reason in REST and now < word.asked_at + REST[reason]:
             found[Tweet(tweet_id, word.handle)] = (

@@ -69,6 +69,11 @@ class Accounts:
     by_handle: Mapping[str, Account]
 
     @property
+    def fingerprints(self) -> Mapping[str, str]:
+        """That of each handle's tokens."""
+        return {handle: account.fingerprint for handle, account in self.by_handle.items()}
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """Every secret that the file holds, longest first, so that none hides a part of another."""
         of_app = (getattr(self.app, key) for key in (*APP_KEYS, *OPTIONAL_APP_KEYS))

@@ -68,7 +68,7 @@ def refuse(lake, tweet, reason, *, handle="ann", tokens=ANN.fingerprint, asked_a
 
 def test_a_lake_without_a_list_has_set_no_tweet_aside(lake):
     assert load(lake) == {}
-    assert resting(lake, accounts(ANN), now=at(1)) == {}
+    assert resting(lake, accounts(ANN).fingerprints, now=at(1)) == {}
 
 
 def test_the_list_is_kept_as_it_was_said_and_sorted_by_tweet(lake):
@@ -147,40 +147,40 @@ def test_a_damaged_list_is_named_with_the_fix(lake):
 def test_a_tweet_rests_for_its_days_and_is_asked_for_at_their_end(lake, reason, days):
     refuse(lake, 1, reason)
     end = at(1) + timedelta(days=days)
-    assert resting(lake, accounts(ANN), now=end - timedelta(seconds=1)) == {
+    assert resting(lake, accounts(ANN).fingerprints, now=end - timedelta(seconds=1)) == {
         Tweet(1, "ann"): f"{reason} on 2026-02-01, asked for again after {days} days"
     }
-    assert resting(lake, accounts(ANN), now=end) == {}
+    assert resting(lake, accounts(ANN).fingerprints, now=end) == {}
 
 
 def test_new_tokens_do_not_wake_a_tweet_that_is_gone(lake):
     refuse(lake, 1, UNAVAILABLE)
-    assert resting(lake, accounts(RENEWED), now=at(2)) != {}
+    assert resting(lake, accounts(RENEWED).fingerprints, now=at(2)) != {}
 
 
 def test_a_forbidden_tweet_rests_until_its_account_s_tokens_change(lake):
     refuse(lake, 1, FORBIDDEN)
     years_later = datetime(2036, 1, 1, tzinfo=UTC)
-    assert resting(lake, accounts(ANN), now=years_later) == {
+    assert resting(lake, accounts(ANN).fingerprints, now=years_later) == {
         Tweet(1, "ann"): "forbidden to ann, asked for again once its tokens change"
     }
-    assert resting(lake, accounts(RENEWED), now=at(2)) == {}
-    assert resting(lake, accounts(), now=at(2)) == {}
+    assert resting(lake, accounts(RENEWED).fingerprints, now=at(2)) == {}
+    assert resting(lake, accounts().fingerprints, now=at(2)) == {}
 
 
 def test_a_tweet_forbidden_to_the_bearer_token_rests_as_a_protected_one(lake):
     """It has no tokens that could change, and shall not cost a request a day."""
     refuse(lake, 1, FORBIDDEN, handle="", tokens="")
-    assert resting(lake, accounts(ANN), now=at(2)) == {
+    assert resting(lake, accounts(ANN).fingerprints, now=at(2)) == {
         Tweet(1, ""): "forbidden on 2026-02-01, asked for again after 7 days"
     }
-    assert resting(lake, accounts(ANN), now=at(1) + timedelta(days=7)) == {}
+    assert resting(lake, accounts(ANN).fingerprints, now=at(1) + timedelta(days=7)) == {}
 
 
 def test_a_tweet_rests_for_the_account_that_asked_alone(lake):
     """Its owner mended in the roster, it is another account's to ask for."""
     refuse(lake, 1, FORBIDDEN)
-    found = resting(lake, accounts(ANN, Account("bob", "2-token", "secret")), now=at(2))
+    found = resting(lake, accounts(ANN, Account("bob", "2-token", "secret")).fingerprints, now=at(2))
     assert Tweet(1, "ann") in found
     assert not {Tweet(1, "bob"), Tweet(1, "")} & found.keys()
 
