@@ -16,7 +16,6 @@ from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import HISTORICAL, MAX_DAYS
 from engagement_pipeline.core.errors import EngagementError, InputError, LakeError, PullError
 from engagement_pipeline.core.settings import Settings
-from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.extract.prepare import prepare
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query.catalog import refresh
@@ -89,7 +88,7 @@ def _publish_the_rest(
 One Parquet file a UTC day, `engagements/day=…/engagements.parquet` of the lake; `engagement sql` and any DuckDB read
 them as the view `engagements`. A row means that the API answered; what it would not tell has no row, and its reason
 stands in the view `coverage`. Pulled again, the newest answer for a count replaces the older: see `revisions`.""",
-    metadata={"dagster/column_schema": columns(TABLES[HISTORICAL]), "dagster/column_lineage": LINEAGE},
+    metadata={"dagster/column_schema": columns(HISTORICAL.table), "dagster/column_lineage": LINEAGE},
     **about("tidy"),
 )
 def engagements(context: dg.AssetExecutionContext) -> None:

@@ -24,8 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from engagement_pipeline.core.endpoints import HISTORICAL, MAX_TWEETS
-from engagement_pipeline.core.metrics import types_of
+from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.model import Plan, Request, Response, Window
 from engagement_pipeline.core.tables import DAILY, ENGAGEMENTS, TWEETS, TYPE_NAMES
 from engagement_pipeline.emulator import counts as world
@@ -39,8 +38,8 @@ from engagement_pipeline.publish.publisher import CHUNK_TWEETS
 from engagement_pipeline.sources.engagement.request import CELLS, TWEET_SUMS, TYPE_SUMS
 
 SEED = 1
-TYPES = types_of(HISTORICAL)
-BATCH = MAX_TWEETS[HISTORICAL]
+TYPES = HISTORICAL.types
+BATCH = HISTORICAL.max_tweets
 WINDOW = Window(date(2026, 1, 4), date(2026, 1, 31))
 ROWS_PER_TWEET_DAY = len(TYPES) * 24
 DAY_MS = 86_400_000
@@ -137,7 +136,7 @@ def write_lake(lake, ids, window, *, handles=20):
         "posted_at": posted,
         "followed": [True] * len(ids),
     }
-    pq.write_table(pa.table(tweets, schema=TWEETS), lake.tweets)
+    pq.write_table(pa.table(tweets, schema=TWEETS.schema), lake.tweets)
     lake.aside.mkdir()
     with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
         pool.map(partial(_write_day, lake.root, ids), window.days(), chunksize=1)
@@ -147,9 +146,12 @@ def write_lake(lake, ids, window, *, handles=20):
 
 def _write_day(root, ids, day):
     lake = Lake(Path(root))
-    path = lake.rows(HISTORICAL, day)
+    path = lake.rows(HISTORICAL.table, day)
     path.parent.mkdir(parents=True, exist_ok=True)
-    sinks = RowGroupWriter(path, ENGAGEMENTS), RowGroupWriter(_sums(lake, day), DAILY, row_group=DAILY_ROW_GROUP)
+    sinks = (
+        RowGroupWriter(path, ENGAGEMENTS.schema),
+        RowGroupWriter(_sums(lake, day), DAILY.schema, row_group=DAILY_ROW_GROUP),
+    )
     for at in range(0, len(ids), CHUNK_TWEETS):
         rows = day_rows(ids[at : at + CHUNK_TWEETS], day)
         table = to_table(rows, day)

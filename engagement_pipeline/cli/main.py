@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     ):
         sub = _add(commands, name, command, text)
         sub.add_argument(
-            "--endpoint", choices=ENDPOINTS, default=HISTORICAL, help=f"of the API (default: {HISTORICAL})"
+            "--endpoint", choices=ENDPOINTS, default=HISTORICAL.name, help=f"of the API (default: {HISTORICAL})"
         )
         sub.add_argument(
             "--from",
@@ -110,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--format", choices=output.FORMATS, default="table", help="how to print (default: table)")
 
     sub = _add(commands, "rebuild", _rebuild, "make tables anew from the responses that have landed, with no request")
-    sub.add_argument("--table", choices=pipeline.TABLE_OF, help="which; all by default")
+    sub.add_argument("--table", choices=pipeline.REBUILDABLE, help="which; all by default")
     sub.add_argument("--from", dest="first", metavar="DAY", type=_day, help="first UTC day; by default the first known")
     sub.add_argument("--to", dest="last", metavar="DAY", type=_day, help="last UTC day, included; the last by default")
 
@@ -185,11 +185,12 @@ def _positive(text: str) -> int:
 
 
 def _prepared(options: argparse.Namespace, chosen: settings.Settings) -> Prepared:
-    if options.endpoint != HISTORICAL and (options.first or options.last):
-        raise InputError(f"/{options.endpoint} knows only the present: leave out --from and --to")
+    endpoint = ENDPOINTS[options.endpoint]
+    if not endpoint.max_days and (options.first or options.last):
+        raise InputError(f"/{endpoint} knows only the present: leave out --from and --to")
     last = options.last or chosen.last_whole_day()
     first = options.first or _look_back(last, days=chosen.lookback_days, oldest_day=chosen.oldest_day())
-    prepared = prepare(chosen, first, last, endpoint=options.endpoint, skip_bad_rows=options.skip_bad_rows)
+    prepared = prepare(chosen, first, last, endpoint=endpoint, skip_bad_rows=options.skip_bad_rows)
     for row in prepared.roster.bad_rows:
         print(f"engagement: left out: {row}", file=sys.stderr)
     return prepared

@@ -138,7 +138,7 @@ def show_rebuilt(rebuilt: Sequence[Rebuilt]) -> None:
 def show_spent(spent: Sequence[Spent], *, days: int) -> None:
     """Print which pulls are spent, by endpoint."""
     print(f"published and begun more than {counted(days, 'day')} ago: {counted(len(spent), 'pull')}")
-    for endpoint in sorted({each.pull.endpoint for each in spent}):
+    for endpoint in sorted({each.pull.endpoint for each in spent}, key=str):
         of_endpoint = [each for each in spent if each.pull.endpoint == endpoint]
         begun = [each.pull.started_at.date() for each in of_endpoint]
         print(

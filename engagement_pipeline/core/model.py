@@ -8,6 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from engagement_pipeline.core.endpoints import Endpoint
 
 Progress = Callable[[int, int], None]  # done, in all
 LARGEST_BODY = 64 * 2**20  # bytes; 25 Tweets, 17 types and 28 days of counts of 20 digits are 8 MB
@@ -19,6 +25,56 @@ class Response:
 
     body: bytes
     asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """A request as a source writes it: `path` with its query stands behind the API's address; no body in a GET."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A whole answer, decompressed; `size` is in bytes on the wire."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """What an answer says of the rate; None where it says nothing.
+
+    `limit` is in requests a minute. With `remaining` 0, none will be answered for `reset_in` seconds.
+    """
+
+    limit: int | None = None
+    remaining: int | None = None
+    reset_in: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """One response, flattened.
+
+    `rows` are those of the endpoint's table, sorted by its key, without what only the publication knows.
+    `unavailable` are the Tweets that the API says it cannot serve, `said` is its text. `negative` counts the rows
+    below zero, which are possible (un-likes) and kept. `scanned` tells that the fast parser read the counts, if there
+    are any for it to read.
+    """
+
+    rows: pa.Table
+    unavailable: frozenset[int]
+    said: str
+    negative: int
+    scanned: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +140,7 @@ class Request:
     endpoint takes no days.
     """
 
-    endpoint: str
+    endpoint: Endpoint
     handle: str
     tweet_ids: tuple[int, ...]
     types: tuple[str, ...]
@@ -98,7 +154,7 @@ class Plan:
     `alone` are the Tweets that have a request of their own each.
     """
 
-    endpoint: str
+    endpoint: Endpoint
     window: Window | None
     types: tuple[str, ...]
     requests: tuple[Request, ...]

@@ -19,9 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
-from engagement_pipeline.core.endpoints import HISTORICAL_SINCE
 from engagement_pipeline.core.errors import InputError
-from engagement_pipeline.core.metrics import METRICS, RENAMED
+from engagement_pipeline.core.metrics import HISTORICAL_SINCE, METRICS, RENAMED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

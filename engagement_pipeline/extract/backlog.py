@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
-from engagement_pipeline.core.endpoints import HISTORICAL, MAX_DAYS
+from engagement_pipeline.core.endpoints import MAX_DAYS
 from engagement_pipeline.core.errors import LakeError, RosterError
 from engagement_pipeline.core.model import Tweet, Window, posted_at
 from engagement_pipeline.core.tables import TIMESTAMP
 from engagement_pipeline.extract import roster
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query import catalog
+from engagement_pipeline.query.views import quoted
 from engagement_pipeline.transport import accounts
 
 if TYPE_CHECKING:
@@ -33,13 +34,13 @@ if TYPE_CHECKING:
     from engagement_pipeline.core.settings import Settings
 
 FOLLOWED = pa.schema([("tweet_id", pa.int64()), ("posted_at", TIMESTAMP)])
-LACKING = f"""
-    with days as (select unnest(generate_series(date {{first}}, date {{last}}, interval 1 day))::date as day)
+LACKING = """
+    with days as (select unnest(generate_series(date {first}, date {last}, interval 1 day))::date as day)
     select tweet_id, day
     from days join followed on posted_at is null or posted_at < (day + 1)::timestamp at time zone 'UTC'
-    anti join (select tweet_id, day from coverage where endpoint = '{HISTORICAL}') using (tweet_id, day)
+    anti join (select tweet_id, day from coverage where table_name = 'engagements') using (tweet_id, day)
     anti join (
-        select tweet_id from coverage where endpoint = '{HISTORICAL}' and first_pulled_at <= timestamptz {{since}}
+        select tweet_id from coverage where table_name = 'engagements' and first_pulled_at <= timestamptz {since}
     ) using (tweet_id)
     anti join set_aside using (tweet_id)
 """
@@ -110,7 +111,7 @@ def _lacking(lake: Lake, tweets: Iterable[Tweet], window: Window, since: datetim
     """Return the days of new Tweets, from that of their posting on, that no request of /historical ever named."""
     lake.open()
     rows = [{"tweet_id": tweet.tweet_id, "posted_at": posted_at(tweet.tweet_id)} for tweet in tweets]
-    first, last, moment = (catalog.quoted(str(when)) for when in (window.first, window.last, since))
+    first, last, moment = (quoted(str(when)) for when in (window.first, window.last, since))
     sql = LACKING.format(first=first, last=last, since=moment)
     with catalog.connect(lake) as connection:
         connection.register("followed", pa.Table.from_pylist(rows, schema=FOLLOWED))

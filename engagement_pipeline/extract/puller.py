@@ -30,9 +30,9 @@ from engagement_pipeline.core.errors import (
     ResponseError,
     UnavailableError,
 )
-from engagement_pipeline.core.model import Plan, Progress, Request, Response, Tweet, quiet
+from engagement_pipeline.core.model import Flat, Plan, Progress, Request, Response, Tweet, quiet
 from engagement_pipeline.core.redaction import shown
-from engagement_pipeline.sources.engagement.flatten import Flat, flatten
+from engagement_pipeline.sources import source_of
 from engagement_pipeline.transport.client import MAX_IN_FLIGHT, Client
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _still_holds(refusal: Landed, client: Client) -> bool:
 def _audit(pull: Pull, path: Path, body: bytes, request: Request) -> Flat | str:
     """Let a landed response count if it adds up; else set it apart and return why, and where it is kept."""
     try:
-        flat = flatten(body, request)
+        flat = source_of(request.endpoint).read(body, request)
     except ResponseError as error:
         problem = f"{error}; the response is kept as {pull.reject(path)}"
         logger.info("%s", problem)
@@ -330,7 +330,7 @@ class _Run:
         before = self.landed_before[handle]
         while handle and handle not in self.let_in and before:
             landed = before.pop()
-            if _serves(flatten(landed.body(), landed.request)):
+            if _serves(source_of(landed.request.endpoint).read(landed.body(), landed.request)):
                 self.let_in.add(handle)
                 self._trust(handle)
         return not handle or handle in self.let_in

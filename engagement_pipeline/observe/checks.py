@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.errors import EngagementError
-from engagement_pipeline.core.metrics import types_of
-from engagement_pipeline.core.tables import TABLES
+from engagement_pipeline.core.tables import ENGAGEMENTS
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.parquet import opened
 from engagement_pipeline.observe.day_report import restated
 from engagement_pipeline.query import by_day
-from engagement_pipeline.query.catalog import quoted
+from engagement_pipeline.query.views import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -57,7 +56,7 @@ SUMS_APART = """
 """
 ROWS_APART = f"""
     with stored as (select tweet_id, count(*) as n from engagements group by tweet_id),
-    told as (select tweet_id, rows from coverage where endpoint = '{HISTORICAL}')
+    told as (select tweet_id, rows from coverage where table_name = '{ENGAGEMENTS}')
     select tweet_id, coalesce(n, 0) as stored, coalesce(rows, 0) as told
     from stored full join told using (tweet_id)
     where coalesce(n, 0) <> coalesce(rows, 0)
@@ -66,14 +65,14 @@ ROWS_APART = f"""
 HOURS = "select list(distinct hour) as hours, count(*) as rows from engagements"
 UNACCOUNTED = f"""
     select tweet_id, handle from tweets
-    anti join (select tweet_id from coverage where endpoint = '{HISTORICAL}') using (tweet_id)
+    anti join (select tweet_id from coverage where table_name = '{ENGAGEMENTS}') using (tweet_id)
     anti join set_aside using (tweet_id)
     where followed and handle is not null and (posted_at is null or posted_at < {{end}})
     order by tweet_id
 """
 SERVED = f"""
     select distinct tweet_id from coverage
-    where endpoint = '{HISTORICAL}' and first_pulled_at <= timestamptz '{{due}}'
+    where table_name = '{ENGAGEMENTS}' and first_pulled_at <= timestamptz '{{due}}'
 """
 IMPRESSIONS = """
     select handle, sum("count")::bigint as n from engagements join tweets using (tweet_id)
@@ -189,7 +188,7 @@ def _key_unique(day: Day) -> Verdict:
 
 
 def _schema(day: Day) -> Verdict:
-    path, wanted = day.lake.rows(HISTORICAL, day.day), TABLES[HISTORICAL]
+    path, wanted = day.lake.rows(ENGAGEMENTS, day.day), ENGAGEMENTS.schema
     if not path.exists():
         return Verdict(passed=True, words="the day has no rows, and so no file")
     with opened(path) as file:
@@ -202,7 +201,7 @@ def _schema(day: Day) -> Verdict:
     ]
     wrong += [f"{name} is no column of it" for name in found.names if name not in wanted.names]
     if not wrong:
-        types = ", ".join(map(quoted, types_of(HISTORICAL)))
+        types = ", ".join(map(quoted, HISTORICAL.types))
         (strange,) = day.rows(STRANGE.format(day=f"date {quoted(day.day)}", types=types))
         wrong = [f"{number:,} rows are {name.replace('_', ' ')}" for name, number in strange.items() if number]
     if wrong:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from engagement_pipeline.core.endpoints import HISTORICAL
-from engagement_pipeline.core.tables import COVERAGE, REVISIONS
+from engagement_pipeline.core.tables import COVERAGE, ENGAGEMENTS, REVISIONS
 from engagement_pipeline.lake.parquet import read
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TOP_TWEETS = 10
 SHOWN_ROWS = 10
 REPORT = f"""
-    with asked as (select * from coverage where endpoint = '{HISTORICAL}'),
+    with asked as (select * from coverage where table_name = '{ENGAGEMENTS}'),
     impressions as (select hour, "count" from engagements where engagement_type = 'impressions'),
     top as (
         select
@@ -88,7 +88,7 @@ class DayReport:
 def describe(lake: Lake, day: date, ask: Ask) -> DayReport:
     """Return what the lake holds of `day`, with `ask` of catalog.by_day; LakeError where a file of it is damaged."""
     (found,) = ask(day, REPORT).to_pylist()
-    rows = lake.rows(HISTORICAL, day)
+    rows = lake.rows(ENGAGEMENTS, day)
     return DayReport(
         **found
         | {
@@ -104,11 +104,11 @@ def describe(lake: Lake, day: date, ask: Ask) -> DayReport:
 
 def restated(lake: Lake, day: date) -> int:
     """Return how many counts of the day the pull changed which gave its newest rows."""
-    served = read(lake.coverage(HISTORICAL, day), COVERAGE, columns=["pulled_at", "source"]).drop_null()
+    served = read(lake.coverage(HISTORICAL, day), COVERAGE.schema, columns=["pulled_at", "source"]).drop_null()
     if not served.num_rows:
         return 0
     newest = served["source"][pc.index(served["pulled_at"], pc.max(served["pulled_at"])).as_py()].as_py()
     window, started = newest.split("/")[-3:-1]
     files = lake.root.glob(f"revisions/*/{window}_{started}.parquet")
     of_day = pc.field("day") == day
-    return sum(read(file, REVISIONS, filters=of_day, columns=["day"]).num_rows for file in files)
+    return sum(read(file, REVISIONS.schema, filters=of_day, columns=["day"]).num_rows for file in files)

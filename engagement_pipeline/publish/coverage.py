@@ -19,6 +19,7 @@ from engagement_pipeline.publish.merge import NEVER
 if TYPE_CHECKING:
     from datetime import date
 
+    from engagement_pipeline.core.endpoints import Endpoint
     from engagement_pipeline.lake.layout import Lake
 
 Ints = npt.NDArray[np.int64]
@@ -32,9 +33,9 @@ class Index(NamedTuple):
     pulled_at: Ints
 
     @classmethod
-    def of(cls, lake: Lake, endpoint: str, day: date) -> Index:
+    def of(cls, lake: Lake, endpoint: Endpoint, day: date) -> Index:
         """Read it from a day's coverage."""
-        table = read(lake.coverage(endpoint, day), COVERAGE, columns=["tweet_id", "asked_at", "pulled_at"])
+        table = read(lake.coverage(endpoint, day), COVERAGE.schema, columns=["tweet_id", "asked_at", "pulled_at"])
         return cls(table["tweet_id"].to_numpy(), microseconds(table["asked_at"]), microseconds(table["pulled_at"]))
 
     def of_tweets(self, wanted: Ints) -> Index:
@@ -66,7 +67,7 @@ def merged_coverage(old: pa.Table, new: pa.Table) -> pa.Table:
         "rows": pc.if_else(stores, new["rows"], old["rows"].fill_null(0)),
         "source": pc.if_else(stores, new["source"], old["source"]),
     }
-    return pa.table(columns, schema=COVERAGE)
+    return pa.table(columns, schema=COVERAGE.schema)
 
 
 def _at_least(some: pa.ChunkedArray, others: pa.ChunkedArray) -> pa.ChunkedArray:

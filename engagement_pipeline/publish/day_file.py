@@ -14,7 +14,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.tables import DAILY, ENGAGEMENTS
 from engagement_pipeline.lake.layout import FORMAT, Lake
 from engagement_pipeline.lake.parquet import damaged, plausible
@@ -72,7 +71,7 @@ class RowGroupWriter:
 class SortedReader:
     """A file sorted by Tweet, as it is, read once from its first Tweet to its last; no rows where there is none."""
 
-    def __init__(self, path: Path, schema: pa.Schema = ENGAGEMENTS) -> None:
+    def __init__(self, path: Path, schema: pa.Schema = ENGAGEMENTS.schema) -> None:
         self.path = path
         self._schema = schema
         self._row_group = 0
@@ -144,7 +143,7 @@ class DayFile:
     ) -> None:
         self.day = day
         self.changed = False
-        self._target = lake.rows(HISTORICAL, day)
+        self._target = lake.rows(ENGAGEMENTS, day)
         self._aside = lake.aside
         self._published = SortedReader(published or self._target)
         self._newest_pull = newest_pull
@@ -190,8 +189,8 @@ class DayFile:
     def _begun(self) -> tuple[RowGroupWriter, RowGroupWriter]:
         """Begin to write, with the rows that were passed over because nothing was new of them."""
         self._sinks = (
-            RowGroupWriter(self._file("rows"), ENGAGEMENTS.with_metadata({MADE_BY: self._made_by()})),
-            RowGroupWriter(self._file("daily"), DAILY, row_group=DAILY_ROW_GROUP),
+            RowGroupWriter(self._file("rows"), ENGAGEMENTS.schema.with_metadata({MADE_BY: self._made_by()})),
+            RowGroupWriter(self._file("daily"), DAILY.schema, row_group=DAILY_ROW_GROUP),
         )
         if self._unchanged_to > NEVER:
             again = SortedReader(self._target)

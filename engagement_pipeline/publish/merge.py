@@ -70,7 +70,7 @@ class Revised(NamedTuple):
 
 
 def of_table(table: pa.Table) -> Rows:
-    """Return the Rows of a table with ENGAGEMENTS, whatever dictionary it was written with."""
+    """Return the Rows of a table of ENGAGEMENTS, whatever dictionary it was written with."""
     return Rows(
         table["tweet_id"].to_numpy(),
         codes(table["engagement_type"]),
@@ -89,7 +89,7 @@ def codes(types: pa.ChunkedArray) -> npt.NDArray[np.int8]:
 
 
 def to_table(rows: Rows, day: date) -> pa.Table:
-    """Return Rows of a day as a table with ENGAGEMENTS."""
+    """Return Rows of a day as a table of ENGAGEMENTS."""
     days = np.full(len(rows.tweets), (day - EPOCH).days, np.int32)
     return tables.engagements_table(rows.tweets, rows.types, days, rows.hours, rows.counts)
 
@@ -173,4 +173,4 @@ def daily_sums(rows: Rows, table: pa.Table) -> pa.Table:
     begins = (np.diff(rows.tweets, prepend=NEVER) != 0) | (np.diff(rows.types, prepend=np.int8(-1)) != 0)
     places = np.flatnonzero(begins)
     sums = np.add.reduceat(rows.counts, places)
-    return table.select(DAILY.names[:-1]).take(places).append_column(DAILY.field("count"), pa.array(sums))
+    return table.select(DAILY.schema.names[:-1]).take(places).append_column(DAILY.schema.field("count"), pa.array(sums))

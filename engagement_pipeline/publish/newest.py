@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from engagement_pipeline.core.errors import LakeError, ResponseError
 from engagement_pipeline.lake.set_aside import FORBIDDEN, PROTECTED, UNAVAILABLE
-from engagement_pipeline.sources.engagement.flatten import flatten
+from engagement_pipeline.sources import source_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -101,7 +101,7 @@ class NewestAnswers:
 
     def _read(self, landed: Landed) -> pa.Table:
         try:
-            flat = flatten(landed.body(), landed.request)
+            flat = source_of(landed.request.endpoint).read(landed.body(), landed.request)
         except ResponseError as error:
             raise LakeError(f"{landed.path}: {error}: move it away and pull {self._pull} again") from None
         self._unavailable |= dict.fromkeys(flat.unavailable, flat.said)

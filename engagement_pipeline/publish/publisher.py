@@ -32,7 +32,7 @@ import pyarrow.compute as pc
 from engagement_pipeline.core.endpoints import HISTORICAL, RECENT
 from engagement_pipeline.core.errors import LakeError, PublishError
 from engagement_pipeline.core.model import Progress, quiet
-from engagement_pipeline.core.tables import COVERAGE, STORED, TABLES, TIMESTAMP
+from engagement_pipeline.core.tables import COVERAGE, STORED, TIMESTAMP
 from engagement_pipeline.lake import raw, set_aside
 from engagement_pipeline.lake.parquet import opened, read, write
 from engagement_pipeline.lake.set_aside import UNAVAILABLE, SetAside
@@ -133,14 +133,14 @@ class Publisher:
         later = [self._is_later(index) for index in self.known]
         self.later = np.array(later, np.bool_).reshape(len(days), len(self.asked)).T  # by Tweet and day
         self.stored_rows = np.zeros(self.later.shape, np.int32)  # how many, where this pull gave some
-        self.newest_words = COVERAGE.empty_table()  # of the Tweets of which no later pull has said anything
+        self.newest_words = COVERAGE.schema.empty_table()  # of the Tweets of which no later pull has said anything
         self.revised = 0
         self.days_written: tuple[date, ...] = ()
 
     def _miss_none(self) -> None:
         """Raise where rows that were published are gone: taken for none, they would be lost without a word."""
         for day, known in zip(self.days, self.known, strict=True):
-            path = self.lake.rows(self.pull.endpoint, day)
+            path = self.lake.rows(self.pull.endpoint.table, day)
             if (known.pulled_at > NEVER).any() and not path.exists():
                 raise LakeError(
                     f"{path} is missing, and its coverage tells of rows: engagement rebuild --from {day} --to {day} "
@@ -220,11 +220,11 @@ class Publisher:
 
     def _write_observed(self, places: list[int]) -> dict[Path, Path]:
         """Write aside the one file of an endpoint that knows the present alone; return what to rename."""
-        schema = TABLES[self.pull.endpoint]
+        schema = self.pull.endpoint.table.schema
         aside = self.lake.aside / "rows.parquet"
         renamed = {}
         for place in places:  # at most the one day on which the pull was begun
-            target = self.lake.rows(self.pull.endpoint, self.days[place])
+            target = self.lake.rows(self.pull.endpoint.table, self.days[place])
             later = pa.array(self.asked[self.later[:, place]])
             with closing(RowGroupWriter(aside, schema)) as sink:
                 for low, high in self._chunks([self._observed_tweets(target, place)]):
@@ -253,7 +253,7 @@ class Publisher:
     def _kept(self, target: Path, fresh: pa.Table, low: int, high: int) -> pa.Table:
         """Return the published rows of a range of Tweets that stay."""
         in_range = (pc.field("tweet_id") > low) & (pc.field("tweet_id") <= high)
-        published = read(target, TABLES[self.pull.endpoint], filters=in_range)
+        published = read(target, self.pull.endpoint.table.schema, filters=in_range)
         stay = pc.invert(pc.is_in(published["tweet_id"], fresh["tweet_id"]))
         if self.pull.endpoint == RECENT:
             oldest = pa.scalar(self.pull.started_at - RECENT_PERIOD, TIMESTAMP)
@@ -268,7 +268,7 @@ class Publisher:
         stored, newest = np.zeros(len(words), np.bool_), np.ones(len(words), np.bool_)
         reasons: dict[int, str] = {}
         for place, day in enumerate(self.days):
-            old = read(self.lake.coverage(self.pull.endpoint, day), COVERAGE)
+            old = read(self.lake.coverage(self.pull.endpoint, day), COVERAGE.schema)
             merged = merged_coverage(old, self._new_coverage(words, place))
             if not merged.equals(old):
                 aside = self.lake.aside / f"{day}.coverage.parquet"
@@ -308,7 +308,7 @@ class Publisher:
                 }
             )
         fields = [
-            COVERAGE.field(name).with_nullable(True)
+            COVERAGE.schema.field(name).with_nullable(True)
             for name in ("tweet_id", "asked_at", "outcome", "text", "pulled_at", "source")
         ]
         return pa.Table.from_pylist(rows, schema=pa.schema(fields))
@@ -334,7 +334,7 @@ class Publisher:
             "rows": pa.array(rows),
             "source": pc.if_else(some, words["source"], nothing.cast(pa.string())),
         }
-        return pa.table(columns).cast(COVERAGE).filter(pa.array(told))
+        return pa.table(columns).cast(COVERAGE.schema).filter(pa.array(told))
 
     def _write_set_aside(self) -> dict[Path, Path]:
         """Write aside the list of Tweets that the API would not serve, as far as this pull has the newest word."""
@@ -344,7 +344,7 @@ class Publisher:
             heard[tweet] = SetAside(
                 tweet_id=tweet,
                 handle=newest.request.handle,
-                endpoint=self.pull.endpoint,
+                endpoint=self.pull.endpoint.name,
                 reason="" if word["outcome"] in (STORED, MISSING) else word["outcome"],
                 text=word["text"],
                 asked_at=newest.asked_at,

@@ -31,7 +31,7 @@ from engagement_pipeline.core import tables
 from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import Progress, quiet
-from engagement_pipeline.core.tables import COVERAGE, DAILY, STORED, TABLES
+from engagement_pipeline.core.tables import COVERAGE, DAILY, ENGAGEMENTS, STORED
 from engagement_pipeline.lake import raw
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.parquet import is_sound, opened, read, write
@@ -44,6 +44,7 @@ from engagement_pipeline.publish.snapshots import RECENT_RAW
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from engagement_pipeline.core.endpoints import Endpoint
     from engagement_pipeline.lake.raw import Pull
 
 logger = logging.getLogger(__name__)
@@ -94,7 +95,7 @@ class Rebuilt:
     `damaged` names the files that could not be read.
     """
 
-    endpoint: str
+    endpoint: Endpoint
     day: date
     rows: int
     kept: dict[int, int]
@@ -104,7 +105,7 @@ class Rebuilt:
 
 
 def rebuild_table(
-    lake: Lake, endpoint: str, *, first: date | None = None, last: date | None = None, progress: Progress = quiet
+    lake: Lake, endpoint: Endpoint, *, first: date | None = None, last: date | None = None, progress: Progress = quiet
 ) -> list[Rebuilt]:
     """Make the table of an endpoint anew for the UTC days `first` to `last`, by default for all that it has.
 
@@ -147,14 +148,14 @@ def rebuild_table(
             shutil.rmtree(lake.aside, ignore_errors=True)
 
 
-def _days(lake: Lake, endpoint: str) -> list[date]:
+def _days(lake: Lake, endpoint: Endpoint) -> list[date]:
     """Return the days of a table of which anything is known, in order."""
     pulled = {day for pull in _pulls(lake, endpoint) for day in pull.days()}
     folders = lake.coverage(endpoint, date.min).parent.parent.glob("day=*")
     return sorted(pulled | {date.fromisoformat(folder.name.removeprefix("day=")) for folder in folders})
 
 
-def _pulls(lake: Lake, endpoint: str) -> list[Pull]:
+def _pulls(lake: Lake, endpoint: Endpoint) -> list[Pull]:
     """Return the pulls that the table is made of, oldest first."""
     pulls = raw.all_pulls(lake.raw, endpoint)
     if endpoint == RECENT and pulls:
@@ -175,18 +176,18 @@ class _Base:
     damaged: list[Path]
 
     @classmethod
-    def of(cls, lake: Lake, endpoint: str, day: date) -> _Base:
+    def of(cls, lake: Lake, endpoint: Endpoint, day: date) -> _Base:
         """Look through a day's coverage and rows."""
-        path, rows = lake.coverage(endpoint, day), lake.rows(endpoint, day)
+        path, rows = lake.coverage(endpoint, day), lake.rows(endpoint.table, day)
         damaged = [path] if _coverage(path) is None else []
-        damaged += [] if is_sound(rows, TABLES[endpoint]) else [rows]
+        damaged += [] if is_sound(rows, endpoint.table.schema) else [rows]
         return cls(lake, path, rows.exists() and rows not in damaged, damaged)
 
     @property
     def coverage(self) -> pa.Table:
         """All of the day's coverage."""
         coverage = _coverage(self.path)
-        return COVERAGE.empty_table() if coverage is None else coverage
+        return COVERAGE.schema.empty_table() if coverage is None else coverage
 
     @property
     def gone(self) -> pa.Table:
@@ -196,13 +197,13 @@ class _Base:
         missing = [source for source in sources.to_pylist() if not (self.lake.root / source).exists()]
         return coverage.filter(pc.is_in(coverage["source"], pa.array(missing, pa.string())))
 
-    def write(self, shadow: Lake, endpoint: str, day: date) -> None:
+    def write(self, shadow: Lake, endpoint: Endpoint, day: date) -> None:
         """Let rows whose answer raw does not hold stand in the way of older answers."""
         path = shadow.coverage(endpoint, day)
         path.parent.mkdir(parents=True)
-        write(self.gone if self.rows else COVERAGE.empty_table(), path)
+        write(self.gone if self.rows else COVERAGE.schema.empty_table(), path)
 
-    def lost(self, endpoint: str, now: dict[int, int]) -> tuple[int, ...]:
+    def lost(self, endpoint: Endpoint, now: dict[int, int]) -> tuple[int, ...]:
         """Return the Tweets that have lost rows, of those that they have `now`."""
         if endpoint == RECENT:
             return ()
@@ -216,21 +217,21 @@ class _Base:
 
 def _coverage(path: Path) -> pa.Table | None:
     """Read a day's coverage, None where it is damaged; in format 1 it did not say when a day was pulled first."""
-    if is_sound(path, COVERAGE):
-        return read(path, COVERAGE)
-    place = COVERAGE.names.index("first_pulled_at")
-    if not is_sound(path, COVERAGE.remove(place)):
+    if is_sound(path, COVERAGE.schema):
+        return read(path, COVERAGE.schema)
+    place = COVERAGE.schema.names.index("first_pulled_at")
+    if not is_sound(path, COVERAGE.schema.remove(place)):
         return None
-    older = read(path, COVERAGE.remove(place))
-    return older.add_column(place, COVERAGE.field(place), older["pulled_at"])
+    older = read(path, COVERAGE.schema.remove(place))
+    return older.add_column(place, COVERAGE.schema.field(place), older["pulled_at"])
 
 
-def _stand_in(lake: Lake, shadow: Lake, endpoint: str, bases: dict[date, _Base]) -> None:
+def _stand_in(lake: Lake, shadow: Lake, endpoint: Endpoint, bases: dict[date, _Base]) -> None:
     """Where recent.parquet is damaged and raw has nothing to make it of, let it be one without rows."""
     for day, base in bases.items():
-        made = shadow.rows(RECENT, day)
-        if endpoint == RECENT and lake.rows(RECENT, day) in base.damaged and not made.exists():
-            write(TABLES[RECENT].empty_table(), made)
+        made = shadow.rows(RECENT.table, day)
+        if endpoint == RECENT and lake.rows(RECENT.table, day) in base.damaged and not made.exists():
+            write(RECENT.table.schema.empty_table(), made)
 
 
 def _save_revisions(lake: Lake, shadow: Lake, pull: Pull, bases: dict[date, _Base]) -> None:
@@ -240,15 +241,17 @@ def _save_revisions(lake: Lake, shadow: Lake, pull: Pull, bases: dict[date, _Bas
     """
     made, target = shadow.revisions(pull), lake.revisions(pull)
     days = [day for day in pull.days() if day in bases]
-    sound = is_sound(target, tables.REVISIONS)
+    sound = is_sound(target, tables.REVISIONS.schema)
     if not days or (not sound and len(days) < len(pull.days())) or (sound and not made.exists()):
         return
-    known = read(target, tables.REVISIONS) if sound else tables.REVISIONS.empty_table()
+    known = read(target, tables.REVISIONS.schema) if sound else tables.REVISIONS.schema.empty_table()
     with duckdb.connect() as connection:
-        connection.register("found", read(made, tables.REVISIONS))
-        connection.register("remade", pa.concat_tables(read(shadow.coverage(pull.endpoint, d), COVERAGE) for d in days))
+        connection.register("found", read(made, tables.REVISIONS.schema))
+        connection.register(
+            "remade", pa.concat_tables(read(shadow.coverage(pull.endpoint, d), COVERAGE.schema) for d in days)
+        )
         connection.register("known", pa.concat_tables(bases[day].coverage for day in days))
-        found = connection.sql(REVISED_ANEW).to_arrow_table().cast(tables.REVISIONS)
+        found = connection.sql(REVISED_ANEW).to_arrow_table().cast(tables.REVISIONS.schema)
     both = revisions.joined(known, found)
     if not sound:
         bases[days[0]].damaged.append(target)
@@ -264,7 +267,7 @@ def _drop_damaged_revisions(lake: Lake, pulls: list[Pull]) -> None:
     """Remove damaged files of what pulls revised that are not in raw any more: no view could be read with them."""
     in_raw = {lake.revisions(pull) for pull in pulls}
     for path in lake.root.glob("revisions/*/*.parquet"):
-        if path not in in_raw and not is_sound(path, tables.REVISIONS):
+        if path not in in_raw and not is_sound(path, tables.REVISIONS.schema):
             path.unlink()
             logger.warning("%s was damaged, and its pull is not in raw any more: what it revised is lost", path)
 
@@ -283,21 +286,25 @@ class _Rows:
     daily: Path | None = None
 
 
-def _merged(lake: Lake, shadow: Lake, endpoint: str, bases: dict[date, _Base]) -> list[Rebuilt]:
+def _merged(lake: Lake, shadow: Lake, endpoint: Endpoint, bases: dict[date, _Base]) -> list[Rebuilt]:
     """Put days that were made again over the published ones, all at once, and say what came of each."""
     shutil.rmtree(lake.aside, ignore_errors=True)
     lake.aside.mkdir()
     month = lake.daily(min(bases))
-    if endpoint == HISTORICAL and not is_sound(month, DAILY):
+    if endpoint == HISTORICAL and not is_sound(month, DAILY.schema):
         bases[min(bases)].damaged.append(month)
     files: dict[Path, Path] = {}
     sums: dict[date, Path | None] = {}
     reports = []
     for day, base in bases.items():
-        published = lake.aside / "none" if lake.rows(endpoint, day) in base.damaged else lake.rows(endpoint, day)
+        published = (
+            lake.aside / "none" if lake.rows(endpoint.table, day) in base.damaged else lake.rows(endpoint.table, day)
+        )
         rows = {HISTORICAL: _history, TOTALS: _totals, RECENT: _recent}[endpoint](lake, shadow, day, published)
         aside = lake.aside / f"{day}.coverage.parquet"
-        _write_coverage(base.coverage, read(shadow.coverage(endpoint, day), COVERAGE), rows.now, endpoint, into=aside)
+        _write_coverage(
+            base.coverage, read(shadow.coverage(endpoint, day), COVERAGE.schema), rows.now, endpoint, into=aside
+        )
         files |= rows.files | {aside: lake.coverage(endpoint, day)}
         sums[day] = rows.daily
         reports.append(
@@ -315,7 +322,7 @@ def _merged(lake: Lake, shadow: Lake, endpoint: str, bases: dict[date, _Base]) -
     return reports
 
 
-def _write_coverage(old: pa.Table, new: pa.Table, now: dict[int, int], endpoint: str, *, into: Path) -> None:
+def _write_coverage(old: pa.Table, new: pa.Table, now: dict[int, int], endpoint: Endpoint, *, into: Path) -> None:
     """Write what is known of a day, with the rows that its Tweets have now."""
     with duckdb.connect() as connection:
         connection.register("old", old)
@@ -323,12 +330,12 @@ def _write_coverage(old: pa.Table, new: pa.Table, now: dict[int, int], endpoint:
         counted = pa.table({"tweet_id": pa.array(now, pa.int64()), "rows": pa.array(now.values(), pa.int64())})
         connection.register("counted", counted)
         merged = connection.sql(MERGE_COVERAGE, params={"counts": endpoint != RECENT})
-        coverage = merged.to_arrow_table().cast(COVERAGE)
+        coverage = merged.to_arrow_table().cast(COVERAGE.schema)
     write(coverage, into)
 
 
 def _history(lake: Lake, shadow: Lake, day: date, published: Path) -> _Rows:
-    made = shadow.rows(HISTORICAL, day)
+    made = shadow.rows(ENGAGEMENTS, day)
     now: dict[int, int] = {}
     kept: dict[int, int] = {}
     with ExitStack() as stack:
@@ -353,10 +360,10 @@ def _begun(pull: str) -> str:
 
 
 def _totals(lake: Lake, shadow: Lake, day: date, published: Path) -> _Rows:
-    schema = TABLES[TOTALS]
-    new, old = read(shadow.rows(TOTALS, day), schema), read(published, schema)
+    schema = TOTALS.table.schema
+    new, old = read(shadow.rows(TOTALS.table, day), schema), read(published, schema)
     stays = old.filter(pc.invert(pc.is_in(old["tweet_id"], new["tweet_id"])))
-    rows, target = in_order(pa.concat_tables([new, stays])), lake.rows(TOTALS, day)
+    rows, target = in_order(pa.concat_tables([new, stays])), lake.rows(TOTALS.table, day)
     aside = lake.aside / "rows.parquet"
     write(rows, aside)
     files = {aside: target} if len(rows) or target.exists() else {}
@@ -370,7 +377,7 @@ def _by_tweet(rows: pa.Table) -> dict[int, int]:
 
 def _recent(lake: Lake, shadow: Lake, day: date, published: Path) -> _Rows:
     """Take the file as it was made; it is one for all days, so that the first takes it."""
-    made = shadow.rows(RECENT, day)
+    made = shadow.rows(RECENT.table, day)
     if not made.exists():
         return _Rows({}, {}, {}, changed=False)
     now: Counter[int] = Counter()
@@ -381,7 +388,7 @@ def _recent(lake: Lake, shadow: Lake, day: date, published: Path) -> _Rows:
             rows = new.read_row_group(group)
             now.update(_by_tweet(rows))
             changed = changed or old is None or not _equal(rows, old.read_row_group(group))
-    return _Rows({made: lake.rows(RECENT, day)}, now, {}, changed=changed)
+    return _Rows({made: lake.rows(RECENT.table, day)}, now, {}, changed=changed)
 
 
 def _equal(some: pa.Table, others: pa.Table) -> bool:

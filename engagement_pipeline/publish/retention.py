@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from engagement_pipeline.core.endpoints import Endpoint
     from engagement_pipeline.lake.layout import Lake
     from engagement_pipeline.lake.raw import Pull
 
@@ -53,7 +54,7 @@ def _older(pulls: list[Pull], before: datetime) -> list[Pull]:
     stamps = {pull.path: pull.stamps() for pull in pulls}
     begun = [pull.started_at for pull in pulls if pull.endpoint == RECENT]
     starts = {RECENT: min(before, max(begun) - RECENT_RAW)} if begun else {}  # recent.parquet is made of raw alone
-    oldest: dict[str, str] = {}  # of the answers that stay, by endpoint
+    oldest: dict[Endpoint, str] = {}  # of the answers that stay, by endpoint
     goes = []
 
     def order(pull: Pull) -> tuple[bool, list[str]]:

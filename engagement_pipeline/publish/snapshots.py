@@ -21,4 +21,4 @@ RECENT_RAW = 2 * RECENT_PERIOD  # recent.parquet is made of pulls begun in so lo
 
 def observed(rows: pa.Table, landed: Landed) -> pa.Table:
     """Say with each row when it was asked for."""
-    return rows.append_column(OBSERVED_AT, pa.repeat(pa.scalar(landed.asked_at, TIMESTAMP), len(rows)))
+    return rows.append_column(OBSERVED_AT.field, pa.repeat(pa.scalar(landed.asked_at, TIMESTAMP), len(rows)))

@@ -14,22 +14,20 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
-import orjson
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from requests_oauthlib import OAuth1Session
 
 from engagement_pipeline.core.errors import AccountError, ApiError, UnavailableError
-from engagement_pipeline.core.model import LARGEST_BODY, Exchange, Request, Response
+from engagement_pipeline.core.model import LARGEST_BODY, Answer, Exchange, HttpRequest, Request, Response
 from engagement_pipeline.core.redaction import shown
-from engagement_pipeline.sources.engagement.error_responses import Answer, error_of
-from engagement_pipeline.sources.engagement.request import request_body
 from engagement_pipeline.transport.oauth import bearer_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from engagement_pipeline.sources import Source
     from engagement_pipeline.transport.accounts import Accounts
     from engagement_pipeline.transport.rate_limit import RateLimiter
 
@@ -39,6 +37,7 @@ DOWN_AFTER = 18  # failed tries in a row, of any request: the API is down
 FIRST_PAUSE = 1.0  # seconds; doubled with each try, then drawn between nothing and that ("full jitter")
 LONGEST_PAUSE = 60.0
 PIECE = 2**18  # bytes, read at a time
+SHOWN_BYTES = 800  # of a body, before it is masked and cut
 
 
 class Client:
@@ -50,20 +49,22 @@ class Client:
 
     def __init__(
         self,
-        api_url: str,
+        source: Source,
         accounts: Accounts,
         *,
+        api_url: str,
         auth_url: str,
-        budget: RateLimiter,
+        rate_limiter: RateLimiter,
         tries: int,
         timeout_seconds: float,
         log: Callable[[Exchange], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._base = f"{api_url}/insights/engagement"
+        self._source = source
+        self._base = api_url
         self._accounts = accounts
         self._auth_url = auth_url
-        self._budget = budget
+        self._rate_limiter = rate_limiter
         self._tries = tries
         self._timeout = timeout_seconds
         self._log = log
@@ -83,7 +84,7 @@ class Client:
 
     def stop(self) -> None:
         """Send nothing more: whoever waits for a slot or a back-off gets a CancelledError."""
-        self._budget.cancel()
+        self._rate_limiter.cancel()
 
     def leave_out(self, error: AccountError) -> None:
         """Ask nothing more for the account of an error: each further request for it raises that error."""
@@ -109,13 +110,13 @@ class Client:
 
     def _answered(self, request: Request, sent: list[Exchange]) -> Response:
         """Try until an answer counts; each try that was sent is added to `sent`."""
-        body = orjson.dumps(request_body(request))
+        written = self._source.http_request(request)
         for attempt in range(1, self._tries + 1):
-            self._budget.wait()
+            self._rate_limiter.wait()
             if request.handle in self._not_let_in:
                 raise self._not_let_in[request.handle]
             try:
-                response = self._try(request, body, sent)
+                response = self._try(request, written, sent)
             except UnavailableError as error:
                 no_token = not (request.handle or self._bearer)  # so it was the authorisation host's failure
                 down = not no_token and self._counted(error) >= DOWN_AFTER
@@ -138,13 +139,13 @@ class Client:
                 return response
         raise AssertionError("tries is at least 1")
 
-    def _try(self, request: Request, body: bytes, sent: list[Exchange]) -> Response:
+    def _try(self, request: Request, written: HttpRequest, sent: list[Exchange]) -> Response:
         """Send one try; raises what its answer means, or an error of the bearer token before anything is sent."""
         session = self._session(request.handle)
         asked_at, started = self._now(), time.perf_counter()
         status = size = 0
         try:
-            answer = self._post(session, body, request)
+            answer = self._send(session, written, request.handle)
             status, size = answer.status, answer.size
         finally:
             seconds = time.perf_counter() - started
@@ -153,9 +154,9 @@ class Client:
                     request=request, asked_at=asked_at, status=status, tries=len(sent) + 1, size=size, seconds=seconds
                 )
             )
-        self._budget.heed(
-            answer.headers, asked_at=asked_at, seconds=seconds, spent=status == requests.codes.too_many_requests
-        )
+        spent = status == requests.codes.too_many_requests
+        rate = self._source.rate_of(answer.headers, asked_at=asked_at, seconds=seconds, spent=spent)
+        self._rate_limiter.correct(rate)
         self._check(answer, request.handle, asked_at)
         return Response(body=answer.body, asked_at=asked_at)
 
@@ -168,19 +169,20 @@ class Client:
     def _pause(self, error: ApiError, attempt: int) -> float:
         """Back off, except after a 429, which has closed the budget until the next minute."""
         if error.status == requests.codes.too_many_requests:
-            return self._budget.closed_for()
+            return self._rate_limiter.closed_for()
         seconds = random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1)))  # noqa: S311 - jitter
-        self._budget.sleep(seconds)
+        self._rate_limiter.sleep(seconds)
         return seconds
 
-    def _post(self, session: requests.Session, body: bytes, request: Request) -> Answer:
+    def _send(self, session: requests.Session, written: HttpRequest, handle: str) -> Answer:
         """Send one signed try; raises UnavailableError where no whole answer came."""
-        url = f"{self._base}/{request.endpoint}"
+        url = f"{self._base}{written.path}"
         try:
-            with session.post(
+            with session.request(
+                written.method,
                 url,
-                data=body,
-                headers={"Content-Type": "application/json", "Accept-Encoding": "gzip"},
+                data=written.body,
+                headers={**written.headers, "Accept-Encoding": "gzip"},
                 timeout=self._timeout,
                 allow_redirects=False,
                 stream=True,
@@ -189,23 +191,23 @@ class Client:
                     url=url,
                     status=answer.status_code,
                     headers=answer.headers,
-                    body=_whole_body(answer, request.handle),
+                    body=_whole_body(answer, handle),
                     size=answer.raw.tell(),
                 )
         except requests.exceptions.RequestException as error:
             raise UnavailableError(
                 f"{url} cannot be reached ({_reason(error)}): check the network and api_url.",
-                account=request.handle,
+                account=handle,
             ) from None
 
     def _check(self, answer: Answer, handle: str, asked_at: datetime) -> None:
         """Raise where the answer is not a 200 with a body that looks like JSON; whether it is, the audit finds."""
         if answer.status != requests.codes.ok:
             secrets = (*self._accounts.secrets, self._bearer)
-            raise error_of(answer, handle=handle, asked_at=asked_at, secrets=secrets)
+            raise self._source.error_of(answer, handle=handle, asked_at=asked_at, secrets=secrets)
         if not _looks_like_json(answer.body):
             raise UnavailableError(
-                f"{answer.url} answered 200 with a body that is not JSON ({shown(answer.text)!r}): "
+                f"{answer.url} answered 200 with a body that is not JSON ({shown(_beginning(answer.body))!r}): "
                 "is a proxy in the way?",
                 account=handle,
             )
@@ -261,13 +263,18 @@ def _whole_body(answer: requests.Response, handle: str) -> bytes:
     return bytes(body)
 
 
+def _beginning(body: bytes) -> str:
+    """Return what a message may show of a body."""
+    return body[:SHOWN_BYTES].decode(errors="replace")
+
+
 def _looks_like_json(body: bytes) -> bool:
     """Tell a page of a proxy, a body cut short and one of another encoding from JSON, without parsing it."""
     try:
         text = body.decode().strip()
     except UnicodeDecodeError:
         return False
-    return text.startswith("{") and text.endswith("}")
+    return (text[:1], text[-1:]) in {("{", "}"), ("[", "]")}
 
 
 def _reason(error: requests.exceptions.RequestException) -> str:

@@ -43,7 +43,7 @@ def test_a_line_for_each_endpoint_says_what_came_of_it(history, engagement):
 
 
 def test_one_table_and_some_days_can_be_chosen(history, engagement):
-    history.rows(HISTORICAL, SECOND).unlink()
+    history.rows(HISTORICAL.table, SECOND).unlink()
     day = str(SECOND)
     code, out, errors = engagement("rebuild", "--table", "engagements", "--from", day, "--to", day)
     assert (code, errors) == (0, [])
@@ -74,7 +74,7 @@ def test_rows_that_are_lost_are_named_and_it_fails_until_they_are_pulled(lake, e
     pulled(lake, full([2], 2), at(2))
     publish_pulls(lake)
     forget(lake, gone)
-    lake.rows(HISTORICAL, SECOND).write_bytes(b"")
+    lake.rows(HISTORICAL.table, SECOND).write_bytes(b"")
     code, out, errors = engagement("rebuild")
     assert code == 1
     assert f"  {FIRST}: 4 rows of 1 Tweet (1) stay as published" in out

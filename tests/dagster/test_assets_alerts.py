@@ -236,7 +236,7 @@ def wrong_rows(in_world, monkeypatch):
 
     def with_rows_of_another_day(*arguments):
         published = publish(*arguments)
-        rows, *others = (lake.rows(HISTORICAL, parse_day(day)) for day in FEW)
+        rows, *others = (lake.rows(HISTORICAL.table, parse_day(day)) for day in FEW)
         for other in others:
             other.write_bytes(rows.read_bytes())
         return published

@@ -8,14 +8,13 @@ from truth import ALL_TYPES, FIRST, NOW, assert_true, follow, midnight, run, sto
 
 from engagement_pipeline.core import endpoints
 from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
-from engagement_pipeline.core.metrics import types_of
 from engagement_pipeline.extract import puller
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query import catalog
 from engagement_pipeline.transport import client
 
-TOTAL_TYPES = types_of(TOTALS)
-PUBLIC_TYPES = types_of(TOTALS, public=True)
+TOTAL_TYPES = TOTALS.types
+PUBLIC_TYPES = TOTALS.public_types
 
 
 def lifetimes(world):

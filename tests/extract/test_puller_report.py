@@ -5,6 +5,7 @@ import pytest
 from truth import FIRST, LAST
 
 from engagement_pipeline import pipeline
+from engagement_pipeline.core.endpoints import RECENT, TOTALS
 from engagement_pipeline.emulator import answers
 from engagement_pipeline.extract.prepare import prepare
 
@@ -24,7 +25,7 @@ def test_answers_that_only_the_plain_reader_knows_are_counted(world):
     assert [(report.unscanned, report.answered) for report in outcome.reports] == [(3, 3)]
 
 
-@pytest.mark.parametrize("endpoint", ["totals", "28hr"])
+@pytest.mark.parametrize("endpoint", [TOTALS, RECENT])
 def test_answers_as_usual_are_not(world, endpoint):
     settings = world.settings()
     outcome = pipeline.run(settings, prepare(settings, endpoint=endpoint))

@@ -10,9 +10,9 @@ import kills
 import pytest
 from bodies import WINDOW, at, begin, full, land, observed, parts, pulled, revisions, totals
 from disk import small_files
-from tables import counts, coverage, outcomes, parquet_files, rebuilt
+from tables import counts, coverage, file_of, outcomes, parquet_files, rebuilt
 
-from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
+from engagement_pipeline.core.endpoints import RECENT, TOTALS
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import Window
 from engagement_pipeline.lake import raw, set_aside
@@ -140,7 +140,7 @@ def test_a_full_disk_leaves_the_tables_as_they_were_and_says_so_in_one_line(lake
 def test_a_damaged_parquet_is_named_and_what_the_message_says_mends_it(lake, table, damage):
     pulled(lake, full([1, 2], 1), at(1))
     publish_pulls(lake)
-    path = getattr(lake, table)(HISTORICAL, SECOND)
+    path = file_of(lake, table, SECOND)
     path.write_bytes(damage)
     pulled(lake, full([2], 2), at(2))
     with pytest.raises(LakeError, match="is damaged") as caught:

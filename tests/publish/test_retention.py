@@ -11,7 +11,7 @@ from tables import check_daily, contents, counts, rebuilt
 
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
-from engagement_pipeline.core.endpoints import RECENT
+from engagement_pipeline.core.endpoints import RECENT, TOTALS
 from engagement_pipeline.core.errors import InputError, LakeError
 from engagement_pipeline.core.model import Window
 from engagement_pipeline.lake import raw
@@ -106,11 +106,11 @@ def test_a_pull_that_went_on_after_a_later_one_stays_with_it(lake):
 
 
 def test_one_endpoint_does_not_keep_another_s(lake):
-    observed(lake, "totals", parts({}), at(1), tweets=[1])
+    observed(lake, TOTALS, parts({}), at(1), tweets=[1])
     pulled(lake, full([1], 1), at(2))
     publish_pulls(lake)
     land(begin(lake, at(1)), full([1], 1))
-    assert [pull.endpoint for pull in pruned(lake, ALL_OF_IT)] == ["totals"]
+    assert [pull.endpoint for pull in pruned(lake, ALL_OF_IT)] == [TOTALS]
 
 
 def test_what_the_last_hours_are_made_of_stays(lake):
@@ -120,7 +120,7 @@ def test_what_the_last_hours_are_made_of_stays(lake):
     publish_pulls(lake)
     before = contents(lake)
     assert [pull.started_at for pull in pruned(lake, ALL_OF_IT)] == [at(1) - timedelta(days=3)]
-    lake.rows(RECENT, TODAY).unlink()
+    lake.rows(RECENT.table, TODAY).unlink()
     rebuilt(lake)
     assert contents(lake) == before
 

@@ -15,7 +15,7 @@ from engagement_pipeline.core.errors import ResponseError
 from engagement_pipeline.core.model import Request, Window
 from engagement_pipeline.core.tables import EPOCH, TYPE_NAMES
 from engagement_pipeline.sources.engagement import parse_fast, parse_reference
-from engagement_pipeline.sources.engagement.flatten import flatten
+from engagement_pipeline.sources.engagement.flatten import read
 from engagement_pipeline.sources.engagement.parse_reference import Asked
 from engagement_pipeline.sources.engagement.request import CELLS
 
@@ -25,7 +25,7 @@ SEEDS, CHUNKS = 10_000, 8  # the processes of the tests share the chunks
 def outcome(body, request):
     """Return whether a body was scanned, and what flatten makes of it."""
     try:
-        flat = flatten(body, request)
+        flat = read(body, request)
     except ResponseError as error:
         return None, (error.path, str(error))
     return flat.scanned, (flat.rows, flat.unavailable, flat.said, flat.negative)
@@ -156,14 +156,14 @@ def test_what_is_written_in_another_way_is_left_to_plain(old, new):
     """And that reads it."""
     body = changed(old, new)
     assert parse_fast.cells(body, ASKED) is None
-    flat = flatten(body, REQUEST)
+    flat = read(body, REQUEST)
     assert (flat.rows.num_rows, flat.scanned) == (5, False)
 
 
 def test_a_body_without_counts_is_left_to_plain():
     body = b'{"by_tweet_type_day_hour":{},"by_tweet_type":{},"by_type":{}}'
     assert parse_fast.cells(body, ASKED) is None
-    assert flatten(body, REQUEST).rows.num_rows == 0
+    assert read(body, REQUEST).rows.num_rows == 0
 
 
 LEFT_TO_BE_REFUSED = {
@@ -200,13 +200,13 @@ def test_counts_that_stand_deeper_than_in_the_root_are_missing():
     root = json.loads(BODY)
     body = json.dumps({"trace": {CELLS: root.pop(CELLS)}} | root, separators=(",", ":")).encode()
     with pytest.raises(ResponseError, match=rf"^\$\.{CELLS}: is missing"):
-        flatten(body, REQUEST)
+        read(body, REQUEST)
 
 
 def test_a_body_that_ends_early_is_named_by_the_place_where_it_ends():
     """Its own place, not that of the rest without the counts."""
     with pytest.raises(ResponseError, match=rf"is not JSON: .*\(char {len(BODY) - 1}\)"):
-        flatten(BODY[:-1], REQUEST)
+        read(BODY[:-1], REQUEST)
 
 
 KEYS = st.tuples(
@@ -219,7 +219,7 @@ TABLES = st.dictionaries(KEYS, st.just(0) | st.integers(0, 10**15 - 1), max_size
 @given(table=TABLES)
 def test_any_table_written_compact_and_sorted_is_scanned_and_given_back(table):
     body = json.dumps(parts(table), separators=(",", ":"), sort_keys=True).encode()
-    flat = flatten(body, REQUEST)
+    flat = read(body, REQUEST)
     rows = [*zip(*(column.to_pylist() for column in flat.rows.columns), strict=True)]
     assert rows == sorted((*key, count) for key, count in table.items())
     assert flat.scanned

@@ -7,6 +7,7 @@ from email.utils import format_datetime
 import pytest
 from scripted_api import ACCOUNTS, REQUEST, SECRETS, Answer, asking, error, raised
 
+from engagement_pipeline.core.endpoints import TOTALS
 from engagement_pipeline.core.errors import AccountError, RefusedError
 from engagement_pipeline.core.redaction import masked
 
@@ -178,7 +179,7 @@ def test_a_fetched_bearer_token_is_masked_in_what_is_kept():
     token = Answer(body=b'{"token_type": "bearer", "access_token": "AAAA/FetchedBearer"}')
     said = r'{"errors": ["Forbidden to access tweets: 1, AAAA\/FetchedBearer"]}'
     with asking(token, Answer(status=403, body=said.encode())) as (_, client, _), pytest.raises(RefusedError) as caught:
-        client.ask(replace(REQUEST, endpoint="totals", handle="", window=None))
+        client.ask(replace(REQUEST, endpoint=TOTALS, handle="", window=None))
     assert caught.value.body.decode() == '{"errors": ["Forbidden to access tweets: 1, …"]}'
 
 

@@ -7,7 +7,7 @@ A server may repeat the header that it was sent, so nothing of an answer is show
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -18,30 +18,16 @@ from engagement_pipeline.core.errors import AccountError, ApiError, RefusedError
 from engagement_pipeline.core.redaction import SHOWN_CHARACTERS, hidden, masked, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from datetime import datetime
+
+    from engagement_pipeline.core.model import Answer
 
 LARGEST_SKEW = 300  # seconds; a signature further from the API's clock is refused
 TWEETS_REFUSED = re.compile(r"access tweets|Tweet ID\(s\) are unavailable", re.IGNORECASE)
 KEYS_REFUSED = re.compile(r"signature|consumer", re.IGNORECASE)  # of a 401: what else than a token may be wrong
 AUTHOR_ID = re.compile(r"author id \d+", re.IGNORECASE)
 NUMBER = re.compile(r"\d+")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """A whole answer, decompressed; `size` is in bytes on the wire."""
-
-    url: str
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    size: int
-
-    @property
-    def text(self) -> str:
-        """The beginning of the body as text, whatever it holds."""
-        return self.body[: 4 * SHOWN_CHARACTERS].decode(errors="replace")
 
 
 def error_of(answer: Answer, *, handle: str, asked_at: datetime, secrets: Iterable[str] = ()) -> ApiError:
@@ -109,12 +95,17 @@ def _seconds_ahead(answer: Answer, now: datetime) -> float:
         return 0.0
 
 
+def _text(answer: Answer) -> str:
+    """Return the beginning of a body as text, whatever it holds."""
+    return answer.body[: 4 * SHOWN_CHARACTERS].decode(errors="replace")
+
+
 def _texts(answer: Answer) -> list[str]:
     """Return what an error body says: texts, objects with a message, or whatever a proxy wrote; masked."""
     try:
         errors = orjson.loads(answer.body)["errors"]
     except (ValueError, TypeError, KeyError):
-        text = answer.text.strip()
+        text = _text(answer).strip()
         return [masked(text)] if text else []
     items = errors if isinstance(errors, list) else [errors]
     return [masked(str(item.get("message", item) if isinstance(item, dict) else item)) for item in items]

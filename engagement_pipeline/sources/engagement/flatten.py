@@ -16,7 +16,6 @@ The counts are read by parse_fast.py. What is written in a way that it does not 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from math import ceil, floor
 from typing import TYPE_CHECKING, Any
@@ -28,7 +27,8 @@ import pyarrow.compute as pc
 from engagement_pipeline.core.endpoints import RECENT, TOTALS
 from engagement_pipeline.core.errors import ResponseError
 from engagement_pipeline.core.metrics import METRICS
-from engagement_pipeline.core.tables import EPOCH, LIFETIME, PARTIAL, TYPE_NAMES, engagements_table, type_column
+from engagement_pipeline.core.model import Flat
+from engagement_pipeline.core.tables import EPOCH, PARTIAL, TYPE_NAMES, engagements_table, type_column
 from engagement_pipeline.sources.engagement import parse_fast, parse_reference
 from engagement_pipeline.sources.engagement.parse_reference import Asked, Cells, Sums
 from engagement_pipeline.sources.engagement.request import CELLS, TWEET_SUMS, TYPE_SUMS
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from engagement_pipeline.core.model import Request
 
+LIFETIME = pa.schema([field for field in TOTALS.table.schema if field.name != "observed_at"])
 RECENT_HOURS = 28  # of /28hr; snapped outward to whole hours it has one more, unless it is asked on the hour
 UNAVAILABLE = "unavailable_tweet_ids"
 UNSUPPORTED = {  # Tweets too old for these types, whose zeros are not measured
@@ -46,24 +47,7 @@ UNSUPPORTED = {  # Tweets too old for these types, whose zeros are not measured
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Flat:
-    """One response, flattened.
-
-    `rows` has ENGAGEMENTS, sorted by tweet_id, engagement_type, day and hour; of /28hr with PARTIAL behind it; of
-    /totals it has LIFETIME. `unavailable` are the Tweets that the API says it cannot serve, `said` is its text.
-    `negative` counts the rows below zero, which are possible (un-likes) and kept. `scanned` tells that parse_fast.py
-    knew how the counts are written, if there are any for it to read.
-    """
-
-    rows: pa.Table
-    unavailable: frozenset[int]
-    said: str
-    negative: int
-    scanned: bool
-
-
-def flatten(body: bytes, request: Request) -> Flat:
+def read(body: bytes, request: Request) -> Flat:
     """Flatten one body, audited; raises ResponseError naming the path of what is not as the contract says."""
     asked = _asked(request)
     scanned = None if request.endpoint == TOTALS else _scanned(body, asked)
@@ -166,7 +150,7 @@ def _marked(root: dict[str, Any], rows: pa.Table) -> pa.Table:
         raise ResponseError(f"spans {end - start} hours, more than 28 and one for the snapping", path=f"$.{CELLS}")
     snapped = end - start > RECENT_HOURS
     partial = ((hours == start) | (hours == end - 1)) & snapped
-    return rows.append_column(PARTIAL, pa.array(partial))
+    return rows.append_column(PARTIAL.field, pa.array(partial))
 
 
 def _check_echo(root: dict[str, Any], request: Request) -> None:

@@ -1,13 +1,16 @@
-"""A planned request -> the JSON body that the API takes.
+"""A planned request -> the HTTP request that the API takes.
 
-In: a Request. Out: the body, with the groupings that we ask for.
+In: a Request. Out: method, path, headers and a JSON body with the groupings that we ask for.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from engagement_pipeline.core.endpoints import TOTALS
+from engagement_pipeline.core.model import HttpRequest
 
 if TYPE_CHECKING:
     from engagement_pipeline.core.model import Request
@@ -26,8 +29,8 @@ CELLS_AND_SUMS = {
 }
 
 
-def request_body(request: Request) -> dict[str, Any]:
-    """Return the JSON body of a request; the groupings beside the cells are the API's own sums."""
+def http_request(request: Request) -> HttpRequest:
+    """Write a request; the groupings beside the cells are the API's own sums, by which its answer is audited."""
     body: dict[str, Any] = {
         "tweet_ids": [str(tweet_id) for tweet_id in request.tweet_ids],
         "engagement_types": list(request.types),
@@ -35,4 +38,5 @@ def request_body(request: Request) -> dict[str, Any]:
     }
     if request.window:
         body |= {"start": request.window.first.isoformat(), "end": request.window.end.isoformat()}
-    return body
+    headers = {"Content-Type": "application/json"}
+    return HttpRequest(method="POST", path=request.endpoint.path, headers=headers, body=orjson.dumps(body))
