@@ -20,8 +20,6 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPo
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import requests
-
 from engagement_pipeline.core.errors import (
     AccountError,
     EngagementError,
@@ -288,7 +286,7 @@ class _Run:
             self._halve(request, error, depth=depth)
             return
         refused = replace(request, tweet_ids=culprits)
-        if error.status == requests.codes.forbidden and not self._is_let_in(request.handle):
+        if error.forbidden and not self._is_let_in(request.handle):
             self.forbidden[request.handle].append((refused, error))
         else:
             self._set_aside(refused, error)
@@ -302,7 +300,7 @@ class _Run:
         Of an account in doubt, one forbidden request of each depth is followed and the others are held back: its
         first to be refused, then of each two halves the one that is refused first.
         """
-        if error.status == requests.codes.forbidden and not self._is_let_in(request.handle):
+        if error.forbidden and not self._is_let_in(request.handle):
             if depth <= self.followed.get(request.handle, -1):
                 self.held[request.handle].append((request, error))
                 return
