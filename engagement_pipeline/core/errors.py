@@ -68,7 +68,8 @@ class RefusedError(ApiError):
     """400, 403, 404, 405 or 406: asking again unchanged gives the same.
 
     `about_tweets` says that some Tweets of the request are the reason; `tweet_ids` are those that the API
-    named, empty where it named none. `body` is the refusal as received, `asked_at` when it was asked for.
+    named, empty where it named none. `forbidden` says that they are refused because of who asks, not of what they
+    are. `body` is the refusal as received, `asked_at` when it was asked for.
     """
 
     def __init__(
@@ -79,12 +80,14 @@ class RefusedError(ApiError):
         status: int,
         texts: Sequence[str],
         about_tweets: bool = False,
+        forbidden: bool = False,
         tweet_ids: Sequence[int] = (),
         body: bytes,
         asked_at: datetime,
     ) -> None:
         super().__init__(message, account=account, status=status, texts=texts)
         self.about_tweets = about_tweets
+        self.forbidden = forbidden
         self.tweet_ids = tuple(tweet_ids)
         self.body = body
         self.asked_at = asked_at

@@ -11,8 +11,6 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import requests
-
 from engagement_pipeline.core.endpoints import RECENT, TOTALS
 from engagement_pipeline.core.errors import ApiError, InputError, RefusedError, ResponseError
 from engagement_pipeline.core.redaction import shown
@@ -99,7 +97,7 @@ def _told(client: Client, request: Request, trial: _Trial) -> bool:
     except RefusedError as error:
         if not error.about_tweets:
             trial.failure = str(error)
-        elif error.status == requests.codes.forbidden:
+        elif error.forbidden:
             trial.forbidden[tweet] = "; ".join(error.texts)
         else:
             trial.protected.append(tweet)

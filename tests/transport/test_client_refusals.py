@@ -75,6 +75,19 @@ def test_a_400_about_unavailable_tweets_names_none():
     assert (caught.about_tweets, caught.tweet_ids) == (True, ())
 
 
+@pytest.mark.parametrize(
+    ("answer", "forbidden"),
+    [
+        (error(403, "Forbidden to access tweets"), True),
+        (error(400, "Tweet ID(s) are unavailable"), False),
+        (error(404, "Not Found"), False),
+    ],
+)
+def test_a_403_says_that_the_tweets_are_refused_because_of_who_asks(answer, forbidden):
+    caught, _ = raised(answer)
+    assert caught.forbidden == forbidden
+
+
 def test_a_400_about_the_request_is_not_about_tweets():
     caught, _ = raised(error(400, "end must be at most 28 days after start"))
     assert not caught.about_tweets

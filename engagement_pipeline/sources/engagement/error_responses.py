@@ -62,6 +62,7 @@ def error_of(answer: Answer, *, handle: str, asked_at: datetime, secrets: Iterab
         status=status,
         texts=texts,
         about_tweets=about_tweets,
+        forbidden=status == requests.codes.forbidden,
         tweet_ids=_named_tweets(texts),
         body=answer.body,
         asked_at=asked_at,
