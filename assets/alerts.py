@@ -8,7 +8,7 @@ from dagster._core.errors import DagsterAssetCheckFailedError, DagsterExecutionI
 from dagster._core.storage.tags import PARENT_RUN_ID_TAG, WILL_RETRY_TAG
 from dagster_shared.error import SerializableErrorInfo
 
-from assets.running import PARTITION, RANGE_END, RANGE_START
+from assets.runs import PARTITION, RANGE_END, RANGE_START
 from engagement_pipeline.core import settings
 from engagement_pipeline.observe import alert
 

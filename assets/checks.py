@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from assets.engagements import days, engagements
-from assets.running import ENGAGEMENTS, days_of, evaluations, one_line
+from assets.runs import ENGAGEMENTS, days_of, evaluations, one_line
 from engagement_pipeline.core import settings
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.observe import checks

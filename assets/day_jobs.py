@@ -9,7 +9,7 @@ from datetime import datetime
 import dagster as dg
 
 from assets.engagements import days, tell_by_hand
-from assets.running import API_POOL, ENGAGEMENTS, days_of, failure, log_plan, one_line
+from assets.runs import API_POOL, ENGAGEMENTS, days_of, failure, log_plan, one_line
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import InputError, LakeError, PullError

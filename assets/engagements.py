@@ -10,7 +10,7 @@ from datetime import date
 import dagster as dg
 
 from assets.metadata import LINEAGE, about, columns, of_day
-from assets.running import API_POOL, ENGAGEMENTS, days_of, evaluations, failure, log_plan, one_line
+from assets.runs import API_POOL, ENGAGEMENTS, days_of, evaluations, failure, log_plan, one_line
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import HISTORICAL, MAX_DAYS

@@ -13,7 +13,7 @@ import dagster as dg
 from assets.checks import fresh
 from assets.day_jobs import Lacking, history_job, pull_new_tweets
 from assets.engagements import catalog, engagements, responses
-from assets.running import ENGAGEMENTS, RANGE_END, RANGE_START
+from assets.runs import ENGAGEMENTS, RANGE_END, RANGE_START
 from assets.snapshots import recent, totals
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import EngagementError

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from assets.metadata import about, columns
-from assets.running import API_POOL, log_plan, one_line
+from assets.runs import API_POOL, log_plan, one_line
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import RECENT, TOTALS
