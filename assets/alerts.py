@@ -8,8 +8,9 @@ from dagster._core.errors import DagsterAssetCheckFailedError, DagsterExecutionI
 from dagster._core.storage.tags import PARENT_RUN_ID_TAG, WILL_RETRY_TAG
 from dagster_shared.error import SerializableErrorInfo
 
-from assets.runs import PARTITION, RANGE_END, RANGE_START
+from assets.runs import PARTITION
 from engagement_pipeline.core import settings
+from engagement_pipeline.core.orchestration import RANGE_END, RANGE_START
 from engagement_pipeline.observe import alert
 
 PLANNED = {dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}

@@ -9,11 +9,12 @@ from datetime import datetime
 import dagster as dg
 
 from assets.engagements import days, tell_by_hand
-from assets.runs import API_POOL, ENGAGEMENTS, days_of, failure, log_plan, one_line
+from assets.runs import ENGAGEMENTS, days_of, failure, log_plan, one_line
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import InputError, LakeError, PullError
 from engagement_pipeline.core.model import Window
+from engagement_pipeline.core.orchestration import API_POOL
 from engagement_pipeline.core.settings import Settings, parse_day
 from engagement_pipeline.extract.prepare import prepare
 from engagement_pipeline.lake.layout import Lake

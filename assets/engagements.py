@@ -10,11 +10,12 @@ from datetime import date
 import dagster as dg
 
 from assets.metadata import LINEAGE, about, columns, of_day
-from assets.runs import API_POOL, ENGAGEMENTS, days_of, evaluations, failure, log_plan, one_line
+from assets.runs import ENGAGEMENTS, days_of, evaluations, failure, log_plan, one_line
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import HISTORICAL, MAX_DAYS
 from engagement_pipeline.core.errors import EngagementError, InputError, LakeError, PullError
+from engagement_pipeline.core.orchestration import API_POOL
 from engagement_pipeline.core.settings import Settings
 from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.extract.prepare import prepare

@@ -10,14 +10,13 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 
 from engagement_pipeline.core.errors import EngagementError, InputError
+from engagement_pipeline.core.orchestration import RANGE_END, RANGE_START
 from engagement_pipeline.core.settings import Settings, parse_day
 from engagement_pipeline.extract import plan_text, planner
 from engagement_pipeline.extract.prepare import Prepared
 from engagement_pipeline.observe import checks
 
 PARTITION = "dagster/partition"
-RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
-API_POOL = "engagement_api"  # of 1 (deploy/dagster.yaml): one puller spends the whole contracted rate
 ENGAGEMENTS = dg.AssetKey("engagements")
 Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.OpExecutionContext
 

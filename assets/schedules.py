@@ -13,11 +13,12 @@ import dagster as dg
 from assets.checks import fresh
 from assets.day_jobs import Lacking, history_job, pull_new_tweets
 from assets.engagements import catalog, engagements, responses
-from assets.runs import ENGAGEMENTS, RANGE_END, RANGE_START
+from assets.runs import ENGAGEMENTS
 from assets.snapshots import recent, totals
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import EngagementError
 from engagement_pipeline.core.model import Window
+from engagement_pipeline.core.orchestration import RANGE_END, RANGE_START
 from engagement_pipeline.core.settings import parse_day
 from engagement_pipeline.extract import backlog
 

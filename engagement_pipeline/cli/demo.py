@@ -26,6 +26,7 @@ from engagement_pipeline import pipeline
 from engagement_pipeline.cli import output
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import EngagementError, InputError, LakeError
+from engagement_pipeline.core.orchestration import API_POOL, RANGE_END, RANGE_START
 from engagement_pipeline.emulator import Emulator
 from engagement_pipeline.extract.prepare import Prepared, prepare
 from engagement_pipeline.lake.layout import Lake
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 HOME = Path(__file__).resolve().parents[2]  # the clone: assets/, workspace.yaml and deploy/ are not in the package
 DEMO_NOW = datetime(2026, 2, 1, tzinfo=UTC)  # a fixed clock, so that every demo shows the same numbers
-API_POOL = "engagement_api"  # of every asset that asks the API; Dagster takes one run of them at a time
 UP_DAYS = 60  # partitions behind today that `up` offers
 REQUESTS_PER_MINUTE = 1_200
 GLANCE = 0.1  # seconds between two looks at what Dagster has done
@@ -157,7 +157,7 @@ def _run_job(emulator: Emulator, prepared: Prepared, environment: dict[str, str]
     window = prepared.plans[0].window
     assert window
     days = list(window.days())
-    tags = {"dagster/asset_partition_range_start": str(days[0]), "dagster/asset_partition_range_end": str(days[-1])}
+    tags = {RANGE_START: str(days[0]), RANGE_END: str(days[-1])}
     command = ["job", "execute", "--python-file", "assets/definitions.py", "--working-directory", ".", "--job", "daily"]
     materialized = re.compile(r" engagements - ASSET_MATERIALIZATION ")
     with _dagster([*command, "--tags", json.dumps(tags)], environment, log=log) as process, output.bars() as bar:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.errors import EngagementError
 from engagement_pipeline.core.metrics import types_of
+from engagement_pipeline.core.orchestration import MAX_RUNTIME
 from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.parquet import opened
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from engagement_pipeline.query.by_day import Ask
 
 ALIVE = 100  # impressions of a handle on a day, before none at all on the next is not chance any more
-DAILY_RUN = timedelta(hours=4)  # that it may take at most: max_runtime_seconds in deploy/dagster.yaml
 SHOWN = 3  # of what is wrong, in words
 DUPLICATES = """
     with crowded as (  -- 24 times fewer groups than there are keys
@@ -157,7 +157,7 @@ def fresh(lake: Lake, settings: Settings) -> Verdict:
     came into the roster since are for the next run.
     """
     daily_at = timedelta(hours=settings.daily_at.hour, minutes=settings.daily_at.minute)
-    last = (settings.current_time() - daily_at - DAILY_RUN).date() - timedelta(days=1)
+    last = (settings.current_time() - daily_at - MAX_RUNTIME).date() - timedelta(days=1)
     first = settings.look_back_day()  # of the newest daily run
     days = [first + timedelta(days=place) for place in range((last - first).days + 1)]
     missing = days
