@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from assets.dagster_internals import no_outputs
 from assets.engagements import days, engagements
 from assets.runs import ENGAGEMENTS, days_of, evaluations, one_line
 from engagement_pipeline.core import settings
@@ -28,8 +29,7 @@ def day_checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheck
         chosen = settings.load()
         names = {key.name for key in context.selected_asset_check_keys}
         yield from evaluations(context, chosen, days_of(context, chosen), names=names)
-    for name in context.op_execution_context.selected_output_names:
-        yield dg.Output(None, output_name=name)
+    yield from no_outputs(context)
 
 
 @dg.multi_asset_check(
@@ -60,5 +60,4 @@ def fresh(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvalu
         metadata=dict(verdict.numbers),
         blocking=context.run.job_name == "hourly" and any(lake.root.glob("engagements/*/*.parquet")),
     )
-    for name in context.op_execution_context.selected_output_names:
-        yield dg.Output(None, output_name=name)
+    yield from no_outputs(context)

@@ -9,6 +9,7 @@ from datetime import date
 
 import dagster as dg
 
+from assets.dagster_internals import log_evaluation
 from assets.metadata import LINEAGE, about, columns, of_day
 from assets.runs import ENGAGEMENTS, days_of, evaluations, failure, log_plan, one_line
 from engagement_pipeline import pipeline
@@ -121,7 +122,7 @@ def tell_by_hand(
         context.log_event(dg.AssetMaterialization(ENGAGEMENTS, partition=str(day), metadata=of_day(day, report)))
     damaged = {day for day, error in published.failures.items() if isinstance(error, LakeError)}
     for evaluation in evaluations(context, chosen, sorted(published.reports.keys() | damaged)):
-        context.log_event(evaluation)  # type: ignore[arg-type]  # an op takes it too, though its annotation does not say so
+        log_evaluation(context, evaluation)
 
 
 @dg.asset(
