@@ -1,6 +1,5 @@
 """The checks of a published day, a result a partition; and whether the lake is fresh, which knows its days."""
 
-import warnings
 from collections.abc import Iterator
 
 import dagster as dg
@@ -12,17 +11,17 @@ from engagement_pipeline.core import settings
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.observe import checks
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", dg.PreviewWarning)  # partitions of checks; the lock pins the version that we test
-    _specs = [
+
+@dg.multi_asset_check(
+    name="day_checks",
+    specs=[
         dg.AssetCheckSpec(
             check.name, asset=engagements, description=check.meaning, blocking=check.blocking, partitions_def=days
         )
         for check in checks.CHECKS
-    ]
-
-
-@dg.multi_asset_check(name="day_checks", specs=_specs, can_subset=True)
+    ],
+    can_subset=True,
+)
 def day_checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
     """Look at each day of the run. Catalog waits for the blocking ones: nobody should build on what is wrong."""
     with one_line():

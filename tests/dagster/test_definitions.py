@@ -1,6 +1,7 @@
-"""The code location as a process of its own loads it: dg beside workspace.yaml."""
+"""The code location as a process of its own loads it: by Dagster's two ways, and with what warnings."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,12 @@ import yaml
 from processes import CLONE
 
 DG = Path(sys.executable).with_name("dg")
+LOADED_WITH_ONE_MORE = """
+import warnings
+import dagster as dg
+import assets.definitions
+warnings.warn("Parameter `x` of function `asset` is currently in beta", dg.BetaWarning)
+"""
 
 
 @pytest.fixture
@@ -28,13 +35,22 @@ def run(tmp_path):
     return done
 
 
-def test_dg_finds_the_definitions_sound(run):
+def test_it_loads_without_a_warning_of_dagsters_and_another_one_still_shows(run):
+    done = run(sys.executable, "-W", "always::FutureWarning", "-c", LOADED_WITH_ONE_MORE)
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"\w+Warning: .*", done.stderr) == [
+        "BetaWarning: Parameter `x` of function `asset` is currently in beta"
+    ]
+
+
+def test_dg_finds_the_definitions_sound_and_says_nothing_else(run):
     done = run(DG, "check", "defs")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         "All component YAML validated successfully.",
         "All definitions loaded successfully.",
     ]
+    assert "Warning" not in done.stderr
 
 
 def test_dg_lists_the_assets_and_the_jobs(run):
