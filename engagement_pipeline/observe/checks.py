@@ -145,6 +145,12 @@ def unaccounted(day: date, ask: Ask) -> list[dict[str, Any]]:
     return found
 
 
+def incomplete(settings: Settings, days: Iterable[date]) -> list[date]:
+    """Return those of these days on which Tweets of the roster are neither stored nor set aside."""
+    with by_day.by_day(Lake(settings.data)) as ask:
+        return [day for day in days if unaccounted(day, ask)]
+
+
 def _end(day: date) -> str:
     """Return the end of a UTC day in SQL."""
     return f"timestamptz '{datetime.combine(day + timedelta(days=1), time())}+00'"
