@@ -3,10 +3,11 @@
 import dagster as dg
 
 from assets.metadata import about, columns
-from assets.running import API_POOL, log_plan, one_line
+from assets.runs import log_plan, one_line
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import RECENT, TOTALS, Endpoint
+from engagement_pipeline.core.orchestration import API_POOL
 from engagement_pipeline.extract.prepare import prepare
 
 

@@ -189,16 +189,16 @@ def _prepared(options: argparse.Namespace, chosen: settings.Settings) -> Prepare
     if not endpoint.max_days and (options.first or options.last):
         raise InputError(f"/{endpoint} knows only the present: leave out --from and --to")
     last = options.last or chosen.last_whole_day()
-    first = options.first or _look_back(last, days=chosen.lookback_days, oldest_day=chosen.oldest_day())
+    first = options.first or chosen.look_back_day(last)
+    if endpoint.max_days and not options.first and chosen.oldest_day() <= last < chosen.first_day:
+        raise InputError(
+            f"{last} is before {chosen.first_day}, the setting first_day, so no look-back ends there: name the first "
+            "day with --from"
+        )
     prepared = prepare(chosen, first, last, endpoint=endpoint, skip_bad_rows=options.skip_bad_rows)
     for row in prepared.roster.bad_rows:
         print(f"engagement: left out: {row}", file=sys.stderr)
     return prepared
-
-
-def _look_back(last: date, *, days: int, oldest_day: date) -> date:
-    """Return the first of so many days that end with `last`, or the first that the API has."""
-    return max(oldest_day, date.fromordinal(max(1, last.toordinal() - days + 1)))
 
 
 def _authorize(options: argparse.Namespace) -> None:

@@ -78,10 +78,14 @@ class Settings:
         """Return the last UTC day that is over: the newest that /historical can serve in full."""
         return self.current_time().date() - timedelta(days=1)
 
-    def look_back_day(self) -> date:
-        """Return the first UTC day that a daily run asks for; one that is not over yet where there is none."""
-        first = self.last_whole_day() - timedelta(days=self.lookback_days - 1)
-        return max(self.first_day, self.oldest_day(), first)
+    def look_back_day(self, last: date | None = None) -> date:
+        """Return the first UTC day of the look-back that ends with `last`, by default the last whole day.
+
+        It is after `last` where that is before first_day, or before the API's first day: there is no look-back then.
+        """
+        end = last or self.last_whole_day()
+        reach = end.toordinal() - self.lookback_days + 1  # a user's `last` may be near the first day of the calendar
+        return max(self.first_day, self.oldest_day(), date.fromordinal(max(1, reach)))
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:

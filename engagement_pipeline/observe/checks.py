@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.errors import EngagementError
+from engagement_pipeline.core.orchestration import MAX_RUNTIME
 from engagement_pipeline.core.tables import ENGAGEMENTS
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.parquet import opened
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from engagement_pipeline.query.by_day import Ask
 
 ALIVE = 100  # impressions of a handle on a day, before none at all on the next is not chance any more
-DAILY_RUN = timedelta(hours=4)  # that it may take at most: max_runtime_seconds in deploy/dagster.yaml
 SHOWN = 3  # of what is wrong, in words
 DUPLICATES = """
     with crowded as (  -- 24 times fewer groups than there are keys
@@ -144,6 +144,12 @@ def unaccounted(day: date, ask: Ask) -> list[dict[str, Any]]:
     return found
 
 
+def incomplete(settings: Settings, days: Iterable[date]) -> list[date]:
+    """Return those of these days on which Tweets of the roster are neither stored nor set aside."""
+    with by_day.by_day(Lake(settings.data)) as ask:
+        return [day for day in days if unaccounted(day, ask)]
+
+
 def _end(day: date) -> str:
     """Return the end of a UTC day in SQL."""
     return f"timestamptz '{datetime.combine(day + timedelta(days=1), time())}+00'"
@@ -156,7 +162,7 @@ def fresh(lake: Lake, settings: Settings) -> Verdict:
     came into the roster since are for the next run.
     """
     daily_at = timedelta(hours=settings.daily_at.hour, minutes=settings.daily_at.minute)
-    last = (settings.current_time() - daily_at - DAILY_RUN).date() - timedelta(days=1)
+    last = (settings.current_time() - daily_at - MAX_RUNTIME).date() - timedelta(days=1)
     first = settings.look_back_day()  # of the newest daily run
     days = [first + timedelta(days=place) for place in range((last - first).days + 1)]
     missing = days

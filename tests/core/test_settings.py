@@ -82,6 +82,22 @@ def test_the_contract_tells_how_far_back_history_goes(config, text, oldest):
     assert config(text, ENGAGEMENT_NOW="2026-02-01T00:00:00Z").oldest_day() == oldest
 
 
+@pytest.mark.parametrize(
+    ("text", "last", "first"),
+    [
+        ("", None, date(2026, 1, 4)),
+        ("lookback_days = 7", None, date(2026, 1, 25)),
+        ("lookback_days = 7", date(2026, 1, 10), date(2026, 1, 4)),
+        ("first_day = 2026-01-30", None, date(2026, 1, 30)),
+        ("first_day = 2026-01-30", date(2026, 1, 10), date(2026, 1, 30)),  # there is none then
+        ("history_days = 10", None, date(2026, 1, 23)),
+        ("first_day = 2014-09-01", date(1, 1, 5), date(2014, 9, 1)),
+    ],
+)
+def test_the_look_back_begins_within_what_there_is(config, text, last, first):
+    assert config(text, ENGAGEMENT_NOW="2026-02-01T00:00:00Z").look_back_day(last) == first
+
+
 def test_the_file_of_the_working_directory_is_read(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("engagement.toml").write_text("tries = 2")
