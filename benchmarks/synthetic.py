@@ -35,7 +35,7 @@ from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.publish import daily
 from engagement_pipeline.publish.day_file import DAILY_ROW_GROUP, RowGroupWriter
 from engagement_pipeline.publish.merge import Rows, daily_sums, to_table
-from engagement_pipeline.publish.publisher import CHUNK_TWEETS
+from engagement_pipeline.publish.pending import CHUNK_TWEETS
 from engagement_pipeline.sources.engagement.request import CELLS, TWEET_SUMS, TYPE_SUMS
 
 SEED = 1

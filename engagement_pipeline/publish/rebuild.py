@@ -38,7 +38,7 @@ from engagement_pipeline.lake.parquet import is_sound, opened, read, write
 from engagement_pipeline.publish import daily, revisions
 from engagement_pipeline.publish.day_file import DayFile, SortedReader
 from engagement_pipeline.publish.merge import LAST_ID, in_order, of_table
-from engagement_pipeline.publish.publisher import Publisher
+from engagement_pipeline.publish.publisher import publish_days
 from engagement_pipeline.publish.snapshots import RECENT_RAW
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def rebuild_table(
             for done, pull in enumerate(pulls, start=1):
                 of_pull = [day for day in pull.days() if day in bases]
                 if of_pull:
-                    Publisher(shadow, pull, of_pull, sums=False).publish()
+                    publish_days(shadow, pull, of_pull, sums=False)
                 progress(done, len(pulls))
             for pull in pulls:
                 _save_revisions(lake, shadow, pull, bases)
@@ -344,7 +344,8 @@ def _history(lake: Lake, shadow: Lake, day: date, published: Path) -> _Rows:
             of_raw, in_raw = new.by_tweet()
             numbers[np.searchsorted(tweets, of_raw)] -= in_raw
             kept |= dict(zip(tweets[numbers > 0].tolist(), numbers[numbers > 0].tolist(), strict=True))
-        return _Rows(file.finish(), now, kept, file.changed, file.daily)
+        staged = file.finish()
+        return _Rows(staged.files, now, kept, staged.changed, staged.sums)
 
 
 def _begun(pull: str) -> str:

@@ -122,7 +122,7 @@ def test_borders_of_chunks_leave_no_trace(lake, tmp_path, monkeypatch, size):
     tweets = order.sample(range(1, 40), 14)
     other = Lake(tmp_path / "other")
     for into, chunk in ((lake, size), (other, 1000)):
-        monkeypatch.setattr("engagement_pipeline.publish.publisher.CHUNK_TWEETS", chunk)
+        monkeypatch.setattr("engagement_pipeline.publish.pending.CHUNK_TWEETS", chunk)
         pulled(into, full([*tweets[:5], 50, 60], 1), at(1))
         publish_pulls(into)
         pull = begin(into, at(2))
