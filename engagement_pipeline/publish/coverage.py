@@ -16,13 +16,15 @@ import pyarrow.compute as pc
 
 from engagement_pipeline.core.tables import COVERAGE, STORED, TIMESTAMP
 from engagement_pipeline.lake.parquet import read, write
-from engagement_pipeline.lake.set_aside import UNAVAILABLE
+from engagement_pipeline.lake.set_aside import FORBIDDEN, PROTECTED, UNAVAILABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from engagement_pipeline.lake.layout import Lake
     from engagement_pipeline.publish.pending import Pending
+    from engagement_pipeline.publish.staging import Staged
 
 MISSING = "missing from the response"
 
@@ -42,9 +44,9 @@ class Covered:
     newest: pa.Table
 
 
-def stage(lake: Lake, pending: Pending, stored_rows: npt.NDArray[np.int32]) -> Covered:
-    """Stage each day's coverage that a pull changes; `stored_rows` counts its rows by Tweet and day."""
-    words = _words(pending)
+def stage(lake: Lake, pending: Pending, staged: Staged) -> Covered:
+    """Stage each day's coverage that a pull changes, after its rows."""
+    words = _words(pending, staged.unavailable)
     tweets = words["tweet_id"]
     files = {}
     stored, newest = np.zeros(len(words), np.bool_), np.ones(len(words), np.bool_)
@@ -52,11 +54,11 @@ def stage(lake: Lake, pending: Pending, stored_rows: npt.NDArray[np.int32]) -> C
     for place, day in enumerate(pending.days):
         target = lake.coverage(pending.pull.endpoint, day)
         old = read(target, COVERAGE)
-        merged = merged_coverage(old, _new_coverage(pending, words, place, stored_rows[:, place]))
+        merged = merged_coverage(old, _new_coverage(pending, words, place, staged.stored[:, place]))
         if not merged.equals(old):
-            staged = lake.aside / f"{day}.coverage.parquet"
-            write(merged, staged)
-            files[staged] = target
+            into = lake.aside / f"{day}.coverage.parquet"
+            write(merged, into)
+            files[into] = target
         of_pull = merged.take(pc.index_in(tweets, merged["tweet_id"]))
         newest &= pc.equal(of_pull["asked_at"], words["asked_at"]).to_numpy()
         served = pc.equal(of_pull["outcome"], STORED)
@@ -82,7 +84,7 @@ def _reasons(not_served: pa.Table) -> dict[int, str]:
     }
 
 
-def _words(pending: Pending) -> pa.Table:
+def _words(pending: Pending, unavailable: Mapping[int, str]) -> pa.Table:
     """Return what a pull says of each Tweet that it asked for, whatever the day."""
     answers = pending.answers
     rows = []
@@ -92,14 +94,21 @@ def _words(pending: Pending) -> pa.Table:
             {
                 "tweet_id": tweet,
                 "asked_at": newest.asked_at,
-                "outcome": answers.outcome(tweet),
-                "text": answers.said(tweet),
+                "outcome": _refused(newest.refusal) or (UNAVAILABLE if tweet in unavailable else None),
+                "text": newest.refusal or unavailable.get(tweet) or None,
                 "pulled_at": answer and answer.asked_at,
                 "source": answer and f"{pending.pull.name}/{answer.path.name}",
             }
         )
     names = ("tweet_id", "asked_at", "outcome", "text", "pulled_at", "source")
     return pa.Table.from_pylist(rows, schema=pa.schema([COVERAGE.field(name).with_nullable(True) for name in names]))
+
+
+def _refused(refusal: str) -> str | None:
+    """Return what a refused request says of a Tweet that is named in it, None where the request was answered."""
+    if not refusal:
+        return None
+    return FORBIDDEN if refusal.startswith("403") else PROTECTED
 
 
 def _new_coverage(pending: Pending, words: pa.Table, place: int, stored_rows: npt.NDArray[np.int32]) -> pa.Table:

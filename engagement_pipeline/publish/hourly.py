@@ -9,7 +9,7 @@ one that the API answers in part, takes nothing away. A day that a pull leaves a
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,13 +32,16 @@ def stage(lake: Lake, pending: Pending, *, sums: bool, progress: Progress) -> St
     pull, days, places = pending.pull, pending.days, pending.places
     stored = np.zeros(pending.later.shape, np.int32)
     revised = 0
+    unavailable: dict[int, str] = {}
     with closing(revisions.Writer(lake.aside / "revisions.parquet")) as sink, ExitStack() as stack:
         files = {
             place: stack.enter_context(closing(DayFile(lake, days[place], newest_pull=pull.name))) for place in places
         }
         for chunk in pending.chunks([pending.known[place].tweets for place in places], progress):
-            stored[chunk.places], of_chunk = _merge_chunk(pending, chunk, files, sink)
-            revised += of_chunk
+            merged = _merge_chunk(pending, chunk, files, sink)
+            stored[chunk.places] = merged.stored
+            unavailable |= merged.unavailable
+            revised += merged.revised
         renamed = sink.finish(lake.revisions(pull))
         finished = [file.finish() for file in files.values()]
     # The sums before the rows: with them an interrupted publication, which finds the rows older, begins anew.
@@ -47,18 +50,24 @@ def stage(lake: Lake, pending: Pending, *, sums: bool, progress: Progress) -> St
     for day in finished:
         renamed |= day.files
     written = tuple(day.day for day in finished if day.changed)
-    return Staged(files=renamed, stored=stored, revised=revised, days_written=written)
+    return Staged(files=renamed, stored=stored, unavailable=unavailable, revised=revised, days_written=written)
 
 
-def _merge_chunk(
-    pending: Pending, chunk: Chunk, files: Mapping[int, DayFile], revised: revisions.Writer
-) -> tuple[npt.NDArray[np.int32], int]:
-    """Merge a range of Tweets into the days' files; return rows stored by Tweet and day, and the number revised."""
+class _Merged(NamedTuple):
+    """A range of Tweets, merged, as Staged has it."""
+
+    stored: npt.NDArray[np.int32]
+    unavailable: dict[int, str]
+    revised: int
+
+
+def _merge_chunk(pending: Pending, chunk: Chunk, files: Mapping[int, DayFile], revised: revisions.Writer) -> _Merged:
+    """Merge a range of Tweets into the files of the days."""
     tweets = pending.tweets[chunk.places]
     stored = np.zeros((len(tweets), len(pending.days)), np.int32)
     number = 0
-    tables = [table for _, table in pending.answers.tables(chunk.low, chunk.high)]
-    fresh = split_by_day(tables, pending.days[0], pending.later[chunk.places], tweets)
+    parts = pending.answers.parts(chunk.low, chunk.high)
+    fresh = split_by_day([part.rows for part in parts], pending.days[0], pending.later[chunk.places], tweets)
     for place, file in files.items():
         rows, changed = file.take(chunk.high, fresh[place])
         found, numbers = rows.by_tweet()
@@ -71,4 +80,5 @@ def _merge_chunk(
             new_pulled_at=pending.asked_at[pending.at(changed.rows.tweets)],
         )
         number += len(changed.old)
-    return stored, number
+    unavailable = {tweet: said for part in parts for tweet, said in part.unavailable.items()}
+    return _Merged(stored, unavailable, number)

@@ -111,7 +111,7 @@ def publish_days(
     try:
         with staging(lake):
             rows = _stage_rows(lake, pending, sums=sums, progress=progress)
-            covered = coverage.stage(lake, pending, rows.stored)
+            covered = coverage.stage(lake, pending, rows)
             lake.replace(rows.files | _stage_set_aside(lake, pending, covered.newest) | covered.files)
     except OSError as error:
         raise LakeError(

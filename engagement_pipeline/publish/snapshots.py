@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from engagement_pipeline.core.model import Progress
     from engagement_pipeline.lake.layout import Lake
-    from engagement_pipeline.lake.raw import Landed
     from engagement_pipeline.publish.merge import Ints
+    from engagement_pipeline.publish.newest import Part
     from engagement_pipeline.publish.pending import Chunk, Pending
 
 RECENT_PERIOD = timedelta(hours=28)  # of /28hr: what was observed before has nothing of it
@@ -40,23 +40,27 @@ def stage(lake: Lake, pending: Pending, *, behind: datetime | None = None, progr
     endpoint = pending.pull.endpoint
     schema, target, into = TABLES[endpoint], lake.rows(endpoint, pending.days[0]), lake.aside / "rows.parquet"
     stored = np.zeros(pending.later.shape, np.int32)
+    unavailable: dict[int, str] = {}
     if not pending.places:
-        return Staged(files={}, stored=stored)
+        return Staged(files={}, stored=stored, unavailable=unavailable)
     later = pa.array(pending.tweets[pending.later[:, 0]])
     with closing(RowGroupWriter(into, schema)) as sink:
         for chunk in pending.chunks([_tweets(target)], progress):
-            parts = [_observed(rows, landed) for landed, rows in pending.answers.tables(chunk.low, chunk.high)]
-            fresh = of_tweets(pa.concat_tables([schema.empty_table(), *parts]), later)
+            parts = pending.answers.parts(chunk.low, chunk.high)
+            fresh = of_tweets(pa.concat_tables([schema.empty_table(), *map(_observed, parts)]), later)
             kept = _kept(_published(target, schema, chunk), fresh, behind)
             sink.append(in_order(pa.concat_tables([kept, fresh])))
             counted = fresh["tweet_id"].value_counts()
             stored[pending.at(counted.field("values").to_numpy()), 0] = counted.field("counts").to_numpy()
-    return Staged(files={into: target} if stored.any() else {}, stored=stored)
+            for part in parts:
+                unavailable |= part.unavailable
+    return Staged(files={into: target} if stored.any() else {}, stored=stored, unavailable=unavailable)
 
 
-def _observed(rows: pa.Table, landed: Landed) -> pa.Table:
+def _observed(part: Part) -> pa.Table:
     """Say with each row when it was asked for."""
-    return rows.append_column(OBSERVED_AT, pa.repeat(pa.scalar(landed.asked_at, TIMESTAMP), len(rows)))
+    asked_at = pa.repeat(pa.scalar(part.landed.asked_at, TIMESTAMP), len(part.rows))
+    return part.rows.append_column(OBSERVED_AT, asked_at)
 
 
 def _tweets(published: Path) -> Ints:

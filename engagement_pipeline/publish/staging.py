@@ -26,11 +26,13 @@ class Staged:
     """The rows of a pull, staged.
 
     `files` are to be renamed in their order. `stored` counts the rows that the pull gave, by Tweet and day of its
-    Pending. `revised` counts the counts that it changed, `days_written` are the days whose rows it changed.
+    Pending; `unavailable` has the Tweets that their newest answer did not serve, with its words. `revised` counts the
+    counts that the pull changed, `days_written` are the days whose rows it changed.
     """
 
     files: dict[Path, Path]
     stored: npt.NDArray[np.int32]
+    unavailable: dict[int, str]
     revised: int = 0
     days_written: tuple[date, ...] = ()
 

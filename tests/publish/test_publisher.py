@@ -157,6 +157,16 @@ def test_every_tweet_asked_for_is_stored_or_set_aside_with_a_reason(lake):
     ] + [(4, FIRST, "forbidden", 0), (4, SECOND, "forbidden", 0)]
 
 
+def test_a_tweet_that_a_later_response_of_its_pull_serves_is_stored(lake):
+    pull = begin(lake, at(1))
+    land(pull, full([1], 1), tweets=[1, 2], unavailable_tweet_ids=["2"])
+    land(pull, full([2], 1), asked_at=at(2))
+    pull.marked(finished=True)
+    (publication,) = publish_pulls(lake)
+    assert (publication.stored, publication.set_aside) == ({1, 2}, {})
+    assert outcomes(lake) == {(1, "stored"), (2, "stored")}
+
+
 def test_coverage_says_which_response_holds_the_rows(lake):
     pull = begin(lake, at(1))
     path = land(pull, full([1], 1))
