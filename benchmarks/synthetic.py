@@ -138,11 +138,11 @@ def write_lake(lake, ids, window, *, handles=20):
         "followed": [True] * len(ids),
     }
     pq.write_table(pa.table(tweets, schema=TWEETS), lake.tweets)
-    lake.aside.mkdir()
+    lake.staging.mkdir()
     with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
         pool.map(partial(_write_day, lake.root, ids), window.days(), chunksize=1)
     lake.replace(daily.write_months(lake, {day: _sums(lake, day) for day in window.days()}))
-    shutil.rmtree(lake.aside)
+    shutil.rmtree(lake.staging)
 
 
 def _write_day(root, ids, day):
@@ -160,7 +160,7 @@ def _write_day(root, ids, day):
 
 
 def _sums(lake, day):
-    return lake.aside / f"{day}.daily.parquet"
+    return lake.staging / f"{day}.daily.parquet"
 
 
 def day_rows(ids, day):

@@ -56,7 +56,7 @@ def stage(lake: Lake, pending: Pending, staged: Staged) -> Covered:
         old = read(target, COVERAGE)
         merged = merged_coverage(old, _new_coverage(pending, words, place, staged.stored[:, place]))
         if not merged.equals(old):
-            into = lake.aside / f"{day}.coverage.parquet"
+            into = lake.staging / f"{day}.coverage.parquet"
             write(merged, into)
             files[into] = target
         of_pull = merged.take(pc.index_in(tweets, merged["tweet_id"]))

@@ -55,7 +55,7 @@ def write_months(lake: Lake, fresh: Mapping[date, Path | None], *, days: Sequenc
             logger.warning("%s is damaged: it is made anew of the rows of its days", target)
         others = [target] if sound and target.exists() else [_summed(lake, day) for day in _others(lake, month[0], new)]
         if sums or others:
-            into = lake.aside / f"month.{target.name}"
+            into = lake.staging / f"month.{target.name}"
             _merge(sums + others, into, leave_out=pa.array(new, pa.date32()), of=target)
             renamed[into] = target
     return renamed
@@ -70,7 +70,7 @@ def _others(lake: Lake, of_month: date, new: list[date]) -> list[date]:
 
 def _summed(lake: Lake, day: date) -> Path:
     """Sum the rows of a published day into a staged file."""
-    rows, into = lake.rows(HISTORICAL, day), lake.aside / f"{day}.summed.parquet"
+    rows, into = lake.rows(HISTORICAL, day), lake.staging / f"{day}.summed.parquet"
     if not is_sound(rows, ENGAGEMENTS):
         raise LakeError(
             f"{rows} is damaged, and {lake.daily(day)} cannot be made without it: {rebuild_of_month(day)} makes both "

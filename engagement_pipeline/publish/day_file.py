@@ -158,7 +158,7 @@ class DayFile:
         self._day = day
         self._changed = False
         self._target = lake.rows(HISTORICAL, day)
-        self._staging = lake.aside
+        self._staging = lake.staging
         self._published = SortedReader(published or self._target)
         self._newest_pull = newest_pull
         self._unchanged_to = NEVER

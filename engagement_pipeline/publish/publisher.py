@@ -170,5 +170,5 @@ def _stage_set_aside(lake: Lake, pending: Pending, newest_words: pa.Table) -> di
             asked_at=newest.asked_at,
             tokens=newest.tokens,
         )
-    staged = lake.aside / lake.set_aside.name
+    staged = lake.staging / lake.set_aside.name
     return {staged: lake.set_aside} if set_aside.merge(lake, heard, into=staged) else {}

@@ -88,7 +88,7 @@ class Known:
     @property
     def published(self) -> Path:
         """The file of the day's rows; where that is damaged, one that is not there."""
-        return self.lake.aside / "none" if self.target in self.damaged else self.target
+        return self.lake.staging / "none" if self.target in self.damaged else self.target
 
     @property
     def coverage(self) -> pa.Table:
@@ -153,7 +153,7 @@ class Remade:
 def stage(known: Known, shadow: Lake) -> Remade:
     """Stage a day that was made again in the shadow lake, its rows and its coverage."""
     made = {HISTORICAL: _history, TOTALS: _totals, RECENT: _recent}[known.endpoint](known, shadow)
-    staged = known.lake.aside / f"{known.day}.coverage.parquet"
+    staged = known.lake.staging / f"{known.day}.coverage.parquet"
     new = read(shadow.coverage(known.endpoint, known.day), COVERAGE)
     write(_merged_coverage(known.coverage, new, made.counts), staged)
     return replace(made, files=made.files | {staged: known.lake.coverage(known.endpoint, known.day)})
@@ -210,7 +210,7 @@ def _totals(known: Known, shadow: Lake) -> Remade:
     schema = TABLES[TOTALS]
     new, old = read(shadow.rows(TOTALS, known.day), schema), read(known.published, schema)
     stays = old.filter(pc.invert(pc.is_in(old["tweet_id"], new["tweet_id"])))
-    rows, staged = in_order(pa.concat_tables([new, stays])), known.lake.aside / "rows.parquet"
+    rows, staged = in_order(pa.concat_tables([new, stays])), known.lake.staging / "rows.parquet"
     write(rows, staged)
     return Remade(
         files={staged: known.target} if len(rows) or known.target.exists() else {},

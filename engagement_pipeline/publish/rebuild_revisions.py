@@ -50,7 +50,7 @@ def add_found(lake: Lake, shadow: Lake, pull: Pull, days: Sequence[Known]) -> li
     both = joined(known, _found(shadow, made, days))
     if not sound or len(both) > len(known):
         with staging(lake):
-            staged = lake.aside / "revisions.parquet"
+            staged = lake.staging / "revisions.parquet"
             write(both, staged)
             lake.replace({staged: target})
     return [] if sound else [target]

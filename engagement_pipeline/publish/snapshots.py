@@ -38,7 +38,7 @@ RECENT_RAW = 2 * RECENT_PERIOD  # recent.parquet is made of pulls begun in so lo
 def stage(lake: Lake, pending: Pending, *, behind: datetime | None = None, progress: Progress) -> Staged:
     """Stage the file with the newer answers; of the published rows, only those observed `behind` a moment stay."""
     endpoint = pending.pull.endpoint
-    schema, target, into = TABLES[endpoint], lake.rows(endpoint, pending.days[0]), lake.aside / "rows.parquet"
+    schema, target, into = TABLES[endpoint], lake.rows(endpoint, pending.days[0]), lake.staging / "rows.parquet"
     stored = np.zeros(pending.later.shape, np.int32)
     unavailable: dict[int, str] = {}
     if not pending.places:

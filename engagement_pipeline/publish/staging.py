@@ -40,9 +40,9 @@ class Staged:
 @contextmanager
 def staging(lake: Lake) -> Iterator[None]:
     """Have an empty staging folder, and none afterwards."""
-    shutil.rmtree(lake.aside, ignore_errors=True)  # of a publication that was killed
+    shutil.rmtree(lake.staging, ignore_errors=True)  # of a publication that was killed
     try:
-        lake.aside.mkdir()
+        lake.staging.mkdir()
         yield
     finally:
-        shutil.rmtree(lake.aside, ignore_errors=True)
+        shutil.rmtree(lake.staging, ignore_errors=True)
