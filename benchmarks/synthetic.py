@@ -34,7 +34,7 @@ from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.publish import daily
 from engagement_pipeline.publish.day_file import DAILY_ROW_GROUP, RowGroupWriter
 from engagement_pipeline.publish.merge import Rows, daily_sums, to_table
-from engagement_pipeline.publish.publisher import CHUNK_TWEETS
+from engagement_pipeline.publish.pending import CHUNK_TWEETS
 from engagement_pipeline.sources.engagement.request import CELLS, TWEET_SUMS, TYPE_SUMS
 
 SEED = 1
@@ -137,16 +137,16 @@ def write_lake(lake, ids, window, *, handles=20):
         "followed": [True] * len(ids),
     }
     pq.write_table(pa.table(tweets, schema=TWEETS.schema), lake.tweets)
-    lake.aside.mkdir()
+    lake.staging.mkdir()
     with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
         pool.map(partial(_write_day, lake.root, ids), window.days(), chunksize=1)
     lake.replace(daily.write_months(lake, {day: _sums(lake, day) for day in window.days()}))
-    shutil.rmtree(lake.aside)
+    shutil.rmtree(lake.staging)
 
 
 def _write_day(root, ids, day):
     lake = Lake(Path(root))
-    path = lake.rows(HISTORICAL.table, day)
+    path = lake.rows(ENGAGEMENTS, day)
     path.parent.mkdir(parents=True, exist_ok=True)
     sinks = (
         RowGroupWriter(path, ENGAGEMENTS.schema),
@@ -162,7 +162,7 @@ def _write_day(root, ids, day):
 
 
 def _sums(lake, day):
-    return lake.aside / f"{day}.daily.parquet"
+    return lake.staging / f"{day}.daily.parquet"
 
 
 def day_rows(ids, day):

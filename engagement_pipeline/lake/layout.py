@@ -57,7 +57,7 @@ class Lake:
         return self.root / "raw"
 
     @property
-    def aside(self) -> Path:
+    def staging(self) -> Path:
         """Files of a publication before they are renamed; on the same file system, outside every glob."""
         return self.root / ".aside"
 

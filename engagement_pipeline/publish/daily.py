@@ -1,6 +1,6 @@
 """The table `daily`, which is /historical with its hours summed: a file a month, sorted by Tweet, type and day.
 
-In: the sums of days that are to change, as a DayFile writes them. Out: the files of their months, written aside.
+In: the sums of days that are to change, as a DayFile stages them. Out: the files of their months, staged.
 
     the days' sums ─────────────────────┬─> merged by Tweet ─> what to rename
     the month's file, less these days ──┘
@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 
 def write_months(lake: Lake, fresh: Mapping[date, Path | None], *, days: Sequence[date] = ()) -> dict[Path, Path]:
-    """Write the months of some days aside, and return what to rename; of `days`, those that have no file.
+    """Stage the months of some days, and return what to rename; of `days`, those that have no file.
 
     `fresh` says where the sums of each of these days lie, None where it has no rows; of the other days, those in the
     published file stay. Where that is missing or damaged, they are summed anew from the days' rows; raises LakeError
@@ -54,7 +54,7 @@ def write_months(lake: Lake, fresh: Mapping[date, Path | None], *, days: Sequenc
             logger.warning("%s is damaged: it is made anew of the rows of its days", target)
         others = [target] if sound and target.exists() else [_summed(lake, day) for day in _others(lake, month[0], new)]
         if sums or others:
-            into = lake.aside / f"month.{target.name}"
+            into = lake.staging / f"month.{target.name}"
             _merge(sums + others, into, leave_out=pa.array(new, pa.date32()), of=target)
             renamed[into] = target
     return renamed
@@ -68,8 +68,8 @@ def _others(lake: Lake, of_month: date, new: list[date]) -> list[date]:
 
 
 def _summed(lake: Lake, day: date) -> Path:
-    """Sum the rows of a published day, aside."""
-    rows, into = lake.rows(ENGAGEMENTS, day), lake.aside / f"{day}.summed.parquet"
+    """Sum the rows of a published day into a staged file."""
+    rows, into = lake.rows(ENGAGEMENTS, day), lake.staging / f"{day}.summed.parquet"
     if not is_sound(rows, ENGAGEMENTS.schema):
         raise LakeError(
             f"{rows} is damaged, and {lake.daily(day)} cannot be made without it: {rebuild_of_month(day)} makes both "

@@ -1,7 +1,7 @@
 """The rows of one day of /historical: merged with newer ones, and written where that changes them.
 
-In: a day's published file, and newer rows in order of their Tweets. Out: the file as it is to become, written
-aside, with its daily sums beside it; what was revised; or nothing, where the newer rows say what was there.
+In: a day's published file, and newer rows in order of their Tweets. Out: the file as it is to become, staged, with
+its daily sums beside it; what was revised; or nothing, where the newer rows say what was there.
 
     published file ─> Rows ─┐
     newer answers ──> Rows ─┴─> merged ─> rows and daily sums ─> what to rename

@@ -8,6 +8,7 @@ import pytest
 from code_location import FEW, KEYS, metadata, run_days
 
 from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
+from engagement_pipeline.core.settings import parse_day
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query import catalog
 
@@ -35,7 +36,7 @@ def test_a_partition_tells_its_numbers(in_world, told):
         "impressions": impressions,
         "requests": 1,
         "restated": 0,
-        "bytes": lake.rows(HISTORICAL.table, DAY).stat().st_size,
+        "bytes": lake.rows(HISTORICAL.table, parse_day(DAY)).stat().st_size,
     }
 
 

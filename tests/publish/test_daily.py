@@ -12,7 +12,7 @@ from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import Window
 from engagement_pipeline.core.tables import TYPE_NAMES
 from engagement_pipeline.lake.layout import Lake
-from engagement_pipeline.publish import daily, day_file, publisher
+from engagement_pipeline.publish import daily, day_file, pending
 from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.query import catalog
 
@@ -28,7 +28,7 @@ def lake(tmp_path):
 @pytest.fixture(params=[True, False], ids=["a row or two at a time", "all at once"])
 def _sizes(request, monkeypatch):
     if request.param:
-        monkeypatch.setattr(publisher, "CHUNK_TWEETS", 1)
+        monkeypatch.setattr(pending, "CHUNK_TWEETS", 1)
         monkeypatch.setattr(day_file, "ROW_GROUP", 2)
         monkeypatch.setattr(day_file, "DAILY_ROW_GROUP", 1)
 
@@ -161,12 +161,12 @@ def test_rows_that_are_gone_are_not_taken_for_none(lake):
 
 def test_a_day_that_has_no_rows_any_more_leaves_its_month(lake):
     over_new_year(lake, 1)
-    lake.aside.mkdir()
+    lake.staging.mkdir()
     lake.replace(daily.write_months(lake, {JANUARY: None}))
     assert {row["day"] for row in pq.read_table(lake.daily(JANUARY)).to_pylist()} == {date(2026, 1, 2)}
 
 
 def test_a_month_without_rows_or_file_stays_without(lake):
     lake.open()
-    lake.aside.mkdir()
+    lake.staging.mkdir()
     assert daily.write_months(lake, {JANUARY: None}) == {}

@@ -122,7 +122,7 @@ def test_borders_of_chunks_leave_no_trace(lake, tmp_path, monkeypatch, size):
     tweets = order.sample(range(1, 40), 14)
     other = Lake(tmp_path / "other")
     for into, chunk in ((lake, size), (other, 1000)):
-        monkeypatch.setattr("engagement_pipeline.publish.publisher.CHUNK_TWEETS", chunk)
+        monkeypatch.setattr("engagement_pipeline.publish.pending.CHUNK_TWEETS", chunk)
         pulled(into, full([*tweets[:5], 50, 60], 1), at(1))
         publish_pulls(into)
         pull = begin(into, at(2))
@@ -155,6 +155,16 @@ def test_every_tweet_asked_for_is_stored_or_set_aside_with_a_reason(lake):
         for tweet, outcome, rows in ((1, "stored", 4), (2, "unavailable", 0), (3, "missing from the response", 0))
         for row in ((tweet, FIRST, outcome, rows), (tweet, SECOND, outcome, rows))
     ] + [(4, FIRST, "forbidden", 0), (4, SECOND, "forbidden", 0)]
+
+
+def test_a_tweet_that_a_later_response_of_its_pull_serves_is_stored(lake):
+    pull = begin(lake, at(1))
+    land(pull, full([1], 1), tweets=[1, 2], unavailable_tweet_ids=["2"])
+    land(pull, full([2], 1), asked_at=at(2))
+    pull.marked(finished=True)
+    (publication,) = publish_pulls(lake)
+    assert (publication.stored, publication.set_aside) == ({1, 2}, {})
+    assert outcomes(lake) == {(1, "stored"), (2, "stored")}
 
 
 def test_coverage_says_which_response_holds_the_rows(lake):

@@ -51,7 +51,7 @@ def test_a_publication_that_dies_at_any_rename_is_made_good_by_the_next(lake, pl
     before = counts(lake)
     truth = full([1, 3], 1) | full([2, 4], 2)
     assert dies_at(place, lake)
-    assert lake.aside.exists() == leftovers
+    assert lake.staging.exists() == leftovers
     for day in WINDOW.days():  # each as it was or as it will be, and never half
         assert of_day(counts(lake), day) in (of_day(before, day), of_day(truth, day))
     publish_pulls(lake)
@@ -59,7 +59,7 @@ def test_a_publication_that_dies_at_any_rename_is_made_good_by_the_next(lake, pl
     assert outcomes(lake) == {(1, "stored"), (2, "stored"), (3, "unavailable"), (4, "stored")}
     assert [*set_aside.load(lake)] == [3]
     assert raw.open_pulls(lake.raw) == []
-    assert not lake.aside.exists()
+    assert not lake.staging.exists()
 
 
 def test_these_are_all_the_renames_of_that_publication(lake):
@@ -130,7 +130,7 @@ def test_a_full_disk_leaves_the_tables_as_they_were_and_says_so_in_one_line(lake
         publish_pulls(lake)
     assert "\n" not in str(caught.value)
     assert parquet_files(lake) == before
-    assert not lake.aside.exists()
+    assert not lake.staging.exists()
     publish_pulls(lake)
     assert counts(lake) == full([1, 2], 2)
 

@@ -205,7 +205,7 @@ def test_lost_lifetimes_are_named(lake):
 
 
 def test_damaged_last_hours_of_which_nothing_is_left_are_empty(history):
-    shutil.rmtree(history.raw / RECENT)
+    shutil.rmtree(history.raw / RECENT.name)
     emptied(history.rows(RECENT.table, TODAY))
     rebuilt(history, "recent")
     assert contents(history, "recent") == {"recent": []}
