@@ -66,7 +66,7 @@ class Flat:
 def flatten(body: bytes, request: Request) -> Flat:
     """Flatten one body, audited; raises ResponseError naming the path of what is not as the contract says."""
     asked = _asked(request)
-    scanned = None if request.endpoint == TOTALS else _scanned(body, asked)
+    scanned = None if request.endpoint == TOTALS else parse_fast.cells(body, asked)
     root = scanned[1] if scanned else parse_reference.parsed(body)
     stated = _stated(root)
     if request.endpoint == TOTALS:
@@ -96,18 +96,6 @@ def flatten(body: bytes, request: Request) -> Flat:
         negative,
         scanned=scanned is not None or request.endpoint == TOTALS or not len(rows),
     )
-
-
-def _scanned(body: bytes, asked: Asked) -> tuple[Cells, dict[str, Any]] | None:
-    """Return the counts of a body and its root without them; None where the reference parser must decide."""
-    found = parse_fast.cells(body, asked)
-    if not found:
-        return None
-    try:
-        root = parse_reference.parsed(found[1])
-    except ResponseError:  # of the whole body, so that the complaint names the place in it
-        return None
-    return (found[0], root) if CELLS in root else None
 
 
 def _asked(request: Request) -> Asked:
