@@ -231,7 +231,9 @@ def _hours(days: Iterable[bytes]) -> _Hours | None:
     text = b"}" + b"".join(days)
     data = np.frombuffer(text, np.uint8)
     colons = np.flatnonzero(data == COLON)
-    if len(colons) == 0 or colons[0] < WORD - 2 or colons[-1] > len(text) - 2 or not text.endswith(b'"}'):
+    if not 0 < len(colons) <= len(text) // len(SHORTEST):  # each takes eight times its memory below, and several times
+        return None
+    if colons[0] < WORD - 2 or colons[-1] > len(text) - 2 or not text.endswith(b'"}'):
         return None
     words = np.ndarray(len(text) - WORD + 1, np.uint64, text, strides=(1,))[colons - WORD + 2]  # any place's
     forms = words & np.frombuffer(BUT_THE_HOUR, np.uint64)
