@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from engagement_pipeline.core.endpoints import RECENT, TOTALS
 from engagement_pipeline.core.errors import ResponseError
 from engagement_pipeline.core.model import Request
-from engagement_pipeline.core.tables import ENGAGEMENTS, LIFETIME, PARTIAL
-from engagement_pipeline.sources.engagement.flatten import read
+from engagement_pipeline.core.tables import ENGAGEMENTS, PARTIAL
+from engagement_pipeline.sources.engagement.flatten import LIFETIME, read
 
 ONE, TWO, OLD = 1890000000000000001, 1890000000000000002, 1390000000000000003
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
