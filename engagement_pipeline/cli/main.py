@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 from datetime import UTC, date, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -66,6 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="engagement", description="The Engagement API as a lake that answers SQL. Settings: see engagement.toml."
     )
+    version = f"%(prog)s {metadata.version('engagement-pipeline')}"
+    parser.add_argument("--version", action="version", version=version, help="print the version, and end")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     sub = _add(
         commands, "authorize", _authorize, "let a handle give the app its tokens, and write them to the accounts file"

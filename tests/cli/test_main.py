@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import tomllib
 
 import pytest
 from processes import CLONE, started
@@ -198,6 +199,14 @@ def test_help_is_an_answer_and_no_error(capsys, command):
     shown = capsys.readouterr()
     assert (caught.value.code or 0, shown.err) == (0, "")
     assert shown.out.startswith(f"usage: {' '.join(['engagement', *command])} ")
+
+
+def test_the_version_is_that_of_the_project(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    project = tomllib.loads((CLONE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert capsys.readouterr() == (f"engagement {project['version']}\n", "")
 
 
 def subparsers():
