@@ -1,7 +1,6 @@
 """The `engagement` command: arguments in, one library call, print.
 
-Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 failed (what and
-which), 2 wrong use.
+Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 failed, 2 wrong use.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ INTERRUPTED = 130  # as shells count a SIGINT
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command; every failure is one line on standard error, and its exit code."""
+    """Run one command and return its exit code; every failure prints one line on standard error."""
     logging.basicConfig(level=logging.WARNING, format="engagement: %(message)s", stream=sys.stderr, force=True)
     try:
         options = _parser().parse_args(arguments)
@@ -42,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
     except EngagementError as error:
         return _failed(str(error), error.exit_code)
-    except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
+    except BrokenPipeError:  # the reader, for example `head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         return _failed(str(error), EngagementError.exit_code)
@@ -57,7 +56,7 @@ def _failed(message: str, code: int) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose complaints are one line like all others."""
+    """A parser with errors of one line, like all others."""
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message}; see {self.prog} --help")
@@ -199,7 +198,7 @@ def _prepared(options: argparse.Namespace, chosen: settings.Settings) -> Prepare
 
 
 def _look_back(last: date, *, days: int, oldest_day: date) -> date:
-    """Return the first of so many days that end with `last`, or the first that the API has."""
+    """Return the first of the `days` that end with `last`, or the first day that the API has."""
     return max(oldest_day, date.fromordinal(max(1, last.toordinal() - days + 1)))
 
 

@@ -1,7 +1,7 @@
-"""The metric dictionary: what each engagement type counts, where and to whom it is served, since when.
+"""The metric dictionary: what each engagement type counts, which endpoints serve it, to whom, and since when.
 
-In: nothing. Out: METRICS and the names by endpoint; the plan, the flattening and the catalogue ask here.
-Source: the vendor's documentation of the Engagement API, its overview and its reference of the three endpoints.
+In: nothing. Out: METRICS, and the types of an endpoint. The plan, the flattening and the catalogue read them.
+Source: the vendor's documentation of the Engagement API: the overview, and the reference of the three endpoints.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL_SINCE, TOTA
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-REACTIONS_SINCE = date(2015, 9, 15)  # the same: favorites, retweets and replies show as zero before
+REACTIONS_SINCE = date(2015, 9, 15)  # reference of /historical: favorites, retweets and replies are zero before
 RECENT_TWEETS = {TOTALS: 90}  # overview: impressions and engagements of Tweets of the last 90 days
 VIDEO_TWEETS = dict.fromkeys(ENDPOINTS, 1_800)  # overview: video_views of Tweets of 1,800 days or less
 
@@ -24,10 +24,10 @@ VIDEO_TWEETS = dict.fromkeys(ENDPOINTS, 1_800)  # overview: video_views of Tweet
 class Metric:
     """One engagement type under the API's own name.
 
-    `public`: on /totals the app's bearer token reads it, of any public Tweet; everything else needs the tokens
-    of the Tweet's owner. `oldest_tweet_days`: by endpoint, the age in days past which the API lists a Tweet as
-    unsupported and answers a zero that nobody measured; no entry is no limit. `since`: the first UTC day that
-    /historical measures, None where it does not serve the type; /28hr and /totals know no such day.
+    `public`: the app's bearer token can read it on /totals, for any public Tweet. Everything else needs the tokens of
+    the Tweet's owner. `oldest_tweet_days`: the greatest age of a Tweet in days, by endpoint; no entry is no limit. The
+    API lists an older Tweet as unsupported, and returns a zero that nobody measured. `since`: the first UTC day that
+    /historical measures, or None if it does not serve the type. /28hr and /totals have no such day.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Metric:
     since: date | None = HISTORICAL_SINCE
 
 
-RENAMED = {"media_clicks": "media_engagements"}  # changelog: names of before, which the API knows no more
+RENAMED = {"media_clicks": "media_engagements"}  # changelog: former names, which the API no longer accepts
 METRICS = (
     Metric("app_install_attempts", WITH_SERIES, "clicks to install an app from the Tweet"),
     Metric("app_opens", WITH_SERIES, "times an app was opened from the Tweet"),
@@ -111,7 +111,7 @@ METRICS = (
 def types_of(endpoint: str, *, public: bool = False) -> tuple[str, ...]:
     """Return the engagement types that `endpoint` serves, in alphabetical order.
 
-    With `public`, those that it serves to the bearer token: five on /totals, none elsewhere.
+    With `public`, return only the types that it serves to the bearer token: five on /totals, none elsewhere.
     """
     if public and endpoint != TOTALS:
         return ()

@@ -1,4 +1,4 @@
--- One row a Tweet, engagement type, UTC day and hour: what /historical has, and /28hr where it has nothing yet.
+-- One row a Tweet, engagement type, UTC day and hour: from /historical, or from /28hr if /historical has none yet.
 select tweet_id, engagement_type, day, hour, "count", false as provisional, false as partial
 from engagements
 union all

@@ -1,5 +1,5 @@
--- One row a UTC day, engagement type and age in days: how much of its present value the day's metric had `age` days
--- after the day was over. Only Tweets count whose day had been pulled by then; `tweets` says how many they are.
+-- One row a UTC day, engagement type and age in days: the day's count as it was `age` days after the day ended, and its
+-- share of the present count. Only Tweets that had been pulled for the day by then are included: `tweets` of them.
 with ages as (
     select unnest([1, 2, 7, 28]) as age
 ),
