@@ -92,13 +92,15 @@ def show_outcome(outcome: Outcome) -> None:
         )
         print(f"answered: {counted(answered, 'request')}, {planned:,} planned")
         if answered > planned:
-            print(f"  {answered - planned:,} more, since Tweets had whole requests refused: found and set aside now")
+            print(
+                f"  {answered - planned:,} more than planned, to find Tweets with whole requests refused; now set aside"
+            )
         if rejected:
-            print(f"  {counted(rejected, 'response')} did not add up: kept in rejected/ of the pull, and asked again")
+            print(f"  {counted(rejected, 'response')} did not pass the audit: kept in rejected/, and asked for again")
         if negative:
-            print(f"  {counted(negative, 'count')} below zero: kept, since what was done can be undone")
+            print(f"  {counted(negative, 'count')} below zero: kept, because people can undo what was counted")
         if unscanned:
-            print(f"  {counted(unscanned, 'response')} not written as usual: read the plain way, which is slow")
+            print(f"  {counted(unscanned, 'response')} in an unusual form: read by the slow parser")
     for publication in outcome.publications:
         stored, aside = len(publication.stored), publication.set_aside
         print(
@@ -118,20 +120,20 @@ def show_rebuilt(rebuilt: Sequence[Rebuilt]) -> None:
         changed = sum(day.changed for day in days)
         print(
             f"/{endpoint}, {days[0].day} to {days[-1].day}: {sum(day.rows for day in days):,} rows in "
-            f"{counted(len(days), 'day')}, of which {changed:,} came out otherwise than they were"
+            f"{counted(len(days), 'day')}, {changed:,} of them different from before"
         )
     if not rebuilt:
         print("nothing has landed or is published for these days")
     for path in dict.fromkeys(path for day in rebuilt for path in day.damaged):
-        print(f"  {path} was damaged, and is made anew")
+        print(f"  {path} was damaged, and is made again")
     for day in rebuilt:
         if day.kept:
             rows = sum(day.kept.values())
-            print(f"  {day.day}: {rows:,} rows of {_named([*day.kept])} stay as published: they left raw")
+            print(f"  {day.day}: {rows:,} rows of {_named([*day.kept])} stay as published: raw no longer has them")
         if day.lost:
             print(
-                f"  {day.day}: rows of {_named(day.lost)} stood in a damaged or missing file alone, and are lost: "
-                "pull the day"
+                f"  {day.day}: rows of {_named(day.lost)} are lost, because only a damaged or missing file held them: "
+                "pull the day again"
             )
 
 

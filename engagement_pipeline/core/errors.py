@@ -109,7 +109,7 @@ class PullError(EngagementError):
     def __init__(self, failures: Sequence[EngagementError]) -> None:
         first = str(failures[0]).rstrip(".") + _others(failures[1:])
         stop = "" if first.endswith("?") else "."
-        super().__init__(f"{first}{stop} What has landed is kept: the same pull again goes on from it")
+        super().__init__(f"{first}{stop} What has landed is kept: run the same pull again to resume it")
         self.failures = tuple(failures)
 
 
@@ -117,7 +117,7 @@ def _others(failures: Sequence[EngagementError]) -> str:
     """Return the failures after the first: the names of the accounts, and the number of the rest."""
     accounts = [failure.account or "the bearer token" for failure in failures if isinstance(failure, AccountError)]
     rest = len(failures) - len(accounts)
-    told = [f"also failed: {', '.join(accounts)}; engagement check tells why"] if accounts else []
+    told = [f"also failed: {', '.join(accounts)}; engagement check says why"] if accounts else []
     told += [f"and {rest} more"] if rest else []
     return f" ({'; '.join(told)})" if told else ""
 

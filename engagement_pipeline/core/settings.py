@@ -140,7 +140,7 @@ def _url(value: Any, _base: Path) -> str:  # noqa: ANN401
     if parts is None:
         raise ValueError("must be a URL such as https://data-api.twitter.com")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        raise ValueError("must be https: only this machine's own emulator is asked over http")
+        raise ValueError("must be https: http is only for the emulator on this machine")
     return str(value).rstrip("/")
 
 
@@ -239,7 +239,7 @@ def _types(value: Any, _base: Path) -> tuple[str, ...]:  # noqa: ANN401
     unknown = [str(name) for name in names if name not in known]
     if unknown or not names:
         told = [f"{name} (now {RENAMED[name]})" if name in RENAMED else name for name in unknown]
-        raise ValueError(f"{', '.join(told) or 'nothing'} is no engagement type; choose from {', '.join(known)}")
+        raise ValueError(f"{', '.join(told) or 'nothing'} is not an engagement type; choose from {', '.join(known)}")
     return tuple(sorted(set(names)))
 
 

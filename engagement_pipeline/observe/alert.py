@@ -57,7 +57,7 @@ def message(failed: FailedRun, *, dagster_url: str) -> str:
     lines += [f"asset: {', '.join(failed.assets)}"] if failed.assets else []
     lines += [f"partitions: {failed.partitions}"] if failed.partitions else []
     lines.append(f"error: {error if len(error) <= SHOWN_CHARACTERS else error[:SHOWN_CHARACTERS] + '…'}")
-    lines += ["next: Dagster is to try it again by itself: see that it does"] if failed.again else []
+    lines += ["next: Dagster should try the run again by itself: check that it does"] if failed.again else []
     lines.append(f"run: {dagster_url}/runs/{failed.run_id}")
     return "\n".join(lines)
 

@@ -174,9 +174,9 @@ def fresh(lake: Lake, settings: Settings) -> Verdict:
             if tweets & served or (tweets and not lake.coverage(HISTORICAL, day).exists())
         ]
     if not missing:
-        return Verdict(passed=True, words=f"the {len(days)} days to {last} have what their daily runs were to bring")
+        return Verdict(passed=True, words=f"the {len(days)} days to {last} are complete")
     words = f"{len(missing)} of the {len(days)} days to {last} lack Tweets of the roster: {_some(missing)}; the next "
-    words += "daily run takes them up, unless their account fails, of which engagement check tells why"
+    words += "daily run pulls them, unless their account fails: then engagement check says why"
     return Verdict(passed=False, words=words, numbers={"missing": len(missing)})
 
 
@@ -200,7 +200,7 @@ def _schema(day: Day) -> Verdict:
         for field in wanted
         if field.name in found.names and found.field(field.name).type != field.type
     ]
-    wrong += [f"{name} is no column of it" for name in found.names if name not in wanted.names]
+    wrong += [f"{name} is not a declared column" for name in found.names if name not in wanted.names]
     if not wrong:
         types = ", ".join(map(quoted, types_of(HISTORICAL)))
         (strange,) = day.rows(STRANGE.format(day=f"date {quoted(day.day)}", types=types))
@@ -232,7 +232,7 @@ def _hours_complete(day: Day) -> Verdict:
     if missing:
         words = f"no Tweet has a count at {_some(missing)} UTC: pull the day again"
         return Verdict(passed=False, words=words, numbers={"missing": len(missing)})
-    return Verdict(passed=True, words="there are counts of each of the 24 hours")
+    return Verdict(passed=True, words="all 24 hours have counts")
 
 
 def _tweets_accounted_for(day: Day) -> Verdict:
@@ -240,8 +240,8 @@ def _tweets_accounted_for(day: Day) -> Verdict:
     if not gone:
         return Verdict(passed=True, words="every Tweet of the roster is stored, or set aside with a reason")
     some = _some([f"{row['tweet_id']} of {row['handle']}" for row in gone])
-    words = f"{len(gone):,} Tweets of the roster have no answer for the day: {some}; pull it again, and if their "
-    words += "account fails, engagement check tells why"
+    words = f"{len(gone):,} Tweets of the roster have no answer for the day: {some}; pull the day again; if their "
+    words += "account fails, engagement check says why"
     return Verdict(passed=False, words=words, numbers={"tweets": len(gone)})
 
 
@@ -278,8 +278,7 @@ CHECKS = (
     ),
     Check(
         name="audit",
-        meaning="The rows are those that were published after each response had been checked against the API's own "
-        "sums: as many as coverage says of each Tweet, and they sum to daily.",
+        meaning="Each Tweet has as many rows as were published, by coverage, and they sum to daily.",
         look=_audit,
         blocking=True,
     ),

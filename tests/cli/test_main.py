@@ -92,7 +92,7 @@ def test_a_check_fails_where_an_account_does_not_work_and_says_which(in_world, e
     assert engagement("check")[0] == 0
     in_world.emulator.faults.set(revoked_handles=["lumenaudio"])
     code, out, errors = engagement("check")
-    assert (code, errors) == (1, ["1 of 3 accounts cannot be pulled with, as said above"])
+    assert (code, errors) == (1, ["1 of 3 accounts cannot be used for a pull: see above"])
     lines = dict(line.split(maxsplit=1) for line in out.splitlines())
     assert lines["harborbooks"].startswith("works, ")
     assert "401" in lines["lumenaudio"]
