@@ -44,6 +44,12 @@ def test_a_term_is_defined_in_one_or_two_sentences(term, meaning):
     assert not re.match(rf"(an? |the )?{term}\b", meaning, re.IGNORECASE)  # not by itself
 
 
+@pytest.mark.parametrize("term", [term.lower().removeprefix("to ") for term, _ in GLOSSARY])
+def test_each_term_is_used_in_a_page(term):
+    pages = " ".join(page.read_text(encoding="utf-8") for page in PAGES if page.stem != "GLOSSARY")
+    assert re.search(rf"\b{term}", " ".join(pages.lower().split()))
+
+
 def test_each_term_that_a_definition_leans_on_is_defined():
     terms = {term.lower().removeprefix("to ") for term, _ in GLOSSARY}
     used = {word.lower() for _, meaning in GLOSSARY for word in re.findall(r"\*(.+?)\*", meaning)}
