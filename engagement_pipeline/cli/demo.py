@@ -1,7 +1,7 @@
 """The whole job on the emulator: no network, no credentials.
 
-`run` pulls 28 days through Dagster into a lake of its own and asks it three questions; `up` leaves the Dagster
-UI and the emulator running. Both start Dagster as a user does, by its command; this package never imports it.
+`run` pulls 28 days through Dagster into a lake of its own, and asks it three questions. `up` keeps the Dagster UI and
+the emulator running. Both start Dagster by its command, as a user does. This package never imports it.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ QUESTIONS = {
 
 
 def run(data: Path) -> None:
-    """Pull 28 days of the emulated API into `data` by one Dagster run, and show what SQL makes of them."""
+    """Pull 28 days of the emulated API into `data` in one Dagster run, and print the answers to three SQL queries."""
     last = DEMO_NOW.date() - timedelta(days=1)
     first = last - timedelta(days=27)
     with (
@@ -91,7 +91,7 @@ def up(data: Path, *, port: int) -> None:
     """Run `dg dev` on an emulator that lives in real time until Ctrl-C ends both."""
     _refuse_taken(port)
     first_day = datetime.now(UTC).date() - timedelta(days=UP_DAYS)
-    for number in (signal.SIGTERM, signal.SIGINT):  # which `&` in a script has ignored, here and in Dagster
+    for number in (signal.SIGTERM, signal.SIGINT):  # a script's `&` makes this process and Dagster ignore them
         signal.signal(number, _interrupt)
     with _world(data, now=None, first_day=first_day) as (emulator, environment):
         _bring_up_to_date(settings.load(environment))
@@ -118,7 +118,7 @@ def up(data: Path, *, port: int) -> None:
 
 @contextmanager
 def _world(data: Path, *, now: datetime | None, first_day: date) -> Iterator[tuple[Emulator, dict[str, str]]]:
-    """Run an emulator, and give it with the environment in which every command finds it and `data`."""
+    """Run an emulator; yield it, and the environment with which every command finds it and `data`."""
     if not (HOME / "workspace.yaml").exists():
         raise InputError("the Dagster code location is not beside the package: run this from a clone of the project")
     folder = data.absolute()
@@ -127,7 +127,7 @@ def _world(data: Path, *, now: datetime | None, first_day: date) -> Iterator[tup
         emulator.credentials.write_accounts(folder / "accounts.toml")
         _write_roster(emulator, folder / "tweets" / "roster.csv")
         chosen = {
-            "CONFIG": os.devnull,  # a user's own engagement.toml has no say here
+            "CONFIG": os.devnull,  # ignore a user's own engagement.toml
             "API_URL": emulator.url,
             "AUTH_URL": emulator.url,
             "DATA": str(folder),
@@ -142,7 +142,7 @@ def _world(data: Path, *, now: datetime | None, first_day: date) -> Iterator[tup
 
 
 def _bring_up_to_date(chosen: settings.Settings) -> None:
-    """Rebuild the lake of an earlier demo, if an older program wrote it."""
+    """Rebuild the lake of an earlier demo if an older program wrote it."""
     lake = Lake(chosen.data)
     try:
         lake.open()
@@ -157,7 +157,7 @@ def _write_roster(emulator: Emulator, path: Path) -> None:
 
 
 def _run_job(emulator: Emulator, prepared: Prepared, environment: dict[str, str], *, log: Path) -> None:
-    """Execute the daily job over the prepared days, with bars that follow the emulator and Dagster's log."""
+    """Execute the daily job over the prepared days, and show progress from the emulator and from Dagster's log."""
     window = prepared.plans[0].window
     assert window
     days = list(window.days())

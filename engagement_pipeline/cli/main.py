@@ -1,7 +1,6 @@
 """The `engagement` command: arguments in, one library call, print.
 
-Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 failed (what and
-which), 2 wrong use.
+Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 failed, 2 wrong use.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ import logging
 import os
 import sys
 from datetime import UTC, date, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -33,7 +33,7 @@ INTERRUPTED = 130  # as shells count a SIGINT
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command; every failure is one line on standard error, and its exit code."""
+    """Run one command and return its exit code; every failure prints one line on standard error."""
     logging.basicConfig(level=logging.WARNING, format="engagement: %(message)s", stream=sys.stderr, force=True)
     try:
         options = _parser().parse_args(arguments)
@@ -41,12 +41,12 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
     except EngagementError as error:
         return _failed(str(error), error.exit_code)
-    except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
+    except BrokenPipeError:  # the reader, for example `head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         return _failed(str(error), EngagementError.exit_code)
     except KeyboardInterrupt:
-        return _failed("interrupted; what a pull has landed is kept, and the same pull goes on from it", INTERRUPTED)
+        return _failed("interrupted; what a pull has landed is kept: run the same pull again to resume it", INTERRUPTED)
     return 0
 
 
@@ -56,7 +56,7 @@ def _failed(message: str, code: int) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose complaints are one line like all others."""
+    """A parser with errors of one line, like all others."""
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message}; see {self.prog} --help")
@@ -66,16 +66,24 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="engagement", description="The Engagement API as a lake that answers SQL. Settings: see engagement.toml."
     )
+    version = f"%(prog)s {metadata.version('engagement-pipeline')}"
+    parser.add_argument("--version", action="version", version=version, help="print the version, and end")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     sub = _add(
-        commands, "authorize", _authorize, "let a handle give the app its tokens, and write them to the accounts file"
+        commands,
+        "authorize",
+        _authorize,
+        "let a handle give its tokens to the app, and write them to the accounts file",
     )
-    sub.add_argument("handle", metavar="HANDLE", type=_handle, help="who will be logged in on the page that opens")
+    sub.add_argument("handle", metavar="HANDLE", type=_handle, help="the handle that logs in on the page")
 
     sub = _add(
-        commands, "check", _check, "try each account with one cheap request, and say which work and whose they are"
+        commands,
+        "check",
+        _check,
+        "try each account with one cheap request; show which work, and to whom their tokens belong",
     )
-    sub.add_argument("--skip-bad-rows", action="store_true", help="go on without the roster's bad rows")
+    sub.add_argument("--skip-bad-rows", action="store_true", help="leave out the roster's bad rows")
 
     for name, command, text in (
         ("plan", _plan, "show the requests that a pull would send, and send none"),
@@ -83,25 +91,26 @@ def _parser() -> argparse.ArgumentParser:
     ):
         sub = _add(commands, name, command, text)
         sub.add_argument(
-            "--endpoint", choices=ENDPOINTS, default=HISTORICAL.name, help=f"of the API (default: {HISTORICAL})"
+            "--endpoint",
+            choices=ENDPOINTS,
+            default=HISTORICAL.name,
+            help=f"endpoint of the API (default: {HISTORICAL})",
         )
         sub.add_argument(
             "--from",
             dest="first",
             metavar="DAY",
             type=_day,
-            help=f"first UTC day of /{HISTORICAL}; the look-back's by default",
+            help=f"first UTC day of /{HISTORICAL}; by default the first of the look-back",
         )
         sub.add_argument(
             "--to",
             dest="last",
             metavar="DAY",
             type=_day,
-            help="last UTC day, included; by default the last that is over",
+            help="last UTC day, included; by default the last day that is over",
         )
-        sub.add_argument(
-            "--skip-bad-rows", action="store_true", help="list the roster's bad rows and go on with the rest"
-        )
+        sub.add_argument("--skip-bad-rows", action="store_true", help="list the roster's bad rows and leave them out")
 
     sub = _add(
         commands, "sql", _sql, "answer a query over the lake's views: engagements, daily, tweets, coverage and more"
@@ -109,24 +118,35 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("query", metavar="QUERY", help="one statement in DuckDB's SQL")
     sub.add_argument("--format", choices=output.FORMATS, default="table", help="how to print (default: table)")
 
-    sub = _add(commands, "rebuild", _rebuild, "make tables anew from the responses that have landed, with no request")
-    sub.add_argument("--table", choices=pipeline.REBUILDABLE, help="which; all by default")
-    sub.add_argument("--from", dest="first", metavar="DAY", type=_day, help="first UTC day; by default the first known")
-    sub.add_argument("--to", dest="last", metavar="DAY", type=_day, help="last UTC day, included; the last by default")
+    sub = _add(
+        commands, "rebuild", _rebuild, "make tables again from the responses that have landed, without a request"
+    )
+    sub.add_argument("--table", choices=pipeline.REBUILDABLE, help="the table to make; by default all")
+    sub.add_argument(
+        "--from", dest="first", metavar="DAY", type=_day, help="first UTC day; by default the first that is known"
+    )
+    sub.add_argument(
+        "--to", dest="last", metavar="DAY", type=_day, help="last UTC day, included; by default the last that is known"
+    )
 
     sub = _add(
-        commands, "prune", _prune, "say which responses are published and older than keep_raw_days, and remove them"
+        commands,
+        "prune",
+        _prune,
+        "list the responses that are published and older than keep_raw_days; remove them with --yes",
     )
     sub.add_argument("--yes", action="store_true", help="remove them; without it nothing is removed")
 
     sub = _add(commands, "emulator", _emulator, "serve the Engagement API on this machine, for demos and tests")
-    sub.add_argument("--port", type=int, required=True, help="0 picks a free one")
-    sub.add_argument("--accounts", type=Path, metavar="FILE", help="write the credentials that it accepts here")
-    sub.add_argument("--tweets", type=Path, metavar="FILE", help="write the roster of its world here")
-    sub.add_argument("--now", type=_moment, metavar="TIME", help="fix its clock, for example at 2026-02-01")
-    sub.add_argument("--seed", type=int, default=1, help="another number is another world (default: 1)")
+    sub.add_argument("--port", type=int, required=True, help="port to listen on; 0 picks a free one")
+    sub.add_argument("--accounts", type=Path, metavar="FILE", help="write the credentials that it accepts to this file")
+    sub.add_argument("--tweets", type=Path, metavar="FILE", help="write the roster of its world to this file")
+    sub.add_argument("--now", type=_moment, metavar="TIME", help="fix its clock, for example to 2026-02-01")
+    sub.add_argument("--seed", type=int, default=1, help="number of its world (default: 1)")
     sub.add_argument("--requests-per-minute", type=_positive, default=300, metavar="N", help="its rate (default: 300)")
-    sub.add_argument("--latency", type=float, default=0.0, metavar="SECONDS", help="before each answer (default: 0)")
+    sub.add_argument(
+        "--latency", type=float, default=0.0, metavar="SECONDS", help="wait before each answer (default: 0)"
+    )
     sub.add_argument(
         "--settle-hours", type=int, default=0, metavar="N", help="counts grow until an hour is this old (default: 0)"
     )
@@ -141,7 +161,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub = _add(commands, "up", _up, "start Dagster on the emulator; Ctrl-C ends both")
     sub.add_argument("--data", type=Path, metavar="DIR", default=Path("data/up"), help="its lake (default: data/up)")
-    sub.add_argument("--port", type=_positive, default=3000, help="of the Dagster UI (default: 3000)")
+    sub.add_argument("--port", type=_positive, default=3000, help="port of the Dagster UI (default: 3000)")
     return parser
 
 
@@ -222,7 +242,7 @@ def _check(options: argparse.Namespace) -> None:
         number = sum(bool(finding.handle) for finding in findings)
         what = [f"{accounts_failed} of {number} accounts"] if accounts_failed else []
         what += ["the bearer token"] if "" in failed else []
-        raise EngagementError(f"{' and '.join(what)} cannot be pulled with, as said above")
+        raise EngagementError(f"{' and '.join(what)} cannot be used for a pull: see above")
 
 
 def _plan(options: argparse.Namespace) -> None:
@@ -255,8 +275,8 @@ def _rebuild(options: argparse.Namespace) -> None:
     lost = sum(len(day.lost) for day in rebuilt)
     if lost:
         raise EngagementError(
-            f"rows of {plan_text.counted(lost, 'Tweet day')} stood in damaged or missing files alone and are lost, "
-            "as said above"
+            f"rows of {plan_text.counted(lost, 'Tweet day')} are lost, because only damaged or missing files held "
+            "them: pull the days named above again"
         )
 
 
@@ -266,9 +286,9 @@ def _prune(options: argparse.Namespace) -> None:
     output.show_spent(spent, days=chosen.keep_raw_days)
     if options.yes:
         pipeline.drop(chosen, spent)
-        print("removed; the tables are as they were")
+        print("removed; the tables are unchanged")
     elif spent:
-        print("nothing is removed yet: engagement prune --yes does it")
+        print("nothing is removed: engagement prune --yes removes them")
 
 
 def _emulator(options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""The metric dictionary: what each engagement type counts, where and to whom it is served, since when.
+"""The metric dictionary: what each engagement type counts, which endpoints serve it, to whom, and since when.
 
 In: nothing. Out: METRICS. The endpoints, the reading of answers and the catalogue ask here.
 Source: the vendor's documentation of the Engagement API, its overview and its reference of the three endpoints.
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HISTORICAL_SINCE = date(2014, 9, 1)  # reference of /historical: the oldest start that can be asked for
-REACTIONS_SINCE = date(2015, 9, 15)  # the same: favorites, retweets and replies show as zero before
+REACTIONS_SINCE = date(2015, 9, 15)  # the same: favorites, retweets and replies are zero before
 WITH_SERIES = ("28hr", "historical")  # the endpoints that tell the hours
 EVERYWHERE = ("totals", *WITH_SERIES)
 RECENT_TWEETS = {"totals": 90}  # overview: impressions and engagements of Tweets of the last 90 days
@@ -25,10 +25,10 @@ VIDEO_TWEETS = dict.fromkeys(EVERYWHERE, 1_800)  # overview: video_views of Twee
 class Metric:
     """One engagement type under the API's own name; `endpoints` are the names of those that serve it.
 
-    `public`: on /totals the app's bearer token reads it, of any public Tweet; everything else needs the tokens
-    of the Tweet's owner. `oldest_tweet_days`: by endpoint, the age in days past which the API lists a Tweet as
-    unsupported and answers a zero that nobody measured; no entry is no limit. `since`: the first UTC day that
-    /historical measures, None where it does not serve the type; /28hr and /totals know no such day.
+    `public`: the app's bearer token can read it on /totals, for any public Tweet. Everything else needs the tokens of
+    the Tweet's owner. `oldest_tweet_days`: the greatest age of a Tweet in days, by endpoint; no entry is no limit. The
+    API lists an older Tweet as unsupported, and returns a zero that nobody measured. `since`: the first UTC day that
+    /historical measures, or None if it does not serve the type. /28hr and /totals have no such day.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Metric:
     since: date | None = HISTORICAL_SINCE
 
 
-RENAMED = {"media_clicks": "media_engagements"}  # changelog: names of before, which the API knows no more
+RENAMED = {"media_clicks": "media_engagements"}  # changelog: former names, which the API no longer accepts
 METRICS = (
     Metric("app_install_attempts", WITH_SERIES, "clicks to install an app from the Tweet"),
     Metric("app_opens", WITH_SERIES, "times an app was opened from the Tweet"),

@@ -79,9 +79,9 @@ class Flat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """What one request has come to, for the log: `tries` were sent, all else is of the last of them.
+    """The outcome of one request, for the log: `tries` were sent, and all other fields describe the last one.
 
-    `status` is 0 where no answer came, `size` the bytes on the wire.
+    `status` is 0 if no answer came. `size` is the bytes on the wire.
     """
 
     request: Request
@@ -98,14 +98,14 @@ FIRST_SNOWFLAKE = 30_000_000_000  # smaller IDs are older than Snowflake and car
 
 @dataclass(frozen=True, slots=True, order=True)
 class Tweet:
-    """One followed Tweet and the handle whose tokens may ask for it; no handle: a Tweet of others."""
+    """One Tweet of the roster, and the handle that may ask for it; an empty handle means a Tweet of others."""
 
     tweet_id: int
     handle: str
 
 
 def posted_at(tweet_id: int) -> datetime | None:
-    """Return when a Tweet was posted, from its Snowflake ID; None where the ID carries no time."""
+    """Return when a Tweet was posted, from its Snowflake ID; None if the ID carries no time."""
     if tweet_id < FIRST_SNOWFLAKE:
         return None
     return SNOWFLAKE_EPOCH + timedelta(milliseconds=tweet_id >> 22)
@@ -136,8 +136,8 @@ class Window:
 class Request:
     """One request: these Tweets of this account.
 
-    `handle` is empty for Tweets of others, which the app's bearer token asks for. `window` is None where the
-    endpoint takes no days.
+    `handle` is empty for Tweets of others: the app's bearer token asks for them. `window` is None if the endpoint takes
+    no days.
     """
 
     endpoint: Endpoint
@@ -149,9 +149,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The requests to one endpoint, over one window where it takes one; and the Tweets left out, with the reason.
+    """The requests to one endpoint, over one window if it takes days; and the Tweets left out, with the reason.
 
-    `alone` are the Tweets that have a request of their own each.
+    `alone` are the Tweets that each have a request of their own.
     """
 
     endpoint: Endpoint
@@ -163,7 +163,7 @@ class Plan:
 
     @property
     def tweets(self) -> list[Tweet]:
-        """The Tweets that the requests name."""
+        """The Tweets that the requests ask for."""
         return [Tweet(tweet_id, request.handle) for request in self.requests for tweet_id in request.tweet_ids]
 
     def __str__(self) -> str:

@@ -1,7 +1,6 @@
-"""Secrets out of whatever a server said, before anybody sees or keeps it.
+"""Removes secrets from what a server said, before anybody sees or stores it. A server may repeat a header it was sent.
 
-In: a text or a body, and the secrets that are known. Out: the same, with … for each secret and for all that looks
-like one. A server may repeat the header that it was sent.
+In: a text or a body, and the known secrets. Out: the same, with … for each secret and for all that looks like one.
 """
 
 from __future__ import annotations
@@ -14,13 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SHOWN_CHARACTERS = 200  # of a text of the API's in an error message
-SHORTEST_SECRET = 8  # characters; a shorter one would mask words, and no vendor gives such
-TOKEN_LIKE = re.compile(r"[\w%+/=~-]{16,}", re.ASCII)  # as runs of an encoded token are, and few other things
+SHORTEST_SECRET = 8  # characters; a shorter one would mask words, and no vendor issues one
+TOKEN_LIKE = re.compile(r"[\w%+/=~-]{16,}", re.ASCII)  # the form of an encoded token, and of few other things
 NO_TOKEN = re.compile(r"\d+|[_/-]?(?:[a-z]{1,15}[_/-])*[a-z]{1,15}[_/=-]?", re.ASCII)  # a Tweet's ID; words_like_this
 
 
 def hidden(body: bytes, secrets: Iterable[str]) -> bytes:
-    """Return a body with … for each of the secrets, as it is or as a URL or JSON writes it."""
+    """Return a body with … for each of the secrets, in plain form or as a URL or JSON writes it."""
     for secret in secrets:
         if len(secret) >= SHORTEST_SECRET:
             for written in {secret, quote(secret, safe=""), secret.replace("/", r"\/")}:
@@ -34,6 +33,6 @@ def masked(text: str) -> str:
 
 
 def shown(text: str) -> str:
-    """Return what a server said as an error message shows it: masked, on one line, and not too long."""
+    """Return what a server said in the form of an error message: masked, on one line, and short."""
     flat = masked(" ".join(text.split()))
     return flat if len(flat) <= SHOWN_CHARACTERS else flat[:SHOWN_CHARACTERS] + "…"

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import tomllib
 
 import pytest
 from processes import CLONE, started
@@ -114,7 +115,7 @@ def test_a_check_fails_where_an_account_does_not_work_and_says_which(in_world, e
     assert engagement("check")[0] == 0
     in_world.emulator.faults.set(revoked_handles=["lumenaudio"])
     code, out, errors = engagement("check")
-    assert (code, errors) == (1, ["1 of 3 accounts cannot be pulled with, as said above"])
+    assert (code, errors) == (1, ["1 of 3 accounts cannot be used for a pull: see above"])
     lines = dict(line.split(maxsplit=1) for line in out.splitlines())
     assert lines["harborbooks"].startswith("works, ")
     assert "401" in lines["lumenaudio"]
@@ -221,6 +222,14 @@ def test_help_is_an_answer_and_no_error(capsys, command):
     shown = capsys.readouterr()
     assert (caught.value.code or 0, shown.err) == (0, "")
     assert shown.out.startswith(f"usage: {' '.join(['engagement', *command])} ")
+
+
+def test_the_version_is_that_of_the_project(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    project = tomllib.loads((CLONE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert capsys.readouterr() == (f"engagement {project['version']}\n", "")
 
 
 def subparsers():

@@ -62,7 +62,7 @@ def test_wrong_arguments_are_told_in_one_line_with_the_fix(in_world, failed, arg
         ("ACCOUNTS=/no/accounts.toml", "/no/accounts.toml does not exist"),
         ("TWEETS=/no/tweets/*", "no roster: /no/tweets/* names no file"),
         ("REQUESTS_PER_MINUTE=0", "ENGAGEMENT_REQUESTS_PER_MINUTE = '0': must be a whole number of at least 1"),
-        ("TYPES=impressions,likes", "likes is no engagement type; choose from"),
+        ("TYPES=impressions,likes", "likes is not an engagement type; choose from"),
         ("TYPES=quote_tweets", "none of the setting types is served by /historical: add some of app_install"),
     ],
 )
@@ -134,7 +134,7 @@ def test_an_api_that_does_not_answer_as_it_should_is_told_in_one_line(in_world, 
     code, line = failed("pull", "--from", "2026-01-31")
     assert code == 1
     assert words in line
-    assert line.rstrip().endswith(" What has landed is kept: the same pull again goes on from it")
+    assert line.rstrip().endswith(" What has landed is kept: run the same pull again to resume it")
     assert ".." not in line
     assert "?." not in line
 
@@ -176,7 +176,7 @@ def test_every_account_that_failed_is_named(in_world, failed):
     code, line = failed("pull", "--from", "2026-01-31")
     assert code == 1
     assert all(handle in line for handle in ("harborbooks", "lumenaudio", "tidalcoffee"))
-    assert "; engagement check tells why). What has landed is kept" in line
+    assert "; engagement check says why). What has landed is kept" in line
 
 
 def test_a_response_that_does_not_add_up_fails_and_says_where_it_is_kept(in_world, engagement):

@@ -163,7 +163,7 @@ MALFORMED = [
     (
         "types",
         "impressions, media_clicks",
-        "media_clicks (now media_engagements) is no engagement type; choose from app_install",
+        "media_clicks (now media_engagements) is not an engagement type; choose from app_install",
     ),
     ("types", ",", "choose from"),
     ("now", "yesterday", "2026-02-01T00:00:00Z"),
@@ -201,7 +201,7 @@ def test_a_malformed_key_of_the_file_is_named_with_its_file(config, tmp_path, ke
         ("tries = 2.0", "at least 1"),
         ("types = 5", "must be a list"),
         ("types = []", "choose from"),
-        ("types = ['impressions', 5]", "5 is no engagement type"),
+        ("types = ['impressions', 5]", "5 is not an engagement type"),
         ("now = 12:00:00", "2026-02-01T00:00:00Z"),
         ("now = {}", "2026-02-01T00:00:00Z"),
     ],

@@ -215,7 +215,7 @@ def test_nothing_more_is_asked_for_an_account_that_was_not_let_in(scripted):
 
 
 def test_an_api_that_is_down_is_left_alone_after_a_few_requests(scripted):
-    with scripted(DOWN) as script, pytest.raises(PullError, match=r"answered 503.*goes on from it"):
+    with scripted(DOWN) as script, pytest.raises(PullError, match=r"answered 503.*again to resume it"):
         script.run(MANY)
     assert puller.GIVEN_UP_IN_A_ROW <= len(script.api.received) <= puller.GIVEN_UP_IN_A_ROW + 1
 

@@ -87,7 +87,7 @@ def test_a_column_of_another_type(lake):
 
 def test_a_column_that_is_missing_or_too_many(lake):
     rewritten(lake, lambda rows: rows.rename_columns(["tweet_id", "engagement_type", "day", "hour", "n"]))
-    assert "count is missing, n is no column of it" in failed(lake)["schema"]
+    assert "count is missing, n is not a declared column" in failed(lake)["schema"]
 
 
 def test_a_row_of_another_day(lake):
@@ -121,8 +121,8 @@ def test_a_tweet_of_the_roster_that_was_never_asked_for(lake):
     roster(lake, {1: "ann", 2: "ann", 3: "bob", 4: "bob"})
     words = failed(lake)["tweets_accounted_for"]
     assert words == (
-        "1 Tweets of the roster have no answer for the day: 4 of bob; pull it again, and if their account fails, "
-        "engagement check tells why"
+        "1 Tweets of the roster have no answer for the day: 4 of bob; pull the day again; if their account fails, "
+        "engagement check says why"
     )
 
 
@@ -201,7 +201,7 @@ def test_a_lake_is_fresh_where_every_day_of_the_look_back_is_published(lake):
     verdict = of_lake(lake)
     assert (verdict.passed, verdict.words) == (
         True,
-        "the 2 days to 2026-01-02 have what their daily runs were to bring",
+        "the 2 days to 2026-01-02 are complete",
     )
 
 
@@ -209,8 +209,8 @@ def test_a_lake_that_lacks_a_day_is_not_fresh_however_new_the_others_are(lake):
     roster(lake, {1: "ann"})
     lake.coverage(HISTORICAL, FIRST).unlink()
     assert of_lake(lake).words == (
-        "1 of the 2 days to 2026-01-02 lack Tweets of the roster: 2026-01-01; the next daily run takes them up, "
-        "unless their account fails, of which engagement check tells why"
+        "1 of the 2 days to 2026-01-02 lack Tweets of the roster: 2026-01-01; the next daily run pulls them, "
+        "unless their account fails: then engagement check says why"
     )
     assert of_lake(lake, lookback_days=1).passed
 

@@ -247,7 +247,7 @@ def test_the_command_says_first_what_would_go_and_removes_nothing(aged, engageme
     day = ago(days=91).date()
     assert out.startswith("published and begun more than 90 days ago: 1 pull\n")
     assert f"  /historical: 1 pull of {day} to {day}, 1 response, 0.0 MB\n" in out
-    assert out.endswith("nothing is removed yet: engagement prune --yes does it\n")
+    assert out.endswith("nothing is removed: engagement prune --yes removes them\n")
     assert folders(aged) == before
 
 
@@ -255,7 +255,7 @@ def test_the_command_removes_it_where_it_is_told_to(aged, engagement):
     before = contents(aged)
     code, out, errors = engagement("prune", "--yes")
     assert (code, errors) == (0, [])
-    assert out.endswith("removed; the tables are as they were\n")
+    assert out.endswith("removed; the tables are unchanged\n")
     assert len(raw.all_pulls(aged.raw)) == 1
     assert contents(aged) == before
     assert engagement("prune") == (0, "published and begun more than 90 days ago: 0 pulls\n", [])
