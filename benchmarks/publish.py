@@ -74,7 +74,7 @@ def publish(root):
 
 if __name__ == "__main__":
     if "--publish" in sys.argv:
-        publish_pulls(sys.argv[-1])
+        publish(sys.argv[-1])
     else:
         print(f"{datetime.now(UTC).date()}, {os.cpu_count()} cores, Python {sys.version.split()[0]}\n")
         sys.exit(main())
