@@ -98,10 +98,10 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
     return reports
 
 
-def check_accounts(settings: Settings, *, skip_bad_rows: bool = False) -> list[Finding]:
+def check_accounts(settings: Settings) -> list[Finding]:
     """Try each account with a cheap request; raises InputError where accounts or roster cannot be read."""
     known = accounts.load(settings.accounts)
-    followed = roster.load(settings.tweets, handles=known.by_handle, skip_bad_rows=skip_bad_rows)
+    followed = roster.load(settings.tweets, handles=known.by_handle, skip_bad_rows=settings.skip_bad_rows)
     lake = Lake(settings.data)
     lake.open()
     with _asking(settings, lake, "a check of the accounts"), _client(settings, known, lake) as client:

@@ -10,6 +10,7 @@ import argparse
 import logging
 import os
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -75,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = _add(
         commands, "check", _check, "try each account with one cheap request, and say which work and whose they are"
     )
-    sub.add_argument("--skip-bad-rows", action="store_true", help="go on without the roster's bad rows")
+    _add_skipping(sub)
 
     for name, command, text in (
         ("plan", _plan, "show the requests that a pull would send, and send none"),
@@ -99,9 +100,7 @@ def _parser() -> argparse.ArgumentParser:
             type=_day,
             help="last UTC day, included; by default the last that is over",
         )
-        sub.add_argument(
-            "--skip-bad-rows", action="store_true", help="list the roster's bad rows and go on with the rest"
-        )
+        _add_skipping(sub)
 
     sub = _add(
         commands, "sql", _sql, "answer a query over the lake's views: engagements, daily, tweets, coverage and more"
@@ -156,6 +155,11 @@ def _add(
     return sub
 
 
+def _add_skipping(sub: argparse.ArgumentParser) -> None:
+    text = "say which of the roster's rows are bad and go on with the rest, as the setting skip_bad_rows has it"
+    sub.add_argument("--skip-bad-rows", action="store_true", help=text)
+
+
 def _handle(text: str) -> str:
     try:
         return accounts.parse_handle(text)
@@ -189,10 +193,13 @@ def _prepared(options: argparse.Namespace, chosen: settings.Settings) -> Prepare
         raise InputError(f"/{options.endpoint} knows only the present: leave out --from and --to")
     last = options.last or chosen.last_whole_day()
     first = options.first or _look_back(last, days=chosen.lookback_days, oldest_day=chosen.oldest_day())
-    prepared = prepare(chosen, first, last, endpoint=options.endpoint, skip_bad_rows=options.skip_bad_rows)
-    for row in prepared.roster.bad_rows:
-        print(f"engagement: left out: {row}", file=sys.stderr)
-    return prepared
+    return prepare(chosen, first, last, endpoint=options.endpoint)
+
+
+def _settings(options: argparse.Namespace) -> settings.Settings:
+    """Return the settings, with what the command line says of the roster."""
+    chosen = settings.load()
+    return replace(chosen, skip_bad_rows=chosen.skip_bad_rows or options.skip_bad_rows)
 
 
 def _look_back(last: date, *, days: int, oldest_day: date) -> date:
@@ -213,7 +220,7 @@ def _authorize(options: argparse.Namespace) -> None:
 
 
 def _check(options: argparse.Namespace) -> None:
-    findings = pipeline.check_accounts(settings.load(), skip_bad_rows=options.skip_bad_rows)
+    findings = pipeline.check_accounts(_settings(options))
     output.show_findings(findings)
     failed = [finding.handle for finding in findings if finding.works is False]
     if failed:
@@ -225,12 +232,12 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _plan(options: argparse.Namespace) -> None:
-    chosen = settings.load()
+    chosen = _settings(options)
     output.show_plan(_prepared(options, chosen), per_minute=chosen.requests_per_minute)
 
 
 def _pull(options: argparse.Namespace) -> None:
-    chosen = settings.load()
+    chosen = _settings(options)
     prepared = _prepared(options, chosen)
     output.show_plan(prepared, per_minute=chosen.requests_per_minute)
     with output.bars() as bar:

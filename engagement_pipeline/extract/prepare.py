@@ -50,7 +50,6 @@ def prepare(
     last: date | None = None,
     *,
     endpoint: str = HISTORICAL,
-    skip_bad_rows: bool = False,
     new_since: datetime | None = None,
 ) -> Prepared:
     """Read accounts and roster and plan the requests; raises InputError where there is nothing to ask.
@@ -68,7 +67,7 @@ def prepare(
     known = accounts.load(settings.accounts)
     if endpoint != TOTALS and not known.by_handle:
         raise InputError(f"{settings.accounts} holds no account yet: run engagement authorize HANDLE for each handle")
-    followed = roster.load(settings.tweets, handles=known.by_handle, skip_bad_rows=skip_bad_rows)
+    followed = roster.load(settings.tweets, handles=known.by_handle, skip_bad_rows=settings.skip_bad_rows)
     if endpoint != TOTALS and not any(tweet.handle for tweet in followed.tweets):
         raise InputError(
             f"the roster {settings.tweets} holds Tweets of others only (no handle), which /totals alone serves: "
