@@ -93,6 +93,7 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
                         failures.setdefault(cause, failure)
                     if not all(isinstance(failure, AccountError) for failure in error.failures):
                         break
+    roster.tell_unavailable(prepared.roster, {tweet for report in reports for tweet in report.unavailable})
     if failures:
         raise PullError([*failures.values()])
     return reports

@@ -80,6 +80,7 @@ def prepare(
             f"public: add some of {', '.join(public)}"
         )
     lake, now = Lake(settings.data), datetime.now(UTC)
+    roster.tell_unavailable(followed, set_aside.unavailable(lake))
     resting, alone = set_aside.resting(lake, known.fingerprints, now=now), set_aside.asked_alone(lake)
     plans = tuple(
         planner.plan(

@@ -243,6 +243,19 @@ def test_a_column_that_changes_its_type_stops_no_pull_and_loses_no_tweet(world):
     assert table.to_pydict() == {"tweet_id": [first, second], "budget": ["n/a", "7"], "followed": [False, True]}
 
 
+def test_ids_that_are_all_unavailable_are_doubted_after_the_pull_and_in_each_later_plan(world, caplog):
+    """As rounded ones are, where their digits do not tell."""
+    wrong = [tweet + 1 for tweet in world.tweets("harborbooks", 6)]
+    world.roster.with_name("new.csv").write_text("tweet_id,handle\n" + "".join(f"{t},harborbooks\n" for t in wrong))
+    settings, plans = prepared(world)
+    assert caplog.messages == []
+    pipeline.run(settings, plans)
+    told = f"{world.roster.with_name('new.csv')}: 6 of its 6 Tweets are unavailable, and so many are seldom deleted"
+    assert [message.startswith(told) for message in caplog.messages] == [True]
+    prepared(world)
+    assert [message.startswith(told) for message in caplog.messages] == [True, True]
+
+
 def test_a_damaged_list_of_tweets_is_named(world):
     settings, plans = prepared(world)
     ours = Lake(settings.data)
