@@ -110,6 +110,8 @@ def _text(path: Path, content: bytes) -> str:
 
 
 def _delimited(path: Path, content: bytes, handles: Collection[str]) -> Rows | None:
+    if _kind(path) == ".txt" and TWEET_ID.encode() not in content[:HEAD].replace(b"\0", b"").lower():
+        return None  # before it is decoded: somebody's notes may be in any encoding
     text = _text(path, content)
     hint = SEPARATOR_LINE.match(text)
     body = text[hint.end() :] if hint else text
@@ -186,7 +188,7 @@ def _refuse_swallowed(
             cells = next(csv.reader([inner], delimiter=delimiter), [])
             if max(columns) < len(cells):
                 tweet_id, handle = (cells[column].strip() for column in columns)
-                alike = len(cells) == len(header) and len(tweet_id) >= LONG_ID
+                alike = len(cells) == len(header) and (not handle or len(tweet_id) >= LONG_ID)
                 if tweet_id.isdecimal() and (alike or normalised(handle) in handles):
                     raise RosterError(f"{path}:{line} opens a quote that takes in the row of line {number}: {QUOTES}")
 
@@ -276,7 +278,7 @@ def _check(path: Path, header: Sequence[str]) -> None:
     for column in (TWEET_ID, HANDLE):
         number = _keys(header).count(column)
         if not number:
-            shown = ", ".join(header)
+            shown = ", ".join(header) or "none"
             shown = shown if shown.isprintable() else repr(shown)
             cut = shown if len(shown) <= SHOWN_CHARACTERS else shown[:SHOWN_CHARACTERS] + "…"
             raise RosterError(f"{path} has no column {column}: it has {cut}")

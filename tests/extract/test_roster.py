@@ -171,8 +171,10 @@ def test_some_rounded_ids_among_others_are_warned_of(folder, caplog):
         ([1, 2], [0.5], [0.5, 2.0]),
         ([date(2026, 1, 1), None], [NOON], [NOON, None]),
         ([[1], [2, 3]], ["x"], ["x", "[2, 3]"]),
+        ([None, None], [None], [None, None]),
+        ([2, 2**60 + 1], [0.5], ["0.5", str(2**60 + 1)]),
     ],
-    ids=["text", "flags", "whole numbers", "days", "lists"],
+    ids=["text", "flags", "whole numbers", "days", "lists", "nothing", "numbers too large for a float"],
 )
 def test_a_column_that_changes_its_type_widens_and_no_tweet_that_left_is_lost(folder, tmp_path, before, now, kept):
     lake = Lake(tmp_path / "lake")

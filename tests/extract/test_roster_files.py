@@ -124,6 +124,7 @@ def test_without_a_roster_file_the_pattern_and_the_kinds_are_named(folder, files
         ("r.csv", "tweet_id,owner\n1,a\n", "has no column handle: it has tweet_id, owner"),
         ("r.csv", "", "is empty: it needs the columns tweet_id and handle, or to be moved away"),
         ("r.jsonl", "", "is empty: it needs the columns"),
+        ("r.json", "[]", "has no column tweet_id: it has none"),
         ("r.jsonl", lines({"tweet_id": 1}), "has no column handle: it has tweet_id"),
         ("r.parquet", {"handle": ["a"]}, "has no column tweet_id: it has handle"),
         ("r.parquet", b"PAR1 but not really", "cannot be read: "),
@@ -157,6 +158,14 @@ def test_no_row_is_lost_in_a_value_that_a_stray_quote_opens(folder, strays, skip
     message = str(refusal(folder, {"r.csv": "".join(rows)}, skip_bad_rows=skip))
     assert message.startswith(f"{folder.path}/r.csv:{line} ")
     assert message.endswith('close each quote that opens a value, and write one inside a quoted value twice ("")')
+
+
+@pytest.mark.parametrize("row", ["{},,{}note{}", "{},,{}note{},", "{},b,{}note{}"])
+def test_rows_of_short_ids_are_not_lost_so_either(folder, row):
+    rows = [row.format(k, '"' * (k == 505), '"' * (k == 509)) for k in range(500, 520)]
+    header = "tweet_id,handle,text" + ",further" * row.endswith(",")
+    message = str(refusal(folder, {"r.csv": "\n".join([header, *rows])}))
+    assert message.startswith(f"{folder.path}/r.csv:7 opens a quote that takes in the row of line 8: ")
 
 
 def test_a_text_of_several_lines_with_numbers_in_it_is_one_value(folder):
@@ -203,7 +212,7 @@ def test_what_is_left_alone_is_named_in_one_line(folder, caplog):
     (folder.path / "old").mkdir()
     write(folder.path / "old" / "o.csv", f"{HEADER}9,a\n")
     (folder.path / "gone.csv").symlink_to("nowhere")
-    files = {"r.csv": f"{HEADER}1,a\n", "book.xlsx": b"PK", "notes.txt": "to do\n", ".hidden.csv": "x"}
+    files = {"r.csv": f"{HEADER}1,a\n", "book.xlsx": b"PK", "notes.txt": b"caf\xe9 of tweet\n", ".hidden.csv": "x"}
     assert folder(files).tweets == (Tweet(1, "a"),)
     (told,) = caplog.messages
     left = ", ".join(f"{folder.path}/{name}" for name in ("book.xlsx", "gone.csv", "notes.txt", "old (a folder)"))
