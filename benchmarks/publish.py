@@ -63,8 +63,6 @@ def publish(root):
     """In a process of its own: publish what has landed and tell what it took."""
     import pandas as pd  # noqa: F401, PLC0415 - which pyarrow imports with the first array
 
-    from engagement_pipeline.publish.publisher import publish_pulls  # noqa: PLC0415 - before its imports, nothing is to be measured
-
     before = peak_memory()
     began, used = time.perf_counter(), time.process_time()
     [publication] = publish_pulls(Lake(Path(root)))

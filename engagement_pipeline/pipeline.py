@@ -95,15 +95,16 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
                         failures.setdefault(cause, failure)
                     if not all(isinstance(failure, AccountError) for failure in error.failures):
                         break
+    roster.tell_unavailable(prepared.roster, {tweet for report in reports for tweet in report.unavailable})
     if failures:
         raise PullError([*failures.values()])
     return reports
 
 
-def check_accounts(settings: Settings, *, skip_bad_rows: bool = False) -> list[Finding]:
+def check_accounts(settings: Settings) -> list[Finding]:
     """Try each account with a cheap request; raises InputError where accounts or roster cannot be read."""
     known = accounts.load(settings.accounts)
-    followed = roster.load(settings.tweets, handles=known.by_handle, skip_bad_rows=skip_bad_rows)
+    followed = roster.load(settings.tweets, handles=known.by_handle, skip_bad_rows=settings.skip_bad_rows)
     lake = Lake(settings.data)
     lake.open()
     with _asking(settings, lake, "a check of the accounts"), _client(settings, HISTORICAL, known, lake) as client:

@@ -9,6 +9,7 @@ import argparse
 import logging
 import os
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from importlib import metadata
 from pathlib import Path
@@ -83,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         _check,
         "try each account with one cheap request; show which work, and to whom their tokens belong",
     )
-    sub.add_argument("--skip-bad-rows", action="store_true", help="leave out the roster's bad rows")
+    _add_skipping(sub)
 
     for name, command, text in (
         ("plan", _plan, "show the requests that a pull would send, and send none"),
@@ -110,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
             type=_day,
             help="last UTC day, included; by default the last day that is over",
         )
-        sub.add_argument("--skip-bad-rows", action="store_true", help="list the roster's bad rows and leave them out")
+        _add_skipping(sub)
 
     sub = _add(
         commands, "sql", _sql, "answer a query over the lake's views: engagements, daily, tweets, coverage and more"
@@ -176,6 +177,11 @@ def _add(
     return sub
 
 
+def _add_skipping(sub: argparse.ArgumentParser) -> None:
+    text = "say which of the roster's rows are bad and go on with the rest, as the setting skip_bad_rows has it"
+    sub.add_argument("--skip-bad-rows", action="store_true", help=text)
+
+
 def _handle(text: str) -> str:
     try:
         return accounts.parse_handle(text)
@@ -215,10 +221,13 @@ def _prepared(options: argparse.Namespace, chosen: settings.Settings) -> Prepare
             f"{last} is before {chosen.first_day}, the setting first_day, so no look-back ends there: name the first "
             "day with --from"
         )
-    prepared = prepare(chosen, first, last, endpoint=endpoint, skip_bad_rows=options.skip_bad_rows)
-    for row in prepared.roster.bad_rows:
-        print(f"engagement: left out: {row}", file=sys.stderr)
-    return prepared
+    return prepare(chosen, first, last, endpoint=endpoint)
+
+
+def _settings(options: argparse.Namespace) -> settings.Settings:
+    """Return the settings, with what the command line says of the roster."""
+    chosen = settings.load()
+    return replace(chosen, skip_bad_rows=chosen.skip_bad_rows or options.skip_bad_rows)
 
 
 def _authorize(options: argparse.Namespace) -> None:
@@ -234,7 +243,7 @@ def _authorize(options: argparse.Namespace) -> None:
 
 
 def _check(options: argparse.Namespace) -> None:
-    findings = pipeline.check_accounts(settings.load(), skip_bad_rows=options.skip_bad_rows)
+    findings = pipeline.check_accounts(_settings(options))
     output.show_findings(findings)
     failed = [finding.handle for finding in findings if finding.works is False]
     if failed:
@@ -246,12 +255,12 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _plan(options: argparse.Namespace) -> None:
-    chosen = settings.load()
+    chosen = _settings(options)
     output.show_plan(_prepared(options, chosen), per_minute=chosen.requests_per_minute)
 
 
 def _pull(options: argparse.Namespace) -> None:
-    chosen = settings.load()
+    chosen = _settings(options)
     prepared = _prepared(options, chosen)
     output.show_plan(prepared, per_minute=chosen.requests_per_minute)
     with output.bars() as bar:

@@ -40,7 +40,7 @@ class InputError(EngagementError):
 
 
 class RosterError(InputError):
-    """Rows of the roster that cannot be used; `rows` holds one line of text each."""
+    """Rows of the roster that cannot be used; `rows` holds a line of text for each, or for all of a kind."""
 
     def __init__(self, message: str, *, rows: Sequence[str] = ()) -> None:
         super().__init__(message)

@@ -45,6 +45,7 @@ class Settings:
     data: Path = Path("data")
     accounts: Path = Path("accounts.toml")
     tweets: str = "data/tweets/*"
+    skip_bad_rows: bool = False
     history_days: int | None = None
     first_day: date = date(2025, 1, 1)
     lookback_days: int = 28
@@ -197,6 +198,13 @@ def _glob(value: Any, base: Path) -> str:  # noqa: ANN401
     return str(_path(value, Path(glob.escape(str(base)))))  # only the user's part is a pattern
 
 
+def _yes_or_no(value: Any, _base: Path) -> bool:  # noqa: ANN401
+    text = str(value).strip().lower()
+    if text not in {"true", "false"}:
+        raise ValueError("must be true or false")
+    return text == "true"
+
+
 def _day(value: Any, _base: Path) -> date:  # noqa: ANN401
     day = value if type(value) is date else parse_day(str(value))
     if day < OLDEST_DAY:
@@ -262,6 +270,7 @@ _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "data": _path,
     "accounts": _path,
     "tweets": _glob,
+    "skip_bad_rows": _yes_or_no,
     "history_days": _at_least_one,
     "first_day": _day,
     "lookback_days": _lookback,

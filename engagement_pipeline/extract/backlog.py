@@ -9,7 +9,6 @@ took up before anybody looked is new all the same, and a roster may be one file 
 
 from __future__ import annotations
 
-import glob
 import hashlib
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -22,7 +21,7 @@ from engagement_pipeline.core.endpoints import MAX_DAYS
 from engagement_pipeline.core.errors import LakeError, RosterError
 from engagement_pipeline.core.model import Tweet, Window, posted_at
 from engagement_pipeline.core.tables import TIMESTAMP
-from engagement_pipeline.extract import roster
+from engagement_pipeline.extract import roster, roster_files
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query import catalog
 from engagement_pipeline.query.views import quoted
@@ -48,8 +47,7 @@ LACKING = """
 
 def fingerprints(settings: Settings) -> dict[str, str]:
     """Return the roster's files, each with a text that changes as its content does."""
-    paths = [Path(name) for name in sorted(glob.glob(settings.tweets))]  # noqa: PTH207 - as roster.load finds them
-    files = [path for path in paths if path.suffix in roster.READERS and path.is_file()]
+    files, _ = roster_files.find(settings.tweets)
     try:
         return {str(path): hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in files}
     except OSError as error:
@@ -102,9 +100,9 @@ def had(lake: Lake, tweets: Sequence[Tweet], window: Window, *, since: datetime)
 def _tweets_of(settings: Settings, files: Iterable[str]) -> list[Tweet]:
     """Return the owned Tweets that some files of the roster hold; the whole roster must be a good one."""
     handles = accounts.load(settings.accounts).by_handle
-    roster.load(settings.tweets, handles=handles)
-    tweets = [tweet for file in files for tweet in roster.load(glob.escape(file), handles=handles).tweets]
-    return [tweet for tweet in tweets if tweet.handle]
+    whole = roster.load(settings.tweets, handles=handles, skip_bad_rows=settings.skip_bad_rows)
+    chosen = {tweet_id for path in map(Path, files) if path in whole.files for tweet_id in whole.files[path].tolist()}
+    return [tweet for tweet in whole.tweets if tweet.handle and tweet.tweet_id in chosen]
 
 
 def _lacking(lake: Lake, tweets: Iterable[Tweet], window: Window, since: datetime) -> list[tuple[int, date]]:

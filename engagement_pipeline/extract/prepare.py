@@ -51,7 +51,6 @@ def prepare(
     last: date | None = None,
     *,
     endpoint: Endpoint = HISTORICAL,
-    skip_bad_rows: bool = False,
     new_since: datetime | None = None,
 ) -> Prepared:
     """Read accounts and roster and plan the requests; raises InputError where there is nothing to ask.
@@ -69,7 +68,7 @@ def prepare(
     known = accounts.load(settings.accounts)
     if not endpoint.public_types and not known.by_handle:
         raise InputError(f"{settings.accounts} holds no account yet: run engagement authorize HANDLE for each handle")
-    followed = roster.load(settings.tweets, handles=known.by_handle, skip_bad_rows=skip_bad_rows)
+    followed = roster.load(settings.tweets, handles=known.by_handle, skip_bad_rows=settings.skip_bad_rows)
     if not endpoint.public_types and not any(tweet.handle for tweet in followed.tweets):
         raise InputError(
             f"the roster {settings.tweets} holds Tweets of others only (no handle), which /totals alone serves: "
@@ -82,6 +81,7 @@ def prepare(
             f"public: add some of {', '.join(public)}"
         )
     lake, now = Lake(settings.data), datetime.now(UTC)
+    roster.tell_unavailable(followed, set_aside.unavailable(lake))
     resting, alone = set_aside.resting(lake, known.fingerprints, now=now), set_aside.asked_alone(lake)
     plans = tuple(
         planner.plan(

@@ -49,8 +49,8 @@ class PullReport:
 
     `planned` are the requests of the plan, `answered` those that got a 200 or a refusal; `rejected` counts
     responses that did not add up and were asked for again; `refused` are the Tweets that the API would not
-    serve, with its text. `negative` counts are below zero, and kept; `unscanned` responses were written in a way that
-    only the plain reader knows, which is slow and no less right.
+    serve, with its text, and `unavailable` those that it named so in an answer. `negative` counts are below zero, and
+    kept; `unscanned` responses were written in a way that only the plain reader knows, which is slow and no less right.
     """
 
     planned: int
@@ -60,6 +60,7 @@ class PullReport:
     unscanned: int = 0
     seconds: float = 0.0
     refused: dict[int, str] = field(default_factory=dict)
+    unavailable: set[int] = field(default_factory=set)
 
 
 def run(plan: Plan, pull: Pull, *, client: Client, progress: Progress = quiet) -> PullReport:
@@ -258,6 +259,7 @@ class _Run:
     def _take_answer(self, standing: Standing, asked: Ask, flat: Flat) -> None:
         self.report.answered += 1
         self.report.negative += flat.negative
+        self.report.unavailable |= flat.unavailable
         self.report.unscanned += not flat.scanned
         self.given_up_in_a_row = 0
         self.settled.update(asked.request.tweet_ids)

@@ -78,6 +78,11 @@ def resting(lake: Lake, fingerprints: Mapping[str, str], *, now: datetime) -> di
     return found
 
 
+def unavailable(lake: Lake) -> set[int]:
+    """Return the Tweets that the API last called unavailable."""
+    return {tweet_id for tweet_id, word in load(lake).items() if word.reason == UNAVAILABLE}
+
+
 def asked_alone(lake: Lake) -> frozenset[int]:
     """Return the Tweets that are to be asked for one by one once they are due: those last protected.
 

@@ -95,14 +95,14 @@ def bad_rows(in_world):
     in_world.follow({"harborbooks": ["x1", *good], "stranger": [5]})
     return [
         f"{in_world.roster}:2 tweet_id 'x1' is not a 64-bit whole number",
-        f"{in_world.roster}:4 handle 'stranger' is not in the accounts file",
+        f"{in_world.roster}:4 handle 'stranger' is not in the accounts file: engagement authorize stranger adds it",
     ]
 
 
 @pytest.mark.parametrize("command", ["plan", "pull"])
 def test_bad_rows_of_the_roster_stop_everything(failed, bad_rows, command):
-    told = f"2 bad rows of the roster: {'; '.join(bad_rows)}. Mend them or pass --skip-bad-rows"
-    assert failed(command) == (2, told)
+    fix = "Mend them, or go on without them: --skip-bad-rows, or the setting skip_bad_rows"
+    assert failed(command) == (2, f"2 bad rows of the roster: {'; '.join(bad_rows)}. {fix}")
 
 
 @pytest.mark.parametrize("command", ["plan", "pull"])
@@ -110,6 +110,12 @@ def test_bad_rows_are_listed_and_left_out_on_request(engagement, bad_rows, comma
     code, out, errors = engagement(command, "--from", "2026-01-31", "--skip-bad-rows")
     assert (code, errors) == (0, [f"left out: {row}" for row in bad_rows])
     assert "1 request for 1 Tweet\n" in out
+
+
+@pytest.mark.parametrize("command", ["plan", "pull", "check"])
+def test_bad_rows_are_left_out_by_the_setting_too(engagement, bad_rows, monkeypatch, command):
+    monkeypatch.setenv("ENGAGEMENT_SKIP_BAD_ROWS", "true")
+    assert engagement(command)[2][:2] == [f"left out: {row}" for row in bad_rows]
 
 
 # What fails though the user did nothing wrong: exit code 1.

@@ -46,6 +46,7 @@ def test_without_file_or_variable_every_setting_has_its_documented_default(tmp_p
         data=tmp_path / "data",
         accounts=tmp_path / "accounts.toml",
         tweets=str(tmp_path / "data/tweets/*"),
+        skip_bad_rows=False,
         history_days=None,
         first_day=date(2025, 1, 1),
         lookback_days=28,
@@ -62,7 +63,16 @@ def test_the_engagement_toml_of_the_clone_states_the_defaults():
     clone = Path(__file__).parents[2]
     chosen = settings.load({"ENGAGEMENT_CONFIG": str(clone / "engagement.toml")})
     defaults = settings.Settings()
-    same = ("api_url", "auth_url", "first_day", "lookback_days", "requests_per_minute", "types", "tries")
+    same = (
+        "api_url",
+        "auth_url",
+        "first_day",
+        "lookback_days",
+        "requests_per_minute",
+        "types",
+        "tries",
+        "skip_bad_rows",
+    )
     for name in (*same, "alert_webhook", "alert_mail", "alert_smtp", "dagster_url"):
         assert getattr(chosen, name) == getattr(defaults, name)
     assert chosen.resume_hours == defaults.resume_hours
@@ -107,6 +117,12 @@ def test_the_file_of_the_working_directory_is_read(tmp_path, monkeypatch):
 def test_a_variable_wins_over_the_file_for_its_key_alone(config):
     chosen = config("tries = 2\nlookback_days = 7", ENGAGEMENT_TRIES="3")
     assert (chosen.tries, chosen.lookback_days) == (3, 7)
+
+
+@pytest.mark.parametrize(("text", "variable"), [("true", "True"), ("false", "false")])
+def test_bad_rows_are_skipped_or_not(config, text, variable):
+    chosen = config(f"skip_bad_rows = {text}"), config("", ENGAGEMENT_SKIP_BAD_ROWS=variable)
+    assert [each.skip_bad_rows for each in chosen] == [text == "true"] * 2
 
 
 def test_an_empty_variable_is_as_good_as_none(config):
@@ -166,6 +182,7 @@ MALFORMED = [
         "media_clicks (now media_engagements) is not an engagement type; choose from app_install",
     ),
     ("types", ",", "choose from"),
+    ("skip_bad_rows", "yes", "must be true or false"),
     ("now", "yesterday", "2026-02-01T00:00:00Z"),
     ("now", "2014-01-01", "no data before 2014-09-01"),
 ]
