@@ -128,7 +128,7 @@ def test_without_a_roster_file_the_pattern_and_the_kinds_are_named(folder, files
         ("r.jsonl", lines({"tweet_id": 1}), "has no column handle: it has tweet_id"),
         ("r.parquet", {"handle": ["a"]}, "has no column tweet_id: it has handle"),
         ("r.parquet", b"PAR1 but not really", "cannot be read: "),
-        ("r.csv.gz", gzip.compress(b"tweet_id,handle\n1,a\n")[:-9], "cannot be read: "),
+        ("r.csv.gz", gzip.compress(b"tweet_id,handle\n1,a\n", mtime=0)[:-9], "cannot be read: "),
         ("r.csv", "tweet_id,handle,Handle\n1,a,b\n", "has the column handle 2 times: give the others another name"),
     ],
 )
