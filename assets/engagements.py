@@ -1,4 +1,4 @@
-"""responses -> engagements -> catalog: one partition a UTC day, one run a window of up to 28.
+"""responses -> engagements -> catalog: one partition a UTC day, one run for a window of up to 28 days.
 
 Each body takes the run's partitions, calls one function of the library and reports what it returned.
 """
@@ -25,7 +25,7 @@ from engagement_pipeline.query.catalog import refresh
 _settings = settings.load()
 days = dg.DailyPartitionsDefinition(
     start_date=_settings.first_day.isoformat(),
-    end_date=_settings.now.date().isoformat() if _settings.now else None,  # a fixed now has no later days
+    end_date=_settings.now.date().isoformat() if _settings.now else None,  # no days after a fixed now
 )
 windows = dg.BackfillPolicy.multi_run(max_partitions_per_run=MAX_DAYS)  # one window, so one request a batch
 
@@ -42,7 +42,7 @@ the lake. Every answer was checked against the sums that it carries before it co
     **about("raw"),
 )
 def responses(context: dg.AssetExecutionContext) -> None:
-    """Pull the run's days. Requests, Tweets and seconds are of the run: one request answers for all its days."""
+    """Pull the run's days. Each day shows the run's requests, Tweets and seconds: a request is for all its days."""
     with one_line():
         chosen = settings.load()
         asked = _one_window(days_of(context, chosen))
@@ -63,7 +63,7 @@ def responses(context: dg.AssetExecutionContext) -> None:
 
 
 def _one_window(asked: Sequence[date]) -> Sequence[date]:
-    """Return the days of a run as they are; InputError where they are more than one request holds."""
+    """Return the days of a run unchanged. Raises InputError if one request cannot hold them."""
     if len(asked) > MAX_DAYS:
         raise InputError(
             f"{asked[0]} to {asked[-1]} are {len(asked)} days, and a run asks for {MAX_DAYS} at most: launch a "
@@ -75,7 +75,7 @@ def _one_window(asked: Sequence[date]) -> Sequence[date]:
 def _publish_the_rest(
     context: dg.AssetExecutionContext, chosen: Settings, asked: Sequence[date]
 ) -> list[EngagementError]:
-    """Publish what has come of a pull that failed in part: engagements will not run. Return what is in the way."""
+    """Publish what landed before a pull failed, because engagements will not run. Return the errors of damaged days."""
     try:
         published = pipeline.publish_days(chosen, asked)
     except EngagementError as error:
@@ -98,7 +98,7 @@ stands in the view `coverage`. Pulled again, the newest answer for a count repla
     **about("tidy"),
 )
 def engagements(context: dg.AssetExecutionContext) -> None:
-    """Publish whatever has landed, and report each of the run's days from the lake."""
+    """Publish whatever has landed, and report each of the run's days."""
     started = time.perf_counter()
     with one_line():
         chosen = settings.load()
@@ -116,10 +116,10 @@ def engagements(context: dg.AssetExecutionContext) -> None:
 def tell_by_hand(
     context: dg.AssetExecutionContext | dg.OpExecutionContext, chosen: Settings, published: pipeline.Days
 ) -> None:
-    """Materialize the published days of engagements by hand, and check each day that there is: day_checks will not run.
+    """Materialize the published days of engagements by hand, and check each day that exists: day_checks will not run.
 
-    Dagster takes a run that fails to have made nothing but what was logged by hand, so the UI shows exactly the other
-    days as failed, and `failed and missing` repairs them alone.
+    If a run fails, Dagster counts only what was logged by hand. So the UI shows exactly the other days as failed, and
+    `failed and missing` repairs only those.
     """
     for day, report in published.reports.items():
         context.log_event(dg.AssetMaterialization(ENGAGEMENTS, partition=str(day), metadata=of_day(day, report)))
@@ -137,7 +137,7 @@ Open it with any DuckDB while runs go on. The README lists the views and their c
     **about("views"),
 )
 def catalog() -> dg.MaterializeResult[None]:
-    """Write the views anew."""
+    """Write the catalogue again."""
     with one_line():
         path = refresh(Lake(settings.load().data))
     return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(path)})

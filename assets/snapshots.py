@@ -1,4 +1,4 @@
-"""totals and recent: what the API knows of the present alone, so that there is no day to backfill."""
+"""The assets totals and recent. The API knows only the present of these, so there are no days to backfill."""
 
 import dagster as dg
 
@@ -22,7 +22,7 @@ day, `totals/observed_on=…/totals.parquet` of the lake.""",
     **about("tidy"),
 )
 def totals(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-    """Observe /totals."""
+    """Pull /totals and publish it."""
     return _observed(context, TOTALS)
 
 
@@ -37,7 +37,7 @@ The API's /28hr is newer than /historical and less settled, so `recent.parquet` 
     **about("tidy"),
 )
 def recent(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-    """Observe /28hr."""
+    """Pull /28hr and publish it."""
     return _observed(context, RECENT)
 
 

@@ -1,7 +1,7 @@
-"""The tables of a lake: what one row is, its columns, where its files lie, how newer rows are merged.
+"""The tables of a lake: what one row is, the columns, the place of the files, and how newer rows are merged.
 
-In: nothing. Out: Table objects. Whoever reads or writes rows asks here, and so do the catalogue's comments, Dagster's
-column schema, the README's table of tables and the data dictionary.
+In: nothing. Out: Table objects. All code that reads or writes rows uses them. The catalogue's comments, Dagster's
+column schema, the README's table of views and the data dictionary are made from them.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 TIMESTAMP = pa.timestamp("us", "UTC")
 EPOCH = date(1970, 1, 1)
 TYPE_NAMES = tuple(sorted(metric.name for metric in METRICS))  # the dictionary of engagement_type
-STORED = "stored"  # the outcome of a Tweet that the API gave counts of
+STORED = "stored"  # the outcome of a Tweet if the API gave its counts
 
 
 class Merge(Enum):
-    """How the rows of a newer answer meet those that are published."""
+    """How the rows of a newer answer are merged with the published rows."""
 
     CELL = "a newer count replaces the older one of the same key, and the older goes to revisions"
     SNAPSHOT = "a file a day of observation, in which a Tweet's newest answer replaces its earlier one whole"
@@ -38,7 +38,7 @@ class Merge(Enum):
 class Column:
     """A column: its name, its type in Arrow and its meaning for a stranger.
 
-    `in_folder`: the name of the file's folder holds it. `derived`: the view computes it from the others.
+    `in_folder`: the file's folder has the value in its name. `derived`: the view computes it from other columns.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Column:
 
     @property
     def field(self) -> pa.Field:
-        """The column as Arrow has it."""
+        """The column as an Arrow field."""
         return pa.field(self.name, self.type, nullable=self.nullable)
 
 
@@ -59,9 +59,11 @@ class Column:
 class Table:
     """A table and its files.
 
-    `grain` says what one row is, `key` which columns tell rows apart. `file` is where a day's rows lie, relative to
-    the lake, with the places {day} and {month} or none; `glob` finds them all. `merge` is None where no endpoint
-    fills the table by itself.
+    grain: what one row is.
+    key: the columns that tell rows apart.
+    file: the path of a day's rows, relative to the lake; it may contain {day} or {month}.
+    glob: finds all files of the table.
+    merge: None if no endpoint fills the table directly.
     """
 
     name: str
@@ -80,20 +82,20 @@ class Table:
 
     @cached_property
     def schema(self) -> pa.Schema:
-        """The columns that a file holds, as Arrow has them."""
+        """The columns that a file holds, as an Arrow schema."""
         return pa.schema([column.field for column in self.columns if not (column.in_folder or column.derived)])
 
     @cached_property
     def in_folders(self) -> tuple[Column, ...]:
-        """The columns that the names of folders hold."""
+        """The columns with their values in the names of folders."""
         return tuple(column for column in self.columns if column.in_folder)
 
     def place(self, day: date) -> str:
-        """Return where the rows of a UTC day lie, relative to the lake."""
+        """Return the path of the rows of a UTC day, relative to the lake."""
         return self.file.format(day=day, month=f"{day:%Y-%m}")
 
     def glob_of(self, day: date) -> str:
-        """Return the glob that finds the files of one UTC day alone, of a table with a file a day or month."""
+        """Return the glob that finds only the files of one UTC day, for a table with a file a day or month."""
         return self.glob.replace("day=*", f"day={day}").replace("daily/*", f"daily/{day:%Y-%m}")
 
 
@@ -261,7 +263,7 @@ def engagements_table(
     hours: npt.NDArray[np.uint8],
     counts: npt.NDArray[np.int64],
 ) -> pa.Table:
-    """Return columns of one length as rows of ENGAGEMENTS; `types` are places in TYPE_NAMES, `days` since 1970."""
+    """Return columns of one length as rows of ENGAGEMENTS. `types` are places in TYPE_NAMES, `days` count from 1970."""
     arrays = [
         pa.array(tweets),
         type_column(types),
