@@ -20,14 +20,14 @@ from engagement_pipeline.core.orchestration import RANGE_END, RANGE_START
 from engagement_pipeline.observe import alert
 
 PLANNED = {dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}
-STOPPED = "the run was stopped before its end (a stop of the services, or its process was ended)"
+STOPPED = "the run was stopped before its end: the services were stopped, or its process was killed"
 INTERRUPTED = "Query interrupted"  # what DuckDB says after a signal
 
 
 @dg.run_failure_sensor(
     name="failure_alert",
     default_status=dg.DefaultSensorStatus.RUNNING,  # the settings are the switch
-    description="Tells a person of each run that failed. Where nobody takes the message, the tick turns red.",
+    description="Tells a person about each failed run. If the message is not accepted, the tick turns red.",
 )
 def failure_alert(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
     """Send what a person must know to act. If this raises, Dagster still goes on to the next run.
@@ -42,7 +42,7 @@ def failure_alert(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
     run_id = context.dagster_run.run_id
     if again := context.instance.get_runs(dg.RunsFilter(tags={PARENT_RUN_ID_TAG: run_id}), limit=1):
         # No SkipReason: with the message of another run it fails the tick, and Dagster evaluates both runs for ever.
-        context.log.info("nobody is told of run %s: it is tried again as %s", run_id, again[0].run_id)
+        context.log.info("no message about run %s: it is tried again as %s", run_id, again[0].run_id)
         return None
     alert.send(chosen, alert.message(failed_run(context), dagster_url=chosen.dagster_url))
     return None

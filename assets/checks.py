@@ -37,7 +37,7 @@ def day_checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheck
         dg.AssetCheckSpec(
             "fresh",
             asset=engagements,
-            description="No day of the look-back whose daily run is over lacks what it was to bring.",
+            description="Every day of the look-back that the last daily run should have filled is complete.",
         )
     ],
 )

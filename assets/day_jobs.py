@@ -57,7 +57,7 @@ def pull_new_tweets(context: dg.OpExecutionContext, config: Lacking) -> None:
         raise failure(damaged, done=len(shown.reports))
 
 
-@dg.job(name="history", description="Pull what Tweets that are new in the roster lack since they were posted.")
+@dg.job(name="history", description="Pull the days that new Tweets of the roster lack, since they were posted.")
 def history_job() -> None:
     """Run for a window of up to 28 days, as the sensor new_tweets asks."""
     pull_new_tweets()
@@ -80,8 +80,8 @@ def make_anew(context: dg.OpExecutionContext) -> None:
 @dg.job(
     name="rebuild",
     partitions_def=days,
-    description="Make a damaged day anew from the responses that landed; nothing is asked. "
-    "The same as the command `engagement rebuild --from DAY --to DAY`.",
+    description="Make a damaged day again from the responses that have landed, without a request to the API. "
+    "This does the same as the command `engagement rebuild --from DAY --to DAY`.",
 )
 def rebuild_job() -> None:
     """Run for a day, chosen as the partition."""

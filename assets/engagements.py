@@ -35,10 +35,10 @@ windows = dg.BackfillPolicy.multi_run(max_partitions_per_run=MAX_DAYS)  # one wi
     backfill_policy=windows,
     pool=API_POOL,
     kinds={"json"},
-    description="""What the API's /historical answered for every Tweet of the roster, landed as received.
+    description="""The API's answers from /historical for every owned Tweet of the roster, stored as received.
 
-One run asks for up to 28 days at once, since a request costs the same for 28 as for one. Files: `raw/historical/` of
-the lake. Every answer was checked against the sums that it carries before it counts.""",
+One run asks for up to 28 days, because a request costs the same for 28 days as for one. The files lie in
+`raw/historical/` of the lake. An answer counts only once its counts match the API's own sums in it.""",
     **about("raw"),
 )
 def responses(context: dg.AssetExecutionContext) -> None:
@@ -67,7 +67,7 @@ def _one_window(asked: Sequence[date]) -> Sequence[date]:
     if len(asked) > MAX_DAYS:
         raise InputError(
             f"{asked[0]} to {asked[-1]} are {len(asked)} days, and a run asks for {MAX_DAYS} at most: launch a "
-            "backfill of them, which makes as many runs as it takes"
+            "backfill of these days, which makes as many runs as they need"
         )
     return asked
 
@@ -91,9 +91,9 @@ def _publish_the_rest(
     kinds={"parquet"},
     description="""How often each followed Tweet was seen, liked, clicked …: one row a Tweet, engagement type and hour.
 
-One Parquet file a UTC day, `engagements/day=…/engagements.parquet` of the lake; `engagement sql` and any DuckDB read
-them as the view `engagements`. A row means that the API answered; what it would not tell has no row, and its reason
-stands in the view `coverage`. Pulled again, the newest answer for a count replaces the older: see `revisions`.""",
+Each UTC day has one Parquet file in the lake, `engagements/day=…/engagements.parquet`. `engagement sql` and any DuckDB
+read them as the view `engagements`. A row means that the API gave a count. If it gave none, the view `coverage` has the
+reason. If a day is pulled again, the newest count replaces the older one, which goes to the view `revisions`.""",
     metadata={"dagster/column_schema": columns(HISTORICAL.table), "dagster/column_lineage": LINEAGE},
     **about("tidy"),
 )
@@ -104,7 +104,7 @@ def engagements(context: dg.AssetExecutionContext) -> None:
         chosen = settings.load()
         published = pipeline.publish_days(chosen, days_of(context, chosen))
     for error in published.elsewhere.values():
-        context.log.warning("not of this run, and not published: %s", error)
+        context.log.warning("a day outside this run could not be published: %s", error)
     if published.failures:
         tell_by_hand(context, chosen, published)
         raise failure(published.failures, done=len(published.reports))
@@ -131,9 +131,9 @@ def tell_by_hand(
 @dg.asset(
     deps=[engagements, "totals", "recent"],
     kinds={"duckdb"},
-    description="""`engagement.duckdb`: views for SQL over the Parquet, and no data, so that it blocks nobody.
+    description="""`engagement.duckdb`, which has the views for SQL over the Parquet files, and no data.
 
-Open it with any DuckDB while runs go on. The README lists the views and their columns.""",
+Any DuckDB can open it during a run. `docs/data-dictionary.md` describes the views and their columns.""",
     **about("views"),
 )
 def catalog() -> dg.MaterializeResult[None]:

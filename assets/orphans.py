@@ -13,7 +13,7 @@ import dagster as dg
 from assets.dagster_internals import GRPC_INFO_TAG, end_lost
 
 ORPHAN = "engagement/orphan"
-LOST = "the code location was started anew while this ran, so its process is gone; what has landed is kept"
+LOST = "the code location was restarted during the run, so the run's process is gone; what has landed is kept"
 UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
@@ -28,7 +28,7 @@ def mark(instance: dg.DagsterInstance) -> list[str]:
 @dg.sensor(
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=30,
-    description="Ends runs whose processes died with the code location; they are tried again once.",
+    description="Ends runs that died with the code location, so that Dagster tries them once more.",
 )
 def orphaned_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """End the runs with the tag."""

@@ -27,7 +27,7 @@ def one_line() -> Iterator[None]:
         raise dg.Failure(str(error)) from None
     except OSError as error:  # of the disk: an error of the network is an EngagementError
         what = f"{error.filename} cannot be used: {error.strerror}" if error.filename else str(error)
-        raise dg.Failure(f"{what}; mend that and run again, what has landed is kept") from None
+        raise dg.Failure(f"{what}; correct that and run again: what has landed is kept") from None
 
 
 def log_plan(context: Context, chosen: Settings, prepared: Prepared) -> None:
@@ -45,14 +45,15 @@ def days_of(context: Context, chosen: Settings) -> list[date]:
     tags = context.run.tags
     ends = [tags.get(name, tags.get(PARTITION_NAME_TAG)) for name in (RANGE_START, RANGE_END)]
     if None in ends:
-        raise InputError("the run names no day: choose partitions as you launch it, or launch a backfill")
+        raise InputError("the run names no day: choose partitions when you launch it, or launch a backfill")
     try:
         first, last = (parse_day(str(day)) for day in ends)
     except ValueError as error:
         raise InputError(str(error)) from None
     if first < chosen.first_day:
         raise InputError(
-            f"{first} is before {chosen.first_day}, the setting first_day: start there or later, or set it and restart"
+            f"{first} is before {chosen.first_day}, the setting first_day: start there or later, or set an earlier "
+            "first_day and restart Dagster"
         )
     windows = planner.windows(first, last, last_whole_day=chosen.last_whole_day())
     return [day for window in windows for day in window.days()]
@@ -93,4 +94,4 @@ def _told(failures: Mapping[date, EngagementError], done: int) -> str:
     reasons = list(dict.fromkeys(map(str, failures.values())))
     if len(failures) + done == 1:
         return reasons[0]
-    return "\n".join([f"{len(failures)} of {len(failures) + done} days failed, the others are done:", *reasons])
+    return "\n".join([f"{len(failures)} of {len(failures) + done} days failed; the others are done:", *reasons])

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 USER_ID = re.compile(r"(\d+)-")  # an access token begins with it
 AUTHOR_ID = re.compile(r"author id (\d+)", re.IGNORECASE)  # some answers with 403 name the Tweet's owner so
 TRIED_TWEETS = 3  # for each account, if the first ones do not tell
-NO_TWEET = "not tried: the roster holds no Tweet of this handle to try with"
+NO_TWEET = "not tried: the roster has no Tweet of this handle"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,15 +157,15 @@ def _finding(trial: _Trial, user: str, owners: dict[str, str]) -> Finding:
     owner = f"user id {user}" if user else "their user"
     notes = _notes(trial)
     if trial.served:
-        whose = [f"the tokens are of {owner}, who owns Tweet {trial.served}"] if trial.handle else []
+        whose = [f"the tokens belong to {owner}, who owns Tweet {trial.served}"] if trial.handle else []
         return Finding(trial.handle, works=True, text="; ".join([f"works, {trial.types}", *whose, *notes]))
     if trial.forbidden and trial.handle:
         another = owners.get(user, trial.handle)
         looks = f" (they look like {another}'s)" if another != trial.handle else ""
         tweet, said = next(iter(trial.forbidden.items()))
-        text = f"the tokens are of {owner}{looks}, who may not see Tweet {tweet} ({shown(said)}): "
-        return Finding(trial.handle, works=False, text=text + "mend the tokens or the roster")
-    whose = [f"the tokens are of {owner}, but whether these Tweets are theirs is not known"] if trial.handle else []
+        text = f"the tokens belong to {owner}{looks}, who may not see Tweet {tweet} ({shown(said)}): "
+        return Finding(trial.handle, works=False, text=text + "correct the tokens or the roster")
+    whose = [f"the tokens belong to {owner}, but nothing shows who owns these Tweets"] if trial.handle else []
     return Finding(trial.handle, works=True, text="; ".join(["is let in", *notes, *whose]))
 
 
@@ -174,7 +174,7 @@ def _notes(trial: _Trial) -> list[str]:
     found = {
         "unavailable": trial.gone,
         "protected": trial.protected,
-        "forbidden to it, so mend the roster": [*trial.forbidden],
+        "forbidden to it, so correct the roster": [*trial.forbidden],
     }
     return [
         f"{'Tweet' if len(tweets) == 1 else 'Tweets'} {', '.join(map(str, tweets))} "

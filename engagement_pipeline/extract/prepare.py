@@ -109,4 +109,4 @@ def _had(lake: Lake, followed: Roster, window: Window | None, since: datetime | 
     """Return the Tweets that are left out, with the reason, if only new ones are asked for."""
     if not window or not since:
         return {}
-    return dict.fromkeys(backlog.had(lake, followed.tweets, window, since=since), "not new, or lacking no day")
+    return dict.fromkeys(backlog.had(lake, followed.tweets, window, since=since), "that are not new, or lack no day")

@@ -163,8 +163,8 @@ def _served(landed: Landed) -> bool:
 def _wrong_tokens(found: WrongTokens) -> AccountError:
     said = shown("; ".join(found.refusal.texts))
     message = (
-        f"account {found.handle}: the API forbids its Tweets and serves none ({said}): are its tokens another "
-        f"handle's? engagement check tells, engagement authorize {found.handle} gets new ones"
+        f"account {found.handle}: the API forbids its Tweets and serves none ({said}), so its tokens may be another "
+        f"handle's: engagement check shows whose they are, engagement authorize {found.handle} gets new ones"
     )
     return AccountError(message, account=found.handle, status=found.refusal.status, texts=found.refusal.texts)
 
@@ -302,7 +302,7 @@ class _Run:
         """Return a failure if a Tweet of the plan got neither an answer nor a refusal."""
         missed = sorted({tweet_id for request in self.plan.requests for tweet_id in request.tweet_ids} - self.settled)
         first = ", ".join(map(str, missed[:SHOWN_TWEETS])) + (", …" if len(missed) > SHOWN_TWEETS else "")
-        return [EngagementError(f"{len(missed)} Tweets were not answered for: {first}")] if missed else []
+        return [EngagementError(f"{len(missed)} Tweets got no answer: {first}")] if missed else []
 
     def _stop(self) -> None:
         """Send nothing more. Requests that still wait end now; the answers to those already sent land."""

@@ -76,7 +76,7 @@ def load(pattern: str, *, handles: Collection[str], skip_bad_rows: bool = False)
         shown = "; ".join(lines[:SHOWN_ROWS]) + (f"; and {len(lines) - SHOWN_ROWS} more" if lines[SHOWN_ROWS:] else "")
         number = "1 bad row" if len(bad) == 1 else f"{len(bad):,} bad rows"
         raise RosterError(
-            f"{number} of the roster: {shown}. Mend them, or go on without them: --skip-bad-rows, or the setting "
+            f"{number} of the roster: {shown}. Correct them, or go on without them: --skip-bad-rows, or the setting "
             "skip_bad_rows",
             rows=lines,
         )
@@ -100,16 +100,16 @@ def _files(pattern: str, handles: Collection[str]) -> list[Rows]:
     ignored = sorted([*ignored, *(path for path, rows in read.items() if not rows)])
     names = [f"{path} (a folder)" if path.is_dir() else str(path) for path in ignored[:SHOWN_ROWS]]
     left = ", ".join(names) + (f" and {len(ignored) - SHOWN_ROWS:,} more" if ignored[SHOWN_ROWS:] else "")
-    kinds = f"{', '.join(roster_files.READERS)}, or one of these with {roster_files.PACKED} behind it"
+    kinds = f"{', '.join(roster_files.READERS)}, or one of these and {roster_files.PACKED}"
     if not found:
         also = f", but {left}" if ignored else ""
         raise RosterError(
             f"no roster: {pattern} names no file ending in {kinds}, with the columns tweet_id and handle{also}; the "
-            "README shows what one holds"
+            "README describes such a file"
         )
     if ignored:
         logger.warning(
-            "left alone, as no file of a roster: %s; one ends in %s, and names tweet_id and handle", left, kinds
+            "left alone, not a file of the roster: %s; such a file ends in %s, and has tweet_id and handle", left, kinds
         )
     return found
 
@@ -190,8 +190,8 @@ def _renamed(files: Sequence[Rows]) -> list[str]:
     """Return a line that says which columns are kept under another name, or no line if all keep theirs."""
     renamed = {found: name for rows in files for found, name in rows.renamed.items()}
     pairs = ", ".join(f"{found} as {name}" for found, name in renamed.items())
-    why = "views of the lake have columns of these names, or the file has them twice"
-    return [f"the roster's own columns are kept under other names: {pairs}; {why}"] if renamed else []
+    why = "views of the lake have columns with these names, or the file has them twice"
+    return [f"columns of the roster are kept under other names: {pairs}; {why}"] if renamed else []
 
 
 def tell_unavailable(roster: Roster, unavailable: Collection[int]) -> None:
@@ -218,12 +218,12 @@ def _known(lake: Lake) -> pa.Table:
         known = pq.read_table(lake.tweets, partitioning=None)
         ids = known[TWEET_ID].cast(pa.int64())
     except PermissionError as error:
-        raise LakeError(f"{lake.tweets} cannot be read: {error.strerror}; give yourself the right to") from None
+        raise LakeError(f"{lake.tweets} cannot be read: {error.strerror}; let this user read it") from None
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         raise LakeError(
-            f"{lake.tweets} is damaged ({' '.join(str(error).split())}), and nothing was asked: put it back from a "
-            "backup of the lake. Without one, give it another name: the roster's Tweets come again with the next pull, "
-            "those that have left it keep their counts alone"
+            f"{lake.tweets} is damaged ({' '.join(str(error).split())}), and nothing was asked: restore it from a "
+            "backup of the lake. Without a backup, give it another name: the next pull writes the roster's Tweets "
+            "again. Tweets that have left the roster keep their counts, but not their rows in the view tweets"
         ) from None
     known = known.set_column(known.column_names.index(TWEET_ID), TWEET_ID, ids)
     return known.rename_columns(named(known.column_names, own=(POSTED_AT, FOLLOWED)))

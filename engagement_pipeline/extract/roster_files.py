@@ -83,7 +83,7 @@ def read(path: Path, handles: Collection[str]) -> Rows | None:
     """
     content = _content(path)
     if not content.strip() and _kind(path) != ".txt":
-        raise RosterError(f"{path} is empty: it needs the columns tweet_id and handle, or to be moved away")
+        raise RosterError(f"{path} is empty: write the columns tweet_id and handle, or move the file away")
     return READERS[_kind(path)](path, content, handles)
 
 
@@ -99,7 +99,7 @@ def _content(path: Path) -> bytes:
     except OSError as error:
         raise RosterError(f"{path} cannot be read: {error.strerror or error}") from None
     except (EOFError, zlib.error) as error:
-        raise RosterError(f"{path} cannot be read: {error}; copy it anew, a part of it is missing") from None
+        raise RosterError(f"{path} cannot be read: {error}; a part of it is missing, so copy it again") from None
 
 
 def _text(path: Path, content: bytes) -> str:
@@ -191,7 +191,7 @@ def _refuse_swallowed(
                 tweet_id, handle = (cells[column].strip() for column in columns)
                 alike = len(cells) == len(header) and (not handle or len(tweet_id) >= LONG_ID)
                 if tweet_id.isdecimal() and (alike or normalised(handle) in handles):
-                    raise RosterError(f"{path}:{line} opens a quote that takes in the row of line {number}: {QUOTES}")
+                    raise RosterError(f"{path}:{line} opens a quote that contains the row of line {number}: {QUOTES}")
 
 
 def _table(width: int, records: Sequence[Sequence[str]]) -> pa.Table:
@@ -208,7 +208,7 @@ def _json(path: Path, content: bytes, _handles: Collection[str]) -> Rows:
     strange = next((number for number, item in items if not isinstance(item, dict)), None)
     unit = "item " if array else ""
     if strange:
-        raise RosterError(f"{path}:{unit}{strange} is no object with tweet_id and handle")
+        raise RosterError(f"{path}:{unit}{strange} is not an object with tweet_id and handle")
     header = list(dict.fromkeys(name for _, item in items for name in item))
     _check(path, header)
     texts = [_texts([_as_text(item.get(name)) for _, item in items]) for name in header]
@@ -236,7 +236,7 @@ def _json_lines(path: Path, text: str) -> list[tuple[int, Any]]:
         except (ValueError, RecursionError) as error:
             what = error.msg if isinstance(error, json.JSONDecodeError) else error
             raise RosterError(
-                f"{path}:{number} cannot be read: {what}; write an object a line, or all of them as one array"
+                f"{path}:{number} cannot be read: {what}; write one object on each line, or one array of all objects"
             ) from None
     return items
 
@@ -284,7 +284,7 @@ def _check(path: Path, header: Sequence[str]) -> None:
             cut = shown if len(shown) <= SHOWN_CHARACTERS else shown[:SHOWN_CHARACTERS] + "…"
             raise RosterError(f"{path} has no column {column}: it has {cut}")
         if number > 1:
-            raise RosterError(f"{path} has the column {column} {number} times: give the others another name")
+            raise RosterError(f"{path} has the column {column} {number} times: rename all but one")
 
 
 def _rows(path: Path, header: Sequence[str], table: pa.Table, **further: Any) -> Rows:  # noqa: ANN401 - fields of Rows

@@ -55,7 +55,7 @@ def error_of(answer: Answer, *, handle: str, asked_at: datetime, secrets: Iterab
     elif status in (requests.codes.not_found, requests.codes.method_not_allowed):
         hint = ": is api_url right?"
     else:
-        hint = ": asking again cannot help, the request itself is not what the API takes"
+        hint = ": the API does not accept this request, so asking again cannot help"
     return RefusedError(
         f"{who}: {url} answered {status} ({said}){hint}",
         account=handle,

@@ -77,7 +77,7 @@ def read(body: bytes, request: Request) -> Flat:
     _compare(TYPE_SUMS, _stated_by_type(root), _by_type(stated))
     unavailable = _listed(root, UNAVAILABLE, asked)
     if unavailable and pc.any(pc.is_in(rows["tweet_id"], pa.array(unavailable, pa.int64()))).as_py():
-        raise ResponseError("names a Tweet that the response holds counts of", path=f"$.{UNAVAILABLE}")
+        raise ResponseError("names a Tweet, though the response holds its counts", path=f"$.{UNAVAILABLE}")
     for key, unsupported in UNSUPPORTED.items():
         rows = _without_zeros(rows, _listed(root, key, asked), unsupported)
     rows = _measured(rows, request)
@@ -165,7 +165,7 @@ def _marked(root: dict[str, Any], rows: pa.Table) -> pa.Table:
     if len(hours) and not start <= found[0] < found[1] <= end:
         raise ResponseError("holds hours outside of its start and end", path=f"$.{CELLS}")
     if end - start > RECENT_HOURS + 1:
-        raise ResponseError(f"spans {end - start} hours, more than 28 and one for the snapping", path=f"$.{CELLS}")
+        raise ResponseError(f"spans {end - start} hours, more than 28 widened to whole hours", path=f"$.{CELLS}")
     snapped = end - start > RECENT_HOURS
     partial = ((hours == start) | (hours == end - 1)) & snapped
     return rows.append_column(PARTIAL.field, pa.array(partial))
@@ -273,7 +273,7 @@ def _check_days(cells: Cells) -> None:
     for (tweet, name, day), total in sums.items():
         if not parse_reference.MIN_COUNT <= total <= parse_reference.MAX_COUNT:
             raise ResponseError(
-                f"adds up to {total}, which is more than 64 bits hold",
+                f"adds up to {total}, which needs more than 64 bits",
                 path=f"$.{CELLS}.{tweet}.{TYPE_NAMES[name]}.{EPOCH + timedelta(days=day)}",
             )
 

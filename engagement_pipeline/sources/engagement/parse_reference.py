@@ -90,7 +90,7 @@ def parsed(body: bytes) -> dict[str, Any]:
 
 
 def _no_json(name: str) -> None:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def cells(root: dict[str, Any], asked: Asked) -> Cells:
