@@ -35,20 +35,25 @@ def _at(moment: time) -> str:
 daily_job = dg.define_asset_job(
     "daily",
     selection=dg.AssetSelection.assets(responses, engagements, catalog) - dg.AssetSelection.checks(fresh),
-    description="Pull the trailing look-back window, publish it and refresh the views.",
+    description="Pull the look-back, publish it and refresh the views.",
 )
 totals_job = dg.define_asset_job(
-    "lifetime", selection=[totals, catalog], tags=AHEAD_OF_BACKFILLS, description="Observe /totals."
+    "lifetime", selection=[totals, catalog], tags=AHEAD_OF_BACKFILLS, description="Pull /totals and publish it."
 )
 recent_job = dg.define_asset_job(
     "hourly",
     selection=dg.AssetSelection.assets(recent, catalog) | dg.AssetSelection.checks(fresh),
     tags=AHEAD_OF_BACKFILLS,
-    description="Observe /28hr, and look whether the days are published.",
+    description="Pull /28hr and publish it, and check that no day of the look-back is missing.",
 )
 
 
-@dg.schedule(job=daily_job, cron_schedule=_at(_settings.daily_at), execution_timezone="UTC")
+@dg.schedule(
+    job=daily_job,
+    cron_schedule=_at(_settings.daily_at),
+    execution_timezone="UTC",
+    description="Pulls the look-back, and in a run of their own the days that an outage missed, 28 at most.",
+)
 def daily(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
     """Ask for the look-back: it ends with the last day that is over, and begins on first_day or later.
 
@@ -74,14 +79,26 @@ def _range(window: Window) -> dict[str, str]:
 
 
 lifetime = dg.ScheduleDefinition(
-    job=totals_job, cron_schedule=_at(_settings.lifetime_at), execution_timezone="UTC", name="lifetime"
+    job=totals_job,
+    cron_schedule=_at(_settings.lifetime_at),
+    execution_timezone="UTC",
+    name="lifetime",
+    description="Pulls /totals. A day without a run cannot be had later.",
 )
 hourly = dg.ScheduleDefinition(
-    job=recent_job, cron_schedule=f"{_settings.hourly_minute} * * * *", execution_timezone="UTC", name="hourly"
+    job=recent_job,
+    cron_schedule=f"{_settings.hourly_minute} * * * *",
+    execution_timezone="UTC",
+    name="hourly",
+    description="Pulls /28hr, and fails if a day of the look-back is missing.",
 )
 
 
-@dg.sensor(job=history_job, minimum_interval_seconds=300)
+@dg.sensor(
+    job=history_job,
+    minimum_interval_seconds=300,
+    description="Pulls the history of Tweets that join the roster while the sensor is on.",
+)
 def new_tweets(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Pull the history of Tweets that join the roster, since they were posted. Each run covers up to 28 days.
 
