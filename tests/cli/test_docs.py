@@ -11,11 +11,9 @@ from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.emulator import Dials, Emulator, rules
 from engagement_pipeline.lake.layout import Lake
-from engagement_pipeline.query import catalog
 
 CLONE = Path(__file__).parents[2]
 PAGES = [CLONE / "README.md", CLONE / "data" / "README.md", *sorted((CLONE / "docs").glob("*.md"))]
-README = (CLONE / "README.md").read_text(encoding="utf-8")
 API = (CLONE / "docs" / "engagement-api.md").read_text(encoding="utf-8")
 
 
@@ -62,19 +60,6 @@ def test_the_routes_beside_the_api_are_all_told():
         app = emulator._server.config.app
     served = {(verb, r.path) for r in app.routes for verb in r.methods - {"HEAD"} if "insights" not in r.path}
     assert {(verb, path) for verb, path in re.findall(r"^\| `(\w+) (/[\w/]+)", API, re.MULTILINE)} == served
-
-
-def test_the_views_and_their_columns_are_those_of_the_catalog(tmp_path):
-    section = README.split("## The tables")[1].split("\n## ")[0]
-    told = {}
-    for name, _, columns in (row(line) for line in section.splitlines() if line.startswith("| `")):
-        named = set(re.findall(r"`(\w+)`", columns))
-        told[name.strip("`")] = named - {"engagements"} | (told["engagements"] if "engagements" in named else set())
-    lake = Lake(tmp_path)
-    lake.open()
-    with catalog.connect(lake) as connection:
-        names = connection.sql("select view_name from duckdb_views() where not internal").fetchall()
-        assert told == {name: set(connection.view(name).columns) for (name,) in names}
 
 
 def test_the_page_of_the_data_folder_names_every_file_of_a_lake():
