@@ -46,7 +46,7 @@ def test_the_table_of_types_is_the_metric_dictionary():
 def test_the_limits_of_a_request_are_the_ones_enforced():
     rows = {name: cells for name, *cells in (row(line) for line in API.splitlines() if line.startswith("| "))}
     assert rows["Tweet IDs a request"] == [str(rules.MOST_TWEETS[endpoint]) for endpoint in rules.ENDPOINTS]
-    assert rows["engagement types"] == [str(len(endpoint.types)) for endpoint in rules.ENDPOINTS]
+    assert rows["engagement types"] == [str(len(ENDPOINTS[endpoint].types)) for endpoint in rules.ENDPOINTS]
 
 
 def test_the_dials_of_the_emulator_are_all_told():
@@ -67,7 +67,8 @@ def test_the_page_of_the_data_folder_names_every_file_of_a_lake():
     told = [line.split()[0] for line in page.splitlines() if line.startswith("    ")]
     lake, day = Lake(Path()), date(2026, 1, 31)
     files = [lake.catalog, lake.raw, lake.set_aside, lake.requests, lake.tweets]
-    files += [path(endpoint, day) for path in (lake.rows, lake.coverage) for endpoint in ENDPOINTS]
+    for endpoint in ENDPOINTS.values():
+        files += [lake.rows(endpoint.table, day), lake.coverage(endpoint, day)]
     assert {file.parts[0] for file in files} <= {place.split("/")[0] for place in told}
 
 
