@@ -1,4 +1,4 @@
-"""The Dagster code location: what workspace.yaml loads."""
+"""The definitions of the Dagster code location. workspace.yaml loads them."""
 
 import dagster as dg
 

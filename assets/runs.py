@@ -1,4 +1,4 @@
-"""What every asset that runs a stage of the library needs."""
+"""What the assets, ops and checks share: the days of a run, its plan in the log, and failures of one line."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,38 +20,40 @@ Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.OpExecut
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """Let a failure show in the UI as its one line; what Dagster shows below are its own frames."""
+    """Show a failure in the UI as one line. The frames that Dagster shows below are its own."""
     try:
         yield
     except EngagementError as error:
         raise dg.Failure(str(error)) from None
-    except OSError as error:  # of the disk: what is of the network is an EngagementError
+    except OSError as error:  # of the disk: an error of the network is an EngagementError
         what = f"{error.filename} cannot be used: {error.strerror}" if error.filename else str(error)
-        raise dg.Failure(f"{what}; mend that and run again, what has landed is kept") from None
+        raise dg.Failure(f"{what}; correct that and run again: what has landed is kept") from None
 
 
 def log_plan(context: Context, chosen: Settings, prepared: Prepared) -> None:
-    """Say in the run's log what it will ask for, before it asks: a run costs requests that the contract counts."""
+    """Write the plan into the run's log before anything is asked, because the contract counts requests."""
     lines = plan_text.plan_lines(prepared, per_minute=chosen.requests_per_minute)
     context.log.info("\n".join(["the plan:", *lines]))
 
 
 def days_of(context: Context, chosen: Settings) -> list[date]:
-    """Return the UTC days of the run's partitions; InputError where they are none, or outside those that there are.
+    """Return the UTC days of the run's partitions.
 
-    A range that was typed into the launchpad may be any; Dagster's own word on such a one is a traceback.
+    Raises InputError if the run has no partitions, or if some are outside the definition. A range that is typed into
+    the launchpad may be wrong, and Dagster itself answers that with a traceback.
     """
     tags = context.run.tags
     ends = [tags.get(name, tags.get(PARTITION_NAME_TAG)) for name in (RANGE_START, RANGE_END)]
     if None in ends:
-        raise InputError("the run names no day: choose partitions as you launch it, or launch a backfill")
+        raise InputError("the run names no day: choose partitions when you launch it, or launch a backfill")
     try:
         first, last = (parse_day(str(day)) for day in ends)
     except ValueError as error:
         raise InputError(str(error)) from None
     if first < chosen.first_day:
         raise InputError(
-            f"{first} is before {chosen.first_day}, the setting first_day: start there or later, or set it and restart"
+            f"{first} is before {chosen.first_day}, the setting first_day: start there or later, or set an earlier "
+            "first_day and restart Dagster"
         )
     windows = planner.windows(first, last, last_whole_day=chosen.last_whole_day())
     return [day for window in windows for day in window.days()]
@@ -64,7 +66,7 @@ def evaluations(
     *,
     names: Collection[str] | None = None,
 ) -> Iterator[dg.AssetCheckEvaluation]:
-    """Check each of these days of engagements, and give Dagster a result for each check and partition."""
+    """Check each of these days of engagements, and yield a result for each check and partition."""
     asked = list(days)
     keep_connection(context.instance)
     targets = newest(context.instance, ENGAGEMENTS, asked)
@@ -83,13 +85,13 @@ def evaluations(
 
 
 def failure(failures: Mapping[date, EngagementError], *, done: int) -> dg.Failure:
-    """Return what a run raises of which some days failed and `done` did not."""
+    """Return what a run raises if some days failed; `done` is the number of the others."""
     return dg.Failure(_told(failures, done), metadata={str(day): str(error) for day, error in failures.items()})
 
 
 def _told(failures: Mapping[date, EngagementError], done: int) -> str:
-    """Return which days failed and why, in one line if it is the only one."""
+    """Return which days failed and why; if the run has only one day, in one line."""
     reasons = list(dict.fromkeys(map(str, failures.values())))
     if len(failures) + done == 1:
         return reasons[0]
-    return "\n".join([f"{len(failures)} of {len(failures) + done} days failed, the others are done:", *reasons])
+    return "\n".join([f"{len(failures)} of {len(failures) + done} days failed; the others are done:", *reasons])

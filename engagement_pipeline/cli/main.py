@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from engagement_pipeline import pipeline
 from engagement_pipeline.cli import demo, output
@@ -63,6 +63,9 @@ class _Parser(argparse.ArgumentParser):
         raise InputError(f"{message}; see {self.prog} --help")
 
 
+_Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"  # noqa: SLF001 - it has no public name
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="engagement", description="The Engagement API as a lake that answers SQL. Settings: see engagement.toml."
@@ -70,6 +73,13 @@ def _parser() -> argparse.ArgumentParser:
     version = f"%(prog)s {metadata.version('engagement-pipeline')}"
     parser.add_argument("--version", action="version", version=version, help="print the version, and end")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (_account_commands, _pull_commands, _table_commands, _emulator_command, _demo_commands):
+        add(commands)
+    return parser
+
+
+def _account_commands(commands: _Commands) -> None:
+    """Add the commands for the accounts."""
     sub = _add(
         commands,
         "authorize",
@@ -86,6 +96,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_skipping(sub)
 
+
+def _pull_commands(commands: _Commands) -> None:
+    """Add plan and pull, which take the same options."""
     for name, command, text in (
         ("plan", _plan, "show the requests that a pull would send, and send none"),
         ("pull", _pull, "pull from an endpoint, publish what came and refresh the views"),
@@ -113,6 +126,9 @@ def _parser() -> argparse.ArgumentParser:
         )
         _add_skipping(sub)
 
+
+def _table_commands(commands: _Commands) -> None:
+    """Add the commands for the tables and the raw of a lake."""
     sub = _add(
         commands, "sql", _sql, "answer a query over the lake's views: engagements, daily, tweets, coverage and more"
     )
@@ -138,6 +154,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--yes", action="store_true", help="remove them; without it nothing is removed")
 
+
+def _emulator_command(commands: _Commands) -> None:
+    """Add the emulator."""
     sub = _add(commands, "emulator", _emulator, "serve the Engagement API on this machine, for demos and tests")
     sub.add_argument("--port", type=int, required=True, help="port to listen on; 0 picks a free one")
     sub.add_argument("--accounts", type=Path, metavar="FILE", help="write the credentials that it accepts to this file")
@@ -156,6 +175,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--require-gzip", action="store_true", help="refuse a request that does not accept gzip")
 
+
+def _demo_commands(commands: _Commands) -> None:
+    """Add the commands that run on the emulator."""
     sub = _add(commands, "demo", _demo, "run the whole job on the emulator: no network, no credentials")
     sub.add_argument(
         "--data", type=Path, metavar="DIR", default=Path("data/demo"), help="its lake (default: data/demo)"
@@ -163,11 +185,10 @@ def _parser() -> argparse.ArgumentParser:
     sub = _add(commands, "up", _up, "start Dagster on the emulator; Ctrl-C ends both")
     sub.add_argument("--data", type=Path, metavar="DIR", default=Path("data/up"), help="its lake (default: data/up)")
     sub.add_argument("--port", type=_positive, default=3000, help="port of the Dagster UI (default: 3000)")
-    return parser
 
 
 def _add(
-    commands: argparse._SubParsersAction[_Parser],
+    commands: _Commands,
     name: str,
     command: Callable[[argparse.Namespace], None],
     text: str,

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """What a pull will do; `plans` are made as if nothing had landed yet, and each as if it were the first.
+    """What a pull will do. `plans` hold all requests, as if nothing had landed yet.
 
-    `handles_queried` are those that were asked for earlier in this month: contracts count them. `types_left_out` are
-    those of a `types` setting narrower than all which the endpoint does not serve.
+    `handles_queried` are the handles that were asked for earlier in this month: contracts count them. If the setting
+    `types` names only some types, `types_left_out` are those of them that the endpoint does not serve.
     """
 
     accounts: Accounts
@@ -53,10 +53,10 @@ def prepare(
     endpoint: Endpoint = HISTORICAL,
     new_since: datetime | None = None,
 ) -> Prepared:
-    """Read accounts and roster and plan the requests; raises InputError where there is nothing to ask.
+    """Read accounts and roster, and plan the requests. Raises InputError if there is nothing to ask.
 
-    /historical takes the UTC days `first` to `last`, both included; the other endpoints know the present alone. With
-    `new_since`, it is asked for Tweets alone that are new since then and lack one of the days (backlog.py).
+    /historical takes the UTC days `first` to `last`, both included; the other endpoints know only the present. With
+    `new_since`, the plan has only Tweets that are new since then and lack one of the days (backlog.py).
     """
     windows: tuple[Window | None, ...] = (None,)
     if endpoint.max_days:
@@ -106,7 +106,7 @@ def prepare(
 
 
 def _had(lake: Lake, followed: Roster, window: Window | None, since: datetime | None) -> dict[Tweet, str]:
-    """Return the Tweets that are not to be asked for again, with the reason, where new ones alone are."""
+    """Return the Tweets that are left out, with the reason, if only new ones are asked for."""
     if not window or not since:
         return {}
-    return dict.fromkeys(backlog.had(lake, followed.tweets, window, since=since), "not new, or lacking no day")
+    return dict.fromkeys(backlog.had(lake, followed.tweets, window, since=since), "that are not new, or lack no day")

@@ -157,7 +157,7 @@ def an_error(text):
 
 
 KILLED = "Run execution process was terminated by signal 9 (SIGKILL)."
-STOPPED = "the run was stopped before its end (a stop of the services, or its process was ended)"
+STOPPED = "the run was stopped before its end: the services were stopped, or its process was killed"
 FORCED = "This job is being forcibly marked as failed. The computational resources may not have been cleaned up."
 
 

@@ -294,7 +294,7 @@ def test_a_plan_without_requests_is_done(scripted):
 
 def test_a_tweet_that_is_neither_answered_nor_refused_fails_the_pull(scripted, monkeypatch):
     monkeypatch.setattr(ownership, "refused", lambda standing, *_: (standing, ()))
-    with scripted(GONE) as script, pytest.raises(PullError, match="2 Tweets were not answered for: 1, 2"):
+    with scripted(GONE) as script, pytest.raises(PullError, match="2 Tweets got no answer: 1, 2"):
         pulling(script.api.url, ACCOUNTS, planned({"ann": [1, 2]}), script.pull)
 
 
