@@ -1,8 +1,9 @@
 """One request -> one response: sign, send, retry above the signature, raise.
 
-In: a planned Request, and the accounts that may sign it. Out: a Response whose body is the JSON that the API
-sent, or one error of errors.py. Each try is signed anew, since a signature's nonce serves once; so retries are
-here and never in the transport below.
+In: a planned Request, and the accounts that may sign it. Out: a Response whose body is the JSON that the API sent, with
+BODY_MASK for each secret of ours in it, or one error of errors.py. A try ends when `timeout_seconds` are over, however
+its answer trickles. Each try is signed anew, since a signature's nonce serves once; so retries are here and never in
+the transport below.
 """
 
 from __future__ import annotations
@@ -11,19 +12,21 @@ import logging
 import random
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 import orjson
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from requests_oauthlib import OAuth1Session
 
+from engagement_pipeline.core import bounds
+from engagement_pipeline.core.bounds import Answer, TooLargeError
 from engagement_pipeline.core.errors import AccountError, ApiError, UnavailableError
 from engagement_pipeline.core.model import LARGEST_BODY, Exchange, Request, Response
-from engagement_pipeline.core.redaction import shown
-from engagement_pipeline.sources.engagement.error_responses import Answer, error_of
+from engagement_pipeline.core.redaction import redacted_body, shown
+from engagement_pipeline.sources.engagement.error_responses import error_of
 from engagement_pipeline.sources.engagement.request import request_body
 from engagement_pipeline.transport.oauth import bearer_token
 
@@ -38,7 +41,6 @@ MAX_IN_FLIGHT = 64  # requests; the budget decides how many of them wait for an 
 DOWN_AFTER = 18  # failed tries in a row, of any request: the API is down
 FIRST_PAUSE = 1.0  # seconds; doubled with each try, then drawn between nothing and that ("full jitter")
 LONGEST_PAUSE = 60.0
-PIECE = 2**18  # bytes, read at a time
 
 
 class Client:
@@ -68,7 +70,7 @@ class Client:
         self._timeout = timeout_seconds
         self._log = log
         self._now = now
-        self._connections = HTTPAdapter(pool_maxsize=MAX_IN_FLIGHT)  # safe to share by threads, as sessions are not
+        self._connections = bounds.Adapter(pool_maxsize=MAX_IN_FLIGHT)  # safe to share by threads, as sessions are not
         self._local = threading.local()
         self._bearer = accounts.app.bearer_token
         self._bearer_lock = threading.Lock()
@@ -174,24 +176,24 @@ class Client:
         return seconds
 
     def _post(self, session: requests.Session, body: bytes, request: Request) -> Answer:
-        """Send one signed try; raises UnavailableError where no whole answer came."""
+        """Send one signed try; raises UnavailableError where no whole answer came in time."""
         url = f"{self._base}/{request.endpoint}"
         try:
-            with session.post(
+            answer = bounds.post(
+                session,
                 url,
+                seconds=self._timeout,
+                largest=LARGEST_BODY,
                 data=body,
                 headers={"Content-Type": "application/json", "Accept-Encoding": "gzip"},
-                timeout=self._timeout,
-                allow_redirects=False,
-                stream=True,
-            ) as answer:
-                return Answer(
-                    url=url,
-                    status=answer.status_code,
-                    headers=answer.headers,
-                    body=_whole_body(answer, request.handle),
-                    size=answer.raw.tell(),
-                )
+            )
+            return replace(answer, body=redacted_body(answer.body))
+        except TooLargeError:
+            raise UnavailableError(
+                f"{url} answered with more than {LARGEST_BODY // 2**20} MB, and no answer of the API is that "
+                "large: is a proxy in the way?",
+                account=request.handle,
+            ) from None
         except requests.exceptions.RequestException as error:
             raise UnavailableError(
                 f"{url} cannot be reached ({_reason(error)}): check the network and api_url.",
@@ -201,8 +203,7 @@ class Client:
     def _check(self, answer: Answer, handle: str, asked_at: datetime) -> None:
         """Raise where the answer is not a 200 with a body that looks like JSON; whether it is, the audit finds."""
         if answer.status != requests.codes.ok:
-            secrets = (*self._accounts.secrets, self._bearer)
-            raise error_of(answer, handle=handle, asked_at=asked_at, secrets=secrets)
+            raise error_of(answer, handle=handle, asked_at=asked_at)
         if not _looks_like_json(answer.body):
             raise UnavailableError(
                 f"{answer.url} answered 200 with a body that is not JSON ({shown(answer.text)!r}): "
@@ -245,20 +246,6 @@ class _Bearer(AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request
-
-
-def _whole_body(answer: requests.Response, handle: str) -> bytes:
-    """Read a body piece by piece, so that one without an end is given up."""
-    body = bytearray()
-    for piece in answer.iter_content(PIECE):
-        body += piece
-        if len(body) > LARGEST_BODY:
-            raise UnavailableError(
-                f"{answer.url} answered with more than {LARGEST_BODY // 2**20} MB, and no answer of the API is that "
-                "large: is a proxy in the way?",
-                account=handle,
-            )
-    return bytes(body)
 
 
 def _looks_like_json(body: bytes) -> bool:

@@ -1,13 +1,12 @@
 """An answer that is not what was asked for -> the error that says what it means and whether a retry can help.
 
 In: a whole Answer, and whose tokens asked. Out: one error of errors.py. What each status means is the contract's.
-A server may repeat the header that it was sent, so nothing of an answer is shown or kept before it is masked.
+The Answer has no known secret any more; what else looks like one is masked here: a server may repeat a header.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -15,11 +14,12 @@ import orjson
 import requests
 
 from engagement_pipeline.core.errors import AccountError, ApiError, RefusedError, UnavailableError
-from engagement_pipeline.core.redaction import SHOWN_CHARACTERS, hidden, masked, shown
+from engagement_pipeline.core.redaction import masked, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
     from datetime import datetime
+
+    from engagement_pipeline.core.bounds import Answer
 
 LARGEST_SKEW = 300  # seconds; a signature further from the API's clock is refused
 TWEETS_REFUSED = re.compile(r"access tweets|Tweet ID\(s\) are unavailable", re.IGNORECASE)
@@ -28,28 +28,11 @@ AUTHOR_ID = re.compile(r"author id \d+", re.IGNORECASE)
 NUMBER = re.compile(r"\d+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """A whole answer, decompressed; `size` is in bytes on the wire."""
-
-    url: str
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    size: int
-
-    @property
-    def text(self) -> str:
-        """The beginning of the body as text, whatever it holds."""
-        return self.body[: 4 * SHOWN_CHARACTERS].decode(errors="replace")
-
-
-def error_of(answer: Answer, *, handle: str, asked_at: datetime, secrets: Iterable[str] = ()) -> ApiError:
+def error_of(answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
     """Translate any status but 200 into the error that says whether a retry can help.
 
-    None of the `secrets`, and nothing in its texts that looks like one, is in the error.
+    Nothing in its texts looks like a secret.
     """
-    answer = replace(answer, body=hidden(answer.body, secrets))
     status, url = answer.status, answer.url
     texts = _texts(answer)
     said = shown("; ".join(texts)) or "nothing"

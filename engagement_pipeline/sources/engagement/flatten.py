@@ -28,6 +28,7 @@ import pyarrow.compute as pc
 from engagement_pipeline.core.endpoints import RECENT, TOTALS
 from engagement_pipeline.core.errors import ResponseError
 from engagement_pipeline.core.metrics import METRICS
+from engagement_pipeline.core.redaction import BODY_MASK, masked
 from engagement_pipeline.core.tables import EPOCH, LIFETIME, PARTIAL, TYPE_NAMES, engagements_table, type_column
 from engagement_pipeline.sources.engagement import parse_fast, parse_reference
 from engagement_pipeline.sources.engagement.parse_reference import Asked, Cells, Sums
@@ -65,6 +66,12 @@ class Flat:
 
 def flatten(body: bytes, request: Request) -> Flat:
     """Flatten one body, audited; raises ResponseError naming the path of what is not as the contract says."""
+    if BODY_MASK in body:
+        raise ResponseError(
+            f"held a secret of the accounts file, in whose place stands {BODY_MASK.decode()}: is api_url right, or a "
+            "proxy that repeats requests in the way?",
+            path="$",
+        )
     asked = _asked(request)
     scanned = None if request.endpoint == TOTALS else _scanned(body, asked)
     root = scanned[1] if scanned else parse_reference.parsed(body)
@@ -191,9 +198,9 @@ def _echoed(root: dict[str, Any], key: str) -> datetime | None:
 
 
 def _said(root: dict[str, Any]) -> str:
-    """Return the API's texts beside a partial result, of whatever shape: they are for people."""
+    """Return the API's texts beside a partial result, of whatever shape, masked: they are for people."""
     errors = root.get("errors") or []
-    return "; ".join(map(str, errors if isinstance(errors, list) else [errors]))
+    return masked("; ".join(map(str, errors if isinstance(errors, list) else [errors])))
 
 
 def _without_zeros(rows: pa.Table, tweets: frozenset[int], types: Iterable[str]) -> pa.Table:
