@@ -8,13 +8,13 @@ from dagster._core.errors import DagsterAssetCheckFailedError, DagsterExecutionI
 from dagster._core.storage.tags import PARENT_RUN_ID_TAG, WILL_RETRY_TAG
 from dagster_shared.error import SerializableErrorInfo
 
-from assets.running import PARTITION, RANGE_END, RANGE_START
+from assets.running import INTERRUPTED, PARTITION, RANGE_END, RANGE_START, one_line
 from engagement_pipeline.core import settings
 from engagement_pipeline.observe import alert
+from engagement_pipeline.transport import accounts
 
 PLANNED = {dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}
 STOPPED = "the run was stopped before its end (a stop of the services, or its process was ended)"
-INTERRUPTED = "Query interrupted"  # what DuckDB makes of a signal
 # How Dagster begins to say that a run failed where it does not say why.
 WITHOUT_REASON = (
     "This run has been marked as failed from outside",
@@ -42,7 +42,9 @@ def failure_alert(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
         # No SkipReason: beside the message of another run it fails the tick, and Dagster looks at both runs for ever.
         context.log.info("nobody is told of run %s: it is tried again as %s", run_id, again[0].run_id)
         return None
-    alert.send(chosen, alert.message(failed_run(context), dagster_url=chosen.dagster_url))
+    accounts.remember(chosen.accounts)  # this process has asked for nothing, so it knows no secret yet
+    with one_line():
+        alert.send(chosen, alert.message(failed_run(context), dagster_url=chosen.dagster_url))
     return None
 
 

@@ -10,6 +10,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
 )
 
 from engagement_pipeline.core.errors import EngagementError, InputError
+from engagement_pipeline.core.redaction import redacted, traceback_of
 from engagement_pipeline.core.settings import Settings, parse_day
 from engagement_pipeline.extract import plan_text, planner
 from engagement_pipeline.extract.prepare import Prepared
@@ -19,19 +20,34 @@ PARTITION = "dagster/partition"
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 API_POOL = "engagement_api"  # of 1 (deploy/dagster.yaml): one puller spends the whole contracted rate
 ENGAGEMENTS = dg.AssetKey("engagements")
+INTERRUPTED = "Query interrupted"  # what DuckDB makes of a signal
 Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.OpExecutionContext
 
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """Let a failure show in the UI as its one line; what Dagster shows below are its own frames."""
+    """Let a failure show in the UI as its one line; what Dagster shows below are its own frames.
+
+    No secret passes, in whatever exception: Dagster keeps what it is told in its database and its logs. The traceback
+    of one that nobody expected is in the metadata of the failure.
+    """
     try:
         yield
+    except (dg.Failure, dg.RetryRequested):  # which somebody made for Dagster
+        raise
     except EngagementError as error:
-        raise dg.Failure(str(error)) from None
+        raise dg.Failure(redacted(str(error))) from None
     except OSError as error:  # of the disk: what is of the network is an EngagementError
         what = f"{error.filename} cannot be used: {error.strerror}" if error.filename else str(error)
-        raise dg.Failure(f"{what}; mend that and run again, what has landed is kept") from None
+        raise dg.Failure(redacted(f"{what}; mend that and run again, what has landed is kept")) from None
+    except Exception as error:
+        if INTERRUPTED in str(error):  # the run is being stopped, and Dagster takes this for what it is
+            raise
+        what = redacted(f"{type(error).__name__}: {error}")
+        raise dg.Failure(
+            f"{what}: a mistake of this program; what has landed is kept",
+            metadata={"traceback": dg.MetadataValue.text(traceback_of(error))},
+        ) from None
 
 
 def log_plan(context: Context, chosen: Settings, prepared: Prepared) -> None:
@@ -114,7 +130,9 @@ def _newest(
 
 def failure(failures: Mapping[date, EngagementError], *, done: int) -> dg.Failure:
     """Return what a run raises of which some days failed and `done` did not."""
-    return dg.Failure(_told(failures, done), metadata={str(day): str(error) for day, error in failures.items()})
+    return dg.Failure(
+        redacted(_told(failures, done)), metadata={str(day): redacted(str(error)) for day, error in failures.items()}
+    )
 
 
 def _told(failures: Mapping[date, EngagementError], done: int) -> str:
