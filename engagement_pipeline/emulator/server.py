@@ -126,8 +126,8 @@ def serve(
     `max_age_days` is how far back /historical goes, None for 2014-09-01. With `now` None the world lives in
     real time.
 
-    Raises OSError if the port is in use or a file cannot be written, ValueError for an impossible argument;
-    each text is one line.
+    Raises OSError if the port is in use or a file cannot be written, FileExistsError if one is there that no emulator
+    wrote, ValueError for an impossible argument; each text is one line, and no file has changed then.
     """
     emulator = Emulator(
         port=port,
@@ -140,6 +140,10 @@ def serve(
         max_age_days=max_age_days,
     )
     try:
+        if accounts:
+            emulator.credentials.refuse_foreign(accounts)
+        if tweets:
+            emulator.world.refuse_foreign(tweets)
         if accounts:
             emulator.credentials.write_accounts(accounts)
         if tweets:
