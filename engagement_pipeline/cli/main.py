@@ -1,7 +1,7 @@
 """The `engagement` command: arguments in, one library call, print.
 
 Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 failed (what and
-which), 2 wrong use.
+which), 2 wrong use. Neither has a secret that is known, nor a character that commands a terminal.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from engagement_pipeline.cli import demo, output
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL
 from engagement_pipeline.core.errors import EngagementError, InputError
+from engagement_pipeline.core.redaction import guard_logs, redacted, traceback_of
 from engagement_pipeline.emulator import serve
 from engagement_pipeline.extract import plan_text
 from engagement_pipeline.extract.prepare import Prepared, prepare
@@ -34,9 +35,13 @@ INTERRUPTED = 130  # as shells count a SIGINT
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; every failure is one line on standard error, and its exit code."""
-    logging.basicConfig(level=logging.WARNING, format="engagement: %(message)s", stream=sys.stderr, force=True)
+    guard_logs()
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter("engagement: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    options = argparse.Namespace(traceback=False)
     try:
-        options = _parser().parse_args(arguments)
+        _parser().parse_args(arguments, options)
         options.command(options)
         sys.stdout.flush()
     except EngagementError as error:
@@ -47,12 +52,31 @@ def main(arguments: Sequence[str]) -> int:
         return _failed(str(error), EngagementError.exit_code)
     except KeyboardInterrupt:
         return _failed("interrupted; what a pull has landed is kept, and the same pull goes on from it", INTERRUPTED)
+    except Exception as error:  # noqa: BLE001 - the last resort, since any may hold a secret
+        return _failed(_unexpected(error, show=options.traceback), EngagementError.exit_code)
     return 0
 
 
+def _unexpected(error: Exception, *, show: bool) -> str:
+    """Return what there is to say of an exception that nobody foresaw; with `show`, print where it was raised."""
+    if show:
+        print(output.on_terminal(traceback_of(error)), file=sys.stderr)
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    hint = "" if show else "; the same command with --traceback shows where, without secrets"
+    return f"{what}: a mistake of this program; what has landed is kept{hint}"
+
+
 def _failed(message: str, code: int) -> int:
-    print(f"engagement: {' '.join(message.splitlines())}", file=sys.stderr)
+    print(output.on_terminal(f"engagement: {' '.join(redacted(message).splitlines())}"), file=sys.stderr)
     return code
+
+
+class _Formatter(logging.Formatter):
+    """Log lines as all others; the records are masked already."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the text of a record."""
+        return output.on_terminal(super().format(record))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -66,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="engagement", description="The Engagement API as a lake that answers SQL. Settings: see engagement.toml."
     )
+    _add_traceback(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     sub = _add(
         commands, "authorize", _authorize, "let a handle give the app its tokens, and write them to the accounts file"
@@ -108,6 +133,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("query", metavar="QUERY", help="one statement in DuckDB's SQL")
     sub.add_argument("--format", choices=output.FORMATS, default="table", help="how to print (default: table)")
+    sub.add_argument(
+        "--safe-csv",
+        action="store_true",
+        help="with --format csv: write ' before a text that a spreadsheet would run as a formula",
+    )
 
     sub = _add(commands, "rebuild", _rebuild, "make tables anew from the responses that have landed, with no request")
     sub.add_argument("--table", choices=pipeline.TABLE_OF, help="which; all by default")
@@ -121,8 +151,15 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = _add(commands, "emulator", _emulator, "serve the Engagement API on this machine, for demos and tests")
     sub.add_argument("--port", type=int, required=True, help="0 picks a free one")
-    sub.add_argument("--accounts", type=Path, metavar="FILE", help="write the credentials that it accepts here")
-    sub.add_argument("--tweets", type=Path, metavar="FILE", help="write the roster of its world here")
+    sub.add_argument(
+        "--accounts",
+        type=Path,
+        metavar="FILE",
+        help="write the credentials that it accepts here, over none but its own",
+    )
+    sub.add_argument(
+        "--tweets", type=Path, metavar="FILE", help="write the roster of its world here, over none but its own"
+    )
     sub.add_argument("--now", type=_moment, metavar="TIME", help="fix its clock, for example at 2026-02-01")
     sub.add_argument("--seed", type=int, default=1, help="another number is another world (default: 1)")
     sub.add_argument("--requests-per-minute", type=_positive, default=300, metavar="N", help="its rate (default: 300)")
@@ -153,7 +190,17 @@ def _add(
 ) -> argparse.ArgumentParser:
     sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
     sub.set_defaults(command=command)
+    _add_traceback(sub)
     return sub
+
+
+def _add_traceback(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--traceback",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="where the program made a mistake, show where, without secrets",
+    )
 
 
 def _handle(text: str) -> str:
@@ -241,8 +288,10 @@ def _pull(options: argparse.Namespace) -> None:
 
 
 def _sql(options: argparse.Namespace) -> None:
-    chosen = settings.load()
-    output.show_table(catalog.query(Lake(chosen.data), options.query), style=options.format)
+    if options.safe_csv and options.format != "csv":
+        raise InputError("--safe-csv is for --format csv: leave it out, or add that")
+    style = output.SAFE_CSV if options.safe_csv else options.format
+    output.show_table(catalog.query(Lake(settings.load().data), options.query), style=style)
 
 
 def _rebuild(options: argparse.Namespace) -> None:
@@ -285,7 +334,7 @@ def _emulator(options: argparse.Namespace) -> None:
             require_gzip=options.require_gzip,
             ready=lambda url: print(f"the Engagement API, emulated, at {url}; Ctrl-C ends it", flush=True),
         )
-    except ValueError as error:
+    except (ValueError, FileExistsError) as error:
         raise InputError(str(error)) from None
 
 
