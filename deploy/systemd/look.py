@@ -5,7 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from engagement_pipeline import alert, settings
+from engagement_pipeline.core import settings
+from engagement_pipeline.observe import alert
 
 BIN = Path(sys.executable).parent
 LOOKS = {
