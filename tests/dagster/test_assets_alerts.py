@@ -135,7 +135,7 @@ def test_a_secret_that_an_exception_holds_is_neither_told_nor_kept(definitions, 
 
 
 @pytest.fixture
-def unread(in_world, monkeypatch):
+def unread(in_world, definitions, monkeypatch):
     """An accounts file that is broken, and a token of it that an exception tells before anybody has read the file."""
     token = "ATokenThatTheSensorReads"
     monkeypatch.setattr("assets.engagements.prepare", lambda *_, **__: {}[f"token {token}"])
