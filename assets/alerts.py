@@ -28,6 +28,7 @@ WITHOUT_REASON = (
     default_status=dg.DefaultSensorStatus.RUNNING,  # who sets alert_webhook need not find a switch too
     description="Tells a person of each run that failed. Where nobody takes the message, the tick turns red.",
 )
+@one_line()
 def failure_alert(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
     """Send what a person must know to act. Dagster goes on to the next run even where this raises.
 
@@ -43,8 +44,7 @@ def failure_alert(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
         context.log.info("nobody is told of run %s: it is tried again as %s", run_id, again[0].run_id)
         return None
     accounts.remember(chosen.accounts)  # this process has asked for nothing, so it knows no secret yet
-    with one_line():
-        alert.send(chosen, alert.message(failed_run(context), dagster_url=chosen.dagster_url))
+    alert.send(chosen, alert.message(failed_run(context), dagster_url=chosen.dagster_url))
     return None
 
 

@@ -12,6 +12,8 @@ import dagster as dg
 from dagster._core.events import JobFailureData, RunFailureReason
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
+from assets.running import one_line
+
 ORPHAN = "engagement/orphan"
 LOST = "the code location was started anew while this ran, so its process is gone; what has landed is kept"
 UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
@@ -30,6 +32,7 @@ def mark(instance: dg.DagsterInstance) -> list[str]:
     minimum_interval_seconds=30,
     description="Ends runs whose processes died with the code location; they are tried again once.",
 )
+@one_line()
 def orphaned_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """End the runs that have the tag."""
     left = context.instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))

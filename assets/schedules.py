@@ -13,7 +13,7 @@ import dagster as dg
 from assets.checks import fresh
 from assets.day_jobs import Lacking, history_job, pull_new_tweets
 from assets.engagements import catalog, engagements, responses
-from assets.running import ENGAGEMENTS, RANGE_END, RANGE_START
+from assets.running import ENGAGEMENTS, RANGE_END, RANGE_START, one_line
 from assets.snapshots import recent, totals
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import EngagementError
@@ -47,6 +47,7 @@ recent_job = dg.define_asset_job(
 
 
 @dg.schedule(job=daily_job, cron_schedule=_at(_settings.daily_at), execution_timezone="UTC")
+@one_line()
 def daily(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
     """Ask for the last whole day and those before it, as far as the look-back and the first day allow.
 
@@ -80,6 +81,7 @@ hourly = dg.ScheduleDefinition(
 
 
 @dg.sensor(job=history_job, minimum_interval_seconds=300)
+@one_line()
 def new_tweets(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Pull the history of Tweets that come into the roster, since they were posted: a run for up to 28 days each.
 
