@@ -35,8 +35,8 @@ def pin_for(url, handle):
 @pytest.fixture
 def app_alone(in_world):
     """The world's accounts.toml with the app's keys and a comment, and no account."""
-    text = in_world.accounts.read_text().partition("[accounts.")[0]
-    in_world.accounts.write_text(f"# keep this\n{text}")
+    app = in_world.accounts.read_text().partition("[app]\n")[2].partition("[accounts.")[0]
+    in_world.accounts.write_text(f"# keep this\n[app]\n{app}")
     return in_world.accounts
 
 
