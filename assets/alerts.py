@@ -1,26 +1,28 @@
 """A person is told of each run that failed, by the settings alert_webhook and alert_mail."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import takewhile
 
 import dagster as dg
-from dagster._core.errors import DagsterAssetCheckFailedError, DagsterExecutionInterruptedError
-from dagster._core.storage.tags import PARENT_RUN_ID_TAG, WILL_RETRY_TAG
-from dagster_shared.error import SerializableErrorInfo
 
-from assets.running import INTERRUPTED, PARTITION, RANGE_END, RANGE_START, one_line
+from assets.dagster_internals import (
+    PARENT_RUN_ID_TAG,
+    PARTITION_NAME_TAG,
+    SERVER,
+    WILL_RETRY_TAG,
+    WITHOUT_REASON,
+    is_failed_check,
+    is_interrupt,
+    with_causes,
+)
+from assets.runs import INTERRUPTED, one_line
 from engagement_pipeline.core import settings
+from engagement_pipeline.core.orchestration import RANGE_END, RANGE_START
 from engagement_pipeline.observe import alert
 from engagement_pipeline.transport import accounts
 
 PLANNED = {dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}
 STOPPED = "the run was stopped before its end (a stop of the services, or its process was ended)"
-# How Dagster begins to say that a run failed where it does not say why.
-WITHOUT_REASON = (
-    "This run has been marked as failed from outside",
-    "This job is being forcibly marked as failed",
-    "Execution of run for ",
-)
 
 
 @dg.run_failure_sensor(
@@ -87,7 +89,7 @@ def _left(context: dg.RunFailureSensorContext) -> tuple[str, ...]:
 
 
 def _partitions(tags: Mapping[str, str]) -> str:
-    first, last = (tags.get(name, tags.get(PARTITION, "")) for name in (RANGE_START, RANGE_END))
+    first, last = (tags.get(name, tags.get(PARTITION_NAME_TAG, "")) for name in (RANGE_START, RANGE_END))
     return first if first == last else f"{first} to {last}"
 
 
@@ -100,9 +102,9 @@ def _error(context: dg.RunFailureSensorContext) -> str:
         if told.user_failure_data and told.user_failure_data.description:
             return told.user_failure_data.description
         error = told.error
-    if error and error.cls_name == DagsterAssetCheckFailedError.__name__:
+    if error and is_failed_check(error):
         return _failed_checks(context)
-    if error and not _is_stop(error):
+    if error and not any(is_interrupt(one) or INTERRUPTED in one.message for one in with_causes(error)):
         return (error.cause or error).message
     if failure.message and not failure.message.startswith(WITHOUT_REASON):
         return failure.message
@@ -133,17 +135,5 @@ def _ended_by(context: dg.RunFailureSensorContext) -> str:
         if note.engine_event_data.error:
             return note.engine_event_data.error.message
         if note.message and not note.engine_event_data.metadata:  # what a living run notes has some
-            return note.message.removeprefix("[DagsterApiServer] ")
+            return note.message.removeprefix(SERVER)
     return STOPPED
-
-
-def _is_stop(error: SerializableErrorInfo) -> bool:
-    return any(
-        one.cls_name == DagsterExecutionInterruptedError.__name__ or INTERRUPTED in one.message for one in _chain(error)
-    )
-
-
-def _chain(error: SerializableErrorInfo | None) -> Iterator[SerializableErrorInfo]:
-    while error:
-        yield error
-        error = error.cause or error.context

@@ -1,35 +1,34 @@
 """The checks of a published day, a result a partition; and whether the lake is fresh, which knows its days."""
 
-import warnings
 from collections.abc import Iterator
 
 import dagster as dg
 
+from assets.dagster_internals import no_outputs
 from assets.engagements import days, engagements
-from assets.running import ENGAGEMENTS, days_of, evaluations, one_line
+from assets.runs import ENGAGEMENTS, days_of, evaluations, one_line
 from engagement_pipeline.core import settings
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.observe import checks
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", dg.PreviewWarning)  # partitions of checks; the lock pins the version that we test
-    _specs = [
+
+@dg.multi_asset_check(
+    name="day_checks",
+    specs=[
         dg.AssetCheckSpec(
             check.name, asset=engagements, description=check.meaning, blocking=check.blocking, partitions_def=days
         )
         for check in checks.CHECKS
-    ]
-
-
-@dg.multi_asset_check(name="day_checks", specs=_specs, can_subset=True)
+    ],
+    can_subset=True,
+)
 def day_checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
     """Look at each day of the run. Catalog waits for the blocking ones: nobody should build on what is wrong."""
     with one_line():
         chosen = settings.load()
         names = {key.name for key in context.selected_asset_check_keys}
         yield from evaluations(context, chosen, days_of(context, chosen), names=names)
-    for name in context.op_execution_context.selected_output_names:
-        yield dg.Output(None, output_name=name)
+    yield from no_outputs(context)
 
 
 @dg.multi_asset_check(
@@ -60,5 +59,4 @@ def fresh(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvalu
         metadata=dict(verdict.numbers),
         blocking=context.run.job_name == "hourly" and any(lake.root.glob("engagements/*/*.parquet")),
     )
-    for name in context.op_execution_context.selected_output_names:
-        yield dg.Output(None, output_name=name)
+    yield from no_outputs(context)

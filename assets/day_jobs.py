@@ -4,21 +4,21 @@ They are ops, since an asset's run would show every day that it touches as made:
 are there is not, and stays missing until a backfill. Days that are whole, or shown already, are materialized by hand.
 """
 
+from dataclasses import replace
 from datetime import datetime
 
 import dagster as dg
 
 from assets.engagements import days, tell_by_hand
-from assets.running import API_POOL, ENGAGEMENTS, days_of, failure, log_plan, one_line
+from assets.runs import ENGAGEMENTS, days_of, failure, log_plan, one_line
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import InputError, LakeError, PullError
 from engagement_pipeline.core.model import Window
+from engagement_pipeline.core.orchestration import API_POOL
 from engagement_pipeline.core.settings import Settings, parse_day
 from engagement_pipeline.extract.prepare import prepare
-from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.observe import checks
-from engagement_pipeline.query import by_day
 
 
 class Lacking(dg.Config):
@@ -47,12 +47,13 @@ def pull_new_tweets(context: dg.OpExecutionContext, config: Lacking) -> None:
         except PullError as error:
             failed = error
         published = pipeline.publish_days(chosen, list(Window(first, last).days()))
-        _tell(context, chosen, published)
+        shown = _shown(context, chosen, published)
+        tell_by_hand(context, chosen, shown)
         if failed:
             raise failed
     damaged = {day: error for day, error in published.failures.items() if isinstance(error, LakeError)}
     if damaged:  # of other days nothing has come: the new Tweets are set aside meanwhile
-        raise failure(damaged, done=len(published.reports))
+        raise failure(damaged, done=len(shown.reports))
 
 
 @dg.job(name="history", description="Pull what Tweets that are new in the roster lack since they were posted.")
@@ -69,9 +70,10 @@ def make_anew(context: dg.OpExecutionContext) -> None:
         asked = days_of(context, chosen)
         pipeline.rebuild(chosen, first=asked[0], last=asked[-1])
         published = pipeline.publish_days(chosen, asked)
-        _tell(context, chosen, published)
+        shown = _shown(context, chosen, published)
+        tell_by_hand(context, chosen, shown)
     if published.failures:
-        raise failure(published.failures, done=len(published.reports))
+        raise failure(published.failures, done=len(shown.reports))
 
 
 @dg.job(
@@ -85,10 +87,8 @@ def rebuild_job() -> None:
     make_anew()
 
 
-def _tell(context: dg.OpExecutionContext, chosen: Settings, published: pipeline.Days) -> None:
-    """Materialize what was published, but for days that were not shown and on which Tweets of the roster lack."""
-    shown = context.instance.get_materialized_partitions(ENGAGEMENTS)
-    with by_day.by_day(Lake(chosen.data)) as ask:
-        for day in [day for day in published.reports if str(day) not in shown and checks.unaccounted(day, ask)]:
-            del published.reports[day]
-    tell_by_hand(context, chosen, published)
+def _shown(context: dg.OpExecutionContext, chosen: Settings, published: pipeline.Days) -> pipeline.Days:
+    """Leave out the days that Dagster does not show yet and on which Tweets of the roster lack."""
+    before = context.instance.get_materialized_partitions(ENGAGEMENTS)
+    hidden = checks.incomplete(chosen, [day for day in published.reports if str(day) not in before])
+    return replace(published, reports={day: told for day, told in published.reports.items() if day not in hidden})

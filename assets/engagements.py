@@ -9,14 +9,15 @@ from datetime import date
 
 import dagster as dg
 
+from assets.dagster_internals import log_evaluation
 from assets.metadata import LINEAGE, about, columns, of_day
-from assets.running import API_POOL, ENGAGEMENTS, days_of, evaluations, failure, log_plan, one_line
+from assets.runs import ENGAGEMENTS, days_of, evaluations, failure, log_plan, one_line
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import HISTORICAL, MAX_DAYS
 from engagement_pipeline.core.errors import EngagementError, InputError, LakeError, PullError
+from engagement_pipeline.core.orchestration import API_POOL
 from engagement_pipeline.core.settings import Settings
-from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.extract.prepare import prepare
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query.catalog import refresh
@@ -44,27 +45,31 @@ def responses(context: dg.AssetExecutionContext) -> None:
     """Pull the run's days. Requests, Tweets and seconds are of the run: one request answers for all its days."""
     with one_line():
         chosen = settings.load()
-        asked = days_of(context, chosen)
-        first, last = asked[0], asked[-1]
-        if len(asked) > MAX_DAYS:
-            raise InputError(
-                f"{first} to {last} are {len(asked)} days, and a run asks for {MAX_DAYS} at most: launch a backfill of "
-                "them, which makes as many runs as it takes"
-            )
-        prepared = prepare(chosen, first, last)
+        asked = _one_window(days_of(context, chosen))
+        prepared = prepare(chosen, asked[0], asked[-1])
         log_plan(context, chosen, prepared)
         try:
             reports = pipeline.pull(chosen, prepared)
         except PullError as failed:
             raise PullError([*failed.failures, *_publish_the_rest(context, chosen, asked)]) from None
     metadata = {
-        "window": f"{first} to {last}",
+        "window": f"{asked[0]} to {asked[-1]}",
         "requests": sum(report.answered for report in reports),
         "tweets": sum(len(planned.tweets) for planned in prepared.plans),
         "seconds": round(sum(report.seconds for report in reports), 1),
     }
     for day in asked:
         context.add_asset_metadata(metadata, partition_key=str(day))
+
+
+def _one_window(asked: Sequence[date]) -> Sequence[date]:
+    """Return the days of a run as they are; InputError where they are more than one request holds."""
+    if len(asked) > MAX_DAYS:
+        raise InputError(
+            f"{asked[0]} to {asked[-1]} are {len(asked)} days, and a run asks for {MAX_DAYS} at most: launch a "
+            "backfill of them, which makes as many runs as it takes"
+        )
+    return asked
 
 
 def _publish_the_rest(
@@ -89,7 +94,7 @@ def _publish_the_rest(
 One Parquet file a UTC day, `engagements/day=…/engagements.parquet` of the lake; `engagement sql` and any DuckDB read
 them as the view `engagements`. A row means that the API answered; what it would not tell has no row, and its reason
 stands in the view `coverage`. Pulled again, the newest answer for a count replaces the older: see `revisions`.""",
-    metadata={"dagster/column_schema": columns(TABLES[HISTORICAL]), "dagster/column_lineage": LINEAGE},
+    metadata={"dagster/column_schema": columns(HISTORICAL.table), "dagster/column_lineage": LINEAGE},
     **about("tidy"),
 )
 def engagements(context: dg.AssetExecutionContext) -> None:
@@ -120,7 +125,7 @@ def tell_by_hand(
         context.log_event(dg.AssetMaterialization(ENGAGEMENTS, partition=str(day), metadata=of_day(day, report)))
     damaged = {day for day, error in published.failures.items() if isinstance(error, LakeError)}
     for evaluation in evaluations(context, chosen, sorted(published.reports.keys() | damaged)):
-        context.log_event(evaluation)  # type: ignore[arg-type]  # an op takes it too, though its annotation does not say so
+        log_evaluation(context, evaluation)
 
 
 @dg.asset(

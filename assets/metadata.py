@@ -8,19 +8,11 @@ from typing import Any, TypedDict
 import dagster as dg
 import pyarrow as pa
 
+from engagement_pipeline.core.tables import Table
 from engagement_pipeline.observe import chart
 from engagement_pipeline.observe.day_report import DayReport
 from engagement_pipeline.sources.engagement.request import CELLS
 
-MEANING = {
-    "tweet_id": "The Tweet, as the API names it; text in JSON and JavaScript, which round such numbers.",
-    "engagement_type": "What was counted, under the API's own name; the view metrics says what each means.",
-    "day": "The UTC day on which it happened.",
-    "hour": "The UTC hour of that day in which it happened, 0 to 23.",
-    "count": "How often; below zero where more was undone than done.",
-    "partial": "Whether only a part of the hour was asked for.",
-    "observed_at": "When the answer was asked for.",
-}
 LINEAGE = dg.TableColumnLineage(
     {
         name: [dg.TableColumnDep(asset_key=dg.AssetKey("responses"), column_name=CELLS)]
@@ -44,17 +36,18 @@ def about(layer: str) -> About:
     return {"group_name": "engagement", "owners": ["team:data"], "tags": {"source": "x-engagement-api", "layer": layer}}
 
 
-def columns(schema: pa.Schema) -> dg.TableSchema:
-    """Describe the columns of a table for a stranger."""
+def columns(table: Table) -> dg.TableSchema:
+    """Describe the columns of a table's files for a stranger."""
     return dg.TableSchema(
         columns=[
             dg.TableColumn(
-                name=field.name,
-                type=str(field.type.value_type if pa.types.is_dictionary(field.type) else field.type),
-                description=MEANING[field.name],
-                constraints=dg.TableColumnConstraints(nullable=field.nullable),
+                name=column.name,
+                type=str(column.type.value_type if pa.types.is_dictionary(column.type) else column.type),
+                description=column.meaning,
+                constraints=dg.TableColumnConstraints(nullable=column.nullable),
             )
-            for field in schema
+            for column in table.columns
+            if column.name in table.schema.names
         ]
     )
 

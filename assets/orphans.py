@@ -9,10 +9,9 @@ Runs that something else started (`dagster job execute`) are left alone.
 import sys
 
 import dagster as dg
-from dagster._core.events import JobFailureData, RunFailureReason
-from dagster._core.storage.tags import GRPC_INFO_TAG
 
-from assets.running import one_line
+from assets.dagster_internals import GRPC_INFO_TAG, end_lost
+from assets.runs import one_line
 
 ORPHAN = "engagement/orphan"
 LOST = "the code location was started anew while this ran, so its process is gone; what has landed is kept"
@@ -38,11 +37,7 @@ def orphaned_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     left = context.instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
     orphans = [run for run in left if run.tags.get(ORPHAN) == run.run_id]
     for run in orphans:
-        if run.status == dg.DagsterRunStatus.CANCELING:  # somebody wanted that, so it is not tried again
-            context.instance.report_run_canceled(run, LOST)
-        else:
-            reason = RunFailureReason.UNEXPECTED_TERMINATION
-            context.instance.report_run_failed(run, LOST, JobFailureData(error=None, failure_reason=reason))
+        end_lost(context.instance, run, LOST)
     ended = ", ".join(run.run_id for run in orphans)
     return dg.SkipReason(f"ended: {ended}" if ended else "no run lost its process")
 

@@ -11,17 +11,19 @@ from datetime import UTC, datetime, time
 import dagster as dg
 
 from assets.checks import fresh
+from assets.dagster_internals import PRIORITY_TAG
 from assets.day_jobs import Lacking, history_job, pull_new_tweets
 from assets.engagements import catalog, engagements, responses
-from assets.running import ENGAGEMENTS, RANGE_END, RANGE_START, one_line
+from assets.runs import ENGAGEMENTS, one_line
 from assets.snapshots import recent, totals
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import EngagementError
 from engagement_pipeline.core.model import Window
+from engagement_pipeline.core.orchestration import RANGE_END, RANGE_START
 from engagement_pipeline.core.settings import parse_day
 from engagement_pipeline.extract import backlog
 
-AHEAD_OF_BACKFILLS = {"dagster/priority": "10"}  # backfill runs have none, which is 0
+AHEAD_OF_BACKFILLS = {PRIORITY_TAG: "10"}  # backfill runs have none, which is 0
 _settings = settings.load()
 
 

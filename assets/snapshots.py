@@ -3,11 +3,11 @@
 import dagster as dg
 
 from assets.metadata import about, columns
-from assets.running import API_POOL, log_plan, one_line
+from assets.runs import log_plan, one_line
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
-from engagement_pipeline.core.endpoints import RECENT, TOTALS
-from engagement_pipeline.core.tables import TABLES
+from engagement_pipeline.core.endpoints import RECENT, TOTALS, Endpoint
+from engagement_pipeline.core.orchestration import API_POOL
 from engagement_pipeline.extract.prepare import prepare
 
 
@@ -18,7 +18,7 @@ from engagement_pipeline.extract.prepare import prepare
 
 The API's /totals knows the present alone, so a day that was not observed cannot be had later. One Parquet file a UTC
 day, `totals/observed_on=…/totals.parquet` of the lake.""",
-    metadata={"dagster/column_schema": columns(TABLES[TOTALS])},
+    metadata={"dagster/column_schema": columns(TOTALS.table)},
     **about("tidy"),
 )
 def totals(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
@@ -33,7 +33,7 @@ def totals(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
 
 The API's /28hr is newer than /historical and less settled, so `recent.parquet` is never mixed into the days; the view
 `engagements_now` shows both.""",
-    metadata={"dagster/column_schema": columns(TABLES[RECENT])},
+    metadata={"dagster/column_schema": columns(RECENT.table)},
     **about("tidy"),
 )
 def recent(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
@@ -41,7 +41,7 @@ def recent(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     return _observed(context, RECENT)
 
 
-def _observed(context: dg.AssetExecutionContext, endpoint: str) -> dg.MaterializeResult[None]:
+def _observed(context: dg.AssetExecutionContext, endpoint: Endpoint) -> dg.MaterializeResult[None]:
     with one_line():
         chosen = settings.load()
         prepared = prepare(chosen, endpoint=endpoint)

@@ -50,7 +50,7 @@ def main() -> int:
     whole = request(tweet_ids(25, date(2025, 12, 20), date(2026, 1, 20)))
     few = request(whole.tweet_ids[:5])
     rivals = {  # what runs, and in how many rounds
-        "flatten": (lambda text: flatten.flatten(text, whole).rows, 40),
+        "flatten": (lambda text: flatten.read(text, whole).rows, 40),
         "simdjson, parsed only": (simdjson_parsed(), 40),
         "orjson, loops, column lists": (orjson_lists, 10),
         "json, loops, DataFrame": (json_loops, 10),
@@ -63,7 +63,7 @@ def main() -> int:
         "dlt, of row dicts, of 5 Tweets": (dlt_rows, 2),
     }
     bodies = {name: body(few if "5 Tweets" in name else whole) for name in rivals}
-    rows = {name: flatten.flatten(text, whole).rows for name, text in bodies.items()}
+    rows = {name: flatten.read(text, whole).rows for name, text in bodies.items()}
     best = dict.fromkeys(rivals, float("inf"))
     for number in range(40):
         for name, (run, rounds) in rivals.items():
@@ -90,7 +90,7 @@ def growth():
     for case, (number, share) in cases.items():
         asked = request(ids[:number])
         text = body(asked, share=share)
-        seconds = min(timed(lambda text, asked=asked: flatten.flatten(text, asked), text)[0] for _ in range(20))
+        seconds = min(timed(lambda text, asked=asked: flatten.read(text, asked), text)[0] for _ in range(20))
         print(f"| {case} | {number * 28 * ROWS_PER_TWEET_DAY / seconds / 1e6:.3g} |")
 
 

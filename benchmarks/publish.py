@@ -63,8 +63,6 @@ def publish(root):
     """In a process of its own: publish what has landed and tell what it took."""
     import pandas as pd  # noqa: F401, PLC0415 - which pyarrow imports with the first array
 
-    from engagement_pipeline.publish.publisher import publish_pulls  # noqa: PLC0415 - before its imports, nothing is to be measured
-
     before = peak_memory()
     began, used = time.perf_counter(), time.process_time()
     [publication] = publish_pulls(Lake(Path(root)))
@@ -74,7 +72,7 @@ def publish(root):
 
 if __name__ == "__main__":
     if "--publish" in sys.argv:
-        publish_pulls(sys.argv[-1])
+        publish(sys.argv[-1])
     else:
         print(f"{datetime.now(UTC).date()}, {os.cpu_count()} cores, Python {sys.version.split()[0]}\n")
         sys.exit(main())

@@ -24,8 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from engagement_pipeline.core.endpoints import HISTORICAL, MAX_TWEETS
-from engagement_pipeline.core.metrics import types_of
+from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.model import Plan, Request, Response, Window
 from engagement_pipeline.core.tables import DAILY, ENGAGEMENTS, TWEETS, TYPE_NAMES
 from engagement_pipeline.emulator import counts as world
@@ -35,12 +34,12 @@ from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.publish import daily
 from engagement_pipeline.publish.day_file import DAILY_ROW_GROUP, RowGroupWriter
 from engagement_pipeline.publish.merge import Rows, daily_sums, to_table
-from engagement_pipeline.publish.publisher import CHUNK_TWEETS
+from engagement_pipeline.publish.pending import CHUNK_TWEETS
 from engagement_pipeline.sources.engagement.request import CELLS, TWEET_SUMS, TYPE_SUMS
 
 SEED = 1
-TYPES = types_of(HISTORICAL)
-BATCH = MAX_TWEETS[HISTORICAL]
+TYPES = HISTORICAL.types
+BATCH = HISTORICAL.max_tweets
 WINDOW = Window(date(2026, 1, 4), date(2026, 1, 31))
 ROWS_PER_TWEET_DAY = len(TYPES) * 24
 DAY_MS = 86_400_000
@@ -137,19 +136,22 @@ def write_lake(lake, ids, window, *, handles=20):
         "posted_at": posted,
         "followed": [True] * len(ids),
     }
-    pq.write_table(pa.table(tweets, schema=TWEETS), lake.tweets)
-    lake.aside.mkdir()
+    pq.write_table(pa.table(tweets, schema=TWEETS.schema), lake.tweets)
+    lake.staging.mkdir()
     with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
         pool.map(partial(_write_day, lake.root, ids), window.days(), chunksize=1)
     lake.replace(daily.write_months(lake, {day: _sums(lake, day) for day in window.days()}))
-    shutil.rmtree(lake.aside)
+    shutil.rmtree(lake.staging)
 
 
 def _write_day(root, ids, day):
     lake = Lake(Path(root))
-    path = lake.rows(HISTORICAL, day)
+    path = lake.rows(ENGAGEMENTS, day)
     path.parent.mkdir(parents=True, exist_ok=True)
-    sinks = RowGroupWriter(path, ENGAGEMENTS), RowGroupWriter(_sums(lake, day), DAILY, row_group=DAILY_ROW_GROUP)
+    sinks = (
+        RowGroupWriter(path, ENGAGEMENTS.schema),
+        RowGroupWriter(_sums(lake, day), DAILY.schema, row_group=DAILY_ROW_GROUP),
+    )
     for at in range(0, len(ids), CHUNK_TWEETS):
         rows = day_rows(ids[at : at + CHUNK_TWEETS], day)
         table = to_table(rows, day)
@@ -160,7 +162,7 @@ def _write_day(root, ids, day):
 
 
 def _sums(lake, day):
-    return lake.aside / f"{day}.daily.parquet"
+    return lake.staging / f"{day}.daily.parquet"
 
 
 def day_rows(ids, day):

@@ -2,7 +2,7 @@
 
 Data flows one way, and a room imports only from the rooms to its left:
 
-    core -> sources · lake -> transport · query · publish -> extract · observe -> pipeline -> cli,
+    core -> sources · lake -> transport · query · publish -> extract · observe -> pipeline · frames -> cli,
         and assets/ beside this package
 
 `emulator` imports none of these: it is reached by its URL, like the real API.

@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
+from engagement_pipeline.core.endpoints import HISTORICAL, Endpoint, filling
 from engagement_pipeline.core.errors import (
     AccountError,
     EngagementError,
@@ -25,6 +25,7 @@ from engagement_pipeline.core.errors import (
     PullError,
 )
 from engagement_pipeline.core.model import Plan, Progress, quiet
+from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.extract import account_check, planner, puller, roster
 from engagement_pipeline.extract.roster import save_roster
 from engagement_pipeline.lake import raw, request_log, set_aside
@@ -34,6 +35,7 @@ from engagement_pipeline.observe.day_report import DayReport, describe
 from engagement_pipeline.publish import publisher, retention
 from engagement_pipeline.publish.rebuild import rebuild_table
 from engagement_pipeline.query import by_day, catalog
+from engagement_pipeline.sources import source_of
 from engagement_pipeline.transport import accounts, app_lock
 from engagement_pipeline.transport.client import Client
 from engagement_pipeline.transport.rate_limit import RateLimiter
@@ -52,8 +54,8 @@ if TYPE_CHECKING:
     from engagement_pipeline.query.by_day import Ask
     from engagement_pipeline.transport.accounts import Accounts
 
-TABLE_OF = {"engagements": HISTORICAL, "totals": TOTALS, "recent": RECENT}
-RECENT_RESUMES = timedelta(hours=1)  # later, the 28 hours of /28hr are others
+
+REBUILDABLE = {table.name: table for table in TABLES.values() if table.merge}  # those that answers fill
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,7 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
         for left in raw.open_pulls(lake.raw):
             if not left.finished:
                 puller.settle(left)
-        with _client(settings, prepared.accounts, lake) as client:
+        with _client(settings, prepared.plans[0].endpoint, prepared.accounts, lake) as client:
             for planned in prepared.plans:
                 try:
                     reports.append(
@@ -93,18 +95,19 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
                         failures.setdefault(cause, failure)
                     if not all(isinstance(failure, AccountError) for failure in error.failures):
                         break
+    roster.tell_unavailable(prepared.roster, {tweet for report in reports for tweet in report.unavailable})
     if failures:
         raise PullError([*failures.values()])
     return reports
 
 
-def check_accounts(settings: Settings, *, skip_bad_rows: bool = False) -> list[Finding]:
+def check_accounts(settings: Settings) -> list[Finding]:
     """Try each account with a cheap request; raises InputError where accounts or roster cannot be read."""
     known = accounts.load(settings.accounts)
-    followed = roster.load(settings.tweets, handles=known.by_handle, skip_bad_rows=skip_bad_rows)
+    followed = roster.load(settings.tweets, handles=known.by_handle, skip_bad_rows=settings.skip_bad_rows)
     lake = Lake(settings.data)
     lake.open()
-    with _asking(settings, lake, "a check of the accounts"), _client(settings, known, lake) as client:
+    with _asking(settings, lake, "a check of the accounts"), _client(settings, HISTORICAL, known, lake) as client:
         return account_check.check_accounts(client, known, followed, types=settings.types, aside=set_aside.load(lake))
 
 
@@ -115,12 +118,13 @@ def _asking(settings: Settings, lake: Lake, what: str) -> Iterator[None]:
         yield
 
 
-def _client(settings: Settings, known: Accounts, lake: Lake) -> Client:
+def _client(settings: Settings, endpoint: Endpoint, known: Accounts, lake: Lake) -> Client:
     return Client(
-        settings.api_url,
+        source_of(endpoint),
         known,
+        api_url=settings.api_url,
         auth_url=settings.auth_url,
-        budget=RateLimiter(settings.requests_per_minute),
+        rate_limiter=RateLimiter(settings.requests_per_minute),
         tries=settings.tries,
         timeout_seconds=settings.timeout_seconds,
         log=partial(request_log.write, lake),
@@ -135,7 +139,7 @@ def _pull_one(
     What was refused in an earlier window is not asked for again, but counts in this one; `refusals` are those, and
     this window's are added.
     """
-    resume = RECENT_RESUMES if planned.endpoint == RECENT else timedelta(hours=settings.resume_hours)
+    resume = planned.endpoint.resume or timedelta(hours=settings.resume_hours)
     with lake.locked("lake", "a publication"):  # which marks pulls too
         # The order of answers is the wall clock's; a fixed `now` stands for the API's present alone.
         begun = raw.begin(lake.raw, planned, now=datetime.now(UTC), resume=resume)
@@ -173,7 +177,7 @@ def rebuild(
     last: date | None = None,
     progress: Progress = quiet,
 ) -> list[Rebuilt]:
-    """Make one of TABLE_OF, or all, anew from raw, with its days from `first` to `last`; and the views.
+    """Make one of REBUILDABLE, or all, anew from raw, with its days from `first` to `last`; and the views.
 
     Raises InputError where there is no lake or the days are none, LakeError where only a part of a lake of an older
     format is named.
@@ -185,10 +189,10 @@ def rebuild(
     whole = table is None and first is None and last is None
     if not whole:
         lake.open()
-    endpoints = [TABLE_OF[table]] if table else TABLE_OF.values()
+    tables = [REBUILDABLE[table]] if table else REBUILDABLE.values()
     rebuilt = [
         day
-        for endpoint in endpoints
+        for endpoint in (endpoint for each in tables for endpoint in filling(each))
         for day in rebuild_table(lake, endpoint, first=first, last=last, progress=progress)
     ]
     if whole:

@@ -1,7 +1,7 @@
 """The whole job on the emulator: no network, no credentials.
 
-`run` pulls 28 days through Dagster into a lake of its own and asks it three questions; `up` leaves the Dagster
-UI and the emulator running. Both start Dagster as a user does, by its command; this package never imports it.
+`run` pulls 28 days through Dagster into a lake of its own, and asks it three questions. `up` keeps the Dagster UI and
+the emulator running. Both start Dagster by its command, as a user does. This package never imports it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from engagement_pipeline import pipeline
 from engagement_pipeline.cli import output
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import EngagementError, InputError, LakeError
+from engagement_pipeline.core.orchestration import API_POOL, RANGE_END, RANGE_START
 from engagement_pipeline.emulator import Emulator
 from engagement_pipeline.extract.prepare import Prepared, prepare
 from engagement_pipeline.lake.layout import Lake
@@ -36,9 +37,11 @@ if TYPE_CHECKING:
 
 HOME = Path(__file__).resolve().parents[2]  # the clone: assets/, workspace.yaml and deploy/ are not in the package
 DEMO_NOW = datetime(2026, 2, 1, tzinfo=UTC)  # a fixed clock, so that every demo shows the same numbers
-API_POOL = "engagement_api"  # of every asset that asks the API; Dagster takes one run of them at a time
 UP_DAYS = 60  # partitions behind today that `up` offers
 REQUESTS_PER_MINUTE = 1_200
+DAGSTER, DG = ["-m", "dagster"], ["-m", "dagster_dg_cli.cli"]
+# The successor that this warning names, dg launch, takes no tags, and so no range of days.
+EXECUTE = ["-W", "ignore:Function `job_execute_command` is superseded", *DAGSTER, "job", "execute"]
 GLANCE = 0.1  # seconds between two looks at what Dagster has done
 QUESTIONS = {
     "top Tweets by impressions": """
@@ -58,7 +61,7 @@ QUESTIONS = {
 
 
 def run(data: Path) -> None:
-    """Pull 28 days of the emulated API into `data` by one Dagster run, and show what SQL makes of them."""
+    """Pull 28 days of the emulated API into `data` in one Dagster run, and print the answers to three SQL queries."""
     last = DEMO_NOW.date() - timedelta(days=1)
     first = last - timedelta(days=27)
     with (
@@ -67,6 +70,7 @@ def run(data: Path) -> None:
     ):
         chosen = settings.load(environment)
         _bring_up_to_date(chosen)
+        _set_up(Path(dagster_home))
         prepared = prepare(chosen, first, last)
         print("the plan:")
         output.show_plan(prepared, per_minute=chosen.requests_per_minute)
@@ -84,21 +88,21 @@ def run(data: Path) -> None:
 
 
 def up(data: Path, *, port: int) -> None:
-    """Run `dagster dev` on an emulator that lives in real time until Ctrl-C ends both."""
+    """Run `dg dev` on an emulator that lives in real time until Ctrl-C ends both."""
     _refuse_taken(port)
     first_day = datetime.now(UTC).date() - timedelta(days=UP_DAYS)
-    for number in (signal.SIGTERM, signal.SIGINT):  # which `&` in a script has ignored, here and in Dagster
+    for number in (signal.SIGTERM, signal.SIGINT):  # a script's `&` makes this process and Dagster ignore them
         signal.signal(number, _interrupt)
     with _world(data, now=None, first_day=first_day) as (emulator, environment):
         _bring_up_to_date(settings.load(environment))
         home = data.absolute() / "dagster"
         home.mkdir(exist_ok=True)
-        shutil.copy(HOME / "deploy" / "dagster.yaml", home)
+        _set_up(home)
         environment |= {"DAGSTER_HOME": str(home)}
         log = data / "dagster.log"
         _limit_pool(environment, log=log)
-        command = ["dev", "--workspace", "workspace.yaml", "--host", "127.0.0.1", "--port", str(port)]
-        with _dagster(command, environment, log=log) as process:
+        command = [*DG, "dev", "--workspace", "workspace.yaml", "--host", "127.0.0.1", "--port", str(port)]
+        with _running(command, environment, log=log) as process:
             address = f"http://127.0.0.1:{port}"
             print(f"the emulator answers at {emulator.url}; starting Dagster, its log is {log}", flush=True)
             while not _answers(address):
@@ -114,7 +118,7 @@ def up(data: Path, *, port: int) -> None:
 
 @contextmanager
 def _world(data: Path, *, now: datetime | None, first_day: date) -> Iterator[tuple[Emulator, dict[str, str]]]:
-    """Run an emulator, and give it with the environment in which every command finds it and `data`."""
+    """Run an emulator; yield it, and the environment with which every command finds it and `data`."""
     if not (HOME / "workspace.yaml").exists():
         raise InputError("the Dagster code location is not beside the package: run this from a clone of the project")
     folder = data.absolute()
@@ -127,7 +131,7 @@ def _world(data: Path, *, now: datetime | None, first_day: date) -> Iterator[tup
             raise InputError(f"{error}; --data names the folder") from None
         _write_roster(emulator, roster)
         chosen = {
-            "CONFIG": os.devnull,  # a user's own engagement.toml has no say here
+            "CONFIG": os.devnull,  # ignore a user's own engagement.toml
             "API_URL": emulator.url,
             "AUTH_URL": emulator.url,
             "DATA": str(folder),
@@ -142,7 +146,7 @@ def _world(data: Path, *, now: datetime | None, first_day: date) -> Iterator[tup
 
 
 def _bring_up_to_date(chosen: settings.Settings) -> None:
-    """Rebuild the lake of an earlier demo, if an older program wrote it."""
+    """Rebuild the lake of an earlier demo if an older program wrote it."""
     lake = Lake(chosen.data)
     try:
         lake.open()
@@ -158,14 +162,14 @@ def _write_roster(emulator: Emulator, path: Path) -> None:
 
 
 def _run_job(emulator: Emulator, prepared: Prepared, environment: dict[str, str], *, log: Path) -> None:
-    """Execute the daily job over the prepared days, with bars that follow the emulator and Dagster's log."""
+    """Execute the daily job over the prepared days, and show progress from the emulator and from Dagster's log."""
     window = prepared.plans[0].window
     assert window
     days = list(window.days())
-    tags = {"dagster/asset_partition_range_start": str(days[0]), "dagster/asset_partition_range_end": str(days[-1])}
-    command = ["job", "execute", "--python-file", "assets/definitions.py", "--working-directory", ".", "--job", "daily"]
+    tags = {RANGE_START: str(days[0]), RANGE_END: str(days[-1])}
+    command = [*EXECUTE, "--python-file", "assets/definitions.py", "--working-directory", ".", "--job", "daily"]
     materialized = re.compile(r" engagements - ASSET_MATERIALIZATION ")
-    with _dagster([*command, "--tags", json.dumps(tags)], environment, log=log) as process, output.bars() as bar:
+    with _running([*command, "--tags", json.dumps(tags)], environment, log=log) as process, output.bars() as bar:
         answered, published = bar("requests answered"), bar("days published")
         running = True
         while running:
@@ -177,20 +181,23 @@ def _run_job(emulator: Emulator, prepared: Prepared, environment: dict[str, str]
         raise EngagementError(f"the Dagster run failed: its log, {log}, says why")
 
 
+def _set_up(dagster_home: Path) -> None:
+    """Give Dagster the instance's settings that the README gives it."""
+    shutil.copy(HOME / "deploy" / "dagster.yaml", dagster_home)
+
+
 def _limit_pool(environment: dict[str, str], *, log: Path) -> None:
     """Make the pool before Dagster's first look at its queue: one that it makes by default holds from the second on."""
-    with _dagster(["instance", "concurrency", "set", API_POOL, "1"], environment, log=log) as process:
+    with _running([*DAGSTER, "instance", "concurrency", "set", API_POOL, "1"], environment, log=log) as process:
         if process.wait():
             raise EngagementError(f"Dagster cannot be set up: its log, {log}, says why")
 
 
 @contextmanager
-def _dagster(arguments: list[str], environment: dict[str, str], *, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a Dagster command in the clone, and end it with the block."""
+def _running(arguments: list[str], environment: dict[str, str], *, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run Python with these arguments in the clone, and end it with the block."""
     with log.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dagster", *arguments], cwd=HOME, env=environment, stdout=file, stderr=file
-        )
+        process = subprocess.Popen([sys.executable, *arguments], cwd=HOME, env=environment, stdout=file, stderr=file)
     try:
         yield process
     finally:

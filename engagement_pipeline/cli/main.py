@@ -1,7 +1,7 @@
 """The `engagement` command: arguments in, one library call, print.
 
-Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 failed (what and
-which), 2 wrong use. Neither has a secret that is known, nor a character that commands a terminal.
+Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 failed, 2 wrong use. No message
+holds a known secret or a character that commands a terminal.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ import argparse
 import logging
 import os
 import sys
+from dataclasses import replace
 from datetime import UTC, date, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -34,7 +36,7 @@ INTERRUPTED = 130  # as shells count a SIGINT
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command; every failure is one line on standard error, and its exit code."""
+    """Run one command and return its exit code; every failure prints one line on standard error."""
     guard_logs()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter("engagement: %(message)s"))
@@ -46,12 +48,12 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
     except EngagementError as error:
         return _failed(str(error), error.exit_code)
-    except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
+    except BrokenPipeError:  # the reader, for example `head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
         return _failed(str(error), EngagementError.exit_code)
     except KeyboardInterrupt:
-        return _failed("interrupted; what a pull has landed is kept, and the same pull goes on from it", INTERRUPTED)
+        return _failed("interrupted; what a pull has landed is kept: run the same pull again to resume it", INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - the last resort, since any may hold a secret
         return _failed(_unexpected(error, show=options.traceback), EngagementError.exit_code)
     return 0
@@ -80,7 +82,7 @@ class _Formatter(logging.Formatter):
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose complaints are one line like all others."""
+    """A parser with errors of one line, like all others."""
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message}; see {self.prog} --help")
@@ -90,17 +92,25 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="engagement", description="The Engagement API as a lake that answers SQL. Settings: see engagement.toml."
     )
+    version = f"%(prog)s {metadata.version('engagement-pipeline')}"
+    parser.add_argument("--version", action="version", version=version, help="print the version, and end")
     _add_traceback(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     sub = _add(
-        commands, "authorize", _authorize, "let a handle give the app its tokens, and write them to the accounts file"
+        commands,
+        "authorize",
+        _authorize,
+        "let a handle give its tokens to the app, and write them to the accounts file",
     )
-    sub.add_argument("handle", metavar="HANDLE", type=_handle, help="who will be logged in on the page that opens")
+    sub.add_argument("handle", metavar="HANDLE", type=_handle, help="the handle that logs in on the page")
 
     sub = _add(
-        commands, "check", _check, "try each account with one cheap request, and say which work and whose they are"
+        commands,
+        "check",
+        _check,
+        "try each account with one cheap request; show which work, and to whom their tokens belong",
     )
-    sub.add_argument("--skip-bad-rows", action="store_true", help="go on without the roster's bad rows")
+    _add_skipping(sub)
 
     for name, command, text in (
         ("plan", _plan, "show the requests that a pull would send, and send none"),
@@ -108,25 +118,26 @@ def _parser() -> argparse.ArgumentParser:
     ):
         sub = _add(commands, name, command, text)
         sub.add_argument(
-            "--endpoint", choices=ENDPOINTS, default=HISTORICAL, help=f"of the API (default: {HISTORICAL})"
+            "--endpoint",
+            choices=ENDPOINTS,
+            default=HISTORICAL.name,
+            help=f"endpoint of the API (default: {HISTORICAL})",
         )
         sub.add_argument(
             "--from",
             dest="first",
             metavar="DAY",
             type=_day,
-            help=f"first UTC day of /{HISTORICAL}; the look-back's by default",
+            help=f"first UTC day of /{HISTORICAL}; by default the first of the look-back",
         )
         sub.add_argument(
             "--to",
             dest="last",
             metavar="DAY",
             type=_day,
-            help="last UTC day, included; by default the last that is over",
+            help="last UTC day, included; by default the last day that is over",
         )
-        sub.add_argument(
-            "--skip-bad-rows", action="store_true", help="list the roster's bad rows and go on with the rest"
-        )
+        _add_skipping(sub)
 
     sub = _add(
         commands, "sql", _sql, "answer a query over the lake's views: engagements, daily, tweets, coverage and more"
@@ -139,31 +150,45 @@ def _parser() -> argparse.ArgumentParser:
         help="with --format csv: write ' before a text that a spreadsheet would run as a formula",
     )
 
-    sub = _add(commands, "rebuild", _rebuild, "make tables anew from the responses that have landed, with no request")
-    sub.add_argument("--table", choices=pipeline.TABLE_OF, help="which; all by default")
-    sub.add_argument("--from", dest="first", metavar="DAY", type=_day, help="first UTC day; by default the first known")
-    sub.add_argument("--to", dest="last", metavar="DAY", type=_day, help="last UTC day, included; the last by default")
+    sub = _add(
+        commands, "rebuild", _rebuild, "make tables again from the responses that have landed, without a request"
+    )
+    sub.add_argument("--table", choices=pipeline.REBUILDABLE, help="the table to make; by default all")
+    sub.add_argument(
+        "--from", dest="first", metavar="DAY", type=_day, help="first UTC day; by default the first that is known"
+    )
+    sub.add_argument(
+        "--to", dest="last", metavar="DAY", type=_day, help="last UTC day, included; by default the last that is known"
+    )
 
     sub = _add(
-        commands, "prune", _prune, "say which responses are published and older than keep_raw_days, and remove them"
+        commands,
+        "prune",
+        _prune,
+        "list the responses that are published and older than keep_raw_days; remove them with --yes",
     )
     sub.add_argument("--yes", action="store_true", help="remove them; without it nothing is removed")
 
     sub = _add(commands, "emulator", _emulator, "serve the Engagement API on this machine, for demos and tests")
-    sub.add_argument("--port", type=int, required=True, help="0 picks a free one")
+    sub.add_argument("--port", type=int, required=True, help="port to listen on; 0 picks a free one")
     sub.add_argument(
         "--accounts",
         type=Path,
         metavar="FILE",
-        help="write the credentials that it accepts here, over none but its own",
+        help="write the credentials that it accepts to this file; overwrites only its own",
     )
     sub.add_argument(
-        "--tweets", type=Path, metavar="FILE", help="write the roster of its world here, over none but its own"
+        "--tweets",
+        type=Path,
+        metavar="FILE",
+        help="write the roster of its world to this file; overwrites only its own",
     )
-    sub.add_argument("--now", type=_moment, metavar="TIME", help="fix its clock, for example at 2026-02-01")
-    sub.add_argument("--seed", type=int, default=1, help="another number is another world (default: 1)")
+    sub.add_argument("--now", type=_moment, metavar="TIME", help="fix its clock, for example to 2026-02-01")
+    sub.add_argument("--seed", type=int, default=1, help="number of its world (default: 1)")
     sub.add_argument("--requests-per-minute", type=_positive, default=300, metavar="N", help="its rate (default: 300)")
-    sub.add_argument("--latency", type=float, default=0.0, metavar="SECONDS", help="before each answer (default: 0)")
+    sub.add_argument(
+        "--latency", type=float, default=0.0, metavar="SECONDS", help="wait before each answer (default: 0)"
+    )
     sub.add_argument(
         "--settle-hours", type=int, default=0, metavar="N", help="counts grow until an hour is this old (default: 0)"
     )
@@ -178,7 +203,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub = _add(commands, "up", _up, "start Dagster on the emulator; Ctrl-C ends both")
     sub.add_argument("--data", type=Path, metavar="DIR", default=Path("data/up"), help="its lake (default: data/up)")
-    sub.add_argument("--port", type=_positive, default=3000, help="of the Dagster UI (default: 3000)")
+    sub.add_argument("--port", type=_positive, default=3000, help="port of the Dagster UI (default: 3000)")
     return parser
 
 
@@ -199,8 +224,13 @@ def _add_traceback(parser: argparse.ArgumentParser) -> None:
         "--traceback",
         action="store_true",
         default=argparse.SUPPRESS,
-        help="where the program made a mistake, show where, without secrets",
+        help="if the program makes a mistake, print where it happened, without secrets",
     )
+
+
+def _add_skipping(sub: argparse.ArgumentParser) -> None:
+    text = "say which of the roster's rows are bad and go on with the rest, as the setting skip_bad_rows has it"
+    sub.add_argument("--skip-bad-rows", action="store_true", help=text)
 
 
 def _handle(text: str) -> str:
@@ -232,19 +262,23 @@ def _positive(text: str) -> int:
 
 
 def _prepared(options: argparse.Namespace, chosen: settings.Settings) -> Prepared:
-    if options.endpoint != HISTORICAL and (options.first or options.last):
-        raise InputError(f"/{options.endpoint} knows only the present: leave out --from and --to")
+    endpoint = ENDPOINTS[options.endpoint]
+    if not endpoint.max_days and (options.first or options.last):
+        raise InputError(f"/{endpoint} knows only the present: leave out --from and --to")
     last = options.last or chosen.last_whole_day()
-    first = options.first or _look_back(last, days=chosen.lookback_days, oldest_day=chosen.oldest_day())
-    prepared = prepare(chosen, first, last, endpoint=options.endpoint, skip_bad_rows=options.skip_bad_rows)
-    for row in prepared.roster.bad_rows:
-        print(f"engagement: left out: {row}", file=sys.stderr)
-    return prepared
+    first = options.first or chosen.look_back_day(last)
+    if endpoint.max_days and not options.first and chosen.oldest_day() <= last < chosen.first_day:
+        raise InputError(
+            f"{last} is before {chosen.first_day}, the setting first_day, so no look-back ends there: name the first "
+            "day with --from"
+        )
+    return prepare(chosen, first, last, endpoint=endpoint)
 
 
-def _look_back(last: date, *, days: int, oldest_day: date) -> date:
-    """Return the first of so many days that end with `last`, or the first that the API has."""
-    return max(oldest_day, date.fromordinal(max(1, last.toordinal() - days + 1)))
+def _settings(options: argparse.Namespace) -> settings.Settings:
+    """Return the settings, with what the command line says of the roster."""
+    chosen = settings.load()
+    return replace(chosen, skip_bad_rows=chosen.skip_bad_rows or options.skip_bad_rows)
 
 
 def _authorize(options: argparse.Namespace) -> None:
@@ -260,7 +294,7 @@ def _authorize(options: argparse.Namespace) -> None:
 
 
 def _check(options: argparse.Namespace) -> None:
-    findings = pipeline.check_accounts(settings.load(), skip_bad_rows=options.skip_bad_rows)
+    findings = pipeline.check_accounts(_settings(options))
     output.show_findings(findings)
     failed = [finding.handle for finding in findings if finding.works is False]
     if failed:
@@ -268,16 +302,16 @@ def _check(options: argparse.Namespace) -> None:
         number = sum(bool(finding.handle) for finding in findings)
         what = [f"{accounts_failed} of {number} accounts"] if accounts_failed else []
         what += ["the bearer token"] if "" in failed else []
-        raise EngagementError(f"{' and '.join(what)} cannot be pulled with, as said above")
+        raise EngagementError(f"{' and '.join(what)} cannot be used for a pull: see above")
 
 
 def _plan(options: argparse.Namespace) -> None:
-    chosen = settings.load()
+    chosen = _settings(options)
     output.show_plan(_prepared(options, chosen), per_minute=chosen.requests_per_minute)
 
 
 def _pull(options: argparse.Namespace) -> None:
-    chosen = settings.load()
+    chosen = _settings(options)
     prepared = _prepared(options, chosen)
     output.show_plan(prepared, per_minute=chosen.requests_per_minute)
     with output.bars() as bar:
@@ -303,8 +337,8 @@ def _rebuild(options: argparse.Namespace) -> None:
     lost = sum(len(day.lost) for day in rebuilt)
     if lost:
         raise EngagementError(
-            f"rows of {plan_text.counted(lost, 'Tweet day')} stood in damaged or missing files alone and are lost, "
-            "as said above"
+            f"rows of {plan_text.counted(lost, 'Tweet day')} are lost, because only damaged or missing files held "
+            "them: pull the days named above again"
         )
 
 
@@ -314,9 +348,9 @@ def _prune(options: argparse.Namespace) -> None:
     output.show_spent(spent, days=chosen.keep_raw_days)
     if options.yes:
         pipeline.drop(chosen, spent)
-        print("removed; the tables are as they were")
+        print("removed; the tables are unchanged")
     elif spent:
-        print("nothing is removed yet: engagement prune --yes does it")
+        print("nothing is removed: engagement prune --yes removes them")
 
 
 def _emulator(options: argparse.Namespace) -> None:

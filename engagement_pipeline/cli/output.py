@@ -1,8 +1,8 @@
-"""What the command line shows and asks: plans, progress, outcomes, tables, a PIN.
+"""What the command line prints and asks for: plans, progress, outcomes, tables, a PIN.
 
 In: reports of the pipeline and Arrow tables. Out: text on standard output, progress on standard error. What the API or
-the roster brought along commands no terminal: control characters are written as escapes there, and stay as they are in
-the CSV and Parquet of a file.
+the roster brought along commands no terminal: there, control characters are written as escapes. The CSV and Parquet of
+a file hold them unchanged.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ FORMATS = ("table", "csv", "json", "parquet")
 SAFE_CSV = "safe csv"  # a style of show_table beside FORMATS
 FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")  # how a text begins that a spreadsheet runs
 SHOWN_ROWS = 50  # of a table on the terminal; the other formats print all
-SHOWN_TWEETS = 3  # set aside, by reason
-TWEET_IDS = ("tweet_id", "tweet_ids")  # how the names of columns that hold them end
-IDS = re.compile(r"\d{6,}(\W{1,3}\d{6,})*")  # in a text of the API; shorter numbers are statuses and the like
-SAFE_INTEGER = 2**53  # JavaScript rounds whole numbers beyond
+SHOWN_TWEETS = 3  # of each reason
+TWEET_IDS = ("tweet_id", "tweet_ids")  # the ends of the names of columns that hold them
+IDS = re.compile(r"\d{6,}(\W{1,3}\d{6,})*")  # in a text of the API; shorter numbers are statuses, for example
+SAFE_INTEGER = 2**53  # JavaScript rounds larger whole numbers
 UNLIMITED = 1_000_000  # columns of a terminal
 
 
@@ -59,7 +59,7 @@ def _say(text: str = "") -> None:
 
 
 def ask_pin(url: str, *, handle: str) -> str:
-    """Print the page that shows the handle its PIN, and return what is typed then, empty where input ends."""
+    """Print the address of the page with the PIN; return what the user types, or nothing if input ends."""
     _say(f"Open this page, logged in as {handle}, and let the app in:\n  {url}")
     try:
         return input("PIN: ")
@@ -69,7 +69,7 @@ def ask_pin(url: str, *, handle: str) -> str:
 
 
 def show_findings(findings: list[Finding]) -> None:
-    """Print a line for each account that was tried."""
+    """Print one line for each account."""
     for finding in findings:
         _say(f"{finding.handle or '(bearer token)':<16} {finding.text}")
 
@@ -81,7 +81,7 @@ def show_plan(prepared: Prepared, *, per_minute: int) -> None:
 
 @contextmanager
 def bars() -> Iterator[Callable[[str], Callable[[int, int], None]]]:
-    """Give a maker of progress callbacks, each with a bar of its own on standard error; none in a log file."""
+    """Yield a function that makes progress callbacks, each with a bar on standard error; a log file gets no bars."""
     columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -97,7 +97,7 @@ def bars() -> Iterator[Callable[[str], Callable[[int, int], None]]]:
 
 
 def show_outcome(outcome: Outcome) -> None:
-    """Print what came of a pull: the requests, and for each window the sum of its Tweets."""
+    """Print the outcome of a pull: the requests, and for each window the sum of its Tweets."""
     if not outcome.failure:
         answered, planned, rejected, negative, unscanned = (
             sum(getattr(report, name) for report in outcome.reports)
@@ -105,13 +105,15 @@ def show_outcome(outcome: Outcome) -> None:
         )
         _say(f"answered: {counted(answered, 'request')}, {planned:,} planned")
         if answered > planned:
-            _say(f"  {answered - planned:,} more, since Tweets had whole requests refused: found and set aside now")
+            _say(
+                f"  {answered - planned:,} more than planned, to find Tweets with whole requests refused; now set aside"
+            )
         if rejected:
-            _say(f"  {counted(rejected, 'response')} did not add up: kept in rejected/ of the pull, and asked again")
+            _say(f"  {counted(rejected, 'response')} did not pass the audit: kept in rejected/, and asked for again")
         if negative:
-            _say(f"  {counted(negative, 'count')} below zero: kept, since what was done can be undone")
+            _say(f"  {counted(negative, 'count')} below zero: kept, because people can undo what was counted")
         if unscanned:
-            _say(f"  {counted(unscanned, 'response')} not written as usual: read the plain way, which is slow")
+            _say(f"  {counted(unscanned, 'response')} in an unusual form: read by the slow parser")
     for publication in outcome.publications:
         stored, aside = len(publication.stored), publication.set_aside
         _say(
@@ -125,33 +127,33 @@ def show_outcome(outcome: Outcome) -> None:
 
 
 def show_rebuilt(rebuilt: Sequence[Rebuilt]) -> None:
-    """Print what each table came to, and each day of which something was damaged or is not in raw any more."""
+    """Print the result for each table, and each day with damaged files or with rows that are no longer in raw."""
     for endpoint in dict.fromkeys(day.endpoint for day in rebuilt):
         days = [day for day in rebuilt if day.endpoint == endpoint]
         changed = sum(day.changed for day in days)
         _say(
             f"/{endpoint}, {days[0].day} to {days[-1].day}: {sum(day.rows for day in days):,} rows in "
-            f"{counted(len(days), 'day')}, of which {changed:,} came out otherwise than they were"
+            f"{counted(len(days), 'day')}, {changed:,} of them different from before"
         )
     if not rebuilt:
         _say("nothing has landed or is published for these days")
     for path in dict.fromkeys(path for day in rebuilt for path in day.damaged):
-        _say(f"  {path} was damaged, and is made anew")
+        _say(f"  {path} was damaged, and is made again")
     for day in rebuilt:
         if day.kept:
             rows = sum(day.kept.values())
-            _say(f"  {day.day}: {rows:,} rows of {_named([*day.kept])} stay as published: they left raw")
+            _say(f"  {day.day}: {rows:,} rows of {_named([*day.kept])} stay as published: raw no longer has them")
         if day.lost:
             _say(
-                f"  {day.day}: rows of {_named(day.lost)} stood in a damaged or missing file alone, and are lost: "
-                "pull the day"
+                f"  {day.day}: rows of {_named(day.lost)} are lost, because only a damaged or missing file held them: "
+                "pull the day again"
             )
 
 
 def show_spent(spent: Sequence[Spent], *, days: int) -> None:
-    """Print which pulls are spent, by endpoint."""
+    """Print which pulls retention no longer needs, by endpoint."""
     _say(f"published and begun more than {counted(days, 'day')} ago: {counted(len(spent), 'pull')}")
-    for endpoint in sorted({each.pull.endpoint for each in spent}):
+    for endpoint in sorted({each.pull.endpoint for each in spent}, key=str):
         of_endpoint = [each for each in spent if each.pull.endpoint == endpoint]
         begun = [each.pull.started_at.date() for each in of_endpoint]
         _say(
@@ -162,18 +164,18 @@ def show_spent(spent: Sequence[Spent], *, days: int) -> None:
 
 
 def _named(tweets: Sequence[int]) -> str:
-    """Return how many Tweets there are, and their IDs."""
+    """Return the number of Tweets, and their IDs."""
     return f"{counted(len(tweets), 'Tweet')} ({_ids(tweets)})"
 
 
 def _ids(tweets: Sequence[int]) -> str:
-    """Return the IDs of Tweets, as many as fit into a line."""
+    """Return the IDs of the first Tweets, and the number of the rest."""
     more = f" and {len(tweets) - SHOWN_TWEETS:,} more" if len(tweets) > SHOWN_TWEETS else ""
     return ", ".join(map(str, tweets[:SHOWN_TWEETS])) + more
 
 
 def _by_reason(set_aside: dict[int, str]) -> dict[str, list[int]]:
-    """Return Tweets by the reason, whose text names the Tweets of one request each: those are cut."""
+    """Return the Tweets by reason. The reasons name the Tweets of one request, so the IDs are cut out of them."""
     by_reason: dict[str, list[int]] = {}
     for tweet_id, reason in sorted(set_aside.items()):
         by_reason.setdefault(shown(IDS.sub("…", reason)), []).append(tweet_id)
@@ -183,7 +185,7 @@ def _by_reason(set_aside: dict[int, str]) -> dict[str, list[int]]:
 def show_table(table: pa.Table, *, style: str = "table", title: str | None = None) -> None:
     """Print a query's answer in one of FORMATS, or as SAFE_CSV: with ' before each text that would run as a formula.
 
-    JSON carries Tweet IDs, and whole numbers as large as they are, as text, since JavaScript rounds them.
+    JSON carries Tweet IDs and other large whole numbers as text, because JavaScript rounds them.
     """
     if style == "table":
         _show_grid(table, title)
@@ -221,7 +223,7 @@ def _with_texts(table: pa.Table, change: Callable[[str], str]) -> pa.Table:
 
 
 def _unnested(table: pa.Table) -> pa.Table:
-    """Return the table with its lists, structs and intervals as JSON text, since a field of a CSV holds none."""
+    """Return the table with lists, structs and intervals as JSON text, because a CSV field cannot hold them."""
     for place, column in enumerate(table.schema):
         if pa.types.is_nested(column.type) or pa.types.is_interval(column.type):
             values = [
@@ -233,12 +235,12 @@ def _unnested(table: pa.Table) -> pa.Table:
 
 
 def _as_json(value: Any, name: str = "") -> Any:  # noqa: ANN401 - a value of any SQL type
-    """Return what JSON has for a value: NaN becomes null, a decimal a number, a time ISO text."""
+    """Return a value in JSON's terms: NaN becomes null, a decimal becomes a number, a time becomes ISO text."""
     if isinstance(value, dict):
         return {key: _as_json(item, key) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_as_json(item, name) for item in value]
-    if isinstance(value, Decimal):  # of scale 0 where it is DuckDB's sum of whole numbers
+    if isinstance(value, Decimal):  # DuckDB's sum of whole numbers has scale 0
         value = float(value) if value.as_tuple().exponent else int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value) if name.endswith(TWEET_IDS) or abs(value) > SAFE_INTEGER else value
@@ -263,7 +265,7 @@ def _show_grid(table: pa.Table, title: str | None) -> None:
         grid.add_row(*cells)
     console = Console(markup=False, emoji=False, highlight=False)
     needed = console.measure(grid, options=console.options.update(max_width=UNLIMITED)).maximum
-    console.width = max(console.width, needed)  # rather wrapped by the terminal than cut short
+    console.width = max(console.width, needed)  # let the terminal wrap lines rather than cut them
     console.print(grid)
     if table.num_rows > SHOWN_ROWS:
         _say(f"the first {SHOWN_ROWS} of {table.num_rows:,} rows; --format csv, json or parquet give all")

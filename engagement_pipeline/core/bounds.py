@@ -1,11 +1,11 @@
 """An HTTP answer within bounds: all of it by a moment, and no larger than it may be.
 
-In: a session with an Adapter of this module, what to post, the seconds that all of it may take, and the largest answer.
+In: a session with an Adapter of this module, what to send, the seconds that all of it may take, and the largest answer.
 Out: a whole Answer, or an exception of requests: Timeout once the time is over, TooLargeError for what has more bytes.
 
-What requests calls a timeout is the longest pause between two bytes, so that a server which sends one now and then
-holds it for ever. Here the connection reads through a reader that knows when the whole must end: the answer of a proxy,
-the status line, the headers and the body alike. Connecting, each address of a name has the time that is left.
+What requests calls a timeout is the longest pause between two bytes. So a server that sends one now and then holds a
+request for ever. Here the connection reads through a reader that knows when the whole must end. It reads the answer of
+a proxy, the status line, the headers and the body. Connecting, each address of a name has the time that is left.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import io
 import time
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -23,36 +22,25 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from engagement_pipeline.core.redaction import SHOWN_CHARACTERS
+from engagement_pipeline.core.model import Answer
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from urllib3 import PoolManager, ProxyManager
 
 PIECE = 2**18  # bytes of a body, read at a time
+LARGEST_REFUSAL = 2**20  # bytes of the body of any status but 200: a text of the API's, or a page of a proxy
 LARGEST_HEAD = 2**20  # bytes of status lines and headers, those of a proxy included; the library's own limit is 6 MB
 
 
 class TooLargeError(requests.exceptions.RequestException):
-    """An answer with more bytes than it may have."""
+    """An answer with more than `most` bytes, which is what it may have."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """A whole answer, decompressed; `size` is in bytes on the wire."""
-
-    url: str
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    size: int
-
-    @property
-    def text(self) -> str:
-        """The beginning of the body as text, whatever it holds."""
-        return self.body[: 4 * SHOWN_CHARACTERS].decode(errors="replace")
+    def __init__(self, most: int) -> None:
+        super().__init__(f"more than {most:,} bytes")
+        self.most = most
 
 
 class Bound:
@@ -173,15 +161,16 @@ def bounded_session() -> requests.Session:
 
 
 @contextmanager
-def posting(
+def sending(
     session: requests.Session,
+    method: str,
     url: str,
     *,
     seconds: float,
     largest: int,
     **options: Any,  # noqa: ANN401 - passed on
 ) -> Iterator[requests.Response]:
-    """Post, and give the answer once its headers are there; redirects are not followed.
+    """Send, and give the answer once its headers are there; redirects are not followed.
 
     `options` are those of requests.Request. What is read of the body inside the block is bounded too. The session's
     own `send` is not asked: of a redirect it reads the whole body, however large it unpacks.
@@ -189,7 +178,7 @@ def posting(
     bound = Bound(seconds=seconds, size=largest + LARGEST_HEAD)
     token = _bound.set(bound)
     try:
-        prepared = session.prepare_request(requests.Request("POST", url, **options))
+        prepared = session.prepare_request(requests.Request(method, url, **options))
         target = prepared.url or url
         environment: Any = session.merge_environment_settings(target, {}, True, None, None)
         with session.get_adapter(target).send(prepared, timeout=seconds, **environment) as answer:
@@ -198,7 +187,7 @@ def posting(
         raise
     except requests.exceptions.RequestException:
         if bound.is_full:
-            raise TooLargeError from None
+            raise TooLargeError(largest) from None
         if bound.is_over:
             raise requests.exceptions.Timeout from None
         raise
@@ -206,21 +195,27 @@ def posting(
         _bound.reset(token)
 
 
-def post(
+def send(
     session: requests.Session,
+    method: str,
     url: str,
     *,
     seconds: float,
     largest: int,
     **options: Any,  # noqa: ANN401 - passed on
 ) -> Answer:
-    """Post and return the whole answer, decompressed. Arguments and errors are those of `posting`."""
-    with posting(session, url, seconds=seconds, largest=largest, **options) as answer:
+    """Send, and return the whole answer, decompressed. Arguments and errors are those of `sending`.
+
+    `largest` is in bytes and holds for a 200: the body of any other status may have LARGEST_REFUSAL.
+    """
+    wire = max(largest, LARGEST_REFUSAL)
+    with sending(session, method, url, seconds=seconds, largest=wire, **options) as answer:
+        most = largest if answer.status_code == requests.codes.ok else LARGEST_REFUSAL
         body = bytearray()
         for piece in answer.iter_content(PIECE):
             body += piece
-            if len(body) > largest:
-                raise TooLargeError
+            if len(body) > most:
+                raise TooLargeError(most)
         return Answer(
             url=url,
             status=answer.status_code,

@@ -1,19 +1,88 @@
-"""The API's endpoints and their limits.
+"""The endpoints that can be asked: what one request may hold, who may ask, and the table that an answer fills.
 
-In: nothing. Out: their names as they stand in paths, and what one request may hold.
-Source: the vendor's reference of the three endpoints.
+In: nothing. Out: Endpoint objects. Whatever differs from endpoint to endpoint is an attribute here.
+Source: the vendor's documentation of the Engagement API, its overview and its reference of the three endpoints.
 """
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
-HISTORICAL = "historical"
-RECENT = "28hr"
-TOTALS = "totals"
-ENDPOINTS = (TOTALS, RECENT, HISTORICAL)
-WITH_SERIES = (RECENT, HISTORICAL)
-HISTORICAL_SINCE = date(2014, 9, 1)  # reference of /historical: the oldest start that can be asked for
-# The vendor's limits of one request.
-MAX_TWEETS = {TOTALS: 250, RECENT: 25, HISTORICAL: 25}
-MAX_DAYS = 28  # of /historical; the other endpoints take no days
+from engagement_pipeline.core import tables
+from engagement_pipeline.core.metrics import METRICS
+
+if TYPE_CHECKING:
+    from engagement_pipeline.core.tables import Table
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Endpoint:
+    """One endpoint of a vendor API.
+
+    `name` stands in the lake's folders and in the command's options. `source` names the folder of sources/ that
+    writes its requests and reads its answers. `types` are the engagement types that it serves to the owner's tokens,
+    in alphabetical order; `public_types` those that it serves to the app's bearer token, of any public Tweet. A request
+    holds `max_tweets` Tweets and `max_days` UTC days at most; without `max_days`, the endpoint knows the present alone.
+    `period` is how far back such a present reaches, None for all time. An unfinished pull may be gone on with for
+    `resume`, by default for the setting resume_hours.
+    """
+
+    name: str
+    source: str
+    path: str
+    table: Table
+    types: tuple[str, ...]
+    public_types: tuple[str, ...] = ()
+    max_tweets: int
+    max_days: int | None = None
+    period: timedelta | None = None
+    resume: timedelta | None = None
+
+    def __str__(self) -> str:
+        return self.name
+
+    __repr__ = __str__
+
+
+def _served(endpoint: str, *, public: bool = False) -> tuple[str, ...]:
+    """Return the types that the metric dictionary says an endpoint serves, in alphabetical order."""
+    return tuple(metric.name for metric in METRICS if endpoint in metric.endpoints and (metric.public or not public))
+
+
+MAX_DAYS = 28  # of one request to /historical
+HISTORICAL = Endpoint(
+    name="historical",
+    source="engagement",
+    path="/insights/engagement/historical",
+    table=tables.ENGAGEMENTS,
+    types=_served("historical"),
+    max_tweets=25,
+    max_days=MAX_DAYS,
+)
+RECENT = Endpoint(
+    name="28hr",
+    source="engagement",
+    path="/insights/engagement/28hr",
+    table=tables.RECENT,
+    types=_served("28hr"),
+    max_tweets=25,
+    period=timedelta(hours=28),
+    resume=timedelta(hours=1),  # later, its 28 hours are others
+)
+TOTALS = Endpoint(
+    name="totals",
+    source="engagement",
+    path="/insights/engagement/totals",
+    table=tables.TOTALS,
+    types=_served("totals"),
+    public_types=_served("totals", public=True),
+    max_tweets=250,
+)
+ENDPOINTS = {endpoint.name: endpoint for endpoint in (TOTALS, RECENT, HISTORICAL)}
+
+
+def filling(table: Table) -> tuple[Endpoint, ...]:
+    """Return the endpoints whose answers fill a table."""
+    return tuple(endpoint for endpoint in ENDPOINTS.values() if endpoint.table is table)

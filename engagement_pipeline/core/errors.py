@@ -1,19 +1,19 @@
 """What can go wrong, as one tree.
 
-    EngagementError                    exit code 1: something failed, the message says what and which
-    ├── InputError                     exit code 2: what the user gave must change before anything can run
+    EngagementError                    exit code 1: something failed; the message says what
+    ├── InputError                     exit code 2: nothing can run until the user changes what they gave
     │   └── RosterError                .rows: the bad rows, each with its file and line
     ├── ApiError                       .status, .account, .texts
-    │   ├── AccountError               this account (or app) is not let in; the other accounts may go on
-    │   ├── RefusedError               .tweet_ids: the Tweets that the API named; asking again unchanged cannot help
-    │   └── UnavailableError           tries used up on what usually passes: network, 429, 5xx, broken bodies
-    ├── ResponseError                  .path: a response whose shape or sums the contract does not allow
+    │   ├── AccountError               the API refuses this account (or app); the other accounts may go on
+    │   ├── RefusedError               .tweet_ids: the Tweets that the API named; a retry without a change cannot help
+    │   └── UnavailableError           all tries failed on what is usually temporary: network, 429, 5xx, broken bodies
+    ├── ResponseError                  .path: the contract does not allow the shape or the sums of a response
     ├── PullError                      .failures: some requests of a pull failed; what landed is kept
-    ├── LakeError                      .day: a file of the lake, of one day perhaps, that cannot be read or written
-    │   └── PublishError               .failures: some days could not be published; all the others are
-    └── AlertError                     an alert that did not reach anybody
+    ├── LakeError                      .day: a file of the lake cannot be read or written; a day, if it is of one
+    │   └── PublishError               .failures: some days are not published; all others are
+    └── AlertError                     an alert was not delivered
 
-Every message is one line that names the fact and the fix.
+Every message is one line: what happened, what it means, what to do.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date, datetime
 
-SHOWN_CHARACTERS = 200  # of the path to what is wrong, whose keys are data
+SHOWN_CHARACTERS = 200  # of the path to the fault: its keys come from the body
 
 
 class EngagementError(Exception):
-    """The base to catch; `exit_code` is what the command line ends with."""
+    """The base class to catch; the command line exits with `exit_code`."""
 
     exit_code: ClassVar[int] = 1
 
 
 class InputError(EngagementError):
-    """An argument, a setting, an account or a roster that cannot be worked with."""
+    """An argument, a setting, an account or a roster that is wrong."""
 
     exit_code = 2
 
 
 class RosterError(InputError):
-    """Rows of the roster that cannot be used; `rows` holds one line of text each."""
+    """Rows of the roster that cannot be used; `rows` holds a line of text for each, or for all of a kind."""
 
     def __init__(self, message: str, *, rows: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -48,9 +48,9 @@ class RosterError(InputError):
 
 
 class ApiError(EngagementError):
-    """An answer other than 200, or none; `status` is 0 where no answer came.
+    """An answer other than 200, or no answer: then `status` is 0.
 
-    `account` is the handle that asked, empty where the app itself did.
+    `account` is the handle that asked. It is empty if the bearer token asked.
     """
 
     def __init__(self, message: str, *, account: str, status: int = 0, texts: Sequence[str] = ()) -> None:
@@ -61,14 +61,15 @@ class ApiError(EngagementError):
 
 
 class AccountError(ApiError):
-    """401, or a 403 that is about the account or the app rather than about Tweets."""
+    """401, or a 403 that concerns the account or the app, not Tweets."""
 
 
 class RefusedError(ApiError):
-    """400, 403, 404, 405 or 406: asking again unchanged gives the same.
+    """400, 403, 404, 405 or 406: the same request would get the same answer.
 
-    `about_tweets` says that some Tweets of the request are the reason; `tweet_ids` are those that the API
-    named, empty where it named none. `body` is the refusal as received, `asked_at` when it was asked for.
+    `about_tweets` says that some Tweets of the request are the reason. `tweet_ids` are the Tweets that the API named,
+    if any. `forbidden` says that they are refused because of who asks, not because of what they are. `body` is the
+    refusal as received, and `asked_at` the time of the request.
     """
 
     def __init__(
@@ -79,23 +80,25 @@ class RefusedError(ApiError):
         status: int,
         texts: Sequence[str],
         about_tweets: bool = False,
+        forbidden: bool = False,
         tweet_ids: Sequence[int] = (),
         body: bytes,
         asked_at: datetime,
     ) -> None:
         super().__init__(message, account=account, status=status, texts=texts)
         self.about_tweets = about_tweets
+        self.forbidden = forbidden
         self.tweet_ids = tuple(tweet_ids)
         self.body = body
         self.asked_at = asked_at
 
 
 class UnavailableError(ApiError):
-    """The API could not be reached or kept failing; the same request may pass later."""
+    """The API could not be reached, or failed on each try; the same request may succeed later."""
 
 
 class ResponseError(EngagementError):
-    """A body that the contract does not allow; `path` is where in it."""
+    """A body that the contract does not allow; `path` is the place of the fault in it."""
 
     def __init__(self, message: str, *, path: str) -> None:
         shown = path if len(path) <= SHOWN_CHARACTERS else path[:SHOWN_CHARACTERS] + "…"
@@ -104,26 +107,26 @@ class ResponseError(EngagementError):
 
 
 class PullError(EngagementError):
-    """A pull that did not get everything; `failures` holds one error for each cause."""
+    """A pull that is not complete; `failures` holds one error for each cause."""
 
     def __init__(self, failures: Sequence[EngagementError]) -> None:
         first = str(failures[0]).rstrip(".") + _others(failures[1:])
         stop = "" if first.endswith("?") else "."
-        super().__init__(f"{first}{stop} What has landed is kept: the same pull again goes on from it")
+        super().__init__(f"{first}{stop} What has landed is kept: run the same pull again to resume it")
         self.failures = tuple(failures)
 
 
 def _others(failures: Sequence[EngagementError]) -> str:
-    """Return what failed beside the first: each account by its name, the rest by its number."""
+    """Return the failures after the first: the names of the accounts, and the number of the rest."""
     accounts = [failure.account or "the bearer token" for failure in failures if isinstance(failure, AccountError)]
     rest = len(failures) - len(accounts)
-    told = [f"also failed: {', '.join(accounts)}; engagement check tells why"] if accounts else []
+    told = [f"also failed: {', '.join(accounts)}; engagement check says why"] if accounts else []
     told += [f"and {rest} more"] if rest else []
     return f" ({'; '.join(told)})" if told else ""
 
 
 class LakeError(EngagementError):
-    """A file of the lake that is damaged, too new, or cannot be written; `day` where it is one of a single day."""
+    """A file of the lake is damaged or too new, or cannot be written; `day` is set if the file is of one day."""
 
     def __init__(self, message: str, *, day: date | None = None) -> None:
         super().__init__(message)
@@ -131,7 +134,7 @@ class LakeError(EngagementError):
 
 
 class PublishError(LakeError):
-    """A publication without some days; `failures` holds what is wrong with each, by UTC day."""
+    """A publication that lacks some days; `failures` holds the error of each, by UTC day."""
 
     def __init__(self, failures: Mapping[date, LakeError]) -> None:
         days = sorted(failures)
@@ -142,4 +145,4 @@ class PublishError(LakeError):
 
 
 class AlertError(EngagementError):
-    """A message that a webhook or a mail relay did not take; it names no address that is a secret."""
+    """A webhook or a mail relay refused a message; the text names no address that is a secret."""

@@ -1,6 +1,6 @@
-"""The metric dictionary: what each engagement type counts, where and to whom it is served, since when.
+"""The metric dictionary: what each engagement type counts, which endpoints serve it, to whom, and since when.
 
-In: nothing. Out: METRICS and the names by endpoint; the plan, the flattening and the catalogue ask here.
+In: nothing. Out: METRICS. The endpoints, the reading of answers and the catalogue ask here.
 Source: the vendor's documentation of the Engagement API, its overview and its reference of the three endpoints.
 """
 
@@ -10,24 +10,25 @@ from dataclasses import KW_ONLY, dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
-from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL_SINCE, TOTALS, WITH_SERIES
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-REACTIONS_SINCE = date(2015, 9, 15)  # the same: favorites, retweets and replies show as zero before
-RECENT_TWEETS = {TOTALS: 90}  # overview: impressions and engagements of Tweets of the last 90 days
-VIDEO_TWEETS = dict.fromkeys(ENDPOINTS, 1_800)  # overview: video_views of Tweets of 1,800 days or less
+HISTORICAL_SINCE = date(2014, 9, 1)  # reference of /historical: the oldest start that can be asked for
+REACTIONS_SINCE = date(2015, 9, 15)  # the same: favorites, retweets and replies are zero before
+WITH_SERIES = ("28hr", "historical")  # the endpoints that tell the hours
+EVERYWHERE = ("totals", *WITH_SERIES)
+RECENT_TWEETS = {"totals": 90}  # overview: impressions and engagements of Tweets of the last 90 days
+VIDEO_TWEETS = dict.fromkeys(EVERYWHERE, 1_800)  # overview: video_views of Tweets of 1,800 days or less
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One engagement type under the API's own name.
+    """One engagement type under the API's own name; `endpoints` are the names of those that serve it.
 
-    `public`: on /totals the app's bearer token reads it, of any public Tweet; everything else needs the tokens
-    of the Tweet's owner. `oldest_tweet_days`: by endpoint, the age in days past which the API lists a Tweet as
-    unsupported and answers a zero that nobody measured; no entry is no limit. `since`: the first UTC day that
-    /historical measures, None where it does not serve the type; /28hr and /totals know no such day.
+    `public`: the app's bearer token can read it on /totals, for any public Tweet. Everything else needs the tokens of
+    the Tweet's owner. `oldest_tweet_days`: the greatest age of a Tweet in days, by endpoint; no entry is no limit. The
+    API lists an older Tweet as unsupported, and returns a zero that nobody measured. `since`: the first UTC day that
+    /historical measures, or None if it does not serve the type. /28hr and /totals have no such day.
     """
 
     name: str
@@ -40,7 +41,7 @@ class Metric:
     since: date | None = HISTORICAL_SINCE
 
 
-RENAMED = {"media_clicks": "media_engagements"}  # changelog: names of before, which the API knows no more
+RENAMED = {"media_clicks": "media_engagements"}  # changelog: former names, which the API no longer accepts
 METRICS = (
     Metric("app_install_attempts", WITH_SERIES, "clicks to install an app from the Tweet"),
     Metric("app_opens", WITH_SERIES, "times an app was opened from the Tweet"),
@@ -48,14 +49,14 @@ METRICS = (
     Metric("email_tweet", WITH_SERIES, "times the Tweet was sent by e-mail"),
     Metric(
         "engagements",
-        ENDPOINTS,
+        EVERYWHERE,
         "all interactions with the Tweet, organic and promoted",
         "not the sum of the other types, by design; /totals: Tweets of the last 90 days only",
         oldest_tweet_days=RECENT_TWEETS,
     ),
     Metric(
         "favorites",
-        ENDPOINTS,
+        EVERYWHERE,
         "likes",
         "/historical: zero before 2015-09-15, which nobody measured and is not stored",
         public=True,
@@ -64,7 +65,7 @@ METRICS = (
     Metric("hashtag_clicks", WITH_SERIES, "clicks on a hashtag of the Tweet"),
     Metric(
         "impressions",
-        ENDPOINTS,
+        EVERYWHERE,
         "times the Tweet was seen, organic only",
         "/totals: Tweets of the last 90 days only",
         oldest_tweet_days=RECENT_TWEETS,
@@ -72,10 +73,10 @@ METRICS = (
     Metric("media_engagements", WITH_SERIES, "clicks on media of the Tweet", "was once called media_clicks"),
     Metric("media_views", WITH_SERIES, "views of media of the Tweet"),
     Metric("permalink_clicks", WITH_SERIES, "clicks on the Tweet's own link"),
-    Metric("quote_tweets", (TOTALS,), "quotes of the Tweet", public=True, since=None),
+    Metric("quote_tweets", ("totals",), "quotes of the Tweet", public=True, since=None),
     Metric(
         "replies",
-        ENDPOINTS,
+        EVERYWHERE,
         "replies to the Tweet",
         "/historical: zero before 2015-09-15, which nobody measured and is not stored",
         public=True,
@@ -83,7 +84,7 @@ METRICS = (
     ),
     Metric(
         "retweets",
-        ENDPOINTS,
+        EVERYWHERE,
         "reposts of the Tweet",
         "/historical: zero before 2015-09-15, which nobody measured and is not stored",
         public=True,
@@ -99,20 +100,10 @@ METRICS = (
     Metric("user_profile_clicks", WITH_SERIES, "clicks on the author's name or picture"),
     Metric(
         "video_views",
-        ENDPOINTS,
+        EVERYWHERE,
         "views of a video in the Tweet",
         "Tweets of at most 1,800 days; /totals counts the video wherever it was posted",
         public=True,
         oldest_tweet_days=VIDEO_TWEETS,
     ),
 )
-
-
-def types_of(endpoint: str, *, public: bool = False) -> tuple[str, ...]:
-    """Return the engagement types that `endpoint` serves, in alphabetical order.
-
-    With `public`, those that it serves to the bearer token: five on /totals, none elsewhere.
-    """
-    if public and endpoint != TOTALS:
-        return ()
-    return tuple(metric.name for metric in METRICS if endpoint in metric.endpoints and (metric.public or not public))

@@ -8,9 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from engagement_pipeline.core.redaction import SHOWN_CHARACTERS
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from engagement_pipeline.core.endpoints import Endpoint
 
 Progress = Callable[[int, int], None]  # done, in all
-LARGEST_BODY = 64 * 2**20  # bytes; 25 Tweets, 17 types and 28 days of counts of 20 digits are 8 MB
+# Bytes of a body in a landed file. A constant, since the lake knows no source that could say how large the answer to a
+# request can be. It keeps a damaged file from filling the memory. No source allows a larger answer.
+LARGEST_BODY = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,10 +32,65 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exchange:
-    """What one request has come to, for the log: `tries` were sent, all else is of the last of them.
+class HttpRequest:
+    """A request as a source writes it: `path` with its query stands behind the API's address; no body in a GET."""
 
-    `status` is 0 where no answer came, `size` the bytes on the wire.
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A whole answer, decompressed; `size` is in bytes on the wire."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    size: int
+
+    @property
+    def text(self) -> str:
+        """The beginning of the body as text, whatever it holds."""
+        return self.body[: 4 * SHOWN_CHARACTERS].decode(errors="replace")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """What an answer says of the rate; None where it says nothing.
+
+    `limit` is in requests a minute. With `remaining` 0, none will be answered for `reset_in` seconds.
+    """
+
+    limit: int | None = None
+    remaining: int | None = None
+    reset_in: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """One response, flattened.
+
+    `rows` are those of the endpoint's table, sorted by its key, without what only the publication knows.
+    `unavailable` are the Tweets that the API says it cannot serve, `said` is its text. `negative` counts the rows
+    below zero, which are possible (un-likes) and kept. `scanned` tells that the fast parser read the counts, if there
+    are any for it to read.
+    """
+
+    rows: pa.Table
+    unavailable: frozenset[int]
+    said: str
+    negative: int
+    scanned: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """The outcome of one request, for the log: `tries` were sent, and all other fields describe the last one.
+
+    `status` is 0 if no answer came. `size` is the bytes on the wire.
     """
 
     request: Request
@@ -42,14 +107,14 @@ FIRST_SNOWFLAKE = 30_000_000_000  # smaller IDs are older than Snowflake and car
 
 @dataclass(frozen=True, slots=True, order=True)
 class Tweet:
-    """One followed Tweet and the handle whose tokens may ask for it; no handle: a Tweet of others."""
+    """One Tweet of the roster, and the handle that may ask for it; an empty handle means a Tweet of others."""
 
     tweet_id: int
     handle: str
 
 
 def posted_at(tweet_id: int) -> datetime | None:
-    """Return when a Tweet was posted, from its Snowflake ID; None where the ID carries no time."""
+    """Return when a Tweet was posted, from its Snowflake ID; None if the ID carries no time."""
     if tweet_id < FIRST_SNOWFLAKE:
         return None
     return SNOWFLAKE_EPOCH + timedelta(milliseconds=tweet_id >> 22)
@@ -80,11 +145,11 @@ class Window:
 class Request:
     """One request: these Tweets of this account.
 
-    `handle` is empty for Tweets of others, which the app's bearer token asks for. `window` is None where the
-    endpoint takes no days.
+    `handle` is empty for Tweets of others: the app's bearer token asks for them. `window` is None if the endpoint takes
+    no days.
     """
 
-    endpoint: str
+    endpoint: Endpoint
     handle: str
     tweet_ids: tuple[int, ...]
     types: tuple[str, ...]
@@ -93,12 +158,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The requests to one endpoint, over one window where it takes one; and the Tweets left out, with the reason.
+    """The requests to one endpoint, over one window if it takes days; and the Tweets left out, with the reason.
 
-    `alone` are the Tweets that have a request of their own each.
+    `alone` are the Tweets that each have a request of their own.
     """
 
-    endpoint: str
+    endpoint: Endpoint
     window: Window | None
     types: tuple[str, ...]
     requests: tuple[Request, ...]
@@ -107,7 +172,7 @@ class Plan:
 
     @property
     def tweets(self) -> list[Tweet]:
-        """The Tweets that the requests name."""
+        """The Tweets that the requests ask for."""
         return [Tweet(tweet_id, request.handle) for request in self.requests for tweet_id in request.tweet_ids]
 
     def __str__(self) -> str:

@@ -1,12 +1,12 @@
-"""Secrets out of whatever is shown or kept: messages, tracebacks, log records, bodies.
+"""Removes secrets from whatever is shown or stored: messages, tracebacks, log records, bodies.
 
-In: each secret, told to `register` by whoever holds one, and any text or body. Out: the same, with … for each secret
-and for all that looks like one. A server may repeat the header that it was sent, and an exception what it was given.
+In: each secret, which its holder tells to `register`, and any text or body. Out: the same, with … for each secret and
+for all that looks like one. A server may repeat a header that it was sent, and an exception what it was given.
 
-    register      the tokens and keys of accounts.toml, fetched tokens, the webhook's address; known to the process
+    register      tokens and keys of accounts.toml, fetched tokens, the webhook's address; kept for the whole process
     redacted      a text without them        redacted_body   a body without them
     guard_logs    every log record of the process without them
-    shown         what a server said, on one short line that may go to a terminal
+    shown         what a server said, on one short line that is safe on a terminal
 """
 
 from __future__ import annotations
@@ -24,12 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SHOWN_CHARACTERS = 200  # of a text of the API's in an error message
-SHORTEST_SECRET = 8  # characters; a shorter one would mask words, and no vendor gives such
+SHORTEST_SECRET = 8  # characters; a shorter one would mask words, and no vendor issues one
 MASK = "…"
-BODY_MASK = (
-    b"[a secret of ours]"  # which no answer of the API holds, so a body that does is known for one that held one
-)
-TOKEN_LIKE = re.compile(r"[\w%+/=~-]{16,}", re.ASCII)  # as runs of an encoded token are, and few other things
+BODY_MASK = b"[a secret of ours]"  # no answer of the API holds this text, so it shows where a body held a secret
+TOKEN_LIKE = re.compile(r"[\w%+/=~-]{16,}", re.ASCII)  # the form of an encoded token, and of few other things
 NO_TOKEN = re.compile(r"\d+|[_/-]?(?:[a-z]{1,15}[_/-])*[a-z]{1,15}[_/=-]?", re.ASCII)  # a Tweet's ID; words_like_this
 # What a terminal obeys instead of showing it: control characters, and marks that turn the direction of the text.
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -99,8 +97,8 @@ def redacted(text: str) -> str:
 def redacted_body(body: bytes) -> bytes:
     """Return a body with BODY_MASK for each secret that is known; BODY_MASK alone where one is written in an odd way.
 
-    A body of 3 MB takes 2 ms however many secrets there are: few of its bytes are letters, and none without the letters
-    of a secret, in their order, is looked at any closer.
+    A body of 3 MB takes 2 ms however many secrets there are. Few of its bytes are letters, and only a body with all
+    letters of a secret, in their order, is searched for it.
     """
     letters = body.translate(None, NO_LETTERS)
     suspects = [writing for writing in _known.writings if writing.letters in letters]
@@ -121,7 +119,7 @@ def printable(text: str) -> str:
 
 
 def shown(text: str) -> str:
-    """Return what a server said as an error message shows it: masked, on one line, and not too long."""
+    """Return what a server said in the form of an error message: masked, on one line, and short."""
     flat = printable(masked(" ".join(text.split())))
     return flat if len(flat) <= SHOWN_CHARACTERS else flat[:SHOWN_CHARACTERS] + "…"
 

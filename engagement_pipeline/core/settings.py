@@ -1,8 +1,8 @@
 """engagement.toml and ENGAGEMENT_* variables -> one frozen Settings, read once at the edge.
 
-In: the file that ENGAGEMENT_CONFIG names, else ./engagement.toml where it exists, and the environment, which
-wins key by key. Out: Settings with absolute paths. Paths in the file are relative to the file, paths in the
-environment to the working directory.
+In: the file that ENGAGEMENT_CONFIG names, or ./engagement.toml if it exists; and the environment, which wins for each
+key. Out: Settings with absolute paths. Paths in the file are relative to the file. Paths in the environment are
+relative to the working directory.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
-from engagement_pipeline.core.endpoints import HISTORICAL_SINCE
 from engagement_pipeline.core.errors import InputError
-from engagement_pipeline.core.metrics import METRICS, RENAMED
+from engagement_pipeline.core.metrics import HISTORICAL_SINCE, METRICS, RENAMED
 from engagement_pipeline.core.redaction import register
 
 if TYPE_CHECKING:
@@ -31,22 +30,23 @@ logger = logging.getLogger(__name__)
 DEFAULT_FILE = "engagement.toml"
 PREFIX = "ENGAGEMENT_"
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-MAX_LOOKBACK_DAYS = 28  # one /historical window; more would cost a second request a batch every day
+MAX_LOOKBACK_DAYS = 28  # one window of /historical; more would cost a second request a batch every day
 OLDEST_DAY = HISTORICAL_SINCE
-SECRETS = {"alert_webhook"}  # settings whose value is in no message
+SECRETS = {"alert_webhook"}  # settings: no message shows their values
 LARGEST_PORT = 65_535
-LARGEST_NUMBER = 1_000_000  # of any setting; the clocks and time-outs of the system end not far beyond
+LARGEST_NUMBER = 1_000_000  # of any setting; the system's clocks and time-outs allow little more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything that can be set, with its default. Units are in the names."""
+    """All settings, with their defaults. The names contain the units."""
 
     api_url: str = "https://data-api.twitter.com"
     auth_url: str = "https://api.twitter.com"
     data: Path = Path("data")
     accounts: Path = Path("accounts.toml")
     tweets: str = "data/tweets/*"
+    skip_bad_rows: bool = False
     history_days: int | None = None
     first_day: date = date(2025, 1, 1)
     lookback_days: int = 28
@@ -67,30 +67,34 @@ class Settings:
     now: datetime | None = None
 
     def current_time(self) -> datetime:
-        """Return the fixed `now` where one is set, else the clock's, in UTC."""
+        """Return the fixed `now` if it is set, otherwise the time of the clock, in UTC."""
         return self.now or datetime.now(UTC)
 
     def oldest_day(self) -> date:
-        """Return the first UTC day that /historical serves whole: of the contract's `history_days`, or of all time."""
+        """Return the first UTC day that /historical serves completely; the setting `history_days` limits it."""
         if self.history_days is None:
             return OLDEST_DAY
         return max(OLDEST_DAY, self.current_time().date() - timedelta(days=self.history_days - 1))
 
     def last_whole_day(self) -> date:
-        """Return the last UTC day that is over: the newest that /historical can serve in full."""
+        """Return the last UTC day that is over: the newest that /historical serves completely."""
         return self.current_time().date() - timedelta(days=1)
 
-    def look_back_day(self) -> date:
-        """Return the first UTC day that a daily run asks for; one that is not over yet where there is none."""
-        first = self.last_whole_day() - timedelta(days=self.lookback_days - 1)
-        return max(self.first_day, self.oldest_day(), first)
+    def look_back_day(self, last: date | None = None) -> date:
+        """Return the first UTC day of the look-back that ends with `last`, by default the last whole day.
+
+        It is after `last` where that is before first_day, or before the API's first day: there is no look-back then.
+        """
+        end = last or self.last_whole_day()
+        reach = end.toordinal() - self.lookback_days + 1  # a user's `last` may be near the first day of the calendar
+        return max(self.first_day, self.oldest_day(), date.fromordinal(max(1, reach)))
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read the settings; raise InputError naming the file or variable and the fix."""
+    """Read the settings; raise InputError with the file or variable and the fix."""
     named = environ.get(PREFIX + "CONFIG")
     path = Path(named or DEFAULT_FILE)
-    raw: dict[str, tuple[Any, Path, str]] = {}  # key -> value, what its paths are relative to, where it stands
+    raw: dict[str, tuple[Any, Path, str]] = {}  # key -> value, the base of its paths, the place where it is set
     if named or path.exists():
         for key, value in _read(path).items():
             raw[key] = (value, path.absolute().parent, f"{path}: {key}")
@@ -150,7 +154,7 @@ def _url(value: Any, _base: Path) -> str:  # noqa: ANN401
     if parts is None:
         raise ValueError("must be a URL such as https://data-api.twitter.com")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        raise ValueError("must be https: only this machine's own emulator is asked over http")
+        raise ValueError("must be https: http is only for the emulator on this machine")
     return str(value).rstrip("/")
 
 
@@ -168,12 +172,12 @@ def _page(value: Any, _base: Path) -> str:  # noqa: ANN401
 
 
 def _parts(value: Any) -> SplitResult | None:  # noqa: ANN401
-    """Take a web address apart; None is one that is none."""
+    """Split a web address into its parts; return None if it is not one."""
     try:
         parts = urlsplit(str(value))
-        (parts.hostname or "").encode("idna")  # as whoever looks the name up will
+        (parts.hostname or "").encode("idna")  # as a look-up of the name will do
         legal = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port, a name or an IPv6 address that is none
+    except ValueError:  # not a port, a name or an IPv6 address
         return None
     return parts if legal else None
 
@@ -201,7 +205,14 @@ def _path(value: Any, base: Path) -> Path:  # noqa: ANN401
 
 
 def _glob(value: Any, base: Path) -> str:  # noqa: ANN401
-    return str(_path(value, Path(glob.escape(str(base)))))  # only what the user wrote is a pattern
+    return str(_path(value, Path(glob.escape(str(base)))))  # only the user's part is a pattern
+
+
+def _yes_or_no(value: Any, _base: Path) -> bool:  # noqa: ANN401
+    text = str(value).strip().lower()
+    if text not in {"true", "false"}:
+        raise ValueError("must be true or false")
+    return text == "true"
 
 
 def _day(value: Any, _base: Path) -> date:  # noqa: ANN401
@@ -228,7 +239,7 @@ def _lookback(value: Any, base: Path) -> int:  # noqa: ANN401
 def _time_of_day(value: Any, _base: Path) -> time:  # noqa: ANN401
     text = str(value)[: len("02:30")] if isinstance(value, time) else str(value)  # TOML has times too, with seconds
     try:
-        moment = datetime.strptime(text, "%H:%M")  # noqa: DTZ007 - a time of the day, of UTC as all schedules are
+        moment = datetime.strptime(text, "%H:%M")  # noqa: DTZ007 - a time of the day; schedules are in UTC
     except ValueError:
         raise ValueError("must be a time of the day in UTC such as 02:30") from None
     return moment.time()
@@ -244,12 +255,12 @@ def _minute(value: Any, _base: Path) -> int:  # noqa: ANN401
 def _types(value: Any, _base: Path) -> tuple[str, ...]:  # noqa: ANN401
     names = value.replace(",", " ").split() if isinstance(value, str) else value
     if not isinstance(names, list):
-        raise ValueError('must be a list such as ["impressions", "engagements"]')  # noqa: TRY004 - as all of these
+        raise ValueError('must be a list such as ["impressions", "engagements"]')  # noqa: TRY004 - all parsers raise this one
     known = [metric.name for metric in METRICS]
     unknown = [str(name) for name in names if name not in known]
     if unknown or not names:
         told = [f"{name} (now {RENAMED[name]})" if name in RENAMED else name for name in unknown]
-        raise ValueError(f"{', '.join(told) or 'nothing'} is no engagement type; choose from {', '.join(known)}")
+        raise ValueError(f"{', '.join(told) or 'nothing'} is not an engagement type; choose from {', '.join(known)}")
     return tuple(sorted(set(names)))
 
 
@@ -269,6 +280,7 @@ _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "data": _path,
     "accounts": _path,
     "tweets": _glob,
+    "skip_bad_rows": _yes_or_no,
     "history_days": _at_least_one,
     "first_day": _day,
     "lookback_days": _lookback,
@@ -297,6 +309,6 @@ def parse_day(text: str) -> date:
         day = date.fromisoformat(text)
     except ValueError:
         day = None
-    if day is None or day.isoformat() != text:  # Python reads more: weeks, and digits with something behind
+    if day is None or day.isoformat() != text:  # Python accepts more: weeks, and digits with a suffix
         raise ValueError(f"{text!r} is not a day such as 2026-01-31")
     return day

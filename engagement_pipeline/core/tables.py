@@ -1,107 +1,257 @@
-"""The tables: the schema of each, and where its files lie in a lake.
+"""The tables of a lake: what one row is, its columns, where its files lie, how newer rows are merged.
 
-In: nothing. Out: Arrow schemas, and the views' sources. Every room that reads or writes rows asks here.
+In: nothing. Out: Table objects. Whoever reads or writes rows asks here, and so do the catalogue's comments, Dagster's
+column schema, the README's table of tables and the data dictionary.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
 from datetime import date
+from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
 from engagement_pipeline.core.metrics import METRICS
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-Sources = Mapping[str, tuple[str, pa.Schema, Mapping[str, str]]]
-TYPE_NAMES = tuple(sorted(metric.name for metric in METRICS))  # the dictionary of engagement_type
-ENGAGEMENTS = pa.schema(
-    [
-        pa.field("tweet_id", pa.int64(), nullable=False),
-        pa.field("engagement_type", pa.dictionary(pa.int8(), pa.string()), nullable=False),
-        pa.field("day", pa.date32(), nullable=False),
-        pa.field("hour", pa.uint8(), nullable=False),
-        pa.field("count", pa.int64(), nullable=False),
-    ]
-)
-PARTIAL = pa.field("partial", pa.bool_(), nullable=False)  # only a part of the hour was asked for
-LIFETIME = pa.schema([ENGAGEMENTS.field(name) for name in ("tweet_id", "engagement_type", "count")])
-EPOCH = date(1970, 1, 1)
 TIMESTAMP = pa.timestamp("us", "UTC")
-STORED = "stored"
-COVERAGE = pa.schema(
-    [
-        pa.field("tweet_id", pa.int64(), nullable=False),
-        pa.field("day", pa.date32(), nullable=False),
-        pa.field("asked_at", TIMESTAMP, nullable=False),  # the newest request that named the Tweet
-        pa.field("outcome", pa.string(), nullable=False),  # of that request: stored, or why not
-        pa.field("text", pa.string()),  # the API's own words for a refusal
-        pa.field("first_pulled_at", TIMESTAMP),  # the first request that gave rows of the Tweet's day
-        pa.field("pulled_at", TIMESTAMP),  # the request that gave the stored rows; null: there are none
-        pa.field("rows", pa.int32(), nullable=False),  # stored rows
-        pa.field("source", pa.string()),  # the raw response that holds them, relative to the lake
-    ]
+EPOCH = date(1970, 1, 1)
+TYPE_NAMES = tuple(sorted(metric.name for metric in METRICS))  # the dictionary of engagement_type
+STORED = "stored"  # the outcome of a Tweet that the API gave counts of
+
+
+class Merge(Enum):
+    """How the rows of a newer answer meet those that are published."""
+
+    CELL = "a newer count replaces the older one of the same key, and the older goes to revisions"
+    SNAPSHOT = "a file a day of observation, in which a Tweet's newest answer replaces its earlier one whole"
+    LATEST = "one file, in which a Tweet's newest answer replaces its earlier one whole, until it is too old"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its name, its type in Arrow and its meaning for a stranger.
+
+    `in_folder`: the name of the file's folder holds it. `derived`: the view computes it from the others.
+    """
+
+    name: str
+    type: pa.DataType
+    meaning: str
+    _: KW_ONLY
+    nullable: bool = False
+    in_folder: bool = False
+    derived: bool = False
+
+    @property
+    def field(self) -> pa.Field:
+        """The column as Arrow has it."""
+        return pa.field(self.name, self.type, nullable=self.nullable)
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Table:
+    """A table and its files.
+
+    `grain` says what one row is, `key` which columns tell rows apart. `file` is where a day's rows lie, relative to
+    the lake, with the places {day} and {month} or none; `glob` finds them all. `merge` is None where no endpoint
+    fills the table by itself.
+    """
+
+    name: str
+    grain: str
+    description: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    file: str
+    glob: str
+    merge: Merge | None = None
+
+    def __str__(self) -> str:
+        return self.name
+
+    __repr__ = __str__
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The columns that a file holds, as Arrow has them."""
+        return pa.schema([column.field for column in self.columns if not (column.in_folder or column.derived)])
+
+    @cached_property
+    def in_folders(self) -> tuple[Column, ...]:
+        """The columns that the names of folders hold."""
+        return tuple(column for column in self.columns if column.in_folder)
+
+    def place(self, day: date) -> str:
+        """Return where the rows of a UTC day lie, relative to the lake."""
+        return self.file.format(day=day, month=f"{day:%Y-%m}")
+
+    def glob_of(self, day: date) -> str:
+        """Return the glob that finds the files of one UTC day alone, of a table with a file a day or month."""
+        return self.glob.replace("day=*", f"day={day}").replace("daily/*", f"daily/{day:%Y-%m}")
+
+
+TWEET_ID = Column("tweet_id", pa.int64(), "The Tweet. Text in JSON and JavaScript, which round such numbers.")
+TYPE = Column(
+    "engagement_type",
+    pa.dictionary(pa.int8(), pa.string()),
+    "What was counted, under the API's own name. The view metrics says what each means.",
 )
-DAILY = pa.schema([ENGAGEMENTS.field(name) for name in ("tweet_id", "engagement_type", "day", "count")])
-OBSERVED_AT = pa.field("observed_at", TIMESTAMP, nullable=False)  # when the answer was asked for
-TABLES = {  # what each endpoint fills
-    HISTORICAL: ENGAGEMENTS,
-    TOTALS: LIFETIME.append(OBSERVED_AT),
-    RECENT: ENGAGEMENTS.append(PARTIAL).append(OBSERVED_AT),
+DAY = Column("day", pa.date32(), "The UTC day on which it happened.")
+HOUR = Column("hour", pa.uint8(), "The UTC hour of the day in which it happened, 0 to 23.")
+COUNT = Column("count", pa.int64(), "How often. Below zero where more was undone than done.")
+PARTIAL = Column("partial", pa.bool_(), "Whether only a part of the hour was asked for.")
+OBSERVED_AT = Column("observed_at", TIMESTAMP, "When the answer was asked for.")
+ASKED_AT = Column("asked_at", TIMESTAMP, "When the newest request that named the Tweet was sent.")
+
+ENGAGEMENTS = Table(
+    name="engagements",
+    grain="a count that /historical gave",
+    description="How often each Tweet was seen, liked, clicked …, by type and UTC hour. A row means that the API "
+    "answered; a missing row is not a zero, and coverage has the reason.",
+    key=("tweet_id", "engagement_type", "day", "hour"),
+    columns=(TWEET_ID, TYPE, DAY, HOUR, COUNT),
+    file="engagements/day={day}/engagements.parquet",
+    glob="engagements/day=*/*.parquet",
+    merge=Merge.CELL,
+)
+DAILY = Table(
+    name="daily",
+    grain="a Tweet, type and UTC day: its hours summed",
+    description="The hours of engagements summed by day and stored beside them.",
+    key=("tweet_id", "engagement_type", "day"),
+    columns=(TWEET_ID, TYPE, DAY, COUNT),
+    file="daily/{month}.parquet",
+    glob="daily/*.parquet",
+)
+TOTALS = Table(
+    name="totals",
+    grain="a Tweet's lifetime count as observed that day",
+    description="What /totals said of each Tweet's whole life. One day's row is not a day's count: it is the sum so "
+    "far.",
+    key=("tweet_id", "engagement_type", "observed_on"),
+    columns=(
+        TWEET_ID,
+        TYPE,
+        COUNT,
+        OBSERVED_AT,
+        Column("observed_on", pa.date32(), "The UTC day on which the pull was begun.", in_folder=True),
+    ),
+    file="totals/observed_on={day}/totals.parquet",
+    glob="totals/*/*.parquet",
+    merge=Merge.SNAPSHOT,
+)
+RECENT = Table(
+    name="recent",
+    grain="a count of the last 28 hours, from /28hr",
+    description="Newer than engagements and provisional. The view engagements_now has both.",
+    key=("tweet_id", "engagement_type", "day", "hour"),
+    columns=(TWEET_ID, TYPE, DAY, HOUR, COUNT, PARTIAL, OBSERVED_AT),
+    file="recent.parquet",
+    glob="recent.parquet",
+    merge=Merge.LATEST,
+)
+REVISIONS = Table(
+    name="revisions",
+    grain="a count that a later pull changed, or added to a Tweet's day",
+    description="What engagements held before. The first answer for a Tweet's day revises nothing.",
+    key=("tweet_id", "engagement_type", "day", "hour", "new_pulled_at"),
+    columns=(
+        TWEET_ID,
+        TYPE,
+        DAY,
+        HOUR,
+        Column("old", pa.int64(), "The count before. NULL: the Tweet's day had other counts, not this.", nullable=True),
+        Column("new", pa.int64(), "The count since."),
+        Column("old_pulled_at", TIMESTAMP, "When the Tweet's day was pulled before.", nullable=True),
+        Column("new_pulled_at", TIMESTAMP, "When the answer with the new count was asked for."),
+        Column("pulled_on", pa.date32(), "The UTC day on which that pull was begun.", in_folder=True),
+    ),
+    file="",  # a file a pull: Lake.revisions
+    glob="revisions/*/*.parquet",
+)
+COVERAGE = Table(
+    name="coverage",
+    grain="a Tweet and day that an endpoint was asked for",
+    description="What was asked for, when, and what came of it.",
+    key=("tweet_id", "endpoint", "day"),
+    columns=(
+        TWEET_ID,
+        Column("day", pa.date32(), "The UTC day that was asked for; of the present, the day of the pull."),
+        ASKED_AT,
+        Column("outcome", pa.string(), "What came of it: stored, or why not."),
+        Column("text", pa.string(), "The API's own words for a refusal.", nullable=True),
+        Column("first_pulled_at", TIMESTAMP, "The first request that gave rows of the Tweet's day.", nullable=True),
+        Column("pulled_at", TIMESTAMP, "The newest request that gave rows. NULL: there are none.", nullable=True),
+        Column("rows", pa.int32(), "How many rows are stored."),
+        Column("source", pa.string(), "The response that gave the rows, relative to the lake.", nullable=True),
+        Column("endpoint", pa.string(), "The endpoint that was asked.", in_folder=True),
+        Column("table_name", pa.string(), "The table that the endpoint's answers fill.", derived=True),
+    ),
+    file="",  # a file an endpoint and day: Lake.coverage
+    glob="coverage/*/day=*/*.parquet",
+)
+SET_ASIDE = Table(
+    name="set_aside",
+    grain="a Tweet that the API would not serve",
+    description="Not asked for again for a while. A Tweet that is served again leaves the table.",
+    key=("tweet_id",),
+    columns=(
+        TWEET_ID,
+        Column("handle", pa.string(), "The account that asked; empty for the app's bearer token."),
+        Column("endpoint", pa.string(), "The endpoint that was asked."),
+        Column("reason", pa.string(), "unavailable, protected or forbidden."),
+        Column("text", pa.string(), "The API's own words for a refusal.", nullable=True),
+        ASKED_AT,
+        Column("tokens", pa.string(), "A fingerprint of the tokens that it was refused to."),
+    ),
+    file="set_aside.parquet",
+    glob="set_aside.parquet",
+)
+TWEETS = Table(
+    name="tweets",
+    grain="a Tweet that is or was in the roster",
+    description="The roster, with its further columns.",
+    key=("tweet_id",),
+    columns=(
+        Column("tweet_id", pa.int64(), TWEET_ID.meaning, nullable=True),
+        Column("handle", pa.string(), "The account that owns it; NULL for a Tweet of others.", nullable=True),
+        Column("posted_at", TIMESTAMP, "When it was posted, from its ID; NULL before Snowflake IDs.", nullable=True),
+        Column("followed", pa.bool_(), "Whether it is in the roster now.", nullable=True),
+    ),
+    file="tweets.parquet",
+    glob="tweets.parquet",
+)
+REQUESTS = Table(
+    name="requests",
+    grain="a request that was sent",
+    description="What counts to the contract's rate and to the handles that it bills.",
+    key=("asked_at", "endpoint", "handle"),
+    columns=(
+        Column("asked_at", TIMESTAMP, "When its last try was sent."),
+        Column("endpoint", pa.string(), "The endpoint that was asked."),
+        Column("handle", pa.string(), "The account that asked; NULL for the app's bearer token.", nullable=True),
+        Column("tweet_ids", pa.list_(pa.int64()), "The Tweets that it named."),
+        Column("first_day", pa.date32(), "The first UTC day that it asked for; NULL for the present.", nullable=True),
+        Column("last_day", pa.date32(), "The last UTC day, included.", nullable=True),
+        Column("status", pa.int32(), "The HTTP status of the last try; NULL where no answer came.", nullable=True),
+        Column("tries", pa.int32(), "How many tries were sent."),
+        Column("bytes", pa.int64(), "The size of the last answer on the wire."),
+        Column("seconds", pa.float64(), "How long the last try took."),
+    ),
+    file="requests/{month}.jsonl",
+    glob="requests/*.jsonl",
+)
+TABLES = {
+    table.name: table
+    for table in (ENGAGEMENTS, DAILY, REVISIONS, TOTALS, RECENT, COVERAGE, SET_ASIDE, TWEETS, REQUESTS)
 }
-KEY = [ENGAGEMENTS.field(name) for name in ("tweet_id", "engagement_type", "day", "hour")]
-REVISIONS = pa.schema(
-    [
-        *KEY,
-        pa.field("old", pa.int64()),  # null: the API had given other counts of the Tweet's day, and not this one
-        pa.field("new", pa.int64(), nullable=False),
-        pa.field("old_pulled_at", TIMESTAMP),  # when the Tweet's day was pulled before
-        pa.field("new_pulled_at", TIMESTAMP, nullable=False),
-    ]
-)
-SET_ASIDE = pa.schema(
-    [
-        pa.field("tweet_id", pa.int64(), nullable=False),
-        pa.field("handle", pa.string(), nullable=False),  # whose tokens asked; empty for the bearer token
-        pa.field("endpoint", pa.string(), nullable=False),
-        pa.field("reason", pa.string(), nullable=False),
-        pa.field("text", pa.string()),  # the API's own words, where it refused the request
-        pa.field("asked_at", TIMESTAMP, nullable=False),
-        pa.field("tokens", pa.string(), nullable=False),  # the fingerprint of those that it was refused to
-    ]
-)
-TWEETS = pa.schema(
-    [("tweet_id", pa.int64()), ("handle", pa.string()), ("posted_at", TIMESTAMP), ("followed", pa.bool_())]
-)
-REQUESTS = {  # of request_log.py
-    "asked_at": "timestamptz",
-    "endpoint": "varchar",
-    "handle": "varchar",
-    "tweet_ids": "bigint[]",
-    "first_day": "date",
-    "last_day": "date",
-    "status": "integer",
-    "tries": "integer",
-    "bytes": "bigint",
-    "seconds": "double",
-}
-SOURCES: Sources = {  # view: its files, their columns, and those that come from the names of folders
-    "engagements": ("engagements/day=*/*.parquet", TABLES[HISTORICAL], {}),
-    "daily": ("daily/*.parquet", DAILY, {}),
-    "revisions": ("revisions/*/*.parquet", REVISIONS, {"pulled_on": "date"}),
-    "totals": ("totals/*/*.parquet", TABLES[TOTALS], {"observed_on": "date"}),
-    "recent": ("recent.parquet", TABLES[RECENT], {}),
-    "coverage": ("coverage/*/day=*/*.parquet", COVERAGE, {"endpoint": "varchar"}),
-    "set_aside": ("set_aside.parquet", SET_ASIDE, {}),
-    "tweets": ("tweets.parquet", TWEETS, {}),
-    "requests": ("requests/*.jsonl", pa.schema([]), REQUESTS),
-}
-OF_A_DAY = ("engagements", "daily", "coverage", "set_aside", "tweets")
 
 
 def engagements_table(
@@ -111,7 +261,7 @@ def engagements_table(
     hours: npt.NDArray[np.uint8],
     counts: npt.NDArray[np.int64],
 ) -> pa.Table:
-    """Return columns of one length as a table with ENGAGEMENTS; `types` are places in TYPE_NAMES, `days` since 1970."""
+    """Return columns of one length as rows of ENGAGEMENTS; `types` are places in TYPE_NAMES, `days` since 1970."""
     arrays = [
         pa.array(tweets),
         type_column(types),
@@ -119,7 +269,7 @@ def engagements_table(
         pa.array(hours),
         pa.array(counts),
     ]
-    return pa.Table.from_arrays(arrays, schema=ENGAGEMENTS)
+    return pa.Table.from_arrays(arrays, schema=ENGAGEMENTS.schema)
 
 
 def type_column(codes: npt.NDArray[np.int8]) -> pa.DictionaryArray:

@@ -1,12 +1,12 @@
-"""The Engagement API in a box: a server that answers like the vendor's, over a world that is computed.
+"""The Engagement API in a box: a server that answers like the vendor's, over a computed world.
 
-It imports nothing of the rest of the project and is reached by its URL like the real API. What it serves is
-a pure function of a seed, so a test can ask the world for the number that a client must arrive at.
+It imports nothing of the rest of the project. Clients reach it by its URL, like the real API. Its data are a pure
+function of a seed, so a test can ask the world for the number that a client must find.
 
     HTTP -> app -> auth · rate -> rules: Asked -> answers <- world <- counts
-              faults: whatever can go wrong, on request, repeatable
+              faults: everything that can go wrong, on request, repeatable
 
-`serve` runs it for the command line, `Emulator` in a thread for a test:
+`serve` runs it for the command line. `Emulator` runs it in a thread for a test:
 
     with Emulator(now=datetime(2026, 1, 31, tzinfo=UTC)) as emulator:
         emulator.credentials.write_accounts(path)

@@ -1,8 +1,8 @@
-"""Makes the JSON of a 200: who of the asked Tweets can be served, and their counts, grouped.
+"""Makes the JSON of a 200: which of the requested Tweets can be served, and their counts by grouping.
 
-In: `Asked`, the caller's author id, the world. Out: the body's bytes, or a `Refusal` for the whole request.
-A full response holds 285,600 counts, so no dict is built: a grouping's keys become one text with a %d for
-each count, which a flat array of the counts then fills in one step.
+In: `Asked`, the caller's author id, the world. Out: the body's bytes, or a `Refusal` for the whole request. A full
+response holds 285,600 counts, so this builds no dict. The keys of a grouping become one text with a %d for each count.
+A flat array of the counts then fills it in one step.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -23,7 +23,7 @@ Grid = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Sorted:
-    """The asked Tweets sorted by what can be done with them; IDs in the order asked."""
+    """The requested Tweets, served or unavailable; IDs in the order of the request."""
 
     served: tuple[Tweet, ...]
     unavailable: tuple[int, ...]
@@ -37,11 +37,10 @@ def sort_tweets(
     vanished: Collection[int] = (),
     spelling: refusals.ForbiddenSpelling = "author",
 ) -> Sorted:
-    """Sort the asked Tweets. `author_id` is the caller's; None is a bearer token, which owns nothing.
+    """Sort the requested Tweets. `author_id` is the caller's; None is a bearer token, which owns no Tweets.
 
-    IDs that nobody posted, deleted Tweets and those in `vanished` are unavailable. Raises Refusal: 403 for
-    metrics that a bearer token may not read, 403 if a user asks for the Tweet of somebody else, 400 if one
-    is protected.
+    IDs that nobody posted, deleted Tweets and those in `vanished` are unavailable. Raises Refusal: 403 for metrics that
+    a bearer token may not read, 403 if a user asks for the Tweet of somebody else, 400 if a Tweet is protected.
     """
     private = [name for name in asked.types if name not in rules.PUBLIC_TYPES]
     if author_id is None and private:
@@ -106,17 +105,17 @@ def _lists(asked: Asked, tweets: Sorted) -> tuple[dict[str, list[str]], list[str
 
 
 def _counts(asked: Asked, ids: Sequence[int], world: World) -> Grid:
-    """Return the counts of the answer, [tweet, type, hour]; one hour stands for a lifetime on /totals."""
+    """Return the counts of the answer, [tweet, type, hour]; on /totals, one hour stands for a lifetime."""
     if asked.window is None:
         lifetime = world.lifetime(ids, asked.types)
         if "video_views" in asked.types:
-            # /totals counts the video wherever it was reposted, /historical and /28hr in this Tweet alone.
+            # /totals counts the video wherever it was reposted; /historical and /28hr count it only in this Tweet.
             lifetime[:, asked.types.index("video_views")] *= 5
             lifetime[:, asked.types.index("video_views")] //= 4
         return lifetime[:, :, None]
     counts = world.shown(ids, asked.types, asked.window.start, asked.window.hours)
     if asked.endpoint == "28hr":
-        # The 28 hours begin and end within an hour: of the first and the last bucket only a part is in them.
+        # The 28 hours begin and end within an hour, so they hold only a part of the first and the last hour.
         begun = int((asked.at - rules.hour_of(asked.at)).total_seconds())
         if begun:
             counts[:, :, 0] = counts[:, :, 0] * (3600 - begun) // 3600
@@ -126,9 +125,9 @@ def _counts(asked: Asked, ids: Sequence[int], world: World) -> Grid:
 
 @dataclass(frozen=True)
 class _Table:
-    """Counts with their keys: `grid` is [tweet, type, day, hour of the day], `there` tells which cells exist.
+    """Counts with their keys: `grid` is [tweet, type, day, hour of the day]; `there` marks the hours that exist.
 
-    A window that starts or ends within a day leaves hours of that day out; /totals has one day of one hour.
+    A window that starts or ends within a day leaves out hours of that day. /totals has one day of one hour.
     """
 
     keys: Mapping[str, Sequence[str]]
@@ -165,7 +164,7 @@ class _Table:
         return (self._template(nesting, self.there) % tuple(sums[there].tolist())).encode()
 
     def _template(self, nesting: Sequence[str], there: NDArray[np.bool_]) -> str:
-        """Return the JSON text with a %d for each count, of the hours that are `there`."""
+        """Return the JSON text with a %d for each count of the hours that are `there`."""
         if not nesting:
             return '"%d"'
         name, *inner = nesting

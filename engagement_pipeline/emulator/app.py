@@ -1,11 +1,11 @@
-"""The web application: routes, and the order in which a request is judged.
+"""The web application: routes, and the order of the checks on a request.
 
-In: HTTP. Out: HTTP, and a log of what was asked. A request to an engagement endpoint passes these stages,
-and the first that objects answers:
+In: HTTP. Out: HTTP, and a log of the requests. A request to an engagement endpoint passes these stages, and the first
+that refuses it answers:
 
     route 404 405 -> auth 401 -> rate 429 -> faults -> gzip 406 -> app 403 -> rules 400 -> Tweets 403 400
 
-Whatever comes after auth counts to the rate: what is before it cannot be laid at an app's door.
+A request counts to the rate once it has passed auth, because only then is its app known.
 """
 
 import asyncio
@@ -36,20 +36,20 @@ from engagement_pipeline.emulator.world import HANDLES, World
 
 _log = logging.getLogger(__name__)
 
-# A full response of 2.8 MB goes to some 100 KB in 7 ms; level 6 would halve that for 10 ms more.
+# A full response of 2.8 MB becomes some 100 KB in 7 ms; level 6 would halve that in 10 ms more.
 GZIP_LEVEL = 1
 LOG_LENGTH = 10_000
 AUTHOR_IDS = {handle.name: handle.author_id for handle in HANDLES}
-GZIP = re.compile(r"gzip(\s*;\s*q=(0\.(?!0+$)[0-9]{1,3}|1(\.0*)?))?")  # a weight of 0 says: not acceptable
+GZIP = re.compile(r"gzip(\s*;\s*q=(0\.(?!0+$)[0-9]{1,3}|1(\.0*)?))?")  # a weight of 0 means not acceptable
 PROXY_PAGE = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
 
 @dataclass(frozen=True)
 class LoggedRequest:
-    """What was asked of an engagement endpoint, and the status it got.
+    """A request to an engagement endpoint, and the status of its answer.
 
-    `handle` is who signed, None for a bearer token or nobody. Tweets, types and window are empty or None if
-    the body broke a rule; the window is None on /totals too. `number` counts from 1.
+    `handle` is who signed; None for a bearer token or nobody. Tweets, types and window are empty or None if the body
+    broke a rule. The window is also None on /totals. `number` counts from 1.
     """
 
     number: int
@@ -62,7 +62,7 @@ class LoggedRequest:
 
 
 class Service:
-    """One emulated API: its world, who may enter, its rate, its faults, and the log."""
+    """One emulated API: its world, its credentials, its rate, its faults, and the log."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class Service:
         self._max_age_days = max_age_days
 
     def history(self) -> dict[str, object]:
-        """Return how many requests the engagement endpoints got, and the last of them."""
+        """Return the number of requests to the engagement endpoints, and the last of them."""
         return {"count": self._received, "requests": list(self.log)}
 
     async def engagement(self, request: Request) -> Response:
@@ -98,7 +98,7 @@ class Service:
         number = self._received
         try:
             asked = self._read(endpoint, request, await request.body())
-        except ClientDisconnect:  # killed in the middle of its request: nobody is there to be answered
+        except ClientDisconnect:  # the client ended in the middle of its request, and reads no answer
             return Response(status_code=HTTPStatus.BAD_REQUEST)
         await asyncio.sleep(self._latency)
         handle = None
@@ -126,7 +126,7 @@ class Service:
         return response
 
     def _read(self, endpoint: Endpoint, request: Request, body: bytes) -> Asked | Refusal:
-        """Read the body before it is its turn, so that the log tells what a refused request was about."""
+        """Read the body early, so that the log shows what a refused request asked for."""
         try:
             if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
                 raise refusals.bad_request("The Content-Type must be application/json")
@@ -135,7 +135,7 @@ class Service:
             return refusal
 
     async def _judge(self, request: Request, asked: Asked | Refusal, handle: str | None, number: int) -> Response:
-        """Answer a request that came through auth and rate. Raises Refusal."""
+        """Answer a request that has passed auth and rate. Raises Refusal."""
         dials = self.faults.dials
         if self.faults.happens("slow", number):
             await asyncio.sleep(dials.slow_seconds)
@@ -150,7 +150,7 @@ class Service:
             raise refusals.app_not_approved()
         if isinstance(asked, Refusal):
             raise asked
-        # In a thread: the packing lets go of the interpreter, so a second request is worked on meanwhile.
+        # In a thread: compression releases the interpreter, so a second request runs at the same time.
         body = await run_in_threadpool(self._body, asked, handle, number, packed=_accepts_gzip(request))
         headers = {"content-encoding": "gzip"} if _accepts_gzip(request) else {}
         kind = _CutResponse if self.faults.happens("reset", number) else Response
@@ -183,12 +183,12 @@ def create_app(service: Service) -> Starlette:
         routes=[*engagement, *token_routes(service.desk), *admin_routes(service.faults, service.history)],
         exception_handlers={404: _no_such_route, 405: _no_such_route, Exception: _own_mistake},
     )
-    app.router.redirect_slashes = False  # a slash too many is another URL, so a 404
+    app.router.redirect_slashes = False  # one slash more is another URL, so a 404
     return app
 
 
 class _CutResponse(Response):
-    """Promises the whole body, sends half, and lets the server close the connection."""
+    """Announces the whole body, sends half of it, and lets the server close the connection."""
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
@@ -208,6 +208,6 @@ async def _no_such_route(request: Request, error: Exception) -> Response:
 
 
 async def _own_mistake(request: Request, error: Exception) -> Response:
-    """Show a defect of the emulator itself: the server is quiet, and a client would take a 500 for a fault."""
+    """Log a defect of the emulator itself: the server logs nothing, and a client would take a 500 for a fault."""
     _log.error("the emulator failed on %s %s", request.method, request.url.path, exc_info=error)
     return json_response({"errors": [f"A defect of the emulator: {error!r}"]}, status=500)

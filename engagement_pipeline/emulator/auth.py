@@ -1,9 +1,8 @@
 """Who is asking: the credentials that the emulator accepts, and the check of a signed request.
 
-In: a method, a URL, an Authorization header. Out: the handle whose token signed it, None for a bearer
-token, or a 401 with its reason. OAuth 1.0a signatures are checked in full: consumer, token, HMAC-SHA1, a
-timestamp within 300 s of the machine's clock and a nonce never seen. JSON bodies are no part of an OAuth
-1.0a signature.
+In: a method, a URL, an Authorization header. Out: the handle that signed it, None for a bearer token, or a 401 with its
+reason. OAuth 1.0a signatures are checked in full: consumer, token, HMAC-SHA1, a timestamp within 300 s of the machine's
+clock, and a new nonce. JSON bodies are not part of an OAuth 1.0a signature.
 """
 
 import re
@@ -29,7 +28,7 @@ MARKED = re.compile(MARK.format("([0-9]{1,20})") + "\n")
 
 @dataclass(frozen=True)
 class Token:
-    """A user's access token: its key travels, its secret signs."""
+    """A user's access token: requests carry its key, and its secret signs them."""
 
     key: str
     secret: str = field(repr=False)
@@ -37,7 +36,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Credentials:
-    """All that the emulator accepts: one app, its bearer token, one access token a handle."""
+    """All credentials that the emulator accepts: one app, its bearer token, one access token a handle."""
 
     consumer_key: str
     consumer_secret: str = field(repr=False)
@@ -47,7 +46,7 @@ class Credentials:
 
     @classmethod
     def from_seed(cls, seed: int) -> "Credentials":
-        """Return the credentials of a seed: the same each time, so an accounts file outlives a restart."""
+        """Return the credentials of a seed: always the same, so an accounts file stays valid after a restart."""
         tokens = {
             handle.name: Token(
                 f"{handle.author_id}-{letters(40, seed, handle.name, 'token')}",
@@ -68,7 +67,7 @@ class Credentials:
         refuse_foreign(path, self._wrote)
 
     def write_accounts(self, path: Path) -> None:
-        """Write them as an accounts.toml that only the owner can read; parents are made.
+        """Write them as an accounts.toml that only the owner can read; create its parent folders.
 
         Raises FileExistsError as `refuse_foreign` does: it may be the only copy of somebody's tokens.
         """
@@ -126,10 +125,10 @@ class Gate:
     def signed(
         self, method: str, url: str, authorization: str, *, secrets: Mapping[str, str], form: str = ""
     ) -> dict[str, str]:
-        """Return the parameters of a well-signed OAuth 1.0a request. Raises Refusal (401).
+        """Return the parameters of a correctly signed OAuth 1.0a request. Raises Refusal (401).
 
-        `secrets` maps each acceptable token to its secret; "" stands for a request without a token. `form`
-        is the body if it is form-encoded, since only such a body is part of the signature.
+        `secrets` maps each acceptable token to its secret; "" stands for a request without a token. `form` is the body
+        if it is form-encoded, because only such a body is part of the signature.
         """
         if not authorization.lower().startswith("oauth "):
             raise unauthenticated("Unknown Authorization Type")
@@ -169,5 +168,5 @@ class Gate:
             self._nonces.popitem(last=False)
         if not nonce or (token, nonce) in self._nonces:
             raise unauthenticated("Nonce already used")
-        # Beyond both windows, before and after the clock, the timestamp alone gives a repeat away.
+        # After both windows, before and after the clock, the timestamp alone shows a repeat.
         self._nonces[token, nonce] = now + 2 * TIMESTAMP_WINDOW_SECONDS

@@ -1,8 +1,8 @@
-"""All that looks random in the emulator, and is not.
+"""Everything in the emulator that looks random but is not.
 
-In: any values that name a thing (a seed, a handle, a day, a request number). Out: a 64-bit hash of them, a
-share from 0 to 1, a credential-looking text. The same names give the same chance on every machine and in
-every process, so a world, a fault and a test repeat. `mix` is the array form, for the millions of cells.
+In: any values that name a thing (a seed, a handle, a day, a request number). Out: a 64-bit hash of them, a share from 0
+to 1, a text like a credential. The same names give the same result on every machine and in every process. So a world, a
+fault and a test can be repeated. `mix` is the form for arrays, for millions of cells.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ def share(*names: object) -> float:
 
 
 def letters(length: int, *names: object) -> str:
-    """Return `length` letters and digits that depend on the names: what a credential looks like."""
+    """Return `length` letters and digits that depend on the names, in the form of a credential."""
     stream = hashlib.shake_256("|".join(map(str, names)).encode()).digest(length)
     return "".join(ALPHABET[byte % len(ALPHABET)] for byte in stream)
 

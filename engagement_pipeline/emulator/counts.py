@@ -1,11 +1,11 @@
 """Counts of the emulated world: a pure function of (seed, Tweet, engagement type, UTC hour).
 
-In: a seed, Tweet IDs, types, hours. Out: int64 counts. No state and no random generator: a cell computed
-alone equals the same cell of an array, whatever was asked before, so every window, sum and repeat agrees.
+In: a seed, Tweet IDs, types, hours. Out: int64 counts. There is no state and no random generator. A cell computed alone
+equals the same cell of an array, whatever was asked before. So all windows, sums and repeats agree.
 
-A Tweet has a heavy-tailed popularity, wins most of it in its first day, follows the hours of the day, and
-keeps a faint tail for ever. Only IEEE-exact steps (no exp, no pow) lead to a count, so machines agree to
-the last bit.
+The popularity of Tweets has a heavy tail. A Tweet gets most of its counts on its first day, follows the hours of the
+day, and keeps a faint tail for ever. All steps to a count are exact in IEEE arithmetic (no exp, no pow). So machines
+agree to the last bit.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from engagement_pipeline.emulator.chance import hash64, mix, share
 SNOWFLAKE_EPOCH_MS = 1_288_834_974_657
 HOUR_MS = 3_600_000
 
-# Each type's expected count for one impression. `engagements` is its own quantity, not the sum of the others.
+# The expected count of each type for one impression. `engagements` is a quantity of its own, not the sum of the others.
 RATES = {
     "impressions": 1.0,
     "engagements": 0.045,
@@ -41,7 +41,7 @@ RATES = {
     "user_profile_clicks": 0.004,
 }
 
-# /historical knows these three from 2015-09-15 only and shows zeros before; /totals counts a whole life.
+# /historical has these three only from 2015-09-15 on, and zeros before; /totals counts the whole life.
 LATE_TYPES = frozenset({"favorites", "retweets", "replies"})
 LATE_TYPES_FIRST_HOUR = int(datetime(2015, 9, 15, tzinfo=UTC).timestamp()) // 3600
 
@@ -51,26 +51,25 @@ VIDEO_SHARE = 0.3
 DAY_RHYTHM = np.array([22, 18, 14, 10, 7, 6, 7, 9, 13, 17, 21, 25, 29, 33, 36, 38, 39, 40, 39, 37, 35, 32, 29, 26])
 DAY_RHYTHM = DAY_RHYTHM / DAY_RHYTHM.mean()
 
-# From this age on, what a Tweet still gets in a day falls in one hour, the hour of the day it was posted
-# in. Most cells are zero in life too, and ten years of a Tweet's life become 4,400 cells to add up instead
-# of 87,600.
+# From this age on, all counts of a day fall in one hour: the hour of the day in which the Tweet was posted. Most cells
+# are zero at the vendor too, and ten years of a Tweet become a sum of 4,400 cells instead of 87,600.
 QUIET_HOURS = 30 * 24
 
 
 def created_ms(tweet_id: int) -> int:
-    """Return the time a Snowflake ID was made, in milliseconds since 1970."""
+    """Return the time at which a Snowflake ID was made, in milliseconds since 1970."""
     return (tweet_id >> 22) + SNOWFLAKE_EPOCH_MS
 
 
 def has_video(seed: int, tweet_id: int) -> bool:
-    """Tell whether the Tweet carries a video; without one its `video_views` are zero."""
+    """Tell whether the Tweet has a video; without one, its `video_views` are zero."""
     return share(seed, tweet_id, "video") < VIDEO_SHARE
 
 
 def counts(seed: int, tweet_ids: Sequence[int], types: Sequence[str], hours: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the settled counts of whole hours as a time series shows them, shape [tweet, type, hour].
+    """Return the settled counts of whole hours in a time series, shape [tweet, type, hour].
 
-    Like `happened`, but without the three types that were not kept by the hour before 2015-09-15.
+    They are those of `happened`, without the three types that have no hourly counts before 2015-09-15.
     """
     found = happened(seed, tweet_ids, types, hours)
     late = [index for index, name in enumerate(types) if name in LATE_TYPES]
@@ -82,20 +81,20 @@ def counts(seed: int, tweet_ids: Sequence[int], types: Sequence[str], hours: NDA
 def happened(seed: int, tweet_ids: Sequence[int], types: Sequence[str], hours: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the settled counts of whole hours, shape [tweet, type, hour].
 
-    `hours` are hours since 1970, in any order. An hour is alive if it ends after the Tweet's creation. An
-    unknown type is a KeyError.
+    `hours` are hours since 1970, in any order. An hour can have counts if it ends after the Tweet's creation. Raises
+    KeyError for an unknown type.
     """
     expected = _expected_impressions(seed, tweet_ids, hours)[:, None, :] * _rates(seed, tweet_ids, types)[:, :, None]
     noise = _noise(seed, tweet_ids, types, hours)
     jitter = 0.5 + (noise & np.uint64(0xFFFF)) / 65536.0
     threshold = (noise >> np.uint64(40)) / 16777216.0
-    # Rounded by chance, not to the nearest: an hour that expects 0.01 shows a 1 once in a hundred.
+    # Rounded by chance, not to the nearest: of a hundred hours that expect 0.01, one shows a 1.
     found: NDArray[np.int64] = np.floor(expected * jitter + threshold).astype(np.int64)
     return found
 
 
 def living_hours(tweet_id: int, before: int) -> NDArray[np.int64]:
-    """Return the hours since 1970 in which the Tweet can have a count at all, up to `before` (excluded)."""
+    """Return the hours since 1970 in which the Tweet can have a count, up to `before` (excluded)."""
     created = created_ms(tweet_id) // HOUR_MS
     busy = np.arange(created, min(created + QUIET_HOURS, before), dtype=np.int64)
     return np.concatenate([busy, np.arange(created + QUIET_HOURS, before, 24, dtype=np.int64)])
@@ -116,7 +115,7 @@ def _expected_impressions(seed: int, tweet_ids: Sequence[int], hours: NDArray[np
 
 
 def _popularity(seed: int, tweet_ids: Sequence[int]) -> NDArray[np.float64]:
-    """Return what scales each Tweet's impressions: half are under 3,600, one in 10,000 passes 250,000."""
+    """Return the scale of each Tweet's impressions: half are under 3,600, and one in 10,000 exceeds 250,000."""
     ranks = np.array([1.0 - share(seed, tweet_id, "popularity") for tweet_id in tweet_ids])
     scale: NDArray[np.float64] = 2500.0 / np.sqrt(ranks)
     return scale

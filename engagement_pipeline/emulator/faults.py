@@ -1,8 +1,8 @@
 """The dials: everything that goes wrong with a real API, on request and repeatable.
 
-In: dial settings and a request's number. Out: whether a fault happens to that request, and damaged response
-bodies. A dial from 0 to 1 is the share of requests it hits, by a hash of (seed, dial, number); a whole number
-above 1 hits each n-th request. So the same seed and the same order of requests give the same faults.
+In: dial settings and a request's number. Out: whether a fault happens to that request, and damaged response bodies. A
+dial from 0 to 1 is the share of requests that it hits, by a hash of (seed, dial, number). A whole number n above 1 hits
+each n-th request. So the same seed and the same order of requests give the same faults.
 """
 
 from collections.abc import Iterable
@@ -27,15 +27,15 @@ class Dials:
     status_502: float = 0
     status_503: float = 0
     html_error: float = 0  # 502 with a proxy's HTML page
-    # On the way.
+    # During the transfer.
     slow: float = 0  # answered after `slow_seconds`
-    reset: float = 0  # the connection closes in mid-body
-    truncated_gzip: float = 0  # half of the compressed body, as if it were all
-    broken_json: float = 0  # half of the JSON, well compressed
+    reset: float = 0  # the connection closes in the middle of the body
+    truncated_gzip: float = 0  # half of the compressed body, declared as complete
+    broken_json: float = 0  # half of the JSON, correctly compressed
     # In the content.
-    missing_hours: float = 0  # hours without a count are left out, so the sums still hold
+    missing_hours: float = 0  # hours without a count are left out, so the sums still match
     unknown_types: float = 0  # a type nobody asked for, in every grouping by type
-    unknown_keys: float = 0  # a root key nobody knows
+    unknown_keys: float = 0  # an unknown key at the root
     numbers: float = 0  # counts as JSON numbers
     wrong_sums: float = 0  # one count of the first grouping is changed after the sums were made
     # Settings.
@@ -52,32 +52,32 @@ UNKNOWN_TYPE = "bookmarks"
 
 
 class Faults:
-    """The dials of one emulator. They may be set from any thread; requests that follow feel it."""
+    """The dials of one emulator. Any thread may set them, and they hold for the requests that follow."""
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self.dials = Dials()
 
     def set(self, **changes: Any) -> None:  # noqa: ANN401  each dial has its own type, checked below
-        """Turn dials; the others stay. Raises ValueError for an unknown dial or an impossible value."""
+        """Set dials; the others stay. Raises ValueError for an unknown dial or an impossible value."""
         known = {dial.name for dial in fields(Dials)}
         if unknown := sorted(changes.keys() - known):
             raise ValueError(f"no such dial: {', '.join(unknown)}; there are {', '.join(sorted(known))}")
         self.dials = replace(self.dials, **{name: _checked(name, value) for name, value in changes.items()})
 
     def reset(self) -> None:
-        """Turn everything off."""
+        """Set all dials to off."""
         self.dials = Dials()
 
     def read(self) -> dict[str, Any]:
-        """Return all dials as JSON carries them: lists, and Tweet IDs as texts."""
+        """Return all dials in JSON's terms: lists, and Tweet IDs as text."""
         dials = asdict(self.dials)
         dials["revoked_handles"] = list(self.dials.revoked_handles)
         dials["vanished_tweet_ids"] = [str(tweet_id) for tweet_id in self.dials.vanished_tweet_ids]
         return dials
 
     def happens(self, dial: str, number: int) -> bool:
-        """Tell whether a fault hits the request of that number; the first is 1."""
+        """Tell whether a fault hits the request with that number; the first is 1."""
         setting: float = getattr(self.dials, dial)
         if setting > 1:
             return number % int(setting) == 0
@@ -96,7 +96,7 @@ class Faults:
 
 
 def _checked(name: str, value: Any) -> Any:  # noqa: ANN401  in and out: any dial's value
-    """Return the value as `Dials` keeps it. Raises ValueError if the dial cannot stand there."""
+    """Return the value as `Dials` stores it. Raises ValueError for an impossible value."""
     if name in {"app_not_approved", "rate_headers"}:
         legal, wanted = isinstance(value, bool), "true or false"
     elif name == "forbidden_spelling":
@@ -172,7 +172,7 @@ def _add_unknown_key(parts: dict[str, Any], _names: Iterable[str]) -> None:
     parts["request_trace"] = {"id": "0f3a", "shards": ["a", "b"]}
 
 
-# In the order in which they are done to a body.
+# In the order in which they change a body.
 _DAMAGES = {
     "unknown_types": _add_unknown_types,
     "missing_hours": _drop_empty_hours,

@@ -1,4 +1,7 @@
-"""Writes a text file so that a reader finds the old one or the new one, never half of it; and none that is not ours."""
+"""Writes a text file so that a reader finds the old file or the new one, never a part of it.
+
+A file that the emulator did not write is refused.
+"""
 
 import contextlib
 import os
@@ -24,14 +27,14 @@ def refuse_foreign(path: Path, is_ours: Callable[[str], bool]) -> None:
 
 
 def write_aside(path: Path, text: str, *, mode: int = 0o644) -> None:
-    """Write `text` beside `path` with the permissions `mode`, then rename it; parents are made.
+    """Write `text` beside `path` with the permissions `mode`, then rename it; create the parent folders.
 
-    Raises OSError with one line that names the path if it cannot be written.
+    Raises OSError with one line that names the path, if the file cannot be written.
     """
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Created with its mode: a secret is never readable for others, not even for a moment.
+        # Created with its mode, so others cannot read a secret even for a moment.
         descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)

@@ -1,4 +1,4 @@
-"""The contracted rate: so many requests in a calendar minute, and the headers that tell how many are left."""
+"""The contracted rate: a number of requests in a calendar minute, and the headers that say how many are left."""
 
 import math
 import time
@@ -19,7 +19,7 @@ class Meter:
         self._used = 0
 
     def take(self) -> bool:
-        """Count one request; False if it is over the rate."""
+        """Count one request; return False if it is over the rate."""
         minute = math.floor(self._clock() / SECONDS)
         if minute != self._minute:
             self._minute, self._used = minute, 0

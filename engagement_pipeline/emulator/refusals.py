@@ -1,8 +1,7 @@
 """Every way the emulator says no: the status and the words of the contract.
 
-A `Refusal` is raised wherever a rule is broken and becomes the HTTP answer in app.py. Engagement endpoints
-answer `{"errors": ["…"]}`; token endpoints, another host of the vendor, answer `{"errors": [{"message": …,
-"code": …}]}`.
+A broken rule raises a `Refusal`, and app.py turns it into the HTTP answer. Engagement endpoints answer
+`{"errors": ["…"]}`. Token endpoints, another host of the vendor, answer `{"errors": [{"message": …, "code": …}]}`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,8 +10,8 @@ from typing import Any, Literal
 ForbiddenSpelling = Literal["author", "tweets", "unnamed"]
 
 
-class Refusal(Exception):  # noqa: N818  no error of this program: it is the answer
-    """An answer other than 200: `status` and what goes under `errors`."""
+class Refusal(Exception):  # noqa: N818  not an error of this program, but its answer
+    """An answer other than 200: its `status`, and the list under `errors`."""
 
     def __init__(self, status: int, *errors: str | Mapping[str, Any]) -> None:
         super().__init__(status, *errors)
@@ -21,12 +20,12 @@ class Refusal(Exception):  # noqa: N818  no error of this program: it is the ans
 
 
 def bad_request(fact: str) -> Refusal:
-    """Return the 400 of a request that breaks a rule."""
+    """Return the 400 for a request that breaks a rule."""
     return Refusal(400, fact)
 
 
 def protected() -> Refusal:
-    """Return the 400 that a protected Tweet gives the whole batch; the vendor's text names no ID."""
+    """Return the 400 for a whole batch with a protected Tweet; the vendor's text names no ID."""
     return Refusal(400, "Tweet ID(s) are unavailable")
 
 
@@ -36,7 +35,7 @@ def unauthenticated(reason: str) -> Refusal:
 
 
 def forbidden_tweets(ids_by_author: Mapping[int, Sequence[int]], spelling: ForbiddenSpelling) -> Refusal:
-    """Return the 403 of Tweets that the caller does not own, in one of three spellings met in the field."""
+    """Return the 403 for Tweets that the caller does not own, in one of three spellings that clients have seen."""
     if spelling == "unnamed":
         return Refusal(403, "Forbidden to access tweets")
     if spelling == "tweets":
@@ -50,22 +49,22 @@ def forbidden_tweets(ids_by_author: Mapping[int, Sequence[int]], spelling: Forbi
 
 
 def forbidden_metrics(types: Iterable[str]) -> Refusal:
-    """Return the 403 of engagement types that a bearer token may not read."""
+    """Return the 403 for engagement types that a bearer token may not read."""
     return Refusal(403, f"Forbidden to access metrics: {', '.join(types)}")
 
 
 def app_not_approved() -> Refusal:
-    """Return the 403 of an app without access to the product."""
+    """Return the 403 for an app without access to the product."""
     return Refusal(403, "Your application id is not authorized.")
 
 
 def needs_gzip() -> Refusal:
-    """Return the 406 of a request that does not accept gzip."""
+    """Return the 406 for a request that does not accept gzip."""
     return Refusal(406, "This request requires gzip compression. Send the header Accept-Encoding: gzip")
 
 
 def too_many_requests() -> Refusal:
-    """Return the 429 of a request over the contracted rate."""
+    """Return the 429 for a request over the contracted rate."""
     return Refusal(429, "Too many requests. The rate per minute is used up; wait for the next minute")
 
 

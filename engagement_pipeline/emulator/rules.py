@@ -1,8 +1,7 @@
 """Reads a request body by the rules of the contract.
 
-In: an endpoint, the body's bytes, the API's present. Out: `Asked`, a request that can be answered, or a
-`Refusal` with status 400 that names the broken rule. Who may ask and which Tweets exist is not decided
-here.
+In: an endpoint, the body's bytes, the API's present time. Out: `Asked`, a request that can be answered; or a `Refusal`
+with status 400 that names the broken rule. Other modules decide who may ask and which Tweets exist.
 
     body -> read() -> Asked -> answers.answer() -> bytes
 
@@ -54,7 +53,7 @@ TWEET, TYPE, DAY, HOUR = "tweet.id", "engagement.type", "engagement.day", "engag
 NAMES = (TWEET, TYPE, DAY, HOUR)
 FOUR_WAY = ((TWEET, TYPE, DAY, HOUR), (TYPE, TWEET, DAY, HOUR))
 
-# What stands beside the groupings at the root of a response; a grouping of such a name would be ambiguous.
+# The keys beside the groupings at the root of a response; a grouping of that name would be ambiguous.
 UNAVAILABLE = "unavailable_tweet_ids"
 UNSUPPORTED_IMPRESSIONS = "unsupported_for_impressions_engagements_tweet_ids"
 UNSUPPORTED_VIDEO_VIEWS = "unsupported_for_video_views_tweet_ids"
@@ -79,9 +78,9 @@ class Window:
 
 @dataclass(frozen=True)
 class Asked:
-    """A request that follows the rules. IDs and types are in the order asked, each once.
+    """A request that follows the rules. IDs and types are in the order of the request, each once.
 
-    `groupings` maps a name to its `group_by`; `window` is None on /totals; `at` is when it was asked.
+    `groupings` maps a name to its `group_by`. `window` is None on /totals. `at` is the time of the request.
     """
 
     endpoint: Endpoint
@@ -95,8 +94,8 @@ class Asked:
 def read(endpoint: Endpoint, body: bytes, *, now: datetime, max_age_days: int | None) -> Asked:
     """Return what the body asks for. Raises Refusal (400) if it breaks a rule.
 
-    `now` is an aware datetime. `max_age_days` limits how far back /historical goes, as newer contracts do;
-    None leaves the oldest contract's 2014-09-01.
+    `now` is an aware datetime. `max_age_days` limits how far back /historical goes, as newer contracts do. None means
+    2014-09-01, as in the oldest contracts.
     """
     fields = _fields(endpoint, body)
     tweet_ids = _tweet_ids(endpoint, fields.get("tweet_ids"))
@@ -131,7 +130,7 @@ def _fields(endpoint: Endpoint, body: bytes) -> dict[str, Any]:
     known = {"tweet_ids", "engagement_types", "groupings"}
     if endpoint == "historical":
         known |= {"start", "end"}
-    # Ours: a misspelt field is refused, where ignoring it would answer another question than the one meant.
+    # Ours: refuse a misspelt field, because without it the answer would be to another question.
     if unknown := sorted(fields.keys() - known):
         raise bad_request(f"Unknown fields for /{endpoint}: {', '.join(unknown)}")
     return fields
@@ -140,7 +139,7 @@ def _fields(endpoint: Endpoint, body: bytes) -> dict[str, Any]:
 def _tweet_ids(endpoint: Endpoint, given: object) -> tuple[int, ...]:
     if not isinstance(given, list) or not given:
         raise bad_request("tweet_ids must be a non-empty array")
-    # Ours: the limit is on what is sent, so a repeated ID counts each time, though it is answered once.
+    # Ours: the limit is on what is sent, so a repeated ID counts each time, but is answered once.
     if len(given) > MOST_TWEETS[endpoint]:
         raise bad_request(f"Too many tweet_ids: {len(given)}, /{endpoint} takes {MOST_TWEETS[endpoint]}")
     return tuple(dict.fromkeys(_tweet_id(item) for item in given))
@@ -198,16 +197,16 @@ def _historical_window(fields: Mapping[str, Any], *, now: datetime, max_age_days
         window = Window(end - LONGEST_WINDOW, end)
     elif "start" in fields and "end" in fields:
         start, end = _moment("start", fields["start"]), _moment("end", fields["end"])
-        # Ours: the end is judged as snapped, so the running hour is refused; all hours served are over.
+        # Ours: check the end after snapping, so the current hour is refused; all hours served are over.
         if end > now or hour_after(end) > now:
             raise bad_request(f"end must not be in the future: {fields['end']}, now {wire_time(now)}")
         if start >= end:
             raise bad_request("start must be before end")
         window = Window(hour_of(start), hour_after(end))
     else:
-        # Ours: of one alone, the documents say nothing.
+        # Ours: the documents do not mention one without the other.
         raise bad_request("start and end are given together or not at all")
-    # Ours: the length is judged as snapped too, so what is served never holds more than 672 hours.
+    # Ours: check the length after snapping too, so a response never holds more than 672 hours.
     if window.end - window.start > LONGEST_WINDOW:
         raise bad_request(f"The period is longer than 28 days: {wire_time(window.start)} to {wire_time(window.end)}")
     earliest = FIRST_MOMENT

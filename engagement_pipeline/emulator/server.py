@@ -1,10 +1,10 @@
 """Runs the emulator: `serve` for a terminal, `Emulator` for a test.
 
-In: a seed, a "now", the limits to play. Out: an API on http://127.0.0.1:PORT, and on request the two files
-that a client needs, an accounts.toml and a roster. It binds the loopback address alone.
+In: a seed, a "now", the limits to emulate. Out: an API on http://127.0.0.1:PORT. On request, it also writes the two
+files that a client needs: an accounts.toml and a roster. It binds only the loopback address.
 
-Two clocks: `now` fixes the data's clock (which Tweets exist, their ages, the last 28 hours, what is the
-future). OAuth timestamps and the rate follow the machine's clock, because clients sign and wait by theirs.
+There are two clocks. `now` fixes the clock of the data: which Tweets exist, their ages, the last 28 hours, the future.
+OAuth timestamps and the rate follow the machine's clock, because clients sign and wait by theirs.
 """
 
 import signal
@@ -29,13 +29,13 @@ BACKLOG = 128
 
 
 class Emulator:
-    """An emulated API of its own in this process; as a context manager it answers while the block runs.
+    """An emulated API in this process; as a context manager it answers while the block runs.
 
-    `url` is known at once and connects at once: the port is bound here, and 0 picks a free one. `world`,
-    `credentials` and `faults` are live; `requests` is what was asked up to now (the last 10,000). `clock`
-    returns seconds since 1970 and rules the rate alone.
+    `url` is known and connects at once, because the port is bound here; 0 picks a free port. `world`, `credentials` and
+    `faults` are live. `requests` are the requests up to now (the last 10,000). `clock` returns seconds since 1970 and
+    controls only the rate.
 
-    Raises OSError if the port is in use, ValueError if it or another argument is impossible.
+    Raises OSError if the port is in use, ValueError if an argument is impossible.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Emulator:
 
     @property
     def requests(self) -> list[LoggedRequest]:
-        """Return what the engagement endpoints were asked, oldest first."""
+        """Return the requests to the engagement endpoints, oldest first."""
         return list(self._service.log)
 
     def run(self) -> None:
@@ -86,7 +86,7 @@ class Emulator:
         self._server.run(sockets=[self._socket])
 
     def stop(self) -> None:
-        """Let `run` return after the requests in flight."""
+        """Make `run` return after the requests in flight."""
         self._server.should_exit = True
 
     def close(self) -> None:
@@ -119,15 +119,14 @@ def serve(
     max_age_days: int | None = None,
     ready: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM, then return. To be called from the main thread.
+    """Serve until SIGINT or SIGTERM, then return. Call it from the main thread.
 
-    `accounts` and `tweets` are written first, then `ready` gets the URL, which connects from then on.
-    `latency` is in seconds a request; `settle_hours` is the age at which counts stop growing;
-    `max_age_days` is how far back /historical goes, None for 2014-09-01. With `now` None the world lives in
-    real time.
+    It first writes `accounts` and `tweets`. Then `ready` gets the URL, which connects from then on. `latency` is in
+    seconds a request. `settle_hours` is the age at which counts stop growing. `max_age_days` is how far back
+    /historical goes; None is 2014-09-01. If `now` is None, the world lives in real time.
 
-    Raises OSError if the port is in use or a file cannot be written, FileExistsError if one is there that no emulator
-    wrote, ValueError for an impossible argument; each text is one line, and no file has changed then.
+    Raises OSError if the port is in use or a file cannot be written, FileExistsError for a file that no emulator wrote,
+    ValueError for an impossible argument. Each text is one line, and then no file has changed.
     """
     emulator = Emulator(
         port=port,
@@ -151,8 +150,8 @@ def serve(
     except OSError:
         emulator.close()
         raise
-    # uvicorn raises a signal again once it has stopped, for whoever listened before it. That is this
-    # handler, which makes the end a plain return.
+    # Once it has stopped, uvicorn raises the signal again for the handler from before. That is this one, which makes
+    # the end a plain return.
     before = {number: signal.signal(number, lambda *_: emulator.stop()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         if ready:
@@ -166,7 +165,7 @@ def serve(
 def _listen(port: int) -> socket.socket:
     """Return a socket that is bound and listens, so that clients can connect before the server runs."""
     listener = socket.socket()
-    # A restart may take over the port while old connections fade out.
+    # A restart may take over the port while old connections close.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))

@@ -1,8 +1,8 @@
-"""The routes beside the API: the vendor's token endpoints, and /admin for whoever tests against the emulator.
+"""The routes beside the API: the vendor's token endpoints, and /admin for tests against the emulator.
 
-In: HTTP. Out: HTTP. The server listens on the loopback address alone, so /admin needs no key of its own; but a page of
-the web in a browser of this machine reaches it too. So /admin refuses what a browser sends for another site, be it by
-another name for this address, and none of these routes reads a large body.
+In: HTTP. Out: HTTP. The server listens only on the loopback address, so /admin needs no key. But a web page in a
+browser of this machine reaches it too. So /admin refuses what a browser sends for another site, also by another name
+for this address. None of these routes reads a large body.
 
     POST /oauth/request_token   GET /oauth/authorize   POST /oauth/access_token   POST /oauth2/token
     GET, POST, DELETE /admin/faults   GET /admin/requests
@@ -34,17 +34,17 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def json_response(content: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Return a JSON response; dataclasses and datetimes are written as orjson does."""
+    """Return a JSON response; orjson writes dataclasses and datetimes."""
     return Response(orjson.dumps(content), status, headers, "application/json")
 
 
 def refused(refusal: Refusal) -> Response:
-    """Return the response of a refusal."""
+    """Return the response for a refusal."""
     return json_response({"errors": list(refusal.errors)}, status=refusal.status)
 
 
 def token_routes(desk: TokenDesk) -> list[Route]:
-    """Return the routes of the vendor's authorisation host."""
+    """Return the routes of the vendor's token host."""
 
     def signed(step: Callable[[str, str, str], dict[str, str]]) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
@@ -87,7 +87,7 @@ def token_routes(desk: TokenDesk) -> list[Route]:
 
 
 def admin_routes(faults: Faults, requests_so_far: Callable[[], Mapping[str, object]]) -> list[Route]:
-    """Return the routes that turn the dials and show the log."""
+    """Return the routes that set the dials and show the log."""
 
     async def set_faults(request: Request) -> Response:
         try:
@@ -155,7 +155,7 @@ async def _body(request: Request) -> bytes:
 
 
 async def _form(request: Request) -> str:
-    """Return the body if it is form-encoded: only then is it part of an OAuth 1.0a signature."""
+    """Return the body if it is form-encoded; only such a body is part of an OAuth 1.0a signature."""
     is_form = request.headers.get("content-type", "").startswith(FORM)
     return (await _body(request)).decode("utf-8", "replace") if is_form else ""
 

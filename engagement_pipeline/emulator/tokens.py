@@ -1,8 +1,7 @@
 """The token endpoints: 3-legged OAuth with a PIN, and the app's bearer token.
 
-In: requests as the vendor's authorisation host takes them. Out: tokens of the emulator's credentials; a
-handle that authorises again gets the same access token, as with the vendor. Refusals carry the vendor's
-error objects.
+In: requests as the vendor's token host takes them. Out: tokens of the emulator's credentials. A handle that authorizes
+again gets the same access token, as at the vendor. Refusals carry the vendor's error objects.
 
     request_token() -> authorize(): the PIN -> access_token()        bearer(): HTTP Basic key:secret
 """
@@ -21,14 +20,14 @@ PIN_DIGITS = 7
 
 @dataclass
 class _Pending:
-    """A request token on its way: `handle` is who authorised it, None until somebody did."""
+    """A pending request token: `handle` has authorized it; None until then."""
 
     token: Token
     handle: str | None = None
 
 
 class TokenDesk:
-    """Hands out tokens. Request tokens live in memory; everything else is derived from the seed."""
+    """Issues tokens. Request tokens are in memory; everything else is derived from the seed."""
 
     def __init__(self, gate: Gate, *, seed: int) -> None:
         self._gate = gate
@@ -37,7 +36,7 @@ class TokenDesk:
         self._issued = 0
 
     def request_token(self, url: str, authorization: str, form: str) -> dict[str, str]:
-        """Return a new request token for a call signed with the consumer alone. Raises Refusal (401, 403)."""
+        """Return a new request token for a call that only the consumer has signed. Raises Refusal (401, 403)."""
         given = self._signed(url, authorization, {"": ""}, form)
         if given.get("oauth_callback") != "oob":
             raise token_refused(403, 415, "Callback URL not approved for this client application: use oob")
@@ -54,7 +53,7 @@ class TokenDesk:
         }
 
     def authorize(self, request_token: str, handle: str) -> str:
-        """Return the PIN that `handle` is shown when it authorises the app. Raises Refusal (401, 403)."""
+        """Return the PIN that `handle` sees when it authorizes the app. Raises Refusal (401, 403)."""
         pending = self._pending.get(request_token)
         if pending is None:
             raise token_refused(401, 27, "This request token is unknown or has been used")
@@ -64,7 +63,7 @@ class TokenDesk:
         return self._pin(request_token, handle)
 
     def access_token(self, url: str, authorization: str, form: str) -> dict[str, str]:
-        """Return the access token of the handle whose PIN is the verifier. Raises Refusal (401)."""
+        """Return the access token of the handle with the PIN that is the verifier. Raises Refusal (401)."""
         secrets = {key: pending.token.secret for key, pending in self._pending.items()}
         given = self._signed(url, authorization, secrets, form)
         handle = self._pending[given["oauth_token"]].handle

@@ -1,9 +1,8 @@
 """The emulated world: three brands and a stranger, their Tweets, and what the API knows about them at a moment.
 
-In: a seed and a clock. Out: Tweets, a roster file, counts as an API shows them now. Nothing is stored. A
-day's Tweets are a hash of (seed, handle, day), so a later "now" has the same Tweets and newer ones, and no
-Tweet ever disappears because time went by. The roster lists the last 90 days in full and, further back,
-single Tweets.
+In: a seed and a clock. Out: Tweets, a roster file, counts as an API shows them now. Nothing is stored. The Tweets of a
+day are a hash of (seed, handle, day). So a later "now" has the same Tweets and newer ones, and time removes no Tweet.
+The roster lists all Tweets of the last 90 days and, further back, single Tweets.
 """
 
 from collections.abc import Sequence
@@ -30,9 +29,8 @@ FIRST_NOW, LAST_NOW = datetime(2016, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzi
 DAY_MS = 86_400_000
 ID_DIGITS = 19
 
-# In each block of this many days every handle has one Tweet deleted and one protected, so that the last 90
-# days, which hold at least two whole blocks, have two of each whatever the date; on top comes a share of
-# all Tweets.
+# In each block of this many days, every handle has one deleted and one protected Tweet. The last 90 days hold at least
+# two whole blocks, so they have two of each at any date. A share of all Tweets comes on top.
 STATE_BLOCK_DAYS = 30
 STATE_SHARE = 0.01
 
@@ -51,7 +49,7 @@ HANDLES = (
     Handle("lumenaudio", 2_961_204_783, 2),
     Handle("tidalcoffee", 3_044_518_902, 1),
 )
-# Gave the app no tokens: what it posts is foreign to every caller, and the bearer token reads it on /totals.
+# It gave the app no tokens: no caller owns its Tweets, and the bearer token reads them on /totals.
 STRANGER = Handle("cedartrails", 2_744_190_663, 1)
 AUTHORS = (*HANDLES, STRANGER)
 
@@ -70,7 +68,7 @@ class Tweet:
 
 @lru_cache(maxsize=16_384)
 def tweets_of_day(seed: int, handle: Handle, day: date) -> tuple[Tweet, ...]:
-    """Return all Tweets that a handle posted on a UTC day, oldest first: none before FIRST_DAY."""
+    """Return all Tweets that a handle posted on a UTC day, oldest first; none before FIRST_DAY."""
     if day < FIRST_DAY:
         return ()
     midnight_ms = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1000
@@ -100,7 +98,7 @@ def _state(seed: int, handle: Handle, day: date, place: int) -> State:
 
 
 def _tweets_kept(day: date, today: date) -> int | None:
-    """Return how many Tweets of a day the roster lists: None is all of them."""
+    """Return how many Tweets of a day the roster lists; None means all of them."""
     age = (today - day).days
     if age < RECENT_DAYS:
         return None
@@ -112,9 +110,9 @@ def _tweets_kept(day: date, today: date) -> int | None:
 class World:
     """Tweets and counts of one seed, seen from one clock.
 
-    `fixed_now` is an aware datetime at which the world stands still, or None for the machine's clock. It
-    may be assigned at any time: a test that wants to be a day later adds a day. `settle_hours` is the age
-    at which an hour's counts are final; 0 shows the final counts at once.
+    `fixed_now` is an aware datetime at which the world stands still, or None for the machine's clock. A test may assign
+    it at any time, to move the world by a day for example. `settle_hours` is the age at which an hour's counts are
+    final; 0 shows the final counts at once.
     """
 
     def __init__(self, *, seed: int = 1, now: datetime | None = None, settle_hours: int = 0) -> None:
@@ -135,8 +133,8 @@ class World:
     def tweets(self) -> tuple[Tweet, ...]:
         """Return the Tweets of the three brands as of now, by ascending ID.
 
-        Of each handle: all of the last 90 days, one a month back to 1,800 days, before that one each January
-        and July, and the first and middle day of each month of the summer of 2015.
+        Each handle has all its Tweets of the last 90 days. Back to 1,800 days, it has one a month, and before that one
+        each January and July. It also has one for the first and the middle day of each month of the summer of 2015.
         """
         return self._listed(HANDLES)
 
@@ -157,7 +155,7 @@ class World:
         return tuple(sorted((t for t in found if t.created <= now), key=lambda tweet: tweet.tweet_id))
 
     def tweet(self, tweet_id: int) -> Tweet | None:
-        """Return the Tweet of that ID, listed in the roster or not; None if nobody posted it up to now."""
+        """Return the Tweet with that ID, in the roster or not; None if nobody has posted it yet."""
         if cells.created_ms(tweet_id) > self.now().timestamp() * 1000:
             return None
         return self._posted(tweet_id)
@@ -171,9 +169,9 @@ class World:
     def counts(
         self, tweet_ids: Sequence[int], types: Sequence[str], first_hour: datetime, hours: int
     ) -> NDArray[np.int64]:
-        """Return the final counts, shape [tweet, type, hour], of `hours` whole hours from `first_hour` on.
+        """Return the final counts of `hours` whole hours from `first_hour` on, shape [tweet, type, hour].
 
-        Pure: neither now nor settle_hours matters. `first_hour` is aware; its minutes are ignored.
+        Pure: now and settle_hours do not matter. `first_hour` is aware; its minutes are ignored.
         """
         return cells.counts(self.seed, tweet_ids, types, _hours(first_hour, hours))
 
@@ -184,14 +182,14 @@ class World:
     def shown(
         self, tweet_ids: Sequence[int], types: Sequence[str], first_hour: datetime, hours: int
     ) -> NDArray[np.int64]:
-        """Return the counts as an API shows them now: like `counts`, but young hours are not settled yet."""
+        """Return the counts that an API shows now: those of `counts`, but young hours are not settled yet."""
         asked = _hours(first_hour, hours)
         return self._settled(cells.counts(self.seed, tweet_ids, types, asked), asked)
 
     def lifetime(self, tweet_ids: Sequence[int], types: Sequence[str]) -> NDArray[np.int64]:
         """Return the sums over all hours that have ended, shape [tweet, type].
 
-        They are what `shown` adds up to, and the likes, reposts and replies from before 2015-09-15 besides.
+        They are the sums of `shown`, plus the likes, reposts and replies from before 2015-09-15.
         """
         end = _hour_index(self.now())
         sums = np.zeros((len(tweet_ids), len(types)), dtype=np.int64)
@@ -216,10 +214,10 @@ class World:
         return tweet is not None and handle == ("" if tweet.handle == STRANGER.name else tweet.handle)
 
     def write_roster(self, path: Path, *, foreign: bool = False) -> None:
-        """Write `tweet_id,handle,state` as CSV, one line a Tweet, by ascending ID; parents are made.
+        """Write `tweet_id,handle,state` as CSV, one line a Tweet, by ascending ID; create the parent folders.
 
-        With `foreign`, the stranger's Tweets are among them, without a handle. Raises FileExistsError as
-        `refuse_foreign` does: somebody may have put the roster together by hand.
+        With `foreign`, include the stranger's Tweets, without a handle. Raises FileExistsError as `refuse_foreign`
+        does: somebody may have written the roster by hand.
         """
         self.refuse_foreign(path)
         rows = [(tweet.tweet_id, tweet.handle, tweet.state) for tweet in self.tweets()]
@@ -229,7 +227,7 @@ class World:
         write_aside(path, "\n".join(["tweet_id,handle,state", *lines, ""]))
 
     def _settled(self, final: NDArray[np.int64], hours: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Hold back part of the young hours: 70 % shows at once, the rest comes evenly until settle_hours."""
+        """Hold back a part of the young hours: 70 % shows at once, and the rest comes evenly until settle_hours."""
         if not self.settle_hours:
             return final
         ages = np.clip(_hour_index(self.now()) - hours, 0, self.settle_hours)

@@ -11,14 +11,11 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import requests
-
 from engagement_pipeline.core.endpoints import RECENT, TOTALS
 from engagement_pipeline.core.errors import ApiError, InputError, RefusedError, ResponseError
-from engagement_pipeline.core.metrics import types_of
 from engagement_pipeline.core.redaction import shown
 from engagement_pipeline.extract.planner import plan
-from engagement_pipeline.sources.engagement.flatten import flatten
+from engagement_pipeline.sources import source_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -75,7 +72,7 @@ def check_accounts(
 def _tried(client: Client, handle: str, tweets: list[Tweet], types: Collection[str]) -> _Trial:
     """Try an account with one Tweet after another until one tells."""
     trial = _Trial(handle)
-    endpoint = RECENT if handle and set(types) & {*types_of(RECENT)} else TOTALS
+    endpoint = RECENT if handle and set(types) & {*RECENT.types} else TOTALS
     if not tweets:
         trial.untried = NO_TWEET
     for tweet in tweets[:TRIED_TWEETS]:
@@ -85,9 +82,7 @@ def _tried(client: Client, handle: str, tweets: list[Tweet], types: Collection[s
             trial.untried = f"not tried: {error}"
             break
         if not asked:
-            trial.untried = (
-                f"not tried: none of the setting types is public: {', '.join(types_of(TOTALS, public=True))}"
-            )
+            trial.untried = f"not tried: none of the setting types is public: {', '.join(TOTALS.public_types)}"
             break
         if _told(client, asked[0], trial):
             break
@@ -98,11 +93,11 @@ def _told(client: Client, request: Request, trial: _Trial) -> bool:
     """Ask for one Tweet and note what came; tell whether that settles it."""
     (tweet,) = request.tweet_ids
     try:
-        flat = flatten(client.ask(request).body, request)
+        flat = source_of(request.endpoint).read(client.ask(request).body, request)
     except RefusedError as error:
         if not error.about_tweets:
             trial.failure = str(error)
-        elif error.status == requests.codes.forbidden:
+        elif error.forbidden:
             trial.forbidden[tweet] = "; ".join(error.texts)
         else:
             trial.protected.append(tweet)

@@ -9,7 +9,6 @@ took up before anybody looked is new all the same, and a roster may be one file 
 
 from __future__ import annotations
 
-import glob
 import hashlib
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -18,13 +17,14 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
-from engagement_pipeline.core.endpoints import HISTORICAL, MAX_DAYS
+from engagement_pipeline.core.endpoints import MAX_DAYS
 from engagement_pipeline.core.errors import LakeError, RosterError
 from engagement_pipeline.core.model import Tweet, Window, posted_at
 from engagement_pipeline.core.tables import TIMESTAMP
-from engagement_pipeline.extract import roster
+from engagement_pipeline.extract import roster, roster_files
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query import catalog
+from engagement_pipeline.query.views import quoted
 from engagement_pipeline.transport import accounts
 
 if TYPE_CHECKING:
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from engagement_pipeline.core.settings import Settings
 
 FOLLOWED = pa.schema([("tweet_id", pa.int64()), ("posted_at", TIMESTAMP)])
-LACKING = f"""
-    with days as (select unnest(generate_series(date {{first}}, date {{last}}, interval 1 day))::date as day)
+LACKING = """
+    with days as (select unnest(generate_series(date {first}, date {last}, interval 1 day))::date as day)
     select tweet_id, day
     from days join followed on posted_at is null or posted_at < (day + 1)::timestamp at time zone 'UTC'
-    anti join (select tweet_id, day from coverage where endpoint = '{HISTORICAL}') using (tweet_id, day)
+    anti join (select tweet_id, day from coverage where table_name = 'engagements') using (tweet_id, day)
     anti join (
-        select tweet_id from coverage where endpoint = '{HISTORICAL}' and first_pulled_at <= timestamptz {{since}}
+        select tweet_id from coverage where table_name = 'engagements' and first_pulled_at <= timestamptz {since}
     ) using (tweet_id)
     anti join set_aside using (tweet_id)
 """
@@ -47,8 +47,7 @@ LACKING = f"""
 
 def fingerprints(settings: Settings) -> dict[str, str]:
     """Return the roster's files, each with a text that changes as its content does."""
-    paths = [Path(name) for name in sorted(glob.glob(settings.tweets))]  # noqa: PTH207 - as roster.load finds them
-    files = [path for path in paths if path.suffix in roster.READERS and path.is_file()]
+    files, _ = roster_files.find(settings.tweets)
     try:
         return {str(path): hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in files}
     except OSError as error:
@@ -101,16 +100,16 @@ def had(lake: Lake, tweets: Sequence[Tweet], window: Window, *, since: datetime)
 def _tweets_of(settings: Settings, files: Iterable[str]) -> list[Tweet]:
     """Return the owned Tweets that some files of the roster hold; the whole roster must be a good one."""
     handles = accounts.load(settings.accounts).by_handle
-    roster.load(settings.tweets, handles=handles)
-    tweets = [tweet for file in files for tweet in roster.load(glob.escape(file), handles=handles).tweets]
-    return [tweet for tweet in tweets if tweet.handle]
+    whole = roster.load(settings.tweets, handles=handles, skip_bad_rows=settings.skip_bad_rows)
+    chosen = {tweet_id for path in map(Path, files) if path in whole.files for tweet_id in whole.files[path].tolist()}
+    return [tweet for tweet in whole.tweets if tweet.handle and tweet.tweet_id in chosen]
 
 
 def _lacking(lake: Lake, tweets: Iterable[Tweet], window: Window, since: datetime) -> list[tuple[int, date]]:
     """Return the days of new Tweets, from that of their posting on, that no request of /historical ever named."""
     lake.open()
     rows = [{"tweet_id": tweet.tweet_id, "posted_at": posted_at(tweet.tweet_id)} for tweet in tweets]
-    first, last, moment = (catalog.quoted(str(when)) for when in (window.first, window.last, since))
+    first, last, moment = (quoted(str(when)) for when in (window.first, window.last, since))
     sql = LACKING.format(first=first, last=last, since=moment)
     with catalog.connect(lake) as connection:
         connection.register("followed", pa.Table.from_pylist(rows, schema=FOLLOWED))

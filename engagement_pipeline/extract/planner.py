@@ -14,14 +14,15 @@ from collections import defaultdict
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from engagement_pipeline.core.endpoints import MAX_DAYS, MAX_TWEETS, TOTALS
+from engagement_pipeline.core.endpoints import MAX_DAYS
 from engagement_pipeline.core.errors import InputError
-from engagement_pipeline.core.metrics import types_of
 from engagement_pipeline.core.model import Plan, Request, Tweet, Window, posted_at
 from engagement_pipeline.core.settings import OLDEST_DAY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from engagement_pipeline.core.endpoints import Endpoint
 
 NOT_POSTED = "not posted before the window ends"
 OF_OTHERS = "of others, which /totals alone serves"
@@ -49,7 +50,7 @@ def windows(first: date, last: date, *, last_whole_day: date, oldest_day: date =
 
 def plan(
     tweets: Iterable[Tweet],
-    endpoint: str,
+    endpoint: Endpoint,
     *,
     types: Collection[str],
     window: Window | None = None,
@@ -62,12 +63,10 @@ def plan(
     ones only, and those `resting`, with the reason given there. Tweets `alone` get a request each. Raises InputError
     where the endpoint serves none of `types`.
     """
-    served = tuple(name for name in types_of(endpoint) if name in types)
-    public = tuple(name for name in types_of(endpoint, public=True) if name in types)
+    served = tuple(name for name in endpoint.types if name in types)
+    public = tuple(name for name in endpoint.public_types if name in types)
     if not served:
-        raise InputError(
-            f"none of the setting types is served by /{endpoint}: add some of {', '.join(types_of(endpoint))}"
-        )
+        raise InputError(f"none of the setting types is served by /{endpoint}: add some of {', '.join(endpoint.types)}")
     by_handle: dict[str, list[int]] = defaultdict(list)
     left_out: dict[int, str] = {}
     for tweet in sorted(tweets):
@@ -85,7 +84,7 @@ def plan(
             window=window,
         )
         for handle, ids in sorted(by_handle.items())
-        for batch in _batches(ids, MAX_TWEETS[endpoint], alone)
+        for batch in _batches(ids, endpoint.max_tweets, alone)
     )
     return Plan(
         endpoint=endpoint,
@@ -107,9 +106,9 @@ def _batches(ids: list[int], most: int, alone: Collection[int]) -> Iterator[tupl
             yield (tweet_id,)
 
 
-def _unasked(tweet: Tweet, endpoint: str, *, window: Window | None, public: tuple[str, ...]) -> str | None:
+def _unasked(tweet: Tweet, endpoint: Endpoint, *, window: Window | None, public: tuple[str, ...]) -> str | None:
     """Return why the endpoint is not asked for a Tweet, None where it is."""
-    if not tweet.handle and endpoint != TOTALS:
+    if not tweet.handle and not endpoint.public_types:
         return OF_OTHERS
     if not tweet.handle and not public:
         return NOT_PUBLIC

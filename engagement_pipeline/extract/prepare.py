@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from engagement_pipeline.core.endpoints import HISTORICAL, TOTALS
 from engagement_pipeline.core.errors import InputError
-from engagement_pipeline.core.metrics import METRICS, types_of
+from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.extract import backlog, planner, roster
 from engagement_pipeline.lake import request_log, set_aside
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.transport import accounts
 
 if TYPE_CHECKING:
+    from engagement_pipeline.core.endpoints import Endpoint
     from engagement_pipeline.core.model import Plan, Tweet, Window
     from engagement_pipeline.core.settings import Settings
     from engagement_pipeline.extract.roster import Roster
@@ -49,8 +50,7 @@ def prepare(
     first: date | None = None,
     last: date | None = None,
     *,
-    endpoint: str = HISTORICAL,
-    skip_bad_rows: bool = False,
+    endpoint: Endpoint = HISTORICAL,
     new_since: datetime | None = None,
 ) -> Prepared:
     """Read accounts and roster and plan the requests; raises InputError where there is nothing to ask.
@@ -59,28 +59,29 @@ def prepare(
     `new_since`, it is asked for Tweets alone that are new since then and lack one of the days (backlog.py).
     """
     windows: tuple[Window | None, ...] = (None,)
-    if endpoint == HISTORICAL:
+    if endpoint.max_days:
         assert first is not None
         assert last is not None
         windows = planner.windows(
             first, last, last_whole_day=settings.last_whole_day(), oldest_day=settings.oldest_day()
         )
     known = accounts.load(settings.accounts)
-    if endpoint != TOTALS and not known.by_handle:
+    if not endpoint.public_types and not known.by_handle:
         raise InputError(f"{settings.accounts} holds no account yet: run engagement authorize HANDLE for each handle")
-    followed = roster.load(settings.tweets, handles=known.by_handle, skip_bad_rows=skip_bad_rows)
-    if endpoint != TOTALS and not any(tweet.handle for tweet in followed.tweets):
+    followed = roster.load(settings.tweets, handles=known.by_handle, skip_bad_rows=settings.skip_bad_rows)
+    if not endpoint.public_types and not any(tweet.handle for tweet in followed.tweets):
         raise InputError(
             f"the roster {settings.tweets} holds Tweets of others only (no handle), which /totals alone serves: "
             "add owned ones, or ask with --endpoint totals"
         )
-    public = types_of(TOTALS, public=True)
+    public = TOTALS.public_types
     if not any(tweet.handle for tweet in followed.tweets) and not {*public} & {*settings.types}:
         raise InputError(
             f"the roster {settings.tweets} holds Tweets of others only (no handle), and none of the setting types is "
             f"public: add some of {', '.join(public)}"
         )
     lake, now = Lake(settings.data), datetime.now(UTC)
+    roster.tell_unavailable(followed, set_aside.unavailable(lake))
     resting, alone = set_aside.resting(lake, known.fingerprints, now=now), set_aside.asked_alone(lake)
     plans = tuple(
         planner.plan(
@@ -100,7 +101,7 @@ def prepare(
         roster=followed,
         plans=plans,
         handles_queried=queried,
-        types_left_out=tuple(name for name in chosen if name not in types_of(endpoint)),
+        types_left_out=tuple(name for name in chosen if name not in endpoint.types),
     )
 
 

@@ -1,47 +1,45 @@
 """Which Tweets we follow and which handle owns each.
 
-In: the files that the `tweets` setting's glob names (CSV, JSON lines or Parquet, read by DuckDB) with the
-columns `tweet_id` and `handle`; further columns are carried along. Out: a Roster sorted by tweet_id, and the
-bad rows by file and line. IDs are 64-bit integers or text, never floats, which corrupt them past 2^53.
+    roster_files     the setting `tweets` -> the rows of each file
+    roster_rows      which of them can be used, and what is wrong with the others (rounded_ids)
+    roster_columns   one name and one type a column
+
+In: the files that the setting names, and the handles of the accounts. Out: a Roster sorted by tweet_id, and the bad
+rows by file and line. What is left alone, kept under another name or strange is logged.
 """
 
 from __future__ import annotations
 
-import csv
-import glob
 import io
+import logging
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from engagement_pipeline.core.errors import LakeError, RosterError
-from engagement_pipeline.core.model import Tweet, posted_at
+from engagement_pipeline.core.model import FIRST_SNOWFLAKE, SNOWFLAKE_EPOCH, Tweet
+from engagement_pipeline.core.tables import TIMESTAMP
+from engagement_pipeline.extract import roster_files, roster_rows, rounded_ids
+from engagement_pipeline.extract.roster_columns import FOLLOWED, HANDLE, POSTED_AT, TWEET_ID, joined, named
+from engagement_pipeline.extract.roster_rows import Bad
 from engagement_pipeline.lake import storage
-from engagement_pipeline.transport.accounts import normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Collection, Mapping, Sequence
+    from pathlib import Path
 
+    import numpy.typing as npt
+
+    from engagement_pipeline.extract.roster_files import Rows
+    from engagement_pipeline.extract.roster_rows import Good
     from engagement_pipeline.lake.layout import Lake
 
-MAX_ID = 2**63 - 1
-MAX_DIGITS = len(str(MAX_ID))
+logger = logging.getLogger(__name__)
 SHOWN_ROWS = 10
-# Of a text file, every value is read as text: a guessed type could turn IDs into floats, a guessed quote or comment
-# sign could lose rows. Only the delimiter of a CSV is guessed.
-CSV = """header = true, all_varchar = true, null_padding = true, parallel = false,
-    quote = '"', escape = '"', comment = '', hive_partitioning = false"""
-JSON_LINES = "format = 'newline_delimited', maximum_depth = 1, sample_size = -1, hive_partitioning = false"
-READERS = {
-    ".csv": f"select * from read_csv({{}}, {CSV})",
-    **dict.fromkeys((".jsonl", ".ndjson", ".json"), f"select columns(*) ->> '$' from read_json({{}}, {JSON_LINES})"),
-    ".parquet": "select * from read_parquet({}, hive_partitioning = false)",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,154 +47,187 @@ class Roster:
     """What we follow.
 
     `tweets` is sorted by tweet_id; `table` holds the same Tweets in the same order as Arrow: tweet_id int64,
-    handle string (null for a Tweet of others), posted_at timestamp[ms, UTC] (null before Snowflake), and the roster's
-    further columns.
-    `bad_rows` are the rows that were left out, one line of text each.
+    handle string (null for a Tweet of others), posted_at timestamp[us, UTC] (null before Snowflake), and the roster's
+    further columns. `files` are the IDs that each file holds, in its order.
+    `bad_rows` are the rows that were left out, one line of text for all of a kind.
     """
 
     tweets: tuple[Tweet, ...]
     table: pa.Table
+    files: Mapping[Path, npt.NDArray[np.int64]]
     bad_rows: tuple[str, ...]
 
 
-def load(pattern: str, *, handles: Container[str], skip_bad_rows: bool = False) -> Roster:
+def load(pattern: str, *, handles: Collection[str], skip_bad_rows: bool = False) -> Roster:
     """Read every file that `pattern` names.
 
-    Raises RosterError where no file or no usable Tweet is found, where a file cannot be read, and, unless
-    `skip_bad_rows`, where any row has a bad ID, a handle outside `handles`, or an ID that was there before.
+    A Tweet that stands twice with one handle counts once. Raises RosterError where no file or no usable Tweet is found,
+    where a file cannot be read, and, unless `skip_bad_rows`, where any row has a bad or a rounded ID, a handle outside
+    `handles`, or a Tweet that an earlier one gives to another handle.
     """
-    names = sorted(glob.glob(pattern))  # noqa: PTH207 - the pattern is absolute, which Path.glob refuses
-    paths = [path for path in map(Path, names) if path.suffix in READERS and path.is_file()]
-    if not paths:
-        kinds = ", ".join(READERS)
-        raise RosterError(f"no roster: {pattern} names no file ending in {kinds}; the README shows what one holds")
-    first_seen: dict[int, str] = {}
-    tables: list[pa.Table] = []
-    bad: list[str] = []
-    for path in paths:
-        table, problems = _read(path, handles, first_seen)
-        tables.append(table)
-        bad += problems
+    files = _files(pattern, handles)
+    judged = [roster_rows.judged(rows, handles) for rows in files]
+    good = [roster_rows.exact(rows) for rows, _ in judged]
+    table, clashing, differing = _merged([rows for rows, _ in good])
+    bad = [row for _, found in (*judged, *good) for row in found] + clashing
+    lines = roster_rows.lines(bad)
     if bad and not skip_bad_rows:
-        shown = "; ".join(bad[:SHOWN_ROWS]) + (f"; and {len(bad) - SHOWN_ROWS} more" if len(bad) > SHOWN_ROWS else "")
-        raise RosterError(f"{_rows(len(bad))} of the roster: {shown}. Mend them or pass --skip-bad-rows", rows=bad)
-    try:
-        table = pa.concat_tables(tables, promote_options="permissive").sort_by("tweet_id")
-    except pa.ArrowException as error:
-        raise RosterError(f"the files of {pattern} disagree on a column's type: {_flat(error)}") from None
+        shown = "; ".join(lines[:SHOWN_ROWS]) + (f"; and {len(lines) - SHOWN_ROWS} more" if lines[SHOWN_ROWS:] else "")
+        number = "1 bad row" if len(bad) == 1 else f"{len(bad):,} bad rows"
+        raise RosterError(
+            f"{number} of the roster: {shown}. Mend them, or go on without them: --skip-bad-rows, or the setting "
+            "skip_bad_rows",
+            rows=lines,
+        )
+    for line in (*(f"left out: {line}" for line in lines), *_renamed(files), *differing):
+        logger.warning("%s", line)
     if not table.num_rows:
         raise RosterError(
             f"the roster {pattern} holds no Tweet to pull: write a row of tweet_id and handle for each, as the README "
             "shows",
-            rows=bad,
+            rows=lines,
         )
-    tweets = map(Tweet, table["tweet_id"].to_pylist(), table["handle"].fill_null("").to_pylist())
-    return Roster(tuple(tweets), table, tuple(bad))
+    tweets = map(Tweet, table[TWEET_ID].to_pylist(), table[HANDLE].fill_null("").to_pylist())
+    return Roster(tuple(tweets), table, {rows.source.path: rows.ids for rows, _ in good}, tuple(lines))
 
 
-def _rows(count: int) -> str:
-    return "1 bad row" if count == 1 else f"{count} bad rows"
+def _files(pattern: str, handles: Collection[str]) -> list[Rows]:
+    """Return the rows of each file of the roster, and say what is left alone."""
+    paths, ignored = roster_files.find(pattern)
+    read = {path: roster_files.read(path, handles) for path in paths}
+    found = [rows for rows in read.values() if rows]
+    ignored = sorted([*ignored, *(path for path, rows in read.items() if not rows)])
+    names = [f"{path} (a folder)" if path.is_dir() else str(path) for path in ignored[:SHOWN_ROWS]]
+    left = ", ".join(names) + (f" and {len(ignored) - SHOWN_ROWS:,} more" if ignored[SHOWN_ROWS:] else "")
+    kinds = f"{', '.join(roster_files.READERS)}, or one of these with {roster_files.PACKED} behind it"
+    if not found:
+        also = f", but {left}" if ignored else ""
+        raise RosterError(
+            f"no roster: {pattern} names no file ending in {kinds}, with the columns tweet_id and handle{also}; the "
+            "README shows what one holds"
+        )
+    if ignored:
+        logger.warning(
+            "left alone, as no file of a roster: %s; one ends in %s, and names tweet_id and handle", left, kinds
+        )
+    return found
 
 
-def _read(path: Path, handles: Container[str], first_seen: dict[int, str]) -> tuple[pa.Table, list[str]]:
-    """Return a file's good rows as a table, and its bad ones as text."""
-    if not path.stat().st_size:
-        raise RosterError(f"{path} is empty: it needs the columns tweet_id and handle, or to be moved away")
-    try:
-        with duckdb.connect() as connection:
-            raw = connection.sql(READERS[path.suffix].format(_literal(path))).to_arrow_table()
-    except duckdb.Error as error:
-        raise RosterError(f"{path} cannot be read: {_flat(error)}") from None
-    for column in ("tweet_id", "handle"):
-        if column not in raw.column_names:
-            raise RosterError(f"{path} has no column {column}: it has {', '.join(raw.column_names)}")
-    good, ids, owners, bad = [], [], [], []
-    for row, (value, handle) in enumerate(zip(raw["tweet_id"].to_pylist(), raw["handle"].to_pylist(), strict=True)):
-        problem = _problem(value, handle, handles)
-        tweet_id = 0 if problem else int(str(value))
-        if not problem and tweet_id in first_seen:
-            problem = f"tweet_id {tweet_id} is already in {first_seen[tweet_id]}"
-        if problem:
-            bad.append((row, problem))
-            continue
-        first_seen[tweet_id] = path.name
-        good.append(row)
-        ids.append(tweet_id)
-        owners.append(normalised(str(handle or "")) or None)
-    table = raw.take(pa.array(good, pa.int64()))
-    further = [name for name in table.column_names if name not in {"tweet_id", "handle", "posted_at"}]
-    columns = {
-        "tweet_id": pa.array(ids, pa.int64()),
-        "handle": pa.array(owners, pa.string()),
-        "posted_at": pa.array([posted_at(tweet_id) for tweet_id in ids], pa.timestamp("ms", "UTC")),
-        **{name: table[name] for name in further},
-    }
-    places = _places(path) if bad else []
-    where = places if len(places) == raw.num_rows else [f"row {row + 1}" for row in range(raw.num_rows)]
-    return pa.table(columns), [f"{path}:{where[row]} {text}" for row, text in bad]
+def _merged(parts: Sequence[Good]) -> tuple[pa.Table, list[Bad], list[str]]:
+    """Return the rows of all files sorted by tweet_id, each Tweet once: the first, and what a later one adds to it.
+
+    And the rows that give a Tweet to another handle than the first does, and a line for each column in which they
+    differ otherwise.
+    """
+    table, ids = joined([part.table() for part in parts]), np.concatenate([part.ids for part in parts])
+    _, firsts, inverse = np.unique(ids, return_index=True, return_inverse=True)
+    first = firsts[inverse]
+    later = np.flatnonzero(first != np.arange(len(ids)))
+    bad: list[Bad] = []
+    differing: list[str] = []
+    if len(later):
+        owners = np.array(table[HANDLE].fill_null("").to_pylist())
+        same = owners[later] == owners[first[later]]
+        for row in later[~same].tolist():
+            whose = f"with the handle {owners[first[row]]}" if owners[first[row]] else "without a handle"
+            text = f"tweet_id {ids[row]} is already in {_place(parts, first[row])} {whose}"
+            bad.append(Bad(_place(parts, row), text, "clashing"))
+        table, differing = _filled(table, later[same], first, parts)
+    table = table.take(pa.array(firsts))
+    return table.add_column(2, POSTED_AT, _posted_at(ids[firsts])), bad, differing
 
 
-def _literal(path: Path) -> str:
-    """Return a path as an SQL literal that DuckDB takes for this one file, whatever is in its name."""
-    return "'" + glob.escape(str(path)).replace("'", "''") + "'"
+def _filled(
+    table: pa.Table, later: npt.NDArray[np.intp], first: npt.NDArray[np.intp], parts: Sequence[Good]
+) -> tuple[pa.Table, list[str]]:
+    """Return a table in which the first row of a Tweet has what it left empty and a later one of the same has.
+
+    And a line for each column in which they hold different things.
+    """
+    lines = []
+    for place, name in enumerate(table.column_names[2:], 2):
+        column = table.column(place)
+        values = dict(zip(first[later].tolist(), column.take(pa.array(first[later])).to_pylist(), strict=True))
+        sources, differing = np.arange(len(table)), []
+        for row, value in zip(later.tolist(), column.take(pa.array(later)).to_pylist(), strict=True):
+            one = first[row]
+            if not _is_empty(value) and value != values[one]:
+                if _is_empty(values[one]):
+                    values[one], sources[one] = value, row
+                else:
+                    differing.append(row)
+        table = table.set_column(place, name, column.take(pa.array(sources)))
+        if differing:
+            kept, left = (_place(parts, row) for row in (first[differing[0]], differing[0]))
+            lines.append(
+                f"{name} differs where a Tweet stands twice, {len(differing):,} times: the first is kept, as in {kept} "
+                f"and not {left}"
+            )
+    return table, lines
 
 
-def _flat(error: Exception) -> str:
-    """Return what a reader says went wrong as one line, without its advice about its own options."""
-    return " ".join(str(error).partition("\nPossible")[0].split())
+def _is_empty(value: object) -> bool:
+    return value is None or value == "" or value != value  # noqa: PLR0124 - NaN
 
 
-def _problem(value: object, handle: object, handles: Container[str]) -> str | None:
-    if isinstance(value, float):
-        return f"tweet_id {value!r} is a floating-point number, which cannot hold an ID: write it as text"
-    text = "" if value is None else str(value).strip()
-    if not text:
-        return "tweet_id is missing"
-    if not (text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS and 0 < int(text) <= MAX_ID):
-        return f"tweet_id {text!r} is not a 64-bit whole number"
-    owner = str(handle or "").strip()
-    if owner and normalised(owner) not in handles:
-        return f"handle {owner!r} is not in the accounts file"
-    return None
+def _place(parts: Sequence[Good], row: int) -> str:
+    """Return where a row of all files stands."""
+    for part in parts:
+        if row < len(part.ids):
+            return part.source.place(part.rows[row])
+        row -= len(part.ids)
+    raise IndexError(row)
 
 
-def _places(path: Path) -> list[int | str]:
-    """Return the line at which each record of a text file starts, empty for Parquet."""
-    if path.suffix == ".parquet":
-        return []
-    with path.open(encoding="utf-8", errors="replace", newline="") as file:
-        if path.suffix != ".csv":
-            return [number for number, line in enumerate(file, 1) if line.strip()]
-        with duckdb.connect() as connection:
-            sniffed = connection.execute(f"select delimiter from sniff_csv({_literal(path)}, {CSV})").fetchone()
-        starts: list[int | str] = []
-        reader, start = csv.reader(file, delimiter=sniffed[0] if sniffed else ","), 1
-        for record in reader:
-            if record:
-                starts.append(start)
-            start = reader.line_num + 1
-        return starts[1:]  # without the header
+def _posted_at(ids: npt.NDArray[np.int64]) -> pa.Array:
+    """Return when Tweets were posted, as model.posted_at has it, null where an ID carries no time."""
+    moments = (ids >> 22) + round(SNOWFLAKE_EPOCH.timestamp() * 1000)
+    return pa.array(moments, mask=ids < FIRST_SNOWFLAKE).cast(pa.timestamp("ms", "UTC")).cast(TIMESTAMP)
 
 
-FOLLOWED = "followed"  # the column that tells the roster's Tweets from those that were in it once
+def _renamed(files: Sequence[Rows]) -> list[str]:
+    """Return a line that says which columns are kept under another name, none where all keep theirs."""
+    renamed = {found: name for rows in files for found, name in rows.renamed.items()}
+    pairs = ", ".join(f"{found} as {name}" for found, name in renamed.items())
+    why = "views of the lake have columns of these names, or the file has them twice"
+    return [f"the roster's own columns are kept under other names: {pairs}; {why}"] if renamed else []
+
+
+def tell_unavailable(roster: Roster, unavailable: Collection[int]) -> None:
+    """Warn of each file of which so many Tweets are unavailable that its IDs may be wrong."""
+    for line in rounded_ids.suspects(roster.files, unavailable):
+        logger.warning("%s", line)
 
 
 def save_roster(lake: Lake, roster: Roster) -> None:
     """Keep the roster with the lake, so that SQL can join it; a Tweet that left the roster stays, not `followed`."""
-    others = [name for name in roster.table.column_names if name != FOLLOWED]  # a roster taken from a lake has one
-    table = roster.table.select(others).append_column(FOLLOWED, pa.repeat(pa.scalar(value=True), len(roster.table)))
-    try:
-        if lake.tweets.exists():
-            known = pq.read_table(lake.tweets)
-            gone = known.filter(pc.invert(pc.is_in(known["tweet_id"], table["tweet_id"])))
-            gone = gone.set_column(
-                gone.column_names.index(FOLLOWED), FOLLOWED, pa.repeat(pa.scalar(value=False), len(gone))
-            )
-            table = pa.concat_tables([table, gone], promote_options="permissive").sort_by("tweet_id")
-    except (OSError, pa.ArrowException) as error:
-        raise LakeError(
-            f"{lake.tweets} cannot take the roster up ({str(error).splitlines()[0]}): move it away and run again"
-        ) from None
+    table = _followed(roster.table, value=True)
+    if lake.tweets.exists():
+        known = _known(lake)
+        gone = known.filter(pc.invert(pc.is_in(known[TWEET_ID], table[TWEET_ID])))
+        table = joined([table, _followed(gone, value=False)]).sort_by(TWEET_ID)
     buffer = io.BytesIO()
     pq.write_table(table, buffer)
     storage.write_whole(lake.tweets, buffer.getvalue())
+
+
+def _known(lake: Lake) -> pa.Table:
+    """Return the Tweets that the lake keeps, without `followed`; LakeError where they cannot be read."""
+    try:
+        known = pq.read_table(lake.tweets, partitioning=None)
+        ids = known[TWEET_ID].cast(pa.int64())
+    except PermissionError as error:
+        raise LakeError(f"{lake.tweets} cannot be read: {error.strerror}; give yourself the right to") from None
+    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        raise LakeError(
+            f"{lake.tweets} is damaged ({' '.join(str(error).split())}), and nothing was asked: put it back from a "
+            "backup of the lake. Without one, give it another name: the roster's Tweets come again with the next pull, "
+            "those that have left it keep their counts alone"
+        ) from None
+    known = known.set_column(known.column_names.index(TWEET_ID), TWEET_ID, ids)
+    return known.rename_columns(named(known.column_names, own=(POSTED_AT, FOLLOWED)))
+
+
+def _followed(table: pa.Table, *, value: bool) -> pa.Table:
+    others = [name for name in table.column_names if name != FOLLOWED]
+    return table.select(others).append_column(FOLLOWED, pa.repeat(pa.scalar(value), len(table)))

@@ -27,8 +27,8 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
 from engagement_pipeline.core.errors import InputError, LakeError
+from engagement_pipeline.core.tables import DAILY
 from engagement_pipeline.lake import storage
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    from engagement_pipeline.core.endpoints import Endpoint
+    from engagement_pipeline.core.tables import Table
     from engagement_pipeline.lake.raw import Pull
 
 logger = logging.getLogger(__name__)
@@ -55,7 +57,7 @@ class Lake:
         return self.root / "raw"
 
     @property
-    def aside(self) -> Path:
+    def staging(self) -> Path:
         """Files of a publication before they are renamed; on the same file system, outside every glob."""
         return self.root / ".aside"
 
@@ -79,24 +81,20 @@ class Lake:
         """The log of requests, a file a month."""
         return self.root / "requests"
 
-    def rows(self, endpoint: str, day: date) -> Path:
-        """Return where an endpoint's rows of one UTC day lie."""
-        return {
-            HISTORICAL: self.root / "engagements" / f"day={day}" / "engagements.parquet",
-            TOTALS: self.root / "totals" / f"observed_on={day}" / "totals.parquet",
-            RECENT: self.root / "recent.parquet",
-        }[endpoint]
+    def rows(self, table: Table, day: date) -> Path:
+        """Return where a table's rows of one UTC day lie."""
+        return self.root / table.place(day)
 
     def daily(self, day: date) -> Path:
         """Return where the rows of /historical of a UTC day's month lie with their hours summed."""
-        return self.root / "daily" / f"{day:%Y-%m}.parquet"
+        return self.rows(DAILY, day)
 
     def revisions(self, pull: Pull) -> Path:
         """Return where it lies what a pull of /historical changed."""
         name = f"{pull.path.parent.name}_{pull.path.name}.parquet"
         return self.root / "revisions" / f"pulled_on={pull.started_at.date()}" / name
 
-    def coverage(self, endpoint: str, day: date) -> Path:
+    def coverage(self, endpoint: Endpoint, day: date) -> Path:
         """Return where it lies what an endpoint was asked for one UTC day, and what came of it."""
         return self.root / "coverage" / f"endpoint={endpoint}" / f"day={day}" / "coverage.parquet"
 

@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 
+from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import LARGEST_BODY, Plan, Request, Response, Window
 from engagement_pipeline.lake.storage import write_whole
@@ -29,6 +30,8 @@ from engagement_pipeline.lake.storage import write_whole
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from engagement_pipeline.core.endpoints import Endpoint
 
 logger = logging.getLogger(__name__)
 ZSTD = pa.Codec("zstd", compression_level=3)  # higher levels cost more time than they save space
@@ -63,7 +66,7 @@ class Pull:
     """One pull of one window, or of an endpoint's present: a directory of landed responses."""
 
     path: Path
-    endpoint: str
+    endpoint: Endpoint
     window: Window | None
     types: tuple[str, ...]
     started_at: datetime
@@ -89,7 +92,7 @@ class Pull:
         every Tweet of the request to the account with these `tokens`, and the body is that refusal.
         """
         header = {
-            "endpoint": request.endpoint,
+            "endpoint": request.endpoint.name,
             "handle": request.handle,
             "tweet_ids": request.tweet_ids,
             "types": request.types,
@@ -139,15 +142,20 @@ class Pull:
 
     def save(self) -> None:
         """Write pull.json whole or not at all."""
-        fields = asdict(self)
-        del fields["path"], fields["window"]
-        fields |= {"started_at": self.started_at.isoformat(), **_days(self.window)}
+        fields = {
+            "endpoint": self.endpoint.name,
+            "types": self.types,
+            "started_at": self.started_at.isoformat(),
+            "finished": self.finished,
+            "published": self.published,
+            **_days(self.window),
+        }
         write_whole(self.path / "pull.json", json.dumps(fields, indent=1).encode())
 
 
-def all_pulls(raw: Path, endpoint: str = "*") -> list[Pull]:
+def all_pulls(raw: Path, endpoint: Endpoint | None = None) -> list[Pull]:
     """Return the pulls of one endpoint, or of all, oldest first."""
-    pulls = (_load(path) for path in raw.glob(f"{endpoint}/*/[!.]*/pull.json"))
+    pulls = (_load(path) for path in raw.glob(f"{endpoint or '*'}/*/[!.]*/pull.json"))
     return sorted(pulls, key=lambda pull: pull.started_at)
 
 
@@ -173,7 +181,7 @@ def begin(raw: Path, plan: Plan, *, now: datetime, resume: timedelta) -> Pull:
         elif (pull.window, pull.types) == (plan.window, plan.types):
             logger.info("going on with the pull of %s that was started %s", pull, pull.started_at)
             return pull.marked(finished=False)
-    path = raw / plan.endpoint / place / now.strftime(STAMP)
+    path = raw / plan.endpoint.name / place / now.strftime(STAMP)
     pull = Pull(path=path, endpoint=plan.endpoint, window=plan.window, types=plan.types, started_at=now)
     pull.path.mkdir(parents=True)
     pull.save()
@@ -185,7 +193,7 @@ def _load(path: Path) -> Pull:
         fields = json.loads(path.read_bytes())
         return Pull(
             path=path.parent,
-            endpoint=fields["endpoint"],
+            endpoint=ENDPOINTS[fields["endpoint"]],
             window=_window(fields),
             types=tuple(fields["types"]),
             started_at=datetime.fromisoformat(fields["started_at"]),
@@ -204,7 +212,7 @@ def _landed(path: Path) -> Landed:
     header = _read(path, header_only=True)[0]
     try:
         request = Request(
-            endpoint=header["endpoint"],
+            endpoint=ENDPOINTS[header["endpoint"]],
             handle=header["handle"],
             tweet_ids=tuple(header["tweet_ids"]),
             types=tuple(header["types"]),

@@ -30,7 +30,7 @@ def write(lake: Lake, exchange: Exchange) -> None:
     request = exchange.request
     line = {
         "asked_at": exchange.asked_at.isoformat(),
-        "endpoint": request.endpoint,
+        "endpoint": request.endpoint.name,
         "handle": request.handle or None,
         "tweet_ids": [str(tweet_id) for tweet_id in request.tweet_ids],
         "first_day": str(request.window.first) if request.window else None,

@@ -44,7 +44,7 @@ class SetAside:
 
 def load(lake: Lake) -> dict[int, SetAside]:
     """Return the list by Tweet; empty where there is none."""
-    return {row["tweet_id"]: SetAside(**row) for row in read(lake.set_aside, SET_ASIDE).to_pylist()}
+    return {row["tweet_id"]: SetAside(**row) for row in read(lake.set_aside, SET_ASIDE.schema).to_pylist()}
 
 
 def merge(lake: Lake, heard: Mapping[int, SetAside], *, into: Path) -> bool:
@@ -55,7 +55,7 @@ def merge(lake: Lake, heard: Mapping[int, SetAside], *, into: Path) -> bool:
     if changed == known:
         return False
     rows = [asdict(changed[tweet_id]) for tweet_id in sorted(changed)]
-    write(pa.Table.from_pylist(rows, schema=SET_ASIDE), into)
+    write(pa.Table.from_pylist(rows, schema=SET_ASIDE.schema), into)
     return True
 
 
@@ -76,6 +76,11 @@ def resting(lake: Lake, fingerprints: Mapping[str, str], *, now: datetime) -> di
                 f"{word.reason} on {word.asked_at.date()}, asked for again after {REST[reason].days} days"
             )
     return found
+
+
+def unavailable(lake: Lake) -> set[int]:
+    """Return the Tweets that the API last called unavailable."""
+    return {tweet_id for tweet_id, word in load(lake).items() if word.reason == UNAVAILABLE}
 
 
 def asked_alone(lake: Lake) -> frozenset[int]:

@@ -1,5 +1,5 @@
-"""Is it right? Checks and reports of published days, and messages to a person.
+"""Checks and reports of published days, and alerts to a person.
 
-In: a lake. Out: verdicts, reports, pictures, messages.
+In: a lake. Out: verdicts, reports, charts, messages.
 May import: core, lake, query.
 """

@@ -1,8 +1,8 @@
-"""A run that failed -> a message to a person: to a webhook in Slack's format, by mail, or both.
+"""A failed run -> a message to a person: to a webhook in Slack's format, by mail, or both.
 
-In: what failed, and the settings alert_webhook, alert_mail, alert_smtp and dagster_url. Out: the message,
-delivered, or AlertError. A webhook's address lets anybody post, so that no message names more than its host; and no
-message has a secret that is known, whatever the run said.
+In: the failed run, and the settings alert_webhook, alert_mail, alert_smtp and dagster_url. Out: the message, delivered,
+or AlertError. Anybody who has the webhook's address can post there, so no error names more than its host. No message
+holds a known secret, whatever the run said.
 """
 
 from __future__ import annotations
@@ -26,19 +26,18 @@ if TYPE_CHECKING:
     from engagement_pipeline.core.settings import Settings
 
 logger = logging.getLogger(__name__)
-TIMEOUT_SECONDS = 5  # of one try; all tries of both channels end within the minute that Dagster gives a sensor
+TIMEOUT_SECONDS = 5  # of one try; all tries of both channels fit into the minute that Dagster allows a sensor
 TRIES = 3
 PAUSE_SECONDS = 1
 LARGEST_ANSWER = 2**16  # bytes of a mail relay
-SHOWN_CHARACTERS = 1_000  # of the error; the rest is behind the link
+SHOWN_CHARACTERS = 1_000  # of the error; the link leads to the rest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedRun:
-    """What a person must know to act: `assets` are those that failed, `partitions` as in `2026-01-04 to 2026-01-31`.
+    """What a person must know to act: the failed `assets`, and `partitions` as in `2026-01-04 to 2026-01-31`.
 
-    `error` is the first; `assets` and `partitions` are empty where the run had none. `again`: Dagster is to try it once
-    more by itself.
+    Both are empty if the run had none. `error` is the first one. `again`: Dagster will try the run once more by itself.
     """
 
     run_id: str
@@ -50,24 +49,24 @@ class FailedRun:
 
 
 def is_wanted(settings: Settings) -> bool:
-    """Tell whether there is anybody to alert."""
+    """Tell whether the settings name anybody to alert."""
     return bool(settings.alert_webhook or settings.alert_mail)
 
 
 def message(failed: FailedRun, *, dagster_url: str) -> str:
-    """Return what the person reads: the first line tells the job, the last is the link to the run."""
+    """Return the text of the message: the first line names the job, the last line is the link to the run."""
     error = redacted(failed.error).strip()
     lines = [f"engagement-pipeline: a run of {failed.job} failed"]
     lines += [f"asset: {', '.join(failed.assets)}"] if failed.assets else []
     lines += [f"partitions: {failed.partitions}"] if failed.partitions else []
     lines.append(f"error: {error if len(error) <= SHOWN_CHARACTERS else error[:SHOWN_CHARACTERS] + '…'}")
-    lines += ["next: Dagster is to try it again by itself: see that it does"] if failed.again else []
+    lines += ["next: Dagster should try the run again by itself: check that it does"] if failed.again else []
     lines.append(f"run: {dagster_url}/runs/{failed.run_id}")
     return "\n".join(lines)
 
 
 def send(settings: Settings, text: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Deliver the text to each channel that is set; raises AlertError for those that failed, once all had a turn."""
+    """Send the text to each channel that is set, then raise AlertError if a channel failed."""
     text = redacted(text)
     problems: list[str] = []
     if settings.alert_webhook:
@@ -79,7 +78,7 @@ def send(settings: Settings, text: str, *, sleep: Callable[[float], None] = time
 
 
 def _tried(deliver: Callable[[], str], *, sleep: Callable[[float], None]) -> list[str]:
-    """Return no problem, or the one of the last try."""
+    """Try up to TRIES times; return nothing after a success, otherwise the problem of the last try."""
     for left in reversed(range(TRIES)):
         problem = deliver()
         if not problem:
@@ -91,19 +90,21 @@ def _tried(deliver: Callable[[], str], *, sleep: Callable[[float], None]) -> lis
 
 
 def _post(webhook: str, text: str) -> str:
-    """Post in Slack's format, in which &, < and > are markup; return what went wrong, without the address."""
+    """Post in Slack's format, where &, < and > are markup; return what went wrong, without the address."""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     host = urlsplit(webhook).hostname
     try:
-        # The body of the answer is not read: a message that was taken is not sent again because that took too long.
+        # Do not read the body of the answer: a message that was taken would be sent again if that took too long.
         with (
             bounds.bounded_session() as session,
-            bounds.posting(session, webhook, seconds=TIMEOUT_SECONDS, largest=0, json={"text": escaped}) as answer,
+            bounds.sending(
+                session, "POST", webhook, seconds=TIMEOUT_SECONDS, largest=0, json={"text": escaped}
+            ) as answer,
         ):
             if answer.status_code // 100 == 2:  # noqa: PLR2004 - any success
                 return ""
             return f"the webhook at {host} answered {answer.status_code}: check alert_webhook"
-    except OSError as error:  # of requests, whose text has the whole address, or of the files that TLS needs
+    except OSError as error:  # of requests, with the whole address in its text, or of the files that TLS needs
         return f"the webhook at {host} cannot be reached ({type(error).__name__}): check alert_webhook"
 
 
@@ -119,10 +120,10 @@ class _Relay(smtplib.SMTP):
 
 
 def _mail(settings: Settings, text: str) -> str:
-    """Hand a mail to the relay; return what went wrong."""
+    """Give a mail to the relay; return what went wrong."""
     mail = EmailMessage()
     mail["Subject"] = text.splitlines()[0]
-    mail["From"] = mail["To"] = settings.alert_mail  # to the team from the team: an address that surely exists
+    mail["From"] = mail["To"] = settings.alert_mail  # from the team to the team: an address that exists
     mail.set_content(text)
     host, _, port = settings.alert_smtp.rpartition(":")
     try:

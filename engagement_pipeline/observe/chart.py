@@ -1,4 +1,7 @@
-"""A small bar chart as SVG, for pages that show pictures: values in, text out. Pure."""
+"""A small bar chart as SVG.
+
+In: values. Out: text. Pure.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 WIDTH, HEIGHT = 480, 140
-TOP, BOTTOM = 28, 18  # for the title, and for what is under the bars
-FILL = "#4f8cc9"  # seen on a white page and on a black one
+TOP, BOTTOM = 28, 18  # for the title, and for the labels under the bars
+FILL = "#4f8cc9"  # visible on a white page and on a black one
 FONT = 'font-family="sans-serif" font-size="11" fill="#888"'
-LABELLED = 6  # every so many bars, so that the hours of a day are told from each other
+LABELLED = 6  # a label every so many bars, to tell the hours of a day apart
 
 
 def bars(values: Sequence[int], title: str) -> str:
-    """Draw a bar for each value, from zero to the largest; a value below zero has none. Each tells its number."""
+    """Draw a bar for each value, from zero to the largest, with its number. A value below zero has no bar."""
     most = max([1, *values])
     step = WIDTH / max(1, len(values))
     room = HEIGHT - TOP - BOTTOM

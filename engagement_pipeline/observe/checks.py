@@ -1,10 +1,10 @@
 """Is a published day right? Each check looks at one UTC day of /historical and says in words what it found.
 
-In: a lake and a day; SQL over the files of that day, and of the day before where a check compares. Out: a Verdict a
-check. Nothing is mended here. The response's own sums are checked before it is published (flatten.py); what these
-checks find went wrong since, or is missing.
+In: a lake and a day. A check asks SQL of that day's files, and of the day before if it compares. Out: one Verdict a
+check. No check changes anything. The audit of a response comes before it is published (flatten.py). So these checks
+find what went wrong since then, or what is missing.
 
-`blocking` checks find rows that are wrong, which nobody should build on; the others find what a person should look at.
+A `blocking` check finds wrong rows: nothing should be built on the day. The others find what a person should look at.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.errors import EngagementError
-from engagement_pipeline.core.metrics import types_of
-from engagement_pipeline.core.tables import TABLES
+from engagement_pipeline.core.orchestration import MAX_RUNTIME
+from engagement_pipeline.core.tables import ENGAGEMENTS
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.parquet import opened
 from engagement_pipeline.observe.day_report import restated
 from engagement_pipeline.query import by_day
-from engagement_pipeline.query.catalog import quoted
+from engagement_pipeline.query.views import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -30,11 +30,10 @@ if TYPE_CHECKING:
     from engagement_pipeline.core.settings import Settings
     from engagement_pipeline.query.by_day import Ask
 
-ALIVE = 100  # impressions of a handle on a day, before none at all on the next is not chance any more
-DAILY_RUN = timedelta(hours=4)  # that it may take at most: max_runtime_seconds in deploy/dagster.yaml
-SHOWN = 3  # of what is wrong, in words
+ALIVE = 100  # impressions of a handle on a day, with so many, none on the next day is no chance
+SHOWN = 3  # examples that a verdict names
 DUPLICATES = """
-    with crowded as (  -- 24 times fewer groups than there are keys
+    with crowded as (  -- 24 times fewer groups than keys
         select tweet_id, engagement_type from engagements
         group by all having count(*) <> bit_count(bit_or(1::bigint << least(hour, 62)))
     )
@@ -57,7 +56,7 @@ SUMS_APART = """
 """
 ROWS_APART = f"""
     with stored as (select tweet_id, count(*) as n from engagements group by tweet_id),
-    told as (select tweet_id, rows from coverage where endpoint = '{HISTORICAL}')
+    told as (select tweet_id, rows from coverage where table_name = '{ENGAGEMENTS}')
     select tweet_id, coalesce(n, 0) as stored, coalesce(rows, 0) as told
     from stored full join told using (tweet_id)
     where coalesce(n, 0) <> coalesce(rows, 0)
@@ -66,14 +65,14 @@ ROWS_APART = f"""
 HOURS = "select list(distinct hour) as hours, count(*) as rows from engagements"
 UNACCOUNTED = f"""
     select tweet_id, handle from tweets
-    anti join (select tweet_id from coverage where endpoint = '{HISTORICAL}') using (tweet_id)
+    anti join (select tweet_id from coverage where table_name = '{ENGAGEMENTS}') using (tweet_id)
     anti join set_aside using (tweet_id)
     where followed and handle is not null and (posted_at is null or posted_at < {{end}})
     order by tweet_id
 """
 SERVED = f"""
     select distinct tweet_id from coverage
-    where endpoint = '{HISTORICAL}' and first_pulled_at <= timestamptz '{{due}}'
+    where table_name = '{ENGAGEMENTS}' and first_pulled_at <= timestamptz '{{due}}'
 """
 IMPRESSIONS = """
     select handle, sum("count")::bigint as n from engagements join tweets using (tweet_id)
@@ -84,7 +83,7 @@ IMPRESSIONS = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a check found of a day: whether it is as it should be, in words, and the numbers behind them."""
+    """What a check found on a day: whether the day passed, the finding in words, and the numbers behind it."""
 
     passed: bool
     words: str
@@ -93,7 +92,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
-    """The day that is looked at; `ask` is of catalog.by_day."""
+    """The day to check; `ask` comes from by_day.by_day."""
 
     lake: Lake
     day: date
@@ -101,14 +100,14 @@ class Day:
     settings: Settings
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
-        """Return what the files of this day answer."""
+        """Ask the files of this day."""
         found: list[dict[str, Any]] = self.ask(self.day, sql).to_pylist()
         return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """A check by its name, with what it is for; `warns` where what it finds may well be right."""
+    """A check: its name, its purpose, and its function. `warns`: what it finds may be right."""
 
     name: str
     meaning: str
@@ -120,17 +119,17 @@ class Check:
 def of_days(
     settings: Settings, days: Iterable[date], *, names: Collection[str] | None = None
 ) -> Iterator[tuple[date, Check, Verdict]]:
-    """Make the checks of these `names`, or all, of each of these days."""
+    """Run the checks with these `names`, or all checks, on each of these days."""
     lake = Lake(settings.data)
     with by_day.by_day(lake) as ask:
-        once = cache(ask)  # a day is compared with the one before, and two checks count its rows
+        once = cache(ask)  # several checks ask the same question, also of the day before
         for day in days:
             for check, verdict in of_day(Day(lake=lake, day=day, ask=once, settings=settings), names=names):
                 yield day, check, verdict
 
 
 def of_day(day: Day, *, names: Collection[str] | None = None) -> Iterator[tuple[Check, Verdict]]:
-    """Make checks of a day; one that cannot read a file of it has failed, with the file's name and the fix."""
+    """Run checks on a day. A check that cannot read a file fails, with the name of the file and the fix."""
     for check in CHECKS:
         if names is None or check.name in names:
             try:
@@ -140,9 +139,15 @@ def of_day(day: Day, *, names: Collection[str] | None = None) -> Iterator[tuple[
 
 
 def unaccounted(day: date, ask: Ask) -> list[dict[str, Any]]:
-    """Return the Tweets of the roster that lived on a day, and are neither stored nor set aside: ID and handle."""
+    """Return ID and handle of each Tweet of the roster that existed on a day, and is neither stored nor set aside."""
     found: list[dict[str, Any]] = ask(day, UNACCOUNTED.format(end=_end(day))).to_pylist()
     return found
+
+
+def incomplete(settings: Settings, days: Iterable[date]) -> list[date]:
+    """Return those of these days on which Tweets of the roster are neither stored nor set aside."""
+    with by_day.by_day(Lake(settings.data)) as ask:
+        return [day for day in days if unaccounted(day, ask)]
 
 
 def _end(day: date) -> str:
@@ -151,14 +156,14 @@ def _end(day: date) -> str:
 
 
 def fresh(lake: Lake, settings: Settings) -> Verdict:
-    """Tell whether each day of the look-back that the daily run had the time for has what that run was to bring.
+    """Tell whether every day that the last daily run should have filled is complete.
 
-    That is every Tweet of which an answer had come before, and something at all where the roster had Tweets: those that
-    came into the roster since are for the next run.
+    A day is complete if it has every Tweet that the API had served before that run was due. It must also have some
+    answer, if the roster had Tweets. Tweets that joined the roster later are for the next run.
     """
     daily_at = timedelta(hours=settings.daily_at.hour, minutes=settings.daily_at.minute)
-    last = (settings.current_time() - daily_at - DAILY_RUN).date() - timedelta(days=1)
-    first = settings.look_back_day()  # of the newest daily run
+    last = (settings.current_time() - daily_at - MAX_RUNTIME).date() - timedelta(days=1)
+    first = settings.look_back_day()  # that the newest daily run asks for
     days = [first + timedelta(days=place) for place in range((last - first).days + 1)]
     missing = days
     if lake.tweets.exists():
@@ -174,9 +179,9 @@ def fresh(lake: Lake, settings: Settings) -> Verdict:
             if tweets & served or (tweets and not lake.coverage(HISTORICAL, day).exists())
         ]
     if not missing:
-        return Verdict(passed=True, words=f"the {len(days)} days to {last} have what their daily runs were to bring")
+        return Verdict(passed=True, words=f"the {len(days)} days to {last} are complete")
     words = f"{len(missing)} of the {len(days)} days to {last} lack Tweets of the roster: {_some(missing)}; the next "
-    words += "daily run takes them up, unless their account fails, of which engagement check tells why"
+    words += "daily run pulls them, unless their account fails: then engagement check says why"
     return Verdict(passed=False, words=words, numbers={"missing": len(missing)})
 
 
@@ -189,7 +194,7 @@ def _key_unique(day: Day) -> Verdict:
 
 
 def _schema(day: Day) -> Verdict:
-    path, wanted = day.lake.rows(HISTORICAL, day.day), TABLES[HISTORICAL]
+    path, wanted = day.lake.rows(ENGAGEMENTS, day.day), ENGAGEMENTS.schema
     if not path.exists():
         return Verdict(passed=True, words="the day has no rows, and so no file")
     with opened(path) as file:
@@ -200,9 +205,9 @@ def _schema(day: Day) -> Verdict:
         for field in wanted
         if field.name in found.names and found.field(field.name).type != field.type
     ]
-    wrong += [f"{name} is no column of it" for name in found.names if name not in wanted.names]
+    wrong += [f"{name} is not a declared column" for name in found.names if name not in wanted.names]
     if not wrong:
-        types = ", ".join(map(quoted, types_of(HISTORICAL)))
+        types = ", ".join(map(quoted, HISTORICAL.types))
         (strange,) = day.rows(STRANGE.format(day=f"date {quoted(day.day)}", types=types))
         wrong = [f"{number:,} rows are {name.replace('_', ' ')}" for name, number in strange.items() if number]
     if wrong:
@@ -232,7 +237,7 @@ def _hours_complete(day: Day) -> Verdict:
     if missing:
         words = f"no Tweet has a count at {_some(missing)} UTC: pull the day again"
         return Verdict(passed=False, words=words, numbers={"missing": len(missing)})
-    return Verdict(passed=True, words="there are counts of each of the 24 hours")
+    return Verdict(passed=True, words="all 24 hours have counts")
 
 
 def _tweets_accounted_for(day: Day) -> Verdict:
@@ -240,8 +245,8 @@ def _tweets_accounted_for(day: Day) -> Verdict:
     if not gone:
         return Verdict(passed=True, words="every Tweet of the roster is stored, or set aside with a reason")
     some = _some([f"{row['tweet_id']} of {row['handle']}" for row in gone])
-    words = f"{len(gone):,} Tweets of the roster have no answer for the day: {some}; pull it again, and if their "
-    words += "account fails, engagement check tells why"
+    words = f"{len(gone):,} Tweets of the roster have no answer for the day: {some}; pull the day again; if their "
+    words += "account fails, engagement check says why"
     return Verdict(passed=False, words=words, numbers={"tweets": len(gone)})
 
 
@@ -249,7 +254,7 @@ def _handles_alive(day: Day) -> Verdict:
     before = day.day - timedelta(days=1)
     try:
         then = {row["handle"]: row["n"] for row in day.ask(before, IMPRESSIONS).to_pylist()}
-    except EngagementError:  # that day's own checks tell
+    except EngagementError:  # the checks of that day report it
         then = {}
     alive = {handle: number for handle, number in then.items() if number >= ALIVE}
     if not alive:
@@ -278,8 +283,7 @@ CHECKS = (
     ),
     Check(
         name="audit",
-        meaning="The rows are those that were published after each response had been checked against the API's own "
-        "sums: as many as coverage says of each Tweet, and they sum to daily.",
+        meaning="Each Tweet has as many rows as were published, by coverage, and they sum to daily.",
         look=_audit,
         blocking=True,
     ),
@@ -304,7 +308,7 @@ CHECKS = (
 
 
 def _some(things: list[Any]) -> str:
-    """Return the first few of what was found, and how many more there are."""
+    """Return the first few findings, and the number of the rest."""
     more = f" and {len(things) - SHOWN:,} more" if len(things) > SHOWN else ""
     return ", ".join(map(str, things[:SHOWN])) + more
 

@@ -1,7 +1,7 @@
-"""What the lake holds of one UTC day of /historical: the numbers that an operator looks at, and a glance at the rows.
+"""What the lake holds of one UTC day of /historical: the numbers that an operator needs, and a few of the rows.
 
-In: a lake and a day. Out: a DayReport, read from the files of that day alone, so that no other day's can be in the
-way. Pure but for reading.
+In: a lake and a day. Out: a DayReport. It reads only the files of that day, so a damaged file of another day does no
+harm.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from engagement_pipeline.core.endpoints import HISTORICAL
-from engagement_pipeline.core.tables import COVERAGE, REVISIONS
+from engagement_pipeline.core.tables import COVERAGE, ENGAGEMENTS, REVISIONS
 from engagement_pipeline.lake.parquet import read
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TOP_TWEETS = 10
 SHOWN_ROWS = 10
 REPORT = f"""
-    with asked as (select * from coverage where endpoint = '{HISTORICAL}'),
+    with asked as (select * from coverage where table_name = '{ENGAGEMENTS}'),
     impressions as (select hour, "count" from engagements where engagement_type = 'impressions'),
     top as (
         select
@@ -65,12 +65,12 @@ REPORT = f"""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayReport:
-    """What the lake holds of one day; all zero where nothing was asked for it.
+    """What the lake holds of one day; all fields are zero or empty if nothing was asked for it.
 
-    Of the Tweets that were asked for, the newest answer gave rows of `tweets`, and `set_aside` counts the others by
-    reason. `requests` are those whose answers hold the rows. `restated` counts what the newest of their pulls changed.
-    `hours` are the impressions of each hour, `top` the Tweets with most of them, `largest` the rows with the largest
-    counts; `bytes` are those of the rows' file.
+    `tweets` counts the Tweets for which the newest response gave rows. `set_aside` counts the other Tweets that were
+    asked for, by reason. `requests` counts the responses that the rows come from. `restated` counts what the newest of
+    their pulls changed. `hours` are the impressions of each hour, and `top` the Tweets with the most. `largest` are the
+    rows with the largest counts. `bytes` is the size of the rows' file.
     """
 
     rows: int
@@ -86,9 +86,9 @@ class DayReport:
 
 
 def describe(lake: Lake, day: date, ask: Ask) -> DayReport:
-    """Return what the lake holds of `day`, with `ask` of catalog.by_day; LakeError where a file of it is damaged."""
+    """Return what the lake holds of `day`, with `ask` of by_day.by_day; raise LakeError if a file of it is damaged."""
     (found,) = ask(day, REPORT).to_pylist()
-    rows = lake.rows(HISTORICAL, day)
+    rows = lake.rows(ENGAGEMENTS, day)
     return DayReport(
         **found
         | {
@@ -103,12 +103,12 @@ def describe(lake: Lake, day: date, ask: Ask) -> DayReport:
 
 
 def restated(lake: Lake, day: date) -> int:
-    """Return how many counts of the day the pull changed which gave its newest rows."""
-    served = read(lake.coverage(HISTORICAL, day), COVERAGE, columns=["pulled_at", "source"]).drop_null()
+    """Return how many counts of the day the pull with the newest rows changed."""
+    served = read(lake.coverage(HISTORICAL, day), COVERAGE.schema, columns=["pulled_at", "source"]).drop_null()
     if not served.num_rows:
         return 0
     newest = served["source"][pc.index(served["pulled_at"], pc.max(served["pulled_at"])).as_py()].as_py()
     window, started = newest.split("/")[-3:-1]
     files = lake.root.glob(f"revisions/*/{window}_{started}.parquet")
     of_day = pc.field("day") == day
-    return sum(read(file, REVISIONS, filters=of_day, columns=["day"]).num_rows for file in files)
+    return sum(read(file, REVISIONS.schema, filters=of_day, columns=["day"]).num_rows for file in files)

@@ -1,7 +1,9 @@
 """Landed responses become the tables.
 
-    newest ──> merge ──> day_file ──> publisher        rebuild: the same from raw, with no request
-                          coverage · revisions · daily · snapshots        retention: raw that has served
+    newest ──> pending ──> hourly (merge · day_file · revisions · daily) ──> coverage ──> publisher: renamed at once
+                           snapshots
+
+    rebuild: the same from raw, with no request        retention: raw that has served
 
 In: pulls whose responses have landed. Out: the files of the tables, replaced together.
 May import: core, sources, lake.

@@ -1,51 +1,140 @@
-"""What was asked for and what came of it: the coverage of a day, as a publication reads and changes it.
+"""What was asked for and what came of it: the coverage of each day, with what a pull says of its Tweets.
 
-In: a day's published coverage, and what a pull says of each Tweet. Out: the coverage as it is to become.
+In: what is pending, and the rows that were stored of it. Out: staged, the days' coverage that this changes; the sum
+by Tweet; and which Tweets the pull has the newest word on.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engagement_pipeline.core.tables import COVERAGE, TIMESTAMP
-from engagement_pipeline.lake.parquet import read
-from engagement_pipeline.publish.merge import NEVER
+from engagement_pipeline.core.tables import COVERAGE, STORED, TIMESTAMP
+from engagement_pipeline.lake.parquet import read, write
+from engagement_pipeline.lake.set_aside import FORBIDDEN, PROTECTED, UNAVAILABLE
 
 if TYPE_CHECKING:
-    from datetime import date
+    from collections.abc import Mapping
+    from pathlib import Path
 
     from engagement_pipeline.lake.layout import Lake
+    from engagement_pipeline.publish.pending import Pending
+    from engagement_pipeline.publish.staging import Staged
 
-Ints = npt.NDArray[np.int64]
+MISSING = "missing from the response"
 
 
-class Index(NamedTuple):
-    """What the coverage of a day knows of each Tweet, sorted by Tweet; times in microseconds, NEVER for none."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Covered:
+    """What came of each Tweet that a pull asked for: requested = stored + set aside, each of these with the reason.
 
-    tweets: Ints
-    asked_at: Ints
-    pulled_at: Ints
+    `files` are to be renamed. `newest` has COVERAGE: the last day's words on the Tweets of which no later pull has
+    said anything.
+    """
 
-    @classmethod
-    def of(cls, lake: Lake, endpoint: str, day: date) -> Index:
-        """Read it from a day's coverage."""
-        table = read(lake.coverage(endpoint, day), COVERAGE, columns=["tweet_id", "asked_at", "pulled_at"])
-        return cls(table["tweet_id"].to_numpy(), microseconds(table["asked_at"]), microseconds(table["pulled_at"]))
+    files: dict[Path, Path]
+    requested: int
+    stored: frozenset[int]
+    set_aside: dict[int, str]
+    newest: pa.Table
 
-    def of_tweets(self, wanted: Ints) -> Index:
-        """Return what is known of some Tweets, NEVER of those that are not there."""
-        place = np.searchsorted(self.tweets, wanted)
-        found = place < len(self.tweets)
-        found[found] = self.tweets[place[found]] == wanted[found]
-        times = [np.full(len(wanted), NEVER), np.full(len(wanted), NEVER)]
-        for here, there in zip(times, (self.asked_at, self.pulled_at), strict=True):
-            here[found] = there[place[found]]
-        return Index(wanted, *times)
+
+def stage(lake: Lake, pending: Pending, staged: Staged) -> Covered:
+    """Stage each day's coverage that a pull changes, after its rows."""
+    words = _words(pending, staged.unavailable)
+    tweets = words["tweet_id"]
+    files = {}
+    stored, newest = np.zeros(len(words), np.bool_), np.ones(len(words), np.bool_)
+    reasons: dict[int, str] = {}
+    for place, day in enumerate(pending.days):
+        target = lake.coverage(pending.pull.endpoint, day)
+        old = read(target, COVERAGE.schema)
+        merged = merged_coverage(old, _new_coverage(pending, words, place, staged.stored[:, place]))
+        if not merged.equals(old):
+            into = lake.staging / f"{day}.coverage.parquet"
+            write(merged, into)
+            files[into] = target
+        of_pull = merged.take(pc.index_in(tweets, merged["tweet_id"]))
+        newest &= pc.equal(of_pull["asked_at"], words["asked_at"]).to_numpy()
+        served = pc.equal(of_pull["outcome"], STORED)
+        stored |= served.to_numpy()
+        for tweet, reason in _reasons(of_pull.filter(pc.invert(served))).items():
+            reasons[tweet] = max(reason, reasons.get(tweet, ""))
+    served_tweets = frozenset(tweets.filter(pa.array(stored)).to_pylist())
+    return Covered(
+        files=files,
+        requested=len(words),
+        stored=served_tweets,
+        set_aside={tweet: reason for tweet, reason in reasons.items() if tweet not in served_tweets},
+        newest=of_pull.filter(pa.array(newest)),  # of the last day; who was refused is so on each
+    )
+
+
+def _reasons(not_served: pa.Table) -> dict[int, str]:
+    """Return why each Tweet was not served, in the API's words where they say more than the outcome."""
+    words = not_served.select(["tweet_id", "outcome", "text"]).to_pylist()
+    return {
+        word["tweet_id"]: word["outcome"] if word["outcome"] == UNAVAILABLE else word["text"] or word["outcome"]
+        for word in words
+    }
+
+
+def _words(pending: Pending, unavailable: Mapping[int, str]) -> pa.Table:
+    """Return what a pull says of each Tweet that it asked for, whatever the day."""
+    answers = pending.answers
+    rows = []
+    for tweet in answers.all_tweets.tolist():
+        newest, answer = answers.newest(tweet), answers.answer(tweet)
+        rows.append(
+            {
+                "tweet_id": tweet,
+                "asked_at": newest.asked_at,
+                "outcome": _refused(newest.refusal) or (UNAVAILABLE if tweet in unavailable else None),
+                "text": newest.refusal or unavailable.get(tweet) or None,
+                "pulled_at": answer and answer.asked_at,
+                "source": answer and f"{pending.pull.name}/{answer.path.name}",
+            }
+        )
+    names = ("tweet_id", "asked_at", "outcome", "text", "pulled_at", "source")
+    return pa.Table.from_pylist(
+        rows, schema=pa.schema([COVERAGE.schema.field(name).with_nullable(True) for name in names])
+    )
+
+
+def _refused(refusal: str) -> str | None:
+    """Return what a refused request says of a Tweet that is named in it, None where the request was answered."""
+    if not refusal:
+        return None
+    return FORBIDDEN if refusal.startswith("403") else PROTECTED
+
+
+def _new_coverage(pending: Pending, words: pa.Table, place: int, stored_rows: npt.NDArray[np.int32]) -> pa.Table:
+    """Return what a pull says of each Tweet on one day that the lake has not heard of since."""
+    tweets = words["tweet_id"].to_numpy()
+    at = np.searchsorted(tweets, pending.tweets)
+    told = np.isin(tweets, np.array(sorted(pending.answers.refused), np.int64))
+    told[at] |= pending.later[:, place]
+    rows = np.zeros(len(tweets), np.int32)
+    rows[at] = stored_rows
+    some = pa.array(rows > 0)
+    nothing = pa.scalar(None)
+    columns = {
+        "tweet_id": words["tweet_id"],
+        "day": pa.repeat(pa.scalar(pending.days[place], pa.date32()), len(tweets)),
+        "asked_at": words["asked_at"],
+        "outcome": pc.coalesce(words["outcome"], pc.if_else(some, STORED, MISSING)),
+        "text": words["text"],
+        "first_pulled_at": pa.nulls(len(tweets), TIMESTAMP),
+        "pulled_at": pc.if_else(some, words["pulled_at"], nothing.cast(TIMESTAMP)),
+        "rows": pa.array(rows),
+        "source": pc.if_else(some, words["source"], nothing.cast(pa.string())),
+    }
+    return pa.table(columns).cast(COVERAGE.schema).filter(pa.array(told))
 
 
 def merged_coverage(old: pa.Table, new: pa.Table) -> pa.Table:
@@ -66,15 +155,9 @@ def merged_coverage(old: pa.Table, new: pa.Table) -> pa.Table:
         "rows": pc.if_else(stores, new["rows"], old["rows"].fill_null(0)),
         "source": pc.if_else(stores, new["source"], old["source"]),
     }
-    return pa.table(columns, schema=COVERAGE)
+    return pa.table(columns, schema=COVERAGE.schema)
 
 
 def _at_least(some: pa.ChunkedArray, others: pa.ChunkedArray) -> pa.ChunkedArray:
     """Tell where times are not before others; any is after none."""
     return pc.coalesce(pc.greater_equal(some, others), pc.is_valid(some))
-
-
-def microseconds(times: pa.Array | pa.ChunkedArray) -> Ints:
-    """Return times as int64 microseconds since 1970, NEVER for null."""
-    microseconds: Ints = times.cast(pa.int64()).fill_null(NEVER).to_numpy()
-    return microseconds

@@ -1,6 +1,6 @@
 """The table `daily`, which is /historical with its hours summed: a file a month, sorted by Tweet, type and day.
 
-In: the sums of days that are to change, as a DayFile writes them. Out: the files of their months, written aside.
+In: the sums of days that are to change, as a DayFile stages them. Out: the files of their months, staged.
 
     the days' sums ─────────────────────┬─> merged by Tweet ─> what to rename
     the month's file, less these days ──┘
@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.tables import DAILY, ENGAGEMENTS
 from engagement_pipeline.lake.parquet import is_sound, rebuild_of_month
@@ -38,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 
 def write_months(lake: Lake, fresh: Mapping[date, Path | None], *, days: Sequence[date] = ()) -> dict[Path, Path]:
-    """Write the months of some days aside, and return what to rename; of `days`, those that have no file.
+    """Stage the months of some days, and return what to rename; of `days`, those that have no file.
 
     `fresh` says where the sums of each of these days lie, None where it has no rows; of the other days, those in the
     published file stay. Where that is missing or damaged, they are summed anew from the days' rows; raises LakeError
@@ -50,12 +49,12 @@ def write_months(lake: Lake, fresh: Mapping[date, Path | None], *, days: Sequenc
         month = [*of_month]
         new = [day for day in month if day in fresh]
         sums = [path for path in (fresh[day] for day in new) if path]
-        sound = is_sound(target, DAILY)
+        sound = is_sound(target, DAILY.schema)
         if not sound:
             logger.warning("%s is damaged: it is made anew of the rows of its days", target)
         others = [target] if sound and target.exists() else [_summed(lake, day) for day in _others(lake, month[0], new)]
         if sums or others:
-            into = lake.aside / f"month.{target.name}"
+            into = lake.staging / f"month.{target.name}"
             _merge(sums + others, into, leave_out=pa.array(new, pa.date32()), of=target)
             renamed[into] = target
     return renamed
@@ -65,20 +64,20 @@ def _others(lake: Lake, of_month: date, new: list[date]) -> list[date]:
     """Return the days of a day's month that have rows, but for the new ones."""
     _, last = monthrange(of_month.year, of_month.month)
     days = (of_month.replace(day=number) for number in range(1, last + 1))
-    return [day for day in days if day not in new and lake.rows(HISTORICAL, day).exists()]
+    return [day for day in days if day not in new and lake.rows(ENGAGEMENTS, day).exists()]
 
 
 def _summed(lake: Lake, day: date) -> Path:
-    """Sum the rows of a published day, aside."""
-    rows, into = lake.rows(HISTORICAL, day), lake.aside / f"{day}.summed.parquet"
-    if not is_sound(rows, ENGAGEMENTS):
+    """Sum the rows of a published day into a staged file."""
+    rows, into = lake.rows(ENGAGEMENTS, day), lake.staging / f"{day}.summed.parquet"
+    if not is_sound(rows, ENGAGEMENTS.schema):
         raise LakeError(
             f"{rows} is damaged, and {lake.daily(day)} cannot be made without it: {rebuild_of_month(day)} makes both "
             "anew from raw"
         )
     with (
         closing(SortedReader(rows)) as published,
-        closing(RowGroupWriter(into, DAILY, row_group=DAILY_ROW_GROUP)) as sink,
+        closing(RowGroupWriter(into, DAILY.schema, row_group=DAILY_ROW_GROUP)) as sink,
     ):
         for tweet in published.row_group_ends(LAST_ID):
             table = published.up_to(tweet)
@@ -89,10 +88,10 @@ def _summed(lake: Lake, day: date) -> Path:
 def _merge(sources: list[Path], into: Path, *, leave_out: pa.Array, of: Path) -> None:
     """Merge files that are sorted by Tweet; of the published one, these days are left out."""
     with ExitStack() as stack:
-        files = [stack.enter_context(closing(SortedReader(path, DAILY))) for path in sources]
-        sink = stack.enter_context(closing(RowGroupWriter(into, DAILY)))
+        files = [stack.enter_context(closing(SortedReader(path, DAILY.schema))) for path in sources]
+        sink = stack.enter_context(closing(RowGroupWriter(into, DAILY.schema)))
         for tweet in sorted({end for file in files for end in file.row_group_ends(LAST_ID)}):
-            parts = [DAILY.empty_table()]
+            parts = [DAILY.schema.empty_table()]
             for file in files:
                 rows = file.up_to(tweet)
                 if file.path == of:

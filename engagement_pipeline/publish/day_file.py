@@ -1,20 +1,19 @@
-"""One day's file: read once by Tweet, merged with newer rows, written aside where that changes it.
+"""One day's file: read once by Tweet, merged with newer rows, staged where that changes it.
 
-In: a day's published file, and newer rows in order of their Tweets. Out: what to rename. In memory are a few row
-groups.
+In: a day's published file, and newer rows in order of their Tweets. Out: a StagedDay. In memory are a few row groups.
 """
 
 from __future__ import annotations
 
 import json
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.tables import DAILY, ENGAGEMENTS
 from engagement_pipeline.lake.layout import FORMAT, Lake
 from engagement_pipeline.lake.parquet import damaged, plausible
@@ -72,7 +71,7 @@ class RowGroupWriter:
 class SortedReader:
     """A file sorted by Tweet, as it is, read once from its first Tweet to its last; no rows where there is none."""
 
-    def __init__(self, path: Path, schema: pa.Schema = ENGAGEMENTS) -> None:
+    def __init__(self, path: Path, schema: pa.Schema = ENGAGEMENTS.schema) -> None:
         self.path = path
         self._schema = schema
         self._row_group = 0
@@ -132,6 +131,19 @@ def _reaches(rows: pa.Table, tweet: int) -> bool:
     return len(rows) == 0 or rows["tweet_id"][-1].as_py() <= tweet
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StagedDay:
+    """One day, staged: what to rename, and whether newer rows changed it.
+
+    `sums` is where its daily sums lie, for daily.write_months; None where it is not written.
+    """
+
+    day: date
+    files: dict[Path, Path]
+    sums: Path | None
+    changed: bool
+
+
 class DayFile:
     """One day on its way from what is published to what it is to become.
 
@@ -142,10 +154,10 @@ class DayFile:
     def __init__(
         self, lake: Lake, day: date, *, newest_pull: str = "", published: Path | None = None, anew: bool = False
     ) -> None:
-        self.day = day
-        self.changed = False
-        self._target = lake.rows(HISTORICAL, day)
-        self._aside = lake.aside
+        self._day = day
+        self._changed = False
+        self._target = lake.rows(ENGAGEMENTS, day)
+        self._staging = lake.staging
         self._published = SortedReader(published or self._target)
         self._newest_pull = newest_pull
         self._unchanged_to = NEVER
@@ -163,7 +175,7 @@ class DayFile:
         else:
             rows, revised = merged(old, new)
         if len(rows.tweets) > len(old.tweets) or len(revised.old):
-            self.changed = True
+            self._changed = True
             self._sinks = self._sinks or self._begun()
         if self._sinks:
             self._write(rows)
@@ -171,15 +183,15 @@ class DayFile:
             self._unchanged_to = tweet
         return rows, revised
 
-    def finish(self) -> dict[Path, Path]:
-        """Return what to rename; `daily` is where the sums lie then, for daily.write_months."""
+    def finish(self) -> StagedDay:
+        """Write the end of the files, and return what is staged."""
         self.close()
-        return {self._file("rows"): self._target} if self._sinks else {}
-
-    @property
-    def daily(self) -> Path | None:
-        """Where the daily sums lie, once it is finished, of a day that is written."""
-        return self._file("daily") if self._sinks else None
+        return StagedDay(
+            day=self._day,
+            files={self._file("rows"): self._target} if self._sinks else {},
+            sums=self._file("daily") if self._sinks else None,
+            changed=self._changed,
+        )
 
     def close(self) -> None:
         """Give all files back."""
@@ -190,8 +202,8 @@ class DayFile:
     def _begun(self) -> tuple[RowGroupWriter, RowGroupWriter]:
         """Begin to write, with the rows that were passed over because nothing was new of them."""
         self._sinks = (
-            RowGroupWriter(self._file("rows"), ENGAGEMENTS.with_metadata({MADE_BY: self._made_by()})),
-            RowGroupWriter(self._file("daily"), DAILY, row_group=DAILY_ROW_GROUP),
+            RowGroupWriter(self._file("rows"), ENGAGEMENTS.schema.with_metadata({MADE_BY: self._made_by()})),
+            RowGroupWriter(self._file("daily"), DAILY.schema, row_group=DAILY_ROW_GROUP),
         )
         if self._unchanged_to > NEVER:
             again = SortedReader(self._target)
@@ -206,9 +218,9 @@ class DayFile:
 
     def _write(self, rows: Rows) -> None:
         if self._sinks and len(rows.tweets):
-            table = to_table(rows, self.day)
+            table = to_table(rows, self._day)
             self._sinks[0].append(table)
             self._sinks[1].append(daily_sums(rows, table))
 
     def _file(self, kind: str) -> Path:
-        return self._aside / f"{self.day}.{kind}.parquet"
+        return self._staging / f"{self._day}.{kind}.parquet"

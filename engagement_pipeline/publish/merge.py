@@ -1,7 +1,7 @@
 """The rows of one day of /historical: merged with newer ones, and written where that changes them.
 
-In: a day's published file, and newer rows in order of their Tweets. Out: the file as it is to become, written
-aside, with its daily sums beside it; what was revised; or nothing, where the newer rows say what was there.
+In: a day's published file, and newer rows in order of their Tweets. Out: the file as it is to become, staged, with
+its daily sums beside it; what was revised; or nothing, where the newer rows say what was there.
 
     published file ─> Rows ─┐
     newer answers ──> Rows ─┴─> merged ─> rows and daily sums ─> what to rename
@@ -70,7 +70,7 @@ class Revised(NamedTuple):
 
 
 def of_table(table: pa.Table) -> Rows:
-    """Return the Rows of a table with ENGAGEMENTS, whatever dictionary it was written with."""
+    """Return the Rows of a table of ENGAGEMENTS, whatever dictionary it was written with."""
     return Rows(
         table["tweet_id"].to_numpy(),
         codes(table["engagement_type"]),
@@ -89,7 +89,7 @@ def codes(types: pa.ChunkedArray) -> npt.NDArray[np.int8]:
 
 
 def to_table(rows: Rows, day: date) -> pa.Table:
-    """Return Rows of a day as a table with ENGAGEMENTS."""
+    """Return Rows of a day as a table of ENGAGEMENTS."""
     days = np.full(len(rows.tweets), (day - EPOCH).days, np.int32)
     return tables.engagements_table(rows.tweets, rows.types, days, rows.hours, rows.counts)
 
@@ -173,4 +173,4 @@ def daily_sums(rows: Rows, table: pa.Table) -> pa.Table:
     begins = (np.diff(rows.tweets, prepend=NEVER) != 0) | (np.diff(rows.types, prepend=np.int8(-1)) != 0)
     places = np.flatnonzero(begins)
     sums = np.add.reduceat(rows.counts, places)
-    return table.select(DAILY.names[:-1]).take(places).append_column(DAILY.field("count"), pa.array(sums))
+    return table.select(DAILY.schema.names[:-1]).take(places).append_column(DAILY.schema.field("count"), pa.array(sums))

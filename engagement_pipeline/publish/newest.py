@@ -1,7 +1,7 @@
 """What the landed responses of a pull say of each Tweet: the newest answer, or the refusal.
 
-In: a Pull. Out: the Tweets that were answered for, in order; their rows, a range of Tweets at a time; and what the
-API said of those that it would not serve.
+In: a Pull. Out: the Tweets that were answered for, in order; and a range of Tweets at a time, their rows and what
+the API said of those that it would not serve.
 
 A response is read when the first of its Tweets is, and forgotten after the last. Where the Tweets of many handles
 interleave, more than MOST_OPEN responses would be held, and those that were not used for longest are read again.
@@ -9,24 +9,31 @@ interleave, more than MOST_OPEN responses would be held, and those that were not
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from engagement_pipeline.core.errors import LakeError, ResponseError
-from engagement_pipeline.lake.set_aside import FORBIDDEN, PROTECTED, UNAVAILABLE
-from engagement_pipeline.sources.engagement.flatten import flatten
+from engagement_pipeline.sources import source_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from engagement_pipeline.core.model import Flat
     from engagement_pipeline.lake.raw import Landed, Pull
+    from engagement_pipeline.publish.merge import Ints
 
-Ints = npt.NDArray[np.int64]
 MOST_OPEN = 24  # flattened responses that are kept; six megabytes each, of 28 days
+
+
+class Part(NamedTuple):
+    """What one response gives of a range of Tweets: rows, sorted by their key, and its words for who is unavailable."""
+
+    landed: Landed
+    rows: pa.Table
+    unavailable: dict[int, str]
 
 
 class NewestAnswers:
@@ -44,8 +51,7 @@ class NewestAnswers:
             of_kind.update(dict.fromkeys(landed.request.tweet_ids, landed))
         self.tweets: Ints = np.array(sorted(self._answers), np.int64)
         self.refused = frozenset(tweet for tweet in self._refusals if self.newest(tweet).refusal)
-        self._unavailable: dict[int, str] = {}  # of the responses that were read; and what the API said
-        self._tables: dict[Landed, pa.Table] = {}  # in the order in which they were used
+        self._flat: dict[Landed, Flat] = {}  # in the order in which they were used
 
     @property
     def all_tweets(self) -> Ints:
@@ -65,47 +71,33 @@ class NewestAnswers:
         """Return when each of `tweets` was asked for, by the request whose answer is the newest."""
         return [self._answers[tweet].asked_at for tweet in self.tweets.tolist()]
 
-    def outcome(self, tweet: int) -> str | None:
-        """Return why the API would not serve a Tweet, None where it did, as far as its response was read."""
-        refusal = self.newest(tweet).refusal
-        if refusal:
-            return FORBIDDEN if refusal.startswith("403") else PROTECTED
-        return UNAVAILABLE if tweet in self._unavailable else None
-
-    def said(self, tweet: int) -> str | None:
-        """Return the API's own words for not serving a Tweet."""
-        return self.newest(tweet).refusal or self._unavailable.get(tweet) or None
-
-    def tables(self, low: int, high: int) -> list[tuple[Landed, pa.Table]]:
-        """Return the rows of the Tweets behind `low`, up to `high` and with it, by response, each sorted by its key."""
+    def parts(self, low: int, high: int) -> list[Part]:
+        """Return what is newest of the Tweets behind `low`, up to `high` and with it, by response."""
         first, last = np.searchsorted(self.tweets, (low, high), "right")
         wanted: dict[Landed, list[int]] = {}
         for tweet in self.tweets[first:last].tolist():
             wanted.setdefault(self._answers[tweet], []).append(tweet)
         parts = []
         for landed, tweets in wanted.items():
-            rows = between(self._table(landed), low, high)
+            flat = self._flattened(landed)
+            rows = between(flat.rows, low, high)
             if len(tweets) < sum(low < tweet <= high for tweet in landed.request.tweet_ids):
                 rows = of_tweets(rows, pa.array(tweets, pa.int64()))  # for the others there is a newer answer
-            parts.append((landed, rows))
-        kept = [landed for landed in self._tables if max(landed.request.tweet_ids) > high]
-        self._tables = {landed: self._tables[landed] for landed in kept[-MOST_OPEN:]}
+            parts.append(Part(landed, rows, {tweet: flat.said for tweet in tweets if tweet in flat.unavailable}))
+        kept = [landed for landed in self._flat if max(landed.request.tweet_ids) > high]
+        self._flat = {landed: self._flat[landed] for landed in kept[-MOST_OPEN:]}
         return parts
 
-    def _table(self, landed: Landed) -> pa.Table:
-        table = self._tables.pop(landed, None)
-        if table is None:
-            table = self._read(landed)
-        self._tables[landed] = table
-        return table
+    def _flattened(self, landed: Landed) -> Flat:
+        flat = self._flat.pop(landed, None) or self._read(landed)
+        self._flat[landed] = flat
+        return flat
 
-    def _read(self, landed: Landed) -> pa.Table:
+    def _read(self, landed: Landed) -> Flat:
         try:
-            flat = flatten(landed.body(), landed.request)
+            return source_of(landed.request.endpoint).read(landed.body(), landed.request)
         except ResponseError as error:
             raise LakeError(f"{landed.path}: {error}: move it away and pull {self._pull} again") from None
-        self._unavailable |= dict.fromkeys(flat.unavailable, flat.said)
-        return flat.rows
 
 
 def between(rows: pa.Table, low: int, high: int) -> pa.Table:

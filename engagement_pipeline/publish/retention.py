@@ -13,15 +13,14 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engagement_pipeline.core.endpoints import RECENT
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.lake import raw
-from engagement_pipeline.publish.snapshots import RECENT_RAW
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from engagement_pipeline.core.endpoints import Endpoint
     from engagement_pipeline.lake.layout import Lake
     from engagement_pipeline.lake.raw import Pull
 
@@ -51,14 +50,14 @@ def spent(lake: Lake, *, before: datetime) -> list[Spent]:
 def _older(pulls: list[Pull], before: datetime) -> list[Pull]:
     """Return the published pulls from before a moment, without those that have an answer newer than one that stays."""
     stamps = {pull.path: pull.stamps() for pull in pulls}
-    begun = [pull.started_at for pull in pulls if pull.endpoint == RECENT]
-    starts = {RECENT: min(before, max(begun) - RECENT_RAW)} if begun else {}  # recent.parquet is made of raw alone
-    oldest: dict[str, str] = {}  # of the answers that stay, by endpoint
+    last_begun = {pull.endpoint: pull.started_at for pull in pulls}  # the last of each, since they are sorted
+    oldest: dict[Endpoint, str] = {}  # of the answers that stay, by endpoint
     goes = []
 
     def order(pull: Pull) -> tuple[bool, list[str]]:
         """Put first what stays in any case, then the rest from the newest answer to the oldest."""
-        stays = not pull.published or pull.started_at >= starts.get(pull.endpoint, before)
+        needed = pull.endpoint.period is not None and reaches(pull, last_begun[pull.endpoint])
+        stays = not pull.published or pull.started_at >= before or needed
         return stays, stamps[pull.path][-1:]
 
     for pull in sorted(pulls, key=order, reverse=True):
@@ -69,6 +68,15 @@ def _older(pulls: list[Pull], before: datetime) -> list[Pull]:
         else:
             goes.append(pull)
     return sorted(goes, key=lambda pull: pull.started_at)
+
+
+def reaches(pull: Pull, newest: datetime) -> bool:
+    """Tell whether a table that keeps a period alone may hold rows of a pull, where the newest one began `newest`.
+
+    Twice the period, since a pull may have gone on for a while.
+    """
+    period = pull.endpoint.period
+    return period is None or pull.started_at > newest - 2 * period
 
 
 def drop(lake: Lake, pulls: Sequence[Spent]) -> None:

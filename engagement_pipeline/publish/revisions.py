@@ -36,12 +36,11 @@ KNOWN_FIRST = """
 
 
 class Writer:
-    """The revisions of one pull, written aside as they are found."""
+    """The revisions of one pull, staged as they are found."""
 
-    def __init__(self, aside: Path) -> None:
-        self._aside = aside
+    def __init__(self, staged: Path) -> None:
+        self._staged = staged
         self._sink: RowGroupWriter | None = None
-        self.number = 0
 
     def append(
         self, revised: Revised, day: date, *, old_pulled_at: npt.NDArray[np.int64], new_pulled_at: npt.NDArray[np.int64]
@@ -49,13 +48,14 @@ class Writer:
         """Append what was revised of a day; the times are in microseconds since 1970, NEVER for none."""
         if not len(revised.old):
             return
-        self._sink = self._sink or RowGroupWriter(self._aside, REVISIONS)
+        self._sink = self._sink or RowGroupWriter(self._staged, REVISIONS.schema)
         table = to_table(revised.rows, day).rename_columns({"count": "new"})
-        table = table.add_column(4, REVISIONS.field("old"), pa.array(revised.old, mask=~revised.known))
+        table = table.add_column(4, REVISIONS.schema.field("old"), pa.array(revised.old, mask=~revised.known))
         for name, times in (("old_pulled_at", old_pulled_at), ("new_pulled_at", new_pulled_at)):
-            table = table.append_column(REVISIONS.field(name), pa.array(times, mask=times == NEVER).cast(TIMESTAMP))
+            table = table.append_column(
+                REVISIONS.schema.field(name), pa.array(times, mask=times == NEVER).cast(TIMESTAMP)
+            )
         self._sink.append(table)
-        self.number += len(revised.old)
 
     def close(self) -> None:
         """Give the file back."""
@@ -68,9 +68,9 @@ class Writer:
         if not self._sink:
             return {}
         if target.exists():
-            both = joined(read(target, REVISIONS), read(self._aside, REVISIONS))
-            write(both, self._aside)
-        return {self._aside: target}
+            both = joined(read(target, REVISIONS.schema), read(self._staged, REVISIONS.schema))
+            write(both, self._staged)
+        return {self._staged: target}
 
 
 def joined(known: pa.Table, found: pa.Table) -> pa.Table:
@@ -78,4 +78,4 @@ def joined(known: pa.Table, found: pa.Table) -> pa.Table:
     with duckdb.connect() as connection:
         connection.register("known", known)
         connection.register("found", found)
-        return connection.sql(KNOWN_FIRST).to_arrow_table().cast(REVISIONS)
+        return connection.sql(KNOWN_FIRST).to_arrow_table().cast(REVISIONS.schema)

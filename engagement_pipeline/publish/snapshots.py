@@ -1,24 +1,83 @@
 """Tables of endpoints that know the present alone: /totals and /28hr.
 
-In: a pull's answers. Out: rows that say when they were observed.
+In: what is pending. Out: staged, the one file of the day on which the pull was begun. Its rows say when they were
+observed; a Tweet's later answer replaces its earlier one whole.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from contextlib import closing
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from engagement_pipeline.core.tables import OBSERVED_AT, TIMESTAMP
+from engagement_pipeline.lake.parquet import opened, read
+from engagement_pipeline.publish.day_file import RowGroupWriter
+from engagement_pipeline.publish.merge import in_order
+from engagement_pipeline.publish.newest import of_tweets
+from engagement_pipeline.publish.staging import Staged
 
 if TYPE_CHECKING:
-    from engagement_pipeline.lake.raw import Landed
+    from datetime import datetime
+    from pathlib import Path
 
-RECENT_PERIOD = timedelta(hours=28)  # of /28hr: what was observed before has nothing of it
-RECENT_RAW = 2 * RECENT_PERIOD  # recent.parquet is made of pulls begun in so long: a pull may have gone on for a while
+    from engagement_pipeline.core.model import Progress
+    from engagement_pipeline.lake.layout import Lake
+    from engagement_pipeline.publish.merge import Ints
+    from engagement_pipeline.publish.newest import Part
+    from engagement_pipeline.publish.pending import Chunk, Pending
 
 
-def observed(rows: pa.Table, landed: Landed) -> pa.Table:
+def stage(lake: Lake, pending: Pending, *, progress: Progress) -> Staged:
+    """Stage the file with the newer answers; of the published rows, those that are older than the period go."""
+    endpoint = pending.pull.endpoint
+    behind = pending.pull.started_at - endpoint.period if endpoint.period else None
+    table, into = endpoint.table, lake.staging / "rows.parquet"
+    schema, target = table.schema, lake.rows(table, pending.days[0])
+    stored = np.zeros(pending.later.shape, np.int32)
+    unavailable: dict[int, str] = {}
+    if not pending.places:
+        return Staged(files={}, stored=stored, unavailable=unavailable)
+    later = pa.array(pending.tweets[pending.later[:, 0]])
+    with closing(RowGroupWriter(into, schema)) as sink:
+        for chunk in pending.chunks([_tweets(target)], progress):
+            parts = pending.answers.parts(chunk.low, chunk.high)
+            fresh = of_tweets(pa.concat_tables([schema.empty_table(), *map(_observed, parts)]), later)
+            kept = _kept(_published(target, schema, chunk), fresh, behind)
+            sink.append(in_order(pa.concat_tables([kept, fresh])))
+            counted = fresh["tweet_id"].value_counts()
+            stored[pending.at(counted.field("values").to_numpy()), 0] = counted.field("counts").to_numpy()
+            for part in parts:
+                unavailable |= part.unavailable
+    return Staged(files={into: target} if stored.any() else {}, stored=stored, unavailable=unavailable)
+
+
+def _observed(part: Part) -> pa.Table:
     """Say with each row when it was asked for."""
-    return rows.append_column(OBSERVED_AT, pa.repeat(pa.scalar(landed.asked_at, TIMESTAMP), len(rows)))
+    asked_at = pa.repeat(pa.scalar(part.landed.asked_at, TIMESTAMP), len(part.rows))
+    return part.rows.append_column(OBSERVED_AT.field, asked_at)
+
+
+def _tweets(published: Path) -> Ints:
+    """Return the Tweets that have rows in a file."""
+    if not published.exists():
+        return np.empty(0, np.int64)
+    with opened(published) as file:
+        groups = (file.read_row_group(group, columns=["tweet_id"]) for group in range(file.num_row_groups))
+        return np.concatenate([np.empty(0, np.int64), *(np.unique(rows["tweet_id"]) for rows in groups)])
+
+
+def _published(path: Path, schema: pa.Schema, chunk: Chunk) -> pa.Table:
+    in_range = (pc.field("tweet_id") > chunk.low) & (pc.field("tweet_id") <= chunk.high)
+    return read(path, schema, filters=in_range)
+
+
+def _kept(published: pa.Table, fresh: pa.Table, behind: datetime | None) -> pa.Table:
+    """Return the published rows that stay."""
+    stay = pc.invert(pc.is_in(published["tweet_id"], fresh["tweet_id"]))
+    if behind:
+        stay = pc.and_(stay, pc.greater(published["observed_at"], pa.scalar(behind, TIMESTAMP)))
+    return published.filter(stay)

@@ -15,11 +15,14 @@ import duckdb
 import pyarrow as pa
 
 from engagement_pipeline.core.errors import LakeError
-from engagement_pipeline.core.tables import OF_A_DAY, SOURCES
-from engagement_pipeline.query.catalog import create_file_views, damage_behind, quoted
+from engagement_pipeline.core.tables import COVERAGE, DAILY, ENGAGEMENTS, SET_ASIDE, TWEETS, Table
+from engagement_pipeline.query.catalog import create_file_views, damage_behind
+from engagement_pipeline.query.views import quoted
 
 if TYPE_CHECKING:
     from engagement_pipeline.lake.layout import Lake
+
+OF_A_DAY = (ENGAGEMENTS, DAILY, COVERAGE, SET_ASIDE, TWEETS)
 
 Ask = Callable[[date, str], pa.Table]
 
@@ -34,25 +37,21 @@ def by_day(lake: Lake) -> Iterator[Ask]:
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
 
-        made: set[tuple[date, str]] = set()
+        made: set[tuple[date, Table]] = set()
 
         def ask(day: date, sql: str) -> pa.Table:
-            sources = {
-                name: (pattern.replace("day=*", f"day={day}").replace("daily/*", f"daily/{day:%Y-%m}"), schema, further)
-                for name, (pattern, schema, further) in SOURCES.items()
-                if name in OF_A_DAY and re.search(rf"\b{name}\b", sql)
-            }
+            tables = [table for table in OF_A_DAY if re.search(rf"\b{table}\b", sql)]
             try:
                 connection.execute(f'create schema if not exists "{day}"; use "{day}"')
-                new = {name: source for name, source in sources.items() if (day, name) not in made}
-                create_file_views(connection, lake, new)
-                if "daily" in new:
+                new = [table for table in tables if (day, table) not in made]
+                create_file_views(connection, lake, new, day=day)
+                if DAILY in new:
                     connection.execute("alter view daily rename to month")
                     connection.execute(f"create view daily as from month where day = date {quoted(day)}")
-                made.update((day, name) for name in new)
+                made.update((day, table) for table in new)
                 return connection.sql(sql).to_arrow_table()
             except duckdb.Error as error:
                 problem = LakeError(f"the files of {day} cannot be read: {' '.join(str(error).split())}")
-                raise damage_behind(lake, error, sources) or problem from None
+                raise damage_behind(lake, error, tables, day=day) or problem from None
 
         yield ask

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import re
-from importlib import resources
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -23,14 +22,16 @@ import pyarrow.parquet as pq
 
 from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.errors import InputError, LakeError
-from engagement_pipeline.core.metrics import METRICS
-from engagement_pipeline.core.tables import REQUESTS, SOURCES, Sources
+from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.lake.parquet import check_columns, damaged
+from engagement_pipeline.query.views import all_views, quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
     from datetime import date
     from pathlib import Path
 
+    from engagement_pipeline.core.tables import Table
     from engagement_pipeline.lake.layout import Lake
 
 AS_OF = """
@@ -44,14 +45,9 @@ AS_OF = """
         where new_pulled_at > moment
         group by all
     ) using (tweet_id, engagement_type, day, hour)
-    where endpoint = 'historical' and first_pulled_at <= moment
+    where table_name = 'engagements' and first_pulled_at <= moment
         and (first_change is null or first_change.old is not null)
 """
-
-
-def quoted(text: str | Path | date) -> str:
-    """Return a text as an SQL literal."""
-    return "'" + str(text).replace("'", "''") + "'"
 
 
 def _literally(path: Path) -> str:
@@ -67,6 +63,7 @@ def refresh(lake: Lake) -> Path:
     try:
         with duckdb.connect(str(aside)) as connection:
             _create_views(connection, lake)
+            _comment(connection)
             connection.execute("checkpoint")  # at closing, a full disk would go unnoticed
         # Left by somebody who wrote into the old file and was killed; the new one would not open with it.
         lake.catalog.with_name(lake.catalog.name + ".wal").unlink(missing_ok=True)
@@ -102,22 +99,24 @@ def query(lake: Lake, sql: str) -> pa.Table:
             relation = connection.sql(sql)
             return pa.table({}) if relation is None else relation.to_arrow_table()
         except duckdb.Error as error:
-            damage = damage_behind(lake, error, SOURCES)
+            damage = damage_behind(lake, error, TABLES.values())
             raise damage or InputError(f"the query failed: {' '.join(str(error).split())}") from None
 
 
-def damage_behind(lake: Lake, error: duckdb.Error, sources: Sources) -> LakeError | None:
+def damage_behind(
+    lake: Lake, error: duckdb.Error, tables: Iterable[Table], *, day: date | None = None
+) -> LakeError | None:
     """Return the error that names the damaged file for which DuckDB failed, None where none is damaged.
 
     A file that DuckDB names is read whole, and every file where it names none; for a column that it misses or cannot
     work with, the columns of all files are looked at.
     """
-    for pattern, schema, _ in sources.values():
-        for path in sorted(lake.root.absolute().glob(pattern)):
+    for table in tables:
+        for path in sorted(lake.root.absolute().glob(_glob(table, day))):
             whole = type(error) is duckdb.Error or str(path) in str(error)
             if path.suffix == ".parquet" and (whole or isinstance(error, duckdb.BinderException)):
                 try:
-                    _check(path, schema, whole=whole)
+                    _check(path, table.schema, whole=whole)
                 except (OSError, pa.ArrowException, ValueError, KeyError) as problem:
                     return damaged(path, problem)
     return None
@@ -133,49 +132,69 @@ def _check(path: Path, schema: pa.Schema, *, whole: bool) -> None:
 def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     """Create all views; raises LakeError where a damaged file is in the way."""
     try:
-        create_file_views(connection, lake, SOURCES)
+        create_file_views(connection, lake, TABLES.values())
         _create_further_views(connection)
     except duckdb.Error as error:
         # A view takes its columns from its first file, whichever that is; a mart then lacks some.
-        raise damage_behind(lake, error, SOURCES) or error from None
+        raise damage_behind(lake, error, TABLES.values()) or error from None
 
 
-def create_file_views(connection: duckdb.DuckDBPyConnection, lake: Lake, sources: Sources) -> None:
-    """Create a view over the files of each source, typed and empty where there are none."""
-    for name, (pattern, schema, further) in sources.items():
+def create_file_views(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, tables: Iterable[Table], *, day: date | None = None
+) -> None:
+    """Create a view over the files of each table, or of one UTC day alone; typed and empty where there are none."""
+    for table in tables:
+        pattern = _glob(table, day)
         files = quoted(f"{_literally(lake.root.absolute())}/{pattern}")
         if not any(lake.root.glob(pattern)):  # DuckDB refuses a glob that matches nothing
-            relation = connection.from_arrow(schema.empty_table()) if len(schema) else None
-            typed = dict(zip(relation.columns, relation.types, strict=True)) if relation is not None else {}
-            columns = ", ".join(f'null::{kind} as "{column}"' for column, kind in {**typed, **further}.items())
+            columns = ", ".join(f'null::{kind} as "{name}"' for name, kind in _types(connection, table).items())
             select = f"select {columns} where false"
         elif pattern.endswith(".jsonl"):
             # A line that a power cut left torn is left out.
             select = (
-                f"select * from read_json({files}, format = 'newline_delimited', columns = {REQUESTS}, "
-                "ignore_errors = true) where asked_at is not null"
+                f"select * from read_json({files}, format = 'newline_delimited', "
+                f"columns = {_types(connection, table)}, ignore_errors = true) where asked_at is not null"
             )
         else:
             # Only where the folders' names give a column: after a filter on one that leaves the first file out, DuckDB
             # 2.0 expects no rows at all, and so makes a join's hash table of a month of rows and not of some Tweets.
-            select = f"select * from read_parquet({files}, hive_partitioning = {bool(further)})"
-        connection.execute(f"create or replace view {name} as {select}")
+            derived = f", {_table_name()}" if any(column.derived for column in table.columns) else ""
+            select = f"select *{derived} from read_parquet({files}, hive_partitioning = {bool(table.in_folders)})"
+        connection.execute(f"create or replace view {table} as {select}")
+
+
+def _table_name() -> str:
+    """Return the SQL that tells which table an endpoint's answers fill."""
+    cases = (f"when {quoted(endpoint)} then {quoted(endpoint.table)}" for endpoint in ENDPOINTS.values())
+    return f"case endpoint {' '.join(cases)} end as table_name"
+
+
+def _glob(table: Table, day: date | None) -> str:
+    return table.glob_of(day) if day else table.glob
+
+
+def _types(connection: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
+    """Return the type of each of a table's columns as DuckDB calls it."""
+    relation = connection.from_arrow(pa.schema([column.field for column in table.columns]).empty_table())
+    return dict(zip(relation.columns, map(str, relation.types), strict=True))
 
 
 def _create_further_views(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute(f"create view metrics as {_metrics()}")
-    for mart in sorted(resources.files("engagement_pipeline.query").joinpath("marts").iterdir(), key=lambda m: m.name):
-        connection.execute(f"create view {mart.name.removesuffix('.sql')} as {mart.read_text(encoding='utf-8')}")
+    for view in all_views():
+        connection.execute(f"create view {view.name} as {view.sql}")
     connection.execute(AS_OF)
 
 
-def _metrics() -> str:
-    """Return the metric dictionary as one SELECT, a row a type."""
-    rows = []
-    for m in METRICS:
-        limits = ", ".join(f"{quoted(name)}: {m.oldest_tweet_days.get(name, 'null')}" for name in ENDPOINTS)
-        since = f"date {quoted(m.since)}" if m.since else "null"
-        facts = (quoted(m.name), [*m.endpoints], m.public, f"{{{limits}}}", since, quoted(m.meaning), quoted(m.caveat))
-        rows.append(f"({', '.join(map(str, facts))})")
-    columns = "engagement_type, endpoints, public, oldest_tweet_days, since, meaning, caveat"
-    return f"select * from (values {', '.join(rows)}) as m({columns})"
+def _comment(connection: duckdb.DuckDBPyConnection) -> None:
+    """Say in the catalogue what one row of each view is, and what each of its columns means."""
+    for table in TABLES.values():
+        meanings = {column.name: column.meaning for column in table.columns}
+        _comment_on(connection, table.name, f"One row is {table.grain}. {table.description}", meanings)
+    for view in all_views():
+        _comment_on(connection, view.name, f"One row is {view.grain}. {view.description}", view.columns)
+
+
+def _comment_on(connection: duckdb.DuckDBPyConnection, view: str, text: str, meanings: Mapping[str, str]) -> None:
+    connection.execute(f"comment on view {view} is {quoted(text.strip())}")
+    for column, meaning in meanings.items():
+        connection.execute(f'comment on column {view}."{column}" is {quoted(meaning)}')

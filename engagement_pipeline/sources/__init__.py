@@ -1,5 +1,49 @@
-"""One folder a vendor API.
+"""One folder a vendor API. Whatever differs from API to API is known here alone.
 
-In: a Request. Out: how it is written, how its answer is read, what its refusals mean.
+In: a Request. Out: how it is written, how large its answer can be and what it holds, what its refusals mean, what it
+says of the rate.
 May import: core.
+
+A second API is a sibling of engagement/ with the functions of Source, and an entry in SOURCES.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from engagement_pipeline.sources import engagement
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from engagement_pipeline.core.endpoints import Endpoint
+    from engagement_pipeline.core.errors import ApiError
+    from engagement_pipeline.core.model import Answer, Flat, HttpRequest, Rate, Request
+
+
+class Source(Protocol):
+    """What a vendor API must tell. A module with these functions is one."""
+
+    def http_request(self, request: Request) -> HttpRequest:
+        """Write a request as the API takes it, without its signature."""
+
+    def largest_answer(self, request: Request) -> int:
+        """Return the most bytes that the body of a 200 has, LARGEST_BODY at most; a larger one is not read on."""
+
+    def read(self, body: bytes, request: Request) -> Flat:
+        """Read the rows of a body and audit them; raises ResponseError where it is not as the contract says."""
+
+    def error_of(self, answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
+        """Say what an answer other than 200 means, and whether asking again can help."""
+
+    def rate_of(self, headers: Mapping[str, str], *, asked_at: datetime, seconds: float, spent: bool) -> Rate:
+        """Read what the headers say of the rate; `spent` tells that the answer is a 429."""
+
+
+SOURCES: dict[str, Source] = {"engagement": engagement}
+
+
+def source_of(endpoint: Endpoint) -> Source:
+    """Return the source of an endpoint."""
+    return SOURCES[endpoint.source]

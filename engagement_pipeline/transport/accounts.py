@@ -4,8 +4,8 @@ In: accounts.toml, in the layout that the README shows. Out: Accounts, validated
 one message names everything that is missing; and the file again, with the tokens of one account written into it.
 Secrets never print: no repr here holds one, and each is registered to be masked as soon as there is an object with it.
 
-Tokens are visible ASCII without quotation marks. White space about one is left out, with a warning; any other
-character that a copy has brought along is refused by its name and line, since the API would say `401` and no more.
+Tokens are visible ASCII without quotation marks. White space about one is left out, with a warning. Any other character
+that a copy has brought along is an error with its name and line, since the API would say `401` and no more.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """One request -> one response: sign, send, retry above the signature, raise.
 
-In: a planned Request, and the accounts that may sign it. Out: a Response whose body is the JSON that the API sent, with
-BODY_MASK for each secret of ours in it, or one error of errors.py. A try ends when `timeout_seconds` are over, however
-its answer trickles. Each try is signed anew, since a signature's nonce serves once; so retries are here and never in
-the transport below.
+In: a planned Request, and the accounts that may sign it. Out: a Response, or one error of errors.py. The body of the
+Response is the JSON that the API sent, with BODY_MASK in place of each secret of ours. A try ends when
+`timeout_seconds` are over, however slowly its answer comes, or when there is more of it than its source allows. Each
+try is signed anew, since a signature's nonce serves once; so retries are here and never in the transport below.
 """
 
 from __future__ import annotations
@@ -16,23 +16,22 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
-import orjson
 import requests
 from requests.auth import AuthBase
 from requests_oauthlib import OAuth1Session
 
 from engagement_pipeline.core import bounds
-from engagement_pipeline.core.bounds import Answer, TooLargeError
+from engagement_pipeline.core.bounds import TooLargeError
 from engagement_pipeline.core.errors import AccountError, ApiError, UnavailableError
-from engagement_pipeline.core.model import LARGEST_BODY, Exchange, Request, Response
+from engagement_pipeline.core.model import Exchange, Request, Response
 from engagement_pipeline.core.redaction import redacted_body, shown
-from engagement_pipeline.sources.engagement.error_responses import error_of
-from engagement_pipeline.sources.engagement.request import request_body
 from engagement_pipeline.transport.oauth import bearer_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from engagement_pipeline.core.model import Answer, HttpRequest
+    from engagement_pipeline.sources import Source
     from engagement_pipeline.transport.accounts import Accounts
     from engagement_pipeline.transport.rate_limit import RateLimiter
 
@@ -52,20 +51,22 @@ class Client:
 
     def __init__(
         self,
-        api_url: str,
+        source: Source,
         accounts: Accounts,
         *,
+        api_url: str,
         auth_url: str,
-        budget: RateLimiter,
+        rate_limiter: RateLimiter,
         tries: int,
         timeout_seconds: float,
         log: Callable[[Exchange], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._base = f"{api_url}/insights/engagement"
+        self._source = source
+        self._base = api_url
         self._accounts = accounts
         self._auth_url = auth_url
-        self._budget = budget
+        self._rate_limiter = rate_limiter
         self._tries = tries
         self._timeout = timeout_seconds
         self._log = log
@@ -85,7 +86,7 @@ class Client:
 
     def stop(self) -> None:
         """Send nothing more: whoever waits for a slot or a back-off gets a CancelledError."""
-        self._budget.cancel()
+        self._rate_limiter.cancel()
 
     def leave_out(self, error: AccountError) -> None:
         """Ask nothing more for the account of an error: each further request for it raises that error."""
@@ -111,13 +112,13 @@ class Client:
 
     def _answered(self, request: Request, sent: list[Exchange]) -> Response:
         """Try until an answer counts; each try that was sent is added to `sent`."""
-        body = orjson.dumps(request_body(request))
+        written = self._source.http_request(request)
         for attempt in range(1, self._tries + 1):
-            self._budget.wait()
+            self._rate_limiter.wait()
             if request.handle in self._not_let_in:
                 raise self._not_let_in[request.handle]
             try:
-                response = self._try(request, body, sent)
+                response = self._try(request, written, sent)
             except UnavailableError as error:
                 no_token = not (request.handle or self._bearer)  # so it was the authorisation host's failure
                 down = not no_token and self._counted(error) >= DOWN_AFTER
@@ -140,13 +141,13 @@ class Client:
                 return response
         raise AssertionError("tries is at least 1")
 
-    def _try(self, request: Request, body: bytes, sent: list[Exchange]) -> Response:
+    def _try(self, request: Request, written: HttpRequest, sent: list[Exchange]) -> Response:
         """Send one try; raises what its answer means, or an error of the bearer token before anything is sent."""
         session = self._session(request.handle)
         asked_at, started = self._now(), time.perf_counter()
         status = size = 0
         try:
-            answer = self._post(session, body, request)
+            answer = self._send(session, written, request)
             status, size = answer.status, answer.size
         finally:
             seconds = time.perf_counter() - started
@@ -155,9 +156,9 @@ class Client:
                     request=request, asked_at=asked_at, status=status, tries=len(sent) + 1, size=size, seconds=seconds
                 )
             )
-        self._budget.heed(
-            answer.headers, asked_at=asked_at, seconds=seconds, spent=status == requests.codes.too_many_requests
-        )
+        spent = status == requests.codes.too_many_requests
+        rate = self._source.rate_of(answer.headers, asked_at=asked_at, seconds=seconds, spent=spent)
+        self._rate_limiter.correct(rate)
         self._check(answer, request.handle, asked_at)
         return Response(body=answer.body, asked_at=asked_at)
 
@@ -170,28 +171,28 @@ class Client:
     def _pause(self, error: ApiError, attempt: int) -> float:
         """Back off, except after a 429, which has closed the budget until the next minute."""
         if error.status == requests.codes.too_many_requests:
-            return self._budget.closed_for()
+            return self._rate_limiter.closed_for()
         seconds = random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1)))  # noqa: S311 - jitter
-        self._budget.sleep(seconds)
+        self._rate_limiter.sleep(seconds)
         return seconds
 
-    def _post(self, session: requests.Session, body: bytes, request: Request) -> Answer:
+    def _send(self, session: requests.Session, written: HttpRequest, request: Request) -> Answer:
         """Send one signed try; raises UnavailableError where no whole answer came in time."""
-        url = f"{self._base}/{request.endpoint}"
+        url = f"{self._base}{written.path}"
         try:
-            answer = bounds.post(
+            answer = bounds.send(
                 session,
+                written.method,
                 url,
                 seconds=self._timeout,
-                largest=LARGEST_BODY,
-                data=body,
-                headers={"Content-Type": "application/json", "Accept-Encoding": "gzip"},
+                largest=self._source.largest_answer(request),
+                data=written.body,
+                headers={**written.headers, "Accept-Encoding": "gzip"},
             )
-            return replace(answer, body=redacted_body(answer.body))
-        except TooLargeError:
+        except TooLargeError as error:
             raise UnavailableError(
-                f"{url} answered with more than {LARGEST_BODY // 2**20} MB, and no answer of the API is that "
-                "large: is a proxy in the way?",
+                f"{url} answered with more than {error.most:,} bytes, and no answer of the API is that large: "
+                "is a proxy in the way?",
                 account=request.handle,
             ) from None
         except requests.exceptions.RequestException as error:
@@ -199,11 +200,12 @@ class Client:
                 f"{url} cannot be reached ({_reason(error)}): check the network and api_url.",
                 account=request.handle,
             ) from None
+        return replace(answer, body=redacted_body(answer.body))
 
     def _check(self, answer: Answer, handle: str, asked_at: datetime) -> None:
         """Raise where the answer is not a 200 with a body that looks like JSON; whether it is, the audit finds."""
         if answer.status != requests.codes.ok:
-            raise error_of(answer, handle=handle, asked_at=asked_at)
+            raise self._source.error_of(answer, handle=handle, asked_at=asked_at)
         if not _looks_like_json(answer.body):
             raise UnavailableError(
                 f"{answer.url} answered 200 with a body that is not JSON ({shown(answer.text)!r}): "
@@ -254,7 +256,7 @@ def _looks_like_json(body: bytes) -> bool:
         text = body.decode().strip()
     except UnicodeDecodeError:
         return False
-    return text.startswith("{") and text.endswith("}")
+    return (text[:1], text[-1:]) in {("{", "}"), ("[", "]")}
 
 
 def _reason(error: requests.exceptions.RequestException) -> str:

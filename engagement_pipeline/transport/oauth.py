@@ -20,7 +20,7 @@ from requests.auth import AuthBase, HTTPBasicAuth
 from requests_oauthlib import OAuth1
 
 from engagement_pipeline.core import bounds
-from engagement_pipeline.core.bounds import Answer, TooLargeError
+from engagement_pipeline.core.bounds import TooLargeError
 from engagement_pipeline.core.errors import AccountError, InputError, UnavailableError
 from engagement_pipeline.core.redaction import register, shown
 from engagement_pipeline.transport import accounts
@@ -29,6 +29,8 @@ from engagement_pipeline.transport.accounts import Account, App, normalised
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from engagement_pipeline.core.model import Answer
 
 for _signer in ("oauthlib", "requests_oauthlib"):  # at DEBUG they log the tokens and the signed header
     logging.getLogger(_signer).setLevel(logging.INFO)
@@ -138,10 +140,12 @@ def _post(
     """
     try:
         with bounds.bounded_session() as session:
-            answer = bounds.post(session, url, seconds=timeout_seconds, largest=LARGEST_ANSWER, auth=auth, data=data)
-    except TooLargeError:
+            answer = bounds.send(
+                session, "POST", url, seconds=timeout_seconds, largest=LARGEST_ANSWER, auth=auth, data=data
+            )
+    except TooLargeError as error:
         raise UnavailableError(
-            f"{url} answered with more than {LARGEST_ANSWER // 2**10} kB, and no answer of this host is that large: "
+            f"{url} answered with more than {error.most:,} bytes, and no answer of this host is that large: "
             "is a proxy in the way?",
             account=account,
         ) from None

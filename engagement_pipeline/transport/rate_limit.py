@@ -8,30 +8,26 @@ they begin, see more than the rate: not in a pull, and not where one follows ano
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import time
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from datetime import datetime
+    from collections.abc import Callable
+
+    from engagement_pipeline.core.model import Rate
 
 logger = logging.getLogger(__name__)
-MINUTE = 60.0  # seconds; the limits below are in seconds too
+MINUTE = 60.0  # seconds
 # At the whole rate, one request that the network holds up is one too many for the API's next minute. 1.5 % off
 # makes as many requests as the rate last 60.9 s, at any rate; CATCH_UP takes 0.25 s of that, the network may have 0.66.
 SHARE = 0.985
 CATCH_UP = 0.25  # of lateness is made up for, so that threads that wake up late cost no slots
-AFTER_RESET = 1.0  # the API's clock and ours are not the same
-LONGEST_RESET = 120.0  # a minute, and clocks that differ by another: what is further off is not a minute's reset
-LONGEST_RETRY_AFTER = 900.0
 TOLD_OTHERWISE = (
     "the API allows %d requests a minute and the setting requests_per_minute says %d: "
     "going on as the API says; set it to %d, so that plans tell the true time"
 )
-WHOLE_NUMBER = re.compile(r"[0-9]{1,15}")
 
 
 class RateLimiter:
@@ -78,36 +74,20 @@ class RateLimiter:
                 self._last = max(slot, now - CATCH_UP)
             return max(0.0, slot - now)
 
-    def heed(self, headers: Mapping[str, str], *, asked_at: datetime, seconds: float, spent: bool) -> None:
-        """Correct the budget by the headers of an answer that took `seconds`; `spent` says that it is a 429.
-
-        The minute is that in which the request was sent: an answer that comes late says nothing of the next one.
-        A header that is absent or makes no sense counts as absent.
-        """
-        asked = asked_at.timestamp()
-        until_reset = (_number(headers, "x-per-minute-reset") or 0) - asked
-        if not 0 < until_reset <= LONGEST_RESET:
-            until_reset = MINUTE - asked % MINUTE
-        reset_in = until_reset + AFTER_RESET - seconds
-        retry_after = _number(headers, "Retry-After") or 0
-        if 0 < retry_after <= LONGEST_RETRY_AFTER:
-            reset_in = retry_after
-        remaining = 0 if spent else _number(headers, "x-per-minute-remaining")
-        self.correct(limit=_number(headers, "x-per-minute-limit"), remaining=remaining, reset_in=reset_in)
-
-    def correct(self, *, limit: int | None = None, remaining: int | None = None, reset_in: float = 0.0) -> None:
-        """Space the slots by the API's `limit`; hand out none for `reset_in` seconds where 0 are `remaining`.
+    def correct(self, told: Rate) -> None:
+        """Space the slots by the API's limit, and hand out none until its reset where none remains.
 
         None changes nothing, nor does a limit that is not positive.
         """
+        limit = told.limit
         with self._lock:
             if limit is not None and limit > 0 and limit != self._limit:
                 self._limit = limit
                 self._changed.set()  # whoever waits may have to wait less
                 if limit != self._setting:
                     logger.warning(TOLD_OTHERWISE, limit, self._setting, limit)
-            if remaining == 0:
-                self._closed_until = max(self._closed_until, self._clock() + reset_in)
+            if told.remaining == 0:
+                self._closed_until = max(self._closed_until, self._clock() + told.reset_in)
 
     def closed_for(self) -> float:
         """Return for how many seconds no slot will be handed out because the minute is spent."""
@@ -128,8 +108,3 @@ class RateLimiter:
     def _raise_if_cancelled(self) -> None:
         if self._cancelled.is_set():
             raise CancelledError
-
-
-def _number(headers: Mapping[str, str], name: str) -> int | None:
-    text = headers.get(name, "").strip()
-    return int(text) if WHOLE_NUMBER.fullmatch(text) else None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engagement_pipeline.core.endpoints import ENDPOINTS
-from engagement_pipeline.core.metrics import METRICS, types_of
+from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.emulator import Dials, Emulator, rules
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query import catalog
@@ -48,7 +48,7 @@ def test_the_table_of_types_is_the_metric_dictionary():
 def test_the_limits_of_a_request_are_the_ones_enforced():
     rows = {name: cells for name, *cells in (row(line) for line in API.splitlines() if line.startswith("| "))}
     assert rows["Tweet IDs a request"] == [str(rules.MOST_TWEETS[endpoint]) for endpoint in rules.ENDPOINTS]
-    assert rows["engagement types"] == [str(len(types_of(endpoint))) for endpoint in rules.ENDPOINTS]
+    assert rows["engagement types"] == [str(len(endpoint.types)) for endpoint in rules.ENDPOINTS]
 
 
 def test_the_dials_of_the_emulator_are_all_told():

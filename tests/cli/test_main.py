@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import tomllib
 
 import pytest
 from processes import CLONE, started
@@ -33,8 +34,31 @@ def test_without_days_the_look_back_that_ends_with_the_last_whole_day_is_planned
     assert engagement("plan")[1].startswith("2026-01-25 to 2026-01-31: ")
 
 
-def test_the_look_back_ends_where_the_data_begin(in_world, engagement):
+def test_the_look_back_ends_where_the_data_begin(in_world, engagement, monkeypatch):
+    monkeypatch.setenv("ENGAGEMENT_FIRST_DAY", "2014-09-01")
     assert engagement("plan", "--to", "2014-09-05")[1].startswith("2014-09-01 to 2014-09-05: ")
+
+
+def test_the_look_back_does_not_go_behind_the_first_day(in_world, engagement, monkeypatch):
+    monkeypatch.setenv("ENGAGEMENT_FIRST_DAY", "2026-01-20")
+    assert engagement("plan")[1].startswith("2026-01-20 to 2026-01-31: ")
+    assert engagement("plan", "--to", "2026-01-25")[1].startswith("2026-01-20 to 2026-01-25: ")
+    assert engagement("plan", "--from", "2026-01-10")[1].startswith("2026-01-10 to 2026-01-31: ")
+
+
+@pytest.mark.parametrize("command", ["plan", "pull"])
+def test_a_look_back_that_would_end_before_the_first_day_is_refused(in_world, failed, monkeypatch, command):
+    monkeypatch.setenv("ENGAGEMENT_FIRST_DAY", "2026-01-20")
+    code, line = failed(command, "--to", "2026-01-19")
+    assert code == 2
+    assert line.startswith("2026-01-19 is before 2026-01-20, the setting first_day, so no look-back ends there: ")
+    assert line.endswith("name the first day with --from")
+    assert not in_world.emulator.requests
+
+
+def test_the_first_day_has_no_say_over_the_endpoints_of_the_present(in_world, engagement, monkeypatch):
+    monkeypatch.setenv("ENGAGEMENT_FIRST_DAY", "2026-03-01")
+    assert engagement("plan", "--endpoint", "totals")[0] == 0
 
 
 def test_a_pull_states_that_requested_is_stored_plus_set_aside(in_world, engagement):
@@ -91,7 +115,7 @@ def test_a_check_fails_where_an_account_does_not_work_and_says_which(in_world, e
     assert engagement("check")[0] == 0
     in_world.emulator.faults.set(revoked_handles=["lumenaudio"])
     code, out, errors = engagement("check")
-    assert (code, errors) == (1, ["1 of 3 accounts cannot be pulled with, as said above"])
+    assert (code, errors) == (1, ["1 of 3 accounts cannot be used for a pull: see above"])
     lines = dict(line.split(maxsplit=1) for line in out.splitlines())
     assert lines["harborbooks"].startswith("works, ")
     assert "401" in lines["lumenaudio"]
@@ -198,6 +222,14 @@ def test_help_is_an_answer_and_no_error(capsys, command):
     shown = capsys.readouterr()
     assert (caught.value.code or 0, shown.err) == (0, "")
     assert shown.out.startswith(f"usage: {' '.join(['engagement', *command])} ")
+
+
+def test_the_version_is_that_of_the_project(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    project = tomllib.loads((CLONE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert capsys.readouterr() == (f"engagement {project['version']}\n", "")
 
 
 def subparsers():

@@ -62,7 +62,7 @@ def test_wrong_arguments_are_told_in_one_line_with_the_fix(in_world, failed, arg
         ("ACCOUNTS=/no/accounts.toml", "/no/accounts.toml does not exist"),
         ("TWEETS=/no/tweets/*", "no roster: /no/tweets/* names no file"),
         ("REQUESTS_PER_MINUTE=0", "ENGAGEMENT_REQUESTS_PER_MINUTE = '0': must be a whole number of at least 1"),
-        ("TYPES=impressions,likes", "likes is no engagement type; choose from"),
+        ("TYPES=impressions,likes", "likes is not an engagement type; choose from"),
         ("TYPES=quote_tweets", "none of the setting types is served by /historical: add some of app_install"),
     ],
 )
@@ -95,14 +95,14 @@ def bad_rows(in_world):
     in_world.follow({"harborbooks": ["x1", *good], "stranger": [5]})
     return [
         f"{in_world.roster}:2 tweet_id 'x1' is not a 64-bit whole number",
-        f"{in_world.roster}:4 handle 'stranger' is not in the accounts file",
+        f"{in_world.roster}:4 handle 'stranger' is not in the accounts file: engagement authorize stranger adds it",
     ]
 
 
 @pytest.mark.parametrize("command", ["plan", "pull"])
 def test_bad_rows_of_the_roster_stop_everything(failed, bad_rows, command):
-    told = f"2 bad rows of the roster: {'; '.join(bad_rows)}. Mend them or pass --skip-bad-rows"
-    assert failed(command) == (2, told)
+    fix = "Mend them, or go on without them: --skip-bad-rows, or the setting skip_bad_rows"
+    assert failed(command) == (2, f"2 bad rows of the roster: {'; '.join(bad_rows)}. {fix}")
 
 
 @pytest.mark.parametrize("command", ["plan", "pull"])
@@ -110,6 +110,12 @@ def test_bad_rows_are_listed_and_left_out_on_request(engagement, bad_rows, comma
     code, out, errors = engagement(command, "--from", "2026-01-31", "--skip-bad-rows")
     assert (code, errors) == (0, [f"left out: {row}" for row in bad_rows])
     assert "1 request for 1 Tweet\n" in out
+
+
+@pytest.mark.parametrize("command", ["plan", "pull", "check"])
+def test_bad_rows_are_left_out_by_the_setting_too(engagement, bad_rows, monkeypatch, command):
+    monkeypatch.setenv("ENGAGEMENT_SKIP_BAD_ROWS", "true")
+    assert engagement(command)[2][:2] == [f"left out: {row}" for row in bad_rows]
 
 
 # What fails though the user did nothing wrong: exit code 1.
@@ -134,7 +140,7 @@ def test_an_api_that_does_not_answer_as_it_should_is_told_in_one_line(in_world, 
     code, line = failed("pull", "--from", "2026-01-31")
     assert code == 1
     assert words in line
-    assert line.rstrip().endswith(" What has landed is kept: the same pull again goes on from it")
+    assert line.rstrip().endswith(" What has landed is kept: run the same pull again to resume it")
     assert ".." not in line
     assert "?." not in line
 
@@ -176,7 +182,7 @@ def test_every_account_that_failed_is_named(in_world, failed):
     code, line = failed("pull", "--from", "2026-01-31")
     assert code == 1
     assert all(handle in line for handle in ("harborbooks", "lumenaudio", "tidalcoffee"))
-    assert "; engagement check tells why). What has landed is kept" in line
+    assert "; engagement check says why). What has landed is kept" in line
 
 
 def test_a_response_that_does_not_add_up_fails_and_says_where_it_is_kept(in_world, engagement):

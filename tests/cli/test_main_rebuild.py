@@ -33,9 +33,9 @@ def test_a_line_for_each_endpoint_says_what_came_of_it(history, engagement):
     assert engagement("rebuild") == (
         0,
         (
-            "/historical, 2026-01-01 to 2026-01-03: 34 rows in 3 days, of which 0 came out otherwise than they were\n"
-            "/totals, 2026-02-01 to 2026-02-02: 3 rows in 2 days, of which 0 came out otherwise than they were\n"
-            "/28hr, 2026-02-01 to 2026-02-02: 8 rows in 2 days, of which 0 came out otherwise than they were\n"
+            "/historical, 2026-01-01 to 2026-01-03: 34 rows in 3 days, 0 of them different from before\n"
+            "/totals, 2026-02-01 to 2026-02-02: 3 rows in 2 days, 0 of them different from before\n"
+            "/28hr, 2026-02-01 to 2026-02-02: 8 rows in 2 days, 0 of them different from before\n"
         ),
         [],
     )
@@ -43,11 +43,11 @@ def test_a_line_for_each_endpoint_says_what_came_of_it(history, engagement):
 
 
 def test_one_table_and_some_days_can_be_chosen(history, engagement):
-    history.rows(HISTORICAL, SECOND).unlink()
+    history.rows(HISTORICAL.table, SECOND).unlink()
     day = str(SECOND)
     code, out, errors = engagement("rebuild", "--table", "engagements", "--from", day, "--to", day)
     assert (code, errors) == (0, [])
-    assert out == f"/historical, {day} to {day}: 14 rows in 1 day, of which 1 came out otherwise than they were\n"
+    assert out == f"/historical, {day} to {day}: 14 rows in 1 day, 1 of them different from before\n"
 
 
 def test_where_nothing_has_landed_it_says_so(lake, engagement):
@@ -66,7 +66,7 @@ def test_a_file_that_was_damaged_is_named(history, engagement):
     path.write_bytes(b"")
     code, out, errors = engagement("rebuild")
     assert (code, errors) == (0, [f"{path} is damaged: it is made anew of the rows of its days"])
-    assert f"  {path} was damaged, and is made anew\n" in out
+    assert f"  {path} was damaged, and is made again\n" in out
 
 
 def test_rows_that_are_lost_are_named_and_it_fails_until_they_are_pulled(lake, engagement):
@@ -74,14 +74,15 @@ def test_rows_that_are_lost_are_named_and_it_fails_until_they_are_pulled(lake, e
     pulled(lake, full([2], 2), at(2))
     publish_pulls(lake)
     forget(lake, gone)
-    lake.rows(HISTORICAL, SECOND).write_bytes(b"")
+    lake.rows(HISTORICAL.table, SECOND).write_bytes(b"")
     code, out, errors = engagement("rebuild")
     assert code == 1
     assert f"  {FIRST}: 4 rows of 1 Tweet (1) stay as published" in out
-    assert (
-        f"  {SECOND}: rows of 1 Tweet (1) stood in a damaged or missing file alone, and are lost: pull the day" in out
-    )
-    assert errors == ["rows of 1 Tweet day stood in damaged or missing files alone and are lost, as said above"]
+    lost = "because only a damaged or missing file held them: pull the day again"
+    assert f"  {SECOND}: rows of 1 Tweet (1) are lost, {lost}" in out
+    assert errors == [
+        "rows of 1 Tweet day are lost, because only damaged or missing files held them: pull the days named above again"
+    ]
     assert engagement("rebuild")[0] == 0
     pulled(lake, full([1], 3), at(3))
     publish_pulls(lake)

@@ -76,6 +76,7 @@ def test_the_demo_shows_what_the_readme_shows_and_leaves_git_clean():
         printed = [line.strip() for line in done.stdout.splitlines()]
         expected = shown_after(command)
         assert expected == [line for line in printed if line in expected]
+    assert "Warning: " not in (CLONE / "data" / "demo" / "dagster.log").read_text(encoding="utf-8")
     assert shell("git status --porcelain", cwd=CLONE).stdout == before
 
 
@@ -124,6 +125,7 @@ def test_up_says_which_address_to_open_and_ctrl_c_ends_both(tmp_path, free_port)
     with urllib.request.urlopen(address, timeout=30) as page:
         assert page.status == 200
     assert stop(up) == 0
+    assert "Warning: " not in (tmp_path / "dagster.log").read_text(encoding="utf-8")
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(address, timeout=5)
 

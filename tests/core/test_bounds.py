@@ -9,7 +9,7 @@ import requests
 from trickles import server
 
 from engagement_pipeline.core import bounds
-from engagement_pipeline.core.bounds import TooLargeError, bounded_session, post, posting
+from engagement_pipeline.core.bounds import LARGEST_REFUSAL, TooLargeError, bounded_session, send, sending
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 PAUSE = 0.05  # seconds between two bytes of a trickle, far below the time of a try
@@ -19,7 +19,7 @@ LARGEST = 2**16
 
 def asked(url, *, seconds=SECONDS, largest=LARGEST):
     with bounded_session() as session:
-        return post(session, url, seconds=seconds, largest=largest, data=b"{}")
+        return send(session, "POST", url, seconds=seconds, largest=largest, data=b"{}")
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,26 @@ def test_more_than_an_answer_may_have_is_given_up(first, then):
         asked(url, seconds=30)
 
 
+@pytest.mark.parametrize(("status", "largest", "most"), [(200, 2**22, 2**22), (503, 2**22, LARGEST_REFUSAL)])
+def test_a_status_other_than_200_has_a_bound_of_its_own(status, largest, most):
+    """Whatever the largest answer is: a refusal is a text, and a page of a proxy is no answer."""
+    whole, more = (
+        b"HTTP/1.1 %d Told\r\nContent-Length: %d\r\n\r\n" % (status, size) + b" " * size for size in (most, most + 1)
+    )
+    with server(whole, times=0) as url:
+        assert len(asked(url, seconds=30, largest=largest).body) == most
+    with server(more, times=0) as url, pytest.raises(TooLargeError) as caught:
+        asked(url, seconds=30, largest=largest)
+    assert caught.value.most == most
+
+
+def test_a_refusal_may_have_more_bytes_than_the_answer_that_it_stands_for():
+    """The page of a proxy is larger than the answer to a small request, and its status tells what to do."""
+    page = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 9999\r\n\r\n" + b" " * 9999
+    with server(page, times=0) as url:
+        assert asked(url, largest=10).status == 403
+
+
 def test_what_a_proxy_answers_is_within_the_bound_too(monkeypatch):
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
@@ -82,8 +102,8 @@ def test_a_redirect_is_not_followed():
 def test_a_connection_that_is_used_again_has_the_time_of_its_own_try():
     answer = HEAD + b"Content-Length: 2\r\n\r\n{}"
     with server(answer, times=0, proxied=answer) as url, bounded_session() as session:
-        first = post(session, url, seconds=0.2, largest=LARGEST, data=b"{}")
-        second = post(session, url, seconds=30, largest=LARGEST, data=b"{}")
+        first = send(session, "POST", url, seconds=0.2, largest=LARGEST, data=b"{}")
+        second = send(session, "POST", url, seconds=30, largest=LARGEST, data=b"{}")
     assert first.body == second.body == b"{}"
 
 
@@ -91,7 +111,7 @@ def test_of_an_answer_that_is_not_read_the_headers_alone_must_come():
     with (
         server(HEAD + b"\r\n", b" ", pause=PAUSE) as url,
         bounded_session() as session,
-        posting(session, url, seconds=SECONDS, largest=0, json={}) as answer,
+        sending(session, "POST", url, seconds=SECONDS, largest=0, json={}) as answer,
     ):
         assert answer.status_code == 200
 

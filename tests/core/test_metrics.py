@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
-from engagement_pipeline.core.metrics import METRICS, types_of
+from engagement_pipeline.core.metrics import METRICS
 
 SERVED_EVERYWHERE = {"impressions", "engagements", "favorites", "retweets", "replies", "video_views"}
 SERVED_WITH_SERIES = {
@@ -24,27 +24,27 @@ SERVED_WITH_SERIES = {
 
 
 def test_historical_and_28hr_serve_the_same_17_types():
-    assert set(types_of(HISTORICAL)) == SERVED_EVERYWHERE | SERVED_WITH_SERIES
-    assert types_of(RECENT) == types_of(HISTORICAL)
-    assert len(types_of(HISTORICAL)) == 17
+    assert set(HISTORICAL.types) == SERVED_EVERYWHERE | SERVED_WITH_SERIES
+    assert RECENT.types == HISTORICAL.types
+    assert len(HISTORICAL.types) == 17
 
 
 def test_totals_serves_7_types():
-    assert set(types_of(TOTALS)) == SERVED_EVERYWHERE | {"quote_tweets"}
-    assert len(types_of(TOTALS)) == 7
+    assert set(TOTALS.types) == SERVED_EVERYWHERE | {"quote_tweets"}
+    assert len(TOTALS.types) == 7
 
 
 def test_a_bearer_token_reads_5_types_of_totals_and_nothing_elsewhere():
-    assert types_of(TOTALS, public=True) == ("favorites", "quote_tweets", "replies", "retweets", "video_views")
-    assert types_of(RECENT, public=True) == types_of(HISTORICAL, public=True) == ()
+    assert TOTALS.public_types == ("favorites", "quote_tweets", "replies", "retweets", "video_views")
+    assert RECENT.public_types == HISTORICAL.public_types == ()
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 def test_the_age_of_a_tweet_limits_three_types(metric):
     limits = {
-        "impressions": {TOTALS: 90},
-        "engagements": {TOTALS: 90},
-        "video_views": {TOTALS: 1800, RECENT: 1800, HISTORICAL: 1800},
+        "impressions": {"totals": 90},
+        "engagements": {"totals": 90},
+        "video_views": {"totals": 1800, "28hr": 1800, "historical": 1800},
     }
     assert metric.oldest_tweet_days == limits.get(metric.name, {})
     assert set(metric.oldest_tweet_days) <= set(metric.endpoints)
@@ -55,11 +55,11 @@ def test_historical_measures_since_2014_but_reactions_a_year_less(metric):
     if metric.name in {"favorites", "retweets", "replies"}:
         assert metric.since == date(2015, 9, 15)
     else:
-        assert metric.since == (date(2014, 9, 1) if HISTORICAL in metric.endpoints else None)
+        assert metric.since == (date(2014, 9, 1) if HISTORICAL.name in metric.endpoints else None)
 
 
 def test_types_come_in_alphabetical_order():
-    assert list(types_of(HISTORICAL)) == sorted(types_of(HISTORICAL))
+    assert list(HISTORICAL.types) == sorted(HISTORICAL.types)
 
 
 def test_every_type_is_there_once_and_says_what_it_counts():

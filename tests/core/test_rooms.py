@@ -39,6 +39,7 @@ def test_every_module_lies_in_a_room_of_the_contract():
         ("core/model.py", "from engagement_pipeline.lake import raw"),
         ("lake/raw.py", "from engagement_pipeline.sources.engagement import flatten"),
         ("transport/client.py", "from engagement_pipeline.lake import layout"),
+        ("extract/ownership.py", "from engagement_pipeline.sources.engagement import flatten"),
         ("query/catalog.py", "from engagement_pipeline.publish import merge"),
         ("publish/publisher.py", "from engagement_pipeline import pipeline"),
         ("emulator/world.py", "from engagement_pipeline.core import metrics"),

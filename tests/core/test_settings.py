@@ -48,6 +48,7 @@ def test_without_file_or_variable_every_setting_has_its_documented_default(tmp_p
         data=tmp_path / "data",
         accounts=tmp_path / "accounts.toml",
         tweets=str(tmp_path / "data/tweets/*"),
+        skip_bad_rows=False,
         history_days=None,
         first_day=date(2025, 1, 1),
         lookback_days=28,
@@ -64,7 +65,16 @@ def test_the_engagement_toml_of_the_clone_states_the_defaults():
     clone = Path(__file__).parents[2]
     chosen = settings.load({"ENGAGEMENT_CONFIG": str(clone / "engagement.toml")})
     defaults = settings.Settings()
-    same = ("api_url", "auth_url", "first_day", "lookback_days", "requests_per_minute", "types", "tries")
+    same = (
+        "api_url",
+        "auth_url",
+        "first_day",
+        "lookback_days",
+        "requests_per_minute",
+        "types",
+        "tries",
+        "skip_bad_rows",
+    )
     for name in (*same, "alert_webhook", "alert_mail", "alert_smtp", "dagster_url"):
         assert getattr(chosen, name) == getattr(defaults, name)
     assert chosen.resume_hours == defaults.resume_hours
@@ -84,6 +94,22 @@ def test_the_contract_tells_how_far_back_history_goes(config, text, oldest):
     assert config(text, ENGAGEMENT_NOW="2026-02-01T00:00:00Z").oldest_day() == oldest
 
 
+@pytest.mark.parametrize(
+    ("text", "last", "first"),
+    [
+        ("", None, date(2026, 1, 4)),
+        ("lookback_days = 7", None, date(2026, 1, 25)),
+        ("lookback_days = 7", date(2026, 1, 10), date(2026, 1, 4)),
+        ("first_day = 2026-01-30", None, date(2026, 1, 30)),
+        ("first_day = 2026-01-30", date(2026, 1, 10), date(2026, 1, 30)),  # there is none then
+        ("history_days = 10", None, date(2026, 1, 23)),
+        ("first_day = 2014-09-01", date(1, 1, 5), date(2014, 9, 1)),
+    ],
+)
+def test_the_look_back_begins_within_what_there_is(config, text, last, first):
+    assert config(text, ENGAGEMENT_NOW="2026-02-01T00:00:00Z").look_back_day(last) == first
+
+
 def test_the_file_of_the_working_directory_is_read(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("engagement.toml").write_text("tries = 2")
@@ -93,6 +119,12 @@ def test_the_file_of_the_working_directory_is_read(tmp_path, monkeypatch):
 def test_a_variable_wins_over_the_file_for_its_key_alone(config):
     chosen = config("tries = 2\nlookback_days = 7", ENGAGEMENT_TRIES="3")
     assert (chosen.tries, chosen.lookback_days) == (3, 7)
+
+
+@pytest.mark.parametrize(("text", "variable"), [("true", "True"), ("false", "false")])
+def test_bad_rows_are_skipped_or_not(config, text, variable):
+    chosen = config(f"skip_bad_rows = {text}"), config("", ENGAGEMENT_SKIP_BAD_ROWS=variable)
+    assert [each.skip_bad_rows for each in chosen] == [text == "true"] * 2
 
 
 def test_an_empty_variable_is_as_good_as_none(config):
@@ -149,9 +181,10 @@ MALFORMED = [
     (
         "types",
         "impressions, media_clicks",
-        "media_clicks (now media_engagements) is no engagement type; choose from app_install",
+        "media_clicks (now media_engagements) is not an engagement type; choose from app_install",
     ),
     ("types", ",", "choose from"),
+    ("skip_bad_rows", "yes", "must be true or false"),
     ("now", "yesterday", "2026-02-01T00:00:00Z"),
     ("now", "2014-01-01", "no data before 2014-09-01"),
 ]
@@ -187,7 +220,7 @@ def test_a_malformed_key_of_the_file_is_named_with_its_file(config, tmp_path, ke
         ("tries = 2.0", "at least 1"),
         ("types = 5", "must be a list"),
         ("types = []", "choose from"),
-        ("types = ['impressions', 5]", "5 is no engagement type"),
+        ("types = ['impressions', 5]", "5 is not an engagement type"),
         ("now = 12:00:00", "2026-02-01T00:00:00Z"),
         ("now = {}", "2026-02-01T00:00:00Z"),
     ],

@@ -267,7 +267,7 @@ def test_a_run_whose_second_try_is_only_announced_is_told_at_once(dies, instance
     """Where Dagster cannot launch it, no run fails any more."""
     instance.add_run_tags(dies("its machine died"), {"dagster/will_retry": "true"})
     tick()
-    assert text(receiver)[3] == "next: Dagster is to try it again by itself: see that it does"
+    assert text(receiver)[3] == "next: Dagster should try the run again by itself: check that it does"
 
 
 @pytest.fixture
@@ -277,7 +277,7 @@ def wrong_rows(in_world, monkeypatch):
 
     def with_rows_of_another_day(*arguments):
         published = publish(*arguments)
-        rows, *others = (lake.rows(HISTORICAL, parse_day(day)) for day in FEW)
+        rows, *others = (lake.rows(HISTORICAL.table, parse_day(day)) for day in FEW)
         for other in others:
             other.write_bytes(rows.read_bytes())
         return published
@@ -316,8 +316,8 @@ def test_a_lake_that_lacks_a_day_is_told_and_its_views_are_made_all_the_same(
     assert run_hourly(definitions, instance).asset_materializations_for_node("catalog")
     tick()
     words = (
-        f"1 of the 2 days to {FEW[2]} lack Tweets of the roster: {FEW[2]}; the next daily run takes them up, unless "
-        "their account fails, of which engagement check tells why"
+        f"1 of the 2 days to {FEW[2]} lack Tweets of the roster: {FEW[2]}; the next daily run pulls them, unless "
+        "their account fails: then engagement check says why"
     )
     assert text(receiver)[1:3] == ["asset: engagements", f"error: check fresh: {words}"]
 

@@ -70,7 +70,7 @@ def test_each_result_names_the_materialization_that_was_looked_at(definitions, i
 
 
 def test_checks_run_alone_find_a_damaged_day_and_pass_once_it_is_mended(in_world, lake, definitions, instance):
-    lake.rows(HISTORICAL, parse_day(DAY)).write_bytes(b"no parquet")
+    lake.rows(HISTORICAL.table, parse_day(DAY)).write_bytes(b"no parquet")
     assert not run_checks(definitions, instance).success
     status, evaluation = results(instance, "schema")[DAY]
     assert status == FAILED
@@ -82,7 +82,7 @@ def test_checks_run_alone_find_a_damaged_day_and_pass_once_it_is_mended(in_world
 
 
 def test_a_blocking_check_that_fails_holds_the_catalog_back(lake, definitions, instance):
-    path, yesterday = (lake.rows(HISTORICAL, parse_day(day)) for day in (DAY, YESTERDAY))
+    path, yesterday = (lake.rows(HISTORICAL.table, parse_day(day)) for day in (DAY, YESTERDAY))
     path.write_bytes(yesterday.read_bytes())  # rows of another day, in a file that is whole
     job = definitions.resolve_implicit_global_asset_job_def().get_subset(
         asset_selection={ENGAGEMENTS, dg.AssetKey("catalog")},
@@ -104,7 +104,7 @@ def test_a_warning_holds_nothing_back(in_world, lake, definitions, instance, mon
 
 
 def test_where_one_day_cannot_be_published_the_others_are_checked_all_the_same(lake, definitions, instance):
-    lake.rows(HISTORICAL, parse_day(DAY)).write_bytes(b"no parquet")
+    lake.rows(HISTORICAL.table, parse_day(DAY)).write_bytes(b"no parquet")
     assert failures(run_days(definitions, instance))
     states_of_audit = states(instance, "audit")
     assert {day for day, status in states_of_audit.items() if status == SUCCEEDED} == {*FEW} - {DAY}

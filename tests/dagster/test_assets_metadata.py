@@ -8,7 +8,7 @@ import pytest
 from code_location import FEW, KEYS, metadata, run_days
 
 from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
-from engagement_pipeline.core.tables import TABLES
+from engagement_pipeline.core.settings import parse_day
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query import catalog
 
@@ -36,7 +36,7 @@ def test_a_partition_tells_its_numbers(in_world, told):
         "impressions": impressions,
         "requests": 1,
         "restated": 0,
-        "bytes": lake.rows(HISTORICAL, DAY).stat().st_size,
+        "bytes": lake.rows(HISTORICAL.table, parse_day(DAY)).stat().st_size,
     }
 
 
@@ -58,14 +58,14 @@ def test_a_partition_shows_its_first_tweets_and_some_rows(in_world, definitions,
     assert len(shown) == 6
     assert shown == sorted(shown, reverse=True)
     preview = record.asset_materialization.metadata["rows, largest first"]
-    assert [column.name for column in preview.schema.columns] == TABLES[HISTORICAL].names
+    assert [column.name for column in preview.schema.columns] == HISTORICAL.table.schema.names
     assert len(preview.records) == 10
 
 
 @pytest.mark.parametrize(("asset", "endpoint"), [("engagements", HISTORICAL), ("totals", TOTALS), ("recent", RECENT)])
 def test_each_column_of_a_table_is_described(definitions, asset, endpoint):
     schema = definitions.get_assets_def(asset).metadata_by_key[dg.AssetKey(asset)]["dagster/column_schema"]
-    assert [column.name for column in schema.columns] == TABLES[endpoint].names
+    assert [column.name for column in schema.columns] == endpoint.table.schema.names
     assert all(column.description.endswith(".") for column in schema.columns)
 
 

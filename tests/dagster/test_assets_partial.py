@@ -40,7 +40,7 @@ def damaged(in_world):
     """The file of one of three days that were pulled and published, damaged since."""
     settings = in_world.settings()
     assert not pipeline.run(settings, prepare(settings, FIRST, LAST)).failure
-    path = Lake(in_world.lake).rows(HISTORICAL, BAD)
+    path = Lake(in_world.lake).rows(HISTORICAL.table, BAD)
     path.write_bytes(b"no parquet")
     return path
 

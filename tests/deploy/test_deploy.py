@@ -1,11 +1,12 @@
 """deploy/dagster.yaml under Dagster's own queue and monitor: who may start beside whom, and what ends a dead run."""
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import dagster as dg
 import pytest
+import yaml
 from code_location import DAYS, POOL, load_definitions
 from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
@@ -15,7 +16,7 @@ from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import Queued
 from processes import CLONE
 
 from assets import orphans
-from engagement_pipeline.cli.main import demo
+from engagement_pipeline.core import orchestration
 
 QUEUED, STARTED, FAILURE = dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE
 BACKFILL = {"dagster/backfill": "abcdefgh"}
@@ -204,5 +205,12 @@ def test_each_job_and_the_one_behind_the_asset_page_runs_in_one_process():
 
 def test_the_commands_that_make_the_pool_name_the_one_of_the_assets():
     readme = (CLONE / "README.md").read_text(encoding="utf-8")
-    assert f"dagster instance concurrency set {POOL} 1\n" in readme
-    assert demo.API_POOL == POOL
+    operations = (CLONE / "docs" / "operations.md").read_text(encoding="utf-8")
+    for text in (readme, operations):
+        assert f"dagster instance concurrency set {orchestration.API_POOL} 1\n" in text
+
+
+@pytest.mark.parametrize("home", ["deploy", "deploy/systemd"])
+def test_dagster_ends_a_run_when_the_library_takes_it_for_over(home):
+    instance = yaml.safe_load((CLONE / home / "dagster.yaml").read_text(encoding="utf-8"))
+    assert timedelta(seconds=instance["run_monitoring"]["max_runtime_seconds"]) == orchestration.MAX_RUNTIME

@@ -14,6 +14,7 @@ import receivers
 import yaml
 from code_location import DAYS, load_definitions, run_days
 from processes import CLONE
+from receivers import webhook
 
 from engagement_pipeline.core import settings
 
@@ -131,3 +132,12 @@ def test_a_run_leaves_all_it_tells_in_postgresql(lasting, monkeypatch):
 
 def test_the_units_wait_longer_for_a_run_than_a_request_may_take():
     assert int(value("code", "TimeoutStopSec")) > settings.Settings().timeout_seconds
+
+
+def test_the_look_from_outside_tells_a_person_of_a_daemon_that_never_ran(in_world, monkeypatch):
+    monkeypatch.setenv("DAGSTER_HOME", str(in_world.root))
+    with webhook() as receiver:
+        monkeypatch.setenv("ENGAGEMENT_ALERT_WEBHOOK", f"http://127.0.0.1:{receiver.port}/s3cret")
+        looked = subprocess.run([sys.executable, SYSTEMD / "look.py"], capture_output=True, text=True, check=False)
+    assert looked.returncode == 1
+    assert [body["text"].splitlines()[0].endswith("the daemon or PostgreSQL") for body in receiver.got] == [True]

@@ -6,16 +6,14 @@ import numpy as np
 import pytest
 from truth import ALL_TYPES, FIRST, NOW, assert_true, follow, midnight, run, stored
 
-from engagement_pipeline.core import endpoints
 from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
-from engagement_pipeline.core.metrics import types_of
 from engagement_pipeline.extract import puller
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query import catalog
 from engagement_pipeline.transport import client
 
-TOTAL_TYPES = types_of(TOTALS)
-PUBLIC_TYPES = types_of(TOTALS, public=True)
+TOTAL_TYPES = TOTALS.types
+PUBLIC_TYPES = TOTALS.public_types
 
 
 def lifetimes(world):
@@ -154,7 +152,7 @@ FAULTS = {
 def test_with_a_third_of_the_answers_faulty_every_number_is_the_world_s(world, monkeypatch, endpoint):
     """Small requests, so that there are many; a test of patience would only be slower, so pauses are tiny."""
     monkeypatch.setattr(client, "FIRST_PAUSE", 1e-6)
-    monkeypatch.setitem(endpoints.MAX_TWEETS, endpoint, 2)
+    monkeypatch.setitem(vars(endpoint), "max_tweets", 2)
     monkeypatch.setattr(puller, "BODIES_TRIED", 10)
     world.emulator.world.fixed_now = NOW.replace(hour=9, minute=20)
     followed = follow(world, (30, 20, 10))["ok"]

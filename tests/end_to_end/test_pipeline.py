@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from threading import Event
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from bodies import NEVER_STALE, TYPES, at, body, full, land, nothing
 from bodies import WINDOW as EARLIER
@@ -228,12 +230,38 @@ def test_a_roster_that_was_taken_from_a_lake_is_followed_all_the_same(world):
         assert [tuple(row.values()) for row in table.to_pylist()] == [(tweet, True) for tweet in tweets]
 
 
+def test_a_column_that_changes_its_type_stops_no_pull_and_loses_no_tweet(world):
+    first, second = world.tweets("harborbooks", 2)
+    world.roster.write_text(f"tweet_id,handle,budget\n{first},harborbooks,n/a\n{second},harborbooks,5\n")
+    pipeline.run(*prepared(world))
+    world.roster.unlink()
+    rows = pa.table({"tweet_id": [second], "handle": ["harborbooks"], "budget": [7]})
+    pq.write_table(rows, world.roster.with_suffix(".parquet"))
+    settings, plans = prepared(world)
+    assert pipeline.run(settings, plans).failure is None
+    table = catalog.query(Lake(settings.data), "select tweet_id, budget, followed from tweets order by 1")
+    assert table.to_pydict() == {"tweet_id": [first, second], "budget": ["n/a", "7"], "followed": [False, True]}
+
+
+def test_ids_that_are_all_unavailable_are_doubted_after_the_pull_and_in_each_later_plan(world, caplog):
+    """As rounded ones are, where their digits do not tell."""
+    wrong = [tweet + 1 for tweet in world.tweets("harborbooks", 6)]
+    world.roster.with_name("new.csv").write_text("tweet_id,handle\n" + "".join(f"{t},harborbooks\n" for t in wrong))
+    settings, plans = prepared(world)
+    assert caplog.messages == []
+    pipeline.run(settings, plans)
+    told = f"{world.roster.with_name('new.csv')}: 6 of its 6 Tweets are unavailable, and so many are seldom deleted"
+    assert [message.startswith(told) for message in caplog.messages] == [True]
+    prepared(world)
+    assert [message.startswith(told) for message in caplog.messages] == [True, True]
+
+
 def test_a_damaged_list_of_tweets_is_named(world):
     settings, plans = prepared(world)
     ours = Lake(settings.data)
     ours.open()
     ours.tweets.write_bytes(b"no parquet")
-    with pytest.raises(LakeError, match=r"tweets\.parquet cannot take the roster up .*: move it away and run again"):
+    with pytest.raises(LakeError, match=r"tweets\.parquet is damaged .*: put it back from a backup of the lake"):
         pipeline.pull(settings, plans)
     assert world.emulator.requests == []
     ours.tweets.unlink()

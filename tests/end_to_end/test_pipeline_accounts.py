@@ -123,7 +123,7 @@ def test_a_bearer_token_that_cannot_be_had_leaves_the_owned_tweets_alone(world, 
         assert f"{host.url}/oauth2/token answered {answer.status}" in errors[0]
         assert "2 Tweets asked for = 2 stored + 0 set aside" in out
         code, out, errors = engagement("check")
-        assert (code, errors) == (1, ["the bearer token cannot be pulled with, as said above"])
+        assert (code, errors) == (1, ["the bearer token cannot be used for a pull: see above"])
         assert "harborbooks      works, 17 types" in out
 
 

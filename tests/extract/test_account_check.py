@@ -167,6 +167,6 @@ def test_the_bearer_token_is_no_account(world, failed_check):
     tokens = world.emulator.credentials
     world.follow({"harborbooks": world.tweets("harborbooks", 1), "": foreign})
     world.accounts.write_text(world.accounts.read_text().replace(tokens.bearer_token, "ABearerTokenOfAnotherApp"))
-    assert failed_check() == "the bearer token cannot be pulled with, as said above"
+    assert failed_check() == "the bearer token cannot be used for a pull: see above"
     world.emulator.faults.set(revoked_handles=["harborbooks"])
-    assert failed_check() == "1 of 3 accounts and the bearer token cannot be pulled with, as said above"
+    assert failed_check() == "1 of 3 accounts and the bearer token cannot be used for a pull: see above"

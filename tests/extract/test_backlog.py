@@ -132,3 +132,21 @@ def test_a_tweet_is_new_if_nothing_of_it_had_come_when_somebody_last_looked(worl
     publish_pulls(Lake(world.lake))
     had = backlog.had(Lake(world.lake), [Tweet(tweet, "ann")], Window(FIRST, LAST), since=looked_at)
     assert had == (set() if new else {Tweet(tweet, "ann")})
+
+
+def test_a_file_of_any_kind_and_a_folder_are_found_as_the_roster_is(world):
+    (world.roster.parent / "MORE.TSV").write_text(f"tweet_id\thandle\n{posted(date(2026, 1, 10))}\tharborbooks\n")
+    (world.roster.parent / "notes.md").write_text("x")
+    found = backlog.fingerprints(world.settings(tweets=str(world.roster.parent)))
+    assert [*found] == [str(world.roster.parent / "MORE.TSV"), str(world.roster)]
+
+
+def test_a_bad_row_elsewhere_does_not_hold_new_tweets_back_where_it_is_skipped(world):
+    add(world, "strange.csv", 5, handle="stranger")
+    chosen = world.settings(first_day=str(FIRST), skip_bad_rows="true")
+    assert new_windows(world, chosen, posted(date(2026, 1, 10))) == [Window(date(2026, 1, 10), LAST)]
+
+
+def test_a_known_tweet_that_stands_in_a_new_file_too_is_looked_at(world, chosen):
+    add(world, "old.csv", posted(date(2026, 1, 10)))
+    assert new_windows(world, chosen, posted(date(2026, 1, 10))) == [Window(date(2026, 1, 10), LAST)]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL, RECENT, TOTALS
 from engagement_pipeline.core.errors import InputError
-from engagement_pipeline.core.metrics import METRICS, types_of
+from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.core.model import Tweet, Window
 from engagement_pipeline.extract.planner import NOT_POSTED, NOT_PUBLIC, OF_OTHERS, plan, windows
 
@@ -140,7 +140,7 @@ def test_a_tweet_that_was_refused_to_another_account_does_not_rest():
 
 
 @settings(deadline=None)
-@given(rosters_with_others, st.sampled_from(ENDPOINTS))
+@given(rosters_with_others, st.sampled_from([*ENDPOINTS.values()]))
 def test_whatever_the_endpoint_each_tweet_is_named_once_or_left_out_with_the_reason(tweets, endpoint):
     made = plan(tweets, endpoint, types=ALL_TYPES, window=WINDOW if endpoint == HISTORICAL else None)
     named = [tweet_id for request in made.requests for tweet_id in request.tweet_ids]
@@ -149,7 +149,7 @@ def test_whatever_the_endpoint_each_tweet_is_named_once_or_left_out_with_the_rea
     owners = {tweet.tweet_id: tweet.handle for tweet in tweets}
     for request in made.requests:
         assert {owners[tweet_id] for tweet_id in request.tweet_ids} == {request.handle}
-        assert set(request.types) == set(types_of(endpoint, public=not request.handle))
+        assert set(request.types) == set(endpoint.types if request.handle else endpoint.public_types)
     asked = Counter(owners[tweet_id] for tweet_id in named)
     most = {TOTALS: 250, RECENT: 25, HISTORICAL: 25}[endpoint]
     assert len(made.requests) == sum(-(-count // most) for count in asked.values())
@@ -186,7 +186,7 @@ def test_tweets_of_others_are_asked_for_on_totals_alone_and_by_public_types():
     tweets = [*owned(1), *owned(2, handle="")]
     assert [(r.handle, r.tweet_ids, r.types) for r in plan(tweets, TOTALS, types=ALL_TYPES).requests] == [
         ("", (2,), ("favorites", "quote_tweets", "replies", "retweets", "video_views")),
-        ("harborbooks", (1,), types_of(TOTALS)),
+        ("harborbooks", (1,), TOTALS.types),
     ]
     for endpoint, window in ((RECENT, None), (HISTORICAL, WINDOW)):
         made = plan(tweets, endpoint, types=ALL_TYPES, window=window)
@@ -227,15 +227,15 @@ def test_tweets_of_others_are_left_out_where_no_chosen_type_is_public():
 def test_types_that_an_endpoint_does_not_serve_are_refused_with_those_that_it_does(endpoint, types):
     with pytest.raises(InputError, match=f"none of the setting types is served by /{endpoint}: add some of ") as caught:
         plan(owned(1), endpoint, types=types)
-    assert all(name in str(caught.value) for name in types_of(endpoint))
+    assert all(name in str(caught.value) for name in endpoint.types)
 
 
 @given(st.lists(st.sampled_from(ALL_TYPES), min_size=1))
 def test_only_types_that_the_endpoint_serves_are_sent(types):
     for endpoint in (TOTALS, RECENT, HISTORICAL):
-        if set(types) & set(types_of(endpoint)):
+        if set(types) & set(endpoint.types):
             (request,) = plan(owned(1), endpoint, types=types).requests
-            assert set(request.types) == set(types) & set(types_of(endpoint))
+            assert set(request.types) == set(types) & set(endpoint.types)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from engagement_pipeline.core import model
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.errors import AccountError, LakeError, PullError, RefusedError, UnavailableError
 from engagement_pipeline.core.model import Plan, Request, Window
-from engagement_pipeline.extract import puller
+from engagement_pipeline.extract import ownership, puller
 from engagement_pipeline.lake import raw
 from engagement_pipeline.transport import accounts
 from engagement_pipeline.transport.accounts import Accounts
@@ -215,7 +215,7 @@ def test_nothing_more_is_asked_for_an_account_that_was_not_let_in(scripted):
 
 
 def test_an_api_that_is_down_is_left_alone_after_a_few_requests(scripted):
-    with scripted(DOWN) as script, pytest.raises(PullError, match=r"answered 503.*goes on from it"):
+    with scripted(DOWN) as script, pytest.raises(PullError, match=r"answered 503.*again to resume it"):
         script.run(MANY)
     assert puller.GIVEN_UP_IN_A_ROW <= len(script.api.received) <= puller.GIVEN_UP_IN_A_ROW + 1
 
@@ -293,7 +293,7 @@ def test_a_plan_without_requests_is_done(scripted):
 
 
 def test_a_tweet_that_is_neither_answered_nor_refused_fails_the_pull(scripted, monkeypatch):
-    monkeypatch.setattr(puller._Run, "_halve", lambda *_, **__: None)
+    monkeypatch.setattr(ownership, "refused", lambda standing, *_: (standing, ()))
     with scripted(GONE) as script, pytest.raises(PullError, match="2 Tweets were not answered for: 1, 2"):
         pulling(script.api.url, ACCOUNTS, planned({"ann": [1, 2]}), script.pull)
 

@@ -5,6 +5,7 @@ import pytest
 from truth import FIRST, LAST
 
 from engagement_pipeline import pipeline
+from engagement_pipeline.core.endpoints import RECENT, TOTALS
 from engagement_pipeline.emulator import answers
 from engagement_pipeline.extract.prepare import prepare
 
@@ -24,7 +25,7 @@ def test_answers_that_only_the_plain_reader_knows_are_counted(world):
     assert [(report.unscanned, report.answered) for report in outcome.reports] == [(3, 3)]
 
 
-@pytest.mark.parametrize("endpoint", ["totals", "28hr"])
+@pytest.mark.parametrize("endpoint", [TOTALS, RECENT])
 def test_answers_as_usual_are_not(world, endpoint):
     settings = world.settings()
     outcome = pipeline.run(settings, prepare(settings, endpoint=endpoint))
@@ -33,7 +34,7 @@ def test_answers_as_usual_are_not(world, endpoint):
 
 def test_a_pull_says_how_many_answers_were_read_the_plain_way(in_world, engagement):
     in_world.emulator.faults.set(numbers=1)
-    assert "3 responses not written as usual: read the plain way, which is slow" in lines(engagement)
+    assert "3 responses in an unusual form: read by the slow parser" in lines(engagement)
 
 
 def test_a_pull_says_what_it_revised_and_what_lies_below_zero(in_world, engagement, monkeypatch):
@@ -48,7 +49,7 @@ def test_a_pull_says_what_it_revised_and_what_lies_below_zero(in_world, engageme
 
     monkeypatch.setattr(answers, "_counts", with_an_unlike)
     found = lines(engagement)
-    assert "3 counts below zero: kept, since what was done can be undone" in found
+    assert "3 counts below zero: kept, because people can undo what was counted" in found
     assert "3 counts revised: see the view revisions" in found
     code, out, _ = engagement("sql", "select count from engagements where count < 0", "--format", "json")
     assert (code, orjson.loads(out)) == (0, [{"count": -4}] * 3)

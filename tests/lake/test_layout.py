@@ -16,7 +16,7 @@ from bodies import WINDOW
 from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL, RECENT, TOTALS
 from engagement_pipeline.core.errors import InputError, LakeError
 from engagement_pipeline.core.model import Window
-from engagement_pipeline.core.tables import COVERAGE, TABLES
+from engagement_pipeline.core.tables import COVERAGE
 from engagement_pipeline.lake.layout import FORMAT, Lake
 from engagement_pipeline.lake.parquet import damaged, read
 
@@ -115,7 +115,7 @@ def test_two_locks_do_not_wait_for_each_other(lake, caplog):
 
 
 def test_a_file_that_is_not_there_has_no_rows(lake):
-    assert read(lake.coverage(HISTORICAL, FIRST), COVERAGE).equals(COVERAGE.empty_table())
+    assert read(lake.coverage(HISTORICAL, FIRST), COVERAGE.schema).equals(COVERAGE.schema.empty_table())
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_a_damaged_file_is_named(lake, write):
     path.parent.mkdir(parents=True)
     write(path)
     with pytest.raises(LakeError) as caught:
-        read(path, COVERAGE)
+        read(path, COVERAGE.schema)
     assert str(caught.value).startswith(f"{path} is damaged (")
     assert "\n" not in str(caught.value)
 
@@ -145,12 +145,12 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged():
 @pytest.mark.parametrize(
     ("path", "fix"),
     [
-        (Lake(Path("l")).rows(HISTORICAL, FIRST), OF_A_DAY),
+        (Lake(Path("l")).rows(HISTORICAL.table, FIRST), OF_A_DAY),
         (Lake(Path("l")).daily(FIRST), OF_A_DAY.replace("--to 2026-01-01", "--to 2026-01-31")),
         (Lake(Path("l")).coverage(TOTALS, FIRST), OF_A_DAY),
-        (Lake(Path("l")).rows(TOTALS, FIRST), OF_A_DAY),
+        (Lake(Path("l")).rows(TOTALS.table, FIRST), OF_A_DAY),
         (Path("l/revisions/pulled_on=2026-02-01/x.parquet"), "engagement rebuild makes it anew from raw"),
-        (Lake(Path("l")).rows(RECENT, FIRST), "engagement rebuild --table recent makes it anew from raw"),
+        (Lake(Path("l")).rows(RECENT.table, FIRST), "engagement rebuild --table recent makes it anew from raw"),
         (Lake(Path("l")).set_aside, "move it away and pull again"),
         (Lake(Path("l")).tweets, "move it away and pull again"),
     ],
@@ -162,18 +162,18 @@ def test_how_to_mend_a_damaged_file_depends_on_what_it_holds(path, fix):
 
 def test_each_endpoint_has_its_files_and_its_columns(lake):
     """Those of /historical and of the observed day are in the name; /28hr has one file for all days."""
-    files = {endpoint: str(lake.rows(endpoint, FIRST).relative_to(lake.root)) for endpoint in ENDPOINTS}
+    files = {endpoint: str(lake.rows(endpoint.table, FIRST).relative_to(lake.root)) for endpoint in ENDPOINTS.values()}
     assert files == {
         HISTORICAL: "engagements/day=2026-01-01/engagements.parquet",
         TOTALS: "totals/observed_on=2026-01-01/totals.parquet",
         RECENT: "recent.parquet",
     }
-    assert lake.rows(RECENT, FIRST) == lake.rows(RECENT, SECOND)
-    for endpoint in ENDPOINTS:
+    assert lake.rows(RECENT.table, FIRST) == lake.rows(RECENT.table, SECOND)
+    for endpoint in ENDPOINTS.values():
         found = lake.coverage(endpoint, FIRST).relative_to(lake.root)
         assert str(found) == f"coverage/endpoint={endpoint}/day=2026-01-01/coverage.parquet"
     key = ["tweet_id", "engagement_type", "day", "hour", "count"]
-    assert {endpoint: TABLES[endpoint].names for endpoint in ENDPOINTS} == {
+    assert {endpoint: endpoint.table.schema.names for endpoint in ENDPOINTS.values()} == {
         HISTORICAL: key,
         RECENT: [*key, "partial", "observed_at"],
         TOTALS: ["tweet_id", "engagement_type", "count", "observed_at"],
@@ -210,7 +210,7 @@ def test_what_is_replaced_survives_a_power_cut(lake, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(os, "replace", replaced)
-    targets = [lake.rows(HISTORICAL, FIRST), lake.coverage(HISTORICAL, FIRST)]
+    targets = [lake.rows(HISTORICAL.table, FIRST), lake.coverage(HISTORICAL, FIRST)]
     lake.replace(dict(zip(aside, targets, strict=True)))
     assert steps[:4] == [*files, "rename", "rename"]
     folders = {folder for target in targets for folder in target.parents if folder.is_relative_to(lake.root)}
@@ -223,7 +223,7 @@ def test_files_are_replaced_in_the_order_given(lake):
     lake.open()
     for file in aside:
         file.write_text(file.name)
-    targets = [lake.rows(HISTORICAL, FIRST), lake.coverage(HISTORICAL, FIRST)]
+    targets = [lake.rows(HISTORICAL.table, FIRST), lake.coverage(HISTORICAL, FIRST)]
     lake.replace(dict(zip(aside, targets, strict=True)))
     assert [target.read_text() for target in targets] == ["a", "b"]
     assert not any(file.exists() for file in aside)

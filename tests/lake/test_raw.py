@@ -11,6 +11,7 @@ import pytest
 from bodies import TYPES, WINDOW, at, begin, body, full, land, nothing
 from scripted_api import ACCOUNTS, REQUEST, SECRETS, Answer, asking, error
 
+from engagement_pipeline.core.endpoints import TOTALS
 from engagement_pipeline.core.errors import LakeError, RefusedError
 from engagement_pipeline.core.model import Plan, Request, Response, Window
 from engagement_pipeline.lake import raw
@@ -84,9 +85,9 @@ def test_what_landed_is_listed_as_it_was_asked(pull):
 
 
 def test_a_request_without_days_or_handle_is_listed_as_it_was_asked(lake):
-    plan = Plan(endpoint="totals", window=None, types=("favorites",), requests=())
+    plan = Plan(endpoint=TOTALS, window=None, types=("favorites",), requests=())
     pull = raw.begin(lake.raw, plan, now=at(9), resume=timedelta(hours=1))
-    request = Request(endpoint="totals", handle="", tweet_ids=(7,), types=("favorites",), window=None)
+    request = Request(endpoint=TOTALS, handle="", tweet_ids=(7,), types=("favorites",), window=None)
     pull.accept(pull.land(request, ANSWER))
     assert [landed.request for landed in pull.landed()] == [request]
     assert raw.open_pulls(lake.raw) == [pull]
@@ -199,7 +200,7 @@ def test_a_published_pull_is_never_taken_up(lake, pull):
 @pytest.mark.parametrize(("now", "taken_up"), [(at(23, 59), True), (at(23, 59) + timedelta(minutes=2), False)])
 def test_a_pull_of_the_present_is_gone_on_with_on_its_day_alone(lake, now, taken_up):
     """Its rows are filed under the day that it began on."""
-    plan = Plan(endpoint="totals", window=None, types=("favorites",), requests=())
+    plan = Plan(endpoint=TOTALS, window=None, types=("favorites",), requests=())
     pull = raw.begin(lake.raw, plan, now=at(23, 30), resume=timedelta(hours=1))
     assert (raw.begin(lake.raw, plan, now=now, resume=timedelta(hours=1)) == pull) == taken_up
 

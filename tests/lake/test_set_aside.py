@@ -38,7 +38,7 @@ def word(tweet_id=1, *, reason=UNAVAILABLE, asked_at=at(1), **further):  # noqa:
     said = SetAside(
         tweet_id=tweet_id,
         handle="ann",
-        endpoint=HISTORICAL,
+        endpoint=HISTORICAL.name,
         reason=reason,
         text=None,
         asked_at=asked_at,
@@ -72,7 +72,7 @@ def test_a_lake_without_a_list_has_set_no_tweet_aside(lake):
 
 
 def test_the_list_is_kept_as_it_was_said_and_sorted_by_tweet(lake):
-    said = [word(2, text="403: no", reason=FORBIDDEN), word(1, handle="", tokens="", endpoint=TOTALS)]
+    said = [word(2, text="403: no", reason=FORBIDDEN), word(1, handle="", tokens="", endpoint=TOTALS.name)]
     assert hear(lake, *said)
     assert [*load(lake).items()] == [(1, said[1]), (2, said[0])]
 
@@ -203,9 +203,9 @@ def test_a_publication_keeps_the_list(lake):
     pull.marked(finished=True)
     publish_pulls(lake)
     assert {t: (w.reason, w.text, w.handle, w.endpoint, w.asked_at) for t, w in load(lake).items()} == {
-        2: (FORBIDDEN, "403: Forbidden to access tweets: 2", "ann", HISTORICAL, at(2)),
-        3: (PROTECTED, "400: Tweet ID(s) are unavailable", "ann", HISTORICAL, at(2)),
-        9: (UNAVAILABLE, None, "ann", HISTORICAL, at(1)),
+        2: (FORBIDDEN, "403: Forbidden to access tweets: 2", "ann", HISTORICAL.name, at(2)),
+        3: (PROTECTED, "400: Tweet ID(s) are unavailable", "ann", HISTORICAL.name, at(2)),
+        9: (UNAVAILABLE, None, "ann", HISTORICAL.name, at(1)),
     }
     pulled(lake, full([9], 5), at(3))
     publish_pulls(lake)

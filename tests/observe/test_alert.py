@@ -62,7 +62,7 @@ def test_a_run_without_partitions_that_died_has_neither_line():
 def test_a_run_that_dagster_is_to_try_again_says_so_before_the_link():
     again = replace(FAILED, again=True)
     assert alert.message(again, dagster_url="https://dagster.example.com").splitlines()[4:] == [
-        "next: Dagster is to try it again by itself: see that it does",
+        "next: Dagster should try the run again by itself: check that it does",
         "run: https://dagster.example.com/runs/1b2c",
     ]
 

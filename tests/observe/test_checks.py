@@ -11,7 +11,7 @@ from bodies import TYPES, WINDOW, at, full, pulled
 from engagement_pipeline.core import tables
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.settings import Settings
-from engagement_pipeline.core.tables import COVERAGE, TABLES
+from engagement_pipeline.core.tables import COVERAGE
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.parquet import read
 from engagement_pipeline.observe import checks
@@ -36,7 +36,7 @@ def roster(lake, handles, **more):
     columns = {
         "tweet_id": pa.array(handles, pa.int64()),
         "handle": pa.array(handles.values(), pa.string()),
-        "posted_at": pa.array([more.get("posted_at")] * len(handles), tables.TWEETS.field("posted_at").type),
+        "posted_at": pa.array([more.get("posted_at")] * len(handles), tables.TWEETS.schema.field("posted_at").type),
         "followed": pa.array([True] * len(handles)),
     }
     pq.write_table(pa.table(columns), lake.tweets)
@@ -55,8 +55,8 @@ def failed(lake, **settings):
 
 def rewritten(lake, change, *, day=DAY):
     """Write the day's rows anew as `change` makes them of what they are."""
-    path = lake.rows(HISTORICAL, day)
-    pq.write_table(change(read(path, TABLES[HISTORICAL])), path)
+    path = lake.rows(HISTORICAL.table, day)
+    pq.write_table(change(read(path, HISTORICAL.table.schema)), path)
 
 
 def test_a_healthy_day_passes_every_check_each_in_words(lake):
@@ -80,18 +80,18 @@ def test_a_key_that_is_there_twice(lake):
 
 
 def test_a_column_of_another_type(lake):
-    place = TABLES[HISTORICAL].names.index("count")
+    place = HISTORICAL.table.schema.names.index("count")
     rewritten(lake, lambda rows: rows.set_column(place, "count", rows["count"].cast(pa.int32())))
     assert "count is int32, not int64" in failed(lake)["schema"]
 
 
 def test_a_column_that_is_missing_or_too_many(lake):
     rewritten(lake, lambda rows: rows.rename_columns(["tweet_id", "engagement_type", "day", "hour", "n"]))
-    assert "count is missing, n is no column of it" in failed(lake)["schema"]
+    assert "count is missing, n is not a declared column" in failed(lake)["schema"]
 
 
 def test_a_row_of_another_day(lake):
-    other = read(lake.rows(HISTORICAL, FIRST), TABLES[HISTORICAL]).slice(0, 2)
+    other = read(lake.rows(HISTORICAL.table, FIRST), HISTORICAL.table.schema).slice(0, 2)
     rewritten(lake, lambda rows: pa.concat_tables([rows, other]))
     assert "2 rows are of other days" in failed(lake)["schema"]
 
@@ -103,7 +103,7 @@ def test_a_row_that_is_lost(lake):
 
 def test_a_count_that_changed(lake):
     def more(rows):
-        return rows.set_column(4, TABLES[HISTORICAL].field("count"), pc.add(rows["count"], 1))
+        return rows.set_column(4, HISTORICAL.table.schema.field("count"), pc.add(rows["count"], 1))
 
     rewritten(lake, more)
     assert "1 impressions sums to 264 here and to 240 in daily, 1 url_clicks" in failed(lake)["audit"]
@@ -121,8 +121,8 @@ def test_a_tweet_of_the_roster_that_was_never_asked_for(lake):
     roster(lake, {1: "ann", 2: "ann", 3: "bob", 4: "bob"})
     words = failed(lake)["tweets_accounted_for"]
     assert words == (
-        "1 Tweets of the roster have no answer for the day: 4 of bob; pull it again, and if their account fails, "
-        "engagement check tells why"
+        "1 Tweets of the roster have no answer for the day: 4 of bob; pull the day again; if their account fails, "
+        "engagement check says why"
     )
 
 
@@ -172,7 +172,7 @@ def test_more_counts_restated_than_the_setting_allows(lake, percent, passes):
 
 
 def test_a_damaged_file_fails_what_needs_it_with_its_name_and_the_fix(lake):
-    path = lake.rows(HISTORICAL, DAY)
+    path = lake.rows(HISTORICAL.table, DAY)
     path.write_bytes(b"no parquet")
     found = failed(lake)
     assert {"key_unique", "schema", "audit", "hours_complete"} <= set(found)
@@ -180,7 +180,7 @@ def test_a_damaged_file_fails_what_needs_it_with_its_name_and_the_fix(lake):
 
 
 def test_a_damaged_day_before_is_told_by_its_own_checks(lake):
-    lake.rows(HISTORICAL, FIRST).write_bytes(b"no parquet")
+    lake.rows(HISTORICAL.table, FIRST).write_bytes(b"no parquet")
     assert failed(lake) == {}
 
 
@@ -201,7 +201,7 @@ def test_a_lake_is_fresh_where_every_day_of_the_look_back_is_published(lake):
     verdict = of_lake(lake)
     assert (verdict.passed, verdict.words) == (
         True,
-        "the 2 days to 2026-01-02 have what their daily runs were to bring",
+        "the 2 days to 2026-01-02 are complete",
     )
 
 
@@ -209,8 +209,8 @@ def test_a_lake_that_lacks_a_day_is_not_fresh_however_new_the_others_are(lake):
     roster(lake, {1: "ann"})
     lake.coverage(HISTORICAL, FIRST).unlink()
     assert of_lake(lake).words == (
-        "1 of the 2 days to 2026-01-02 lack Tweets of the roster: 2026-01-01; the next daily run takes them up, "
-        "unless their account fails, of which engagement check tells why"
+        "1 of the 2 days to 2026-01-02 lack Tweets of the roster: 2026-01-01; the next daily run pulls them, "
+        "unless their account fails: then engagement check says why"
     )
     assert of_lake(lake, lookback_days=1).passed
 
@@ -218,14 +218,14 @@ def test_a_lake_that_lacks_a_day_is_not_fresh_however_new_the_others_are(lake):
 def test_a_lake_is_not_fresh_where_a_handle_is_served_no_more(lake):
     roster(lake, {1: "ann", 2: "ann", 3: "bob"})
     assert of_lake(lake).passed
-    path, place = lake.coverage(HISTORICAL, DAY), COVERAGE.names.index("first_pulled_at")
-    coverage = read(path, COVERAGE)
+    path, place = lake.coverage(HISTORICAL, DAY), COVERAGE.schema.names.index("first_pulled_at")
+    coverage = read(path, COVERAGE.schema)
     pq.write_table(coverage.filter(pc.not_equal(coverage["tweet_id"], 3)), path)
     assert of_lake(lake).passed  # nothing of it had come when the daily run was due
     path = lake.coverage(HISTORICAL, FIRST)
-    coverage = read(path, COVERAGE)
-    before = pa.array([datetime(2026, 1, 2, 3, tzinfo=UTC)] * len(coverage), COVERAGE.field(place).type)
-    pq.write_table(coverage.set_column(place, COVERAGE.field(place), before), path)
+    coverage = read(path, COVERAGE.schema)
+    before = pa.array([datetime(2026, 1, 2, 3, tzinfo=UTC)] * len(coverage), COVERAGE.schema.field(place).type)
+    pq.write_table(coverage.set_column(place, COVERAGE.schema.field(place), before), path)
     assert of_lake(lake).words.startswith(f"1 of the 2 days to {DAY} lack Tweets of the roster: {DAY}; the next")
 
 

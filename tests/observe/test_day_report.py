@@ -88,7 +88,7 @@ def test_the_rows_with_the_largest_counts_are_shown_as_they_are_in_the_table(lak
 def test_the_bytes_are_those_of_the_file(lake):
     pulled(lake, full([1], 5), at(1))
     publish_pulls(lake)
-    assert described(lake, SECOND).bytes == lake.rows(HISTORICAL, SECOND).stat().st_size
+    assert described(lake, SECOND).bytes == lake.rows(HISTORICAL.table, SECOND).stat().st_size
 
 
 def test_restated_is_what_the_newest_pull_changed_and_not_what_earlier_ones_did(lake):
@@ -103,7 +103,7 @@ def test_restated_is_what_the_newest_pull_changed_and_not_what_earlier_ones_did(
 def test_what_is_damaged_of_another_day_is_not_in_the_way(lake):
     pulled(lake, full([1], 5), at(1))
     publish_pulls(lake)
-    for path in (lake.rows(HISTORICAL, FIRST), lake.coverage(HISTORICAL, FIRST)):
+    for path in (lake.rows(HISTORICAL.table, FIRST), lake.coverage(HISTORICAL, FIRST)):
         path.write_bytes(b"")
     assert described(lake, SECOND).rows == 4
     with pytest.raises(LakeError, match="is damaged") as caught:

@@ -12,7 +12,7 @@ from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import Window
 from engagement_pipeline.core.tables import TYPE_NAMES
 from engagement_pipeline.lake.layout import Lake
-from engagement_pipeline.publish import daily, day_file, publisher
+from engagement_pipeline.publish import daily, day_file, pending
 from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.query import catalog
 
@@ -28,7 +28,7 @@ def lake(tmp_path):
 @pytest.fixture(params=[True, False], ids=["a row or two at a time", "all at once"])
 def _sizes(request, monkeypatch):
     if request.param:
-        monkeypatch.setattr(publisher, "CHUNK_TWEETS", 1)
+        monkeypatch.setattr(pending, "CHUNK_TWEETS", 1)
         monkeypatch.setattr(day_file, "ROW_GROUP", 2)
         monkeypatch.setattr(day_file, "DAILY_ROW_GROUP", 1)
 
@@ -127,13 +127,17 @@ def test_a_month_that_is_gone_is_summed_anew_though_none_of_its_days_changes(lak
 
 def test_a_damaged_day_in_the_way_of_its_month_is_named_with_what_mends_both(lake):
     over_new_year(lake, 1)
-    for path in (lake.daily(JANUARY), lake.rows(HISTORICAL, JANUARY), lake.rows(HISTORICAL, date(2026, 1, 2))):
+    for path in (
+        lake.daily(JANUARY),
+        lake.rows(HISTORICAL.table, JANUARY),
+        lake.rows(HISTORICAL.table, date(2026, 1, 2)),
+    ):
         path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(
         LakeError, match="engagement rebuild --from 2026-01-01 --to 2026-01-31 makes both anew"
     ) as caught:
         rebuilt(lake, "engagements", first=JANUARY, last=JANUARY)
-    assert str(lake.rows(HISTORICAL, date(2026, 1, 2))) in str(caught.value)
+    assert str(lake.rows(HISTORICAL.table, date(2026, 1, 2))) in str(caught.value)
     rebuilt(lake, first=JANUARY, last=date(2026, 1, 31))
     check_daily(lake)
 
@@ -141,14 +145,14 @@ def test_a_damaged_day_in_the_way_of_its_month_is_named_with_what_mends_both(lak
 def test_rows_that_are_gone_are_not_taken_for_none(lake):
     """Else a later pull of fewer types would leave only its own, and nobody would miss the others."""
     over_new_year(lake, 1)
-    lake.rows(HISTORICAL, JANUARY).unlink()
+    lake.rows(HISTORICAL.table, JANUARY).unlink()
     one = Window(JANUARY, JANUARY)
     pulled(lake, full([5], 4, types=TYPES[:1], window=one), at(2), types=TYPES[:1], window=one)
     with pytest.raises(
         LakeError, match=r"is missing, .* engagement rebuild --from 2026-01-01 --to 2026-01-01"
     ) as caught:
         publish_pulls(lake)
-    assert str(lake.rows(HISTORICAL, JANUARY)) in str(caught.value)
+    assert str(lake.rows(HISTORICAL.table, JANUARY)) in str(caught.value)
     rebuilt(lake, first=JANUARY, last=JANUARY)
     publish_pulls(lake)
     check_daily(lake)
@@ -157,12 +161,12 @@ def test_rows_that_are_gone_are_not_taken_for_none(lake):
 
 def test_a_day_that_has_no_rows_any_more_leaves_its_month(lake):
     over_new_year(lake, 1)
-    lake.aside.mkdir()
+    lake.staging.mkdir()
     lake.replace(daily.write_months(lake, {JANUARY: None}))
     assert {row["day"] for row in pq.read_table(lake.daily(JANUARY)).to_pylist()} == {date(2026, 1, 2)}
 
 
 def test_a_month_without_rows_or_file_stays_without(lake):
     lake.open()
-    lake.aside.mkdir()
+    lake.staging.mkdir()
     assert daily.write_months(lake, {JANUARY: None}) == {}

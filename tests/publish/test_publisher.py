@@ -27,20 +27,20 @@ def test_a_pull_becomes_a_file_a_day_with_its_rows_sorted(lake):
     pulled(lake, full([3, 1, 2], 5), at(1))
     publish_pulls(lake)
     for day in WINDOW.days():
-        table = pq.read_table(lake.rows(HISTORICAL, day), partitioning=None)
+        table = pq.read_table(lake.rows(HISTORICAL.table, day), partitioning=None)
         keys = list(
             zip(*(table[name].to_pylist() for name in ("tweet_id", "engagement_type", "day", "hour")), strict=True)
         )
         assert keys == sorted(keys)
         assert {key[2] for key in keys} == {day}
-        assert table.schema.equals(ENGAGEMENTS)
+        assert table.schema.equals(ENGAGEMENTS.schema)
     assert counts(lake) == full([1, 2, 3], 5)
 
 
 def test_a_day_s_file_names_the_pull_it_holds(lake):
     pull = pulled(lake, full([1], 5), at(1))
     publish_pulls(lake)
-    metadata = pq.read_metadata(lake.rows(HISTORICAL, FIRST)).metadata[b"engagement_pipeline"]
+    metadata = pq.read_metadata(lake.rows(HISTORICAL.table, FIRST)).metadata[b"engagement_pipeline"]
     assert str(pull.path.relative_to(lake.root)) in metadata.decode()
 
 
@@ -122,7 +122,7 @@ def test_borders_of_chunks_leave_no_trace(lake, tmp_path, monkeypatch, size):
     tweets = order.sample(range(1, 40), 14)
     other = Lake(tmp_path / "other")
     for into, chunk in ((lake, size), (other, 1000)):
-        monkeypatch.setattr("engagement_pipeline.publish.publisher.CHUNK_TWEETS", chunk)
+        monkeypatch.setattr("engagement_pipeline.publish.pending.CHUNK_TWEETS", chunk)
         pulled(into, full([*tweets[:5], 50, 60], 1), at(1))
         publish_pulls(into)
         pull = begin(into, at(2))
@@ -132,7 +132,7 @@ def test_borders_of_chunks_leave_no_trace(lake, tmp_path, monkeypatch, size):
         publish_pulls(into)
     assert counts(lake) == full(tweets, 2) | full([50, 60], 1)
     for day in WINDOW.days():
-        ours, theirs = (pq.read_table(which.rows(HISTORICAL, day), partitioning=None) for which in (lake, other))
+        ours, theirs = (pq.read_table(which.rows(HISTORICAL.table, day), partitioning=None) for which in (lake, other))
         assert ours.equals(theirs)
     assert coverage(lake, "*") == coverage(other, "*")
 
@@ -157,12 +157,22 @@ def test_every_tweet_asked_for_is_stored_or_set_aside_with_a_reason(lake):
     ] + [(4, FIRST, "forbidden", 0), (4, SECOND, "forbidden", 0)]
 
 
+def test_a_tweet_that_a_later_response_of_its_pull_serves_is_stored(lake):
+    pull = begin(lake, at(1))
+    land(pull, full([1], 1), tweets=[1, 2], unavailable_tweet_ids=["2"])
+    land(pull, full([2], 1), asked_at=at(2))
+    pull.marked(finished=True)
+    (publication,) = publish_pulls(lake)
+    assert (publication.stored, publication.set_aside) == ({1, 2}, {})
+    assert outcomes(lake) == {(1, "stored"), (2, "stored")}
+
+
 def test_coverage_says_which_response_holds_the_rows(lake):
     pull = begin(lake, at(1))
     path = land(pull, full([1], 1))
     publish_pulls(lake)
     assert coverage(lake, "distinct source, pulled_at, asked_at") == [(str(path.relative_to(lake.root)), at(1), at(1))]
-    assert pq.read_schema(lake.coverage(HISTORICAL, FIRST)).remove_metadata().equals(COVERAGE)
+    assert pq.read_schema(lake.coverage(HISTORICAL, FIRST)).remove_metadata().equals(COVERAGE.schema)
 
 
 LATER = {
@@ -227,7 +237,7 @@ def test_a_tweet_that_is_not_served_is_remembered_until_it_is(lake, further, out
     pulled(lake, {}, at(2), tweets=[1], tokens=tokens, **further)
     publish_pulls(lake)
     (word,) = set_aside.load(lake).values()
-    assert (word.tweet_id, word.handle, word.endpoint, word.reason) == (1, "ann", HISTORICAL, outcome)
+    assert (word.tweet_id, word.handle, word.endpoint, word.reason) == (1, "ann", HISTORICAL.name, outcome)
     assert (word.text, word.asked_at) == (further.get("refusal"), at(2))
     assert word.tokens == tokens
     pulled(lake, full([1], 7), at(3))

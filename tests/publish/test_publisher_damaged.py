@@ -4,12 +4,12 @@ import shutil
 
 import pytest
 from bodies import WINDOW, at, full, observed, pulled, totals
-from tables import counts
+from tables import counts, file_of
 
 from engagement_pipeline.core.endpoints import HISTORICAL, TOTALS
 from engagement_pipeline.core.errors import LakeError, PublishError
 from engagement_pipeline.core.model import Window
-from engagement_pipeline.core.tables import REVISIONS, TABLES
+from engagement_pipeline.core.tables import REVISIONS
 from engagement_pipeline.lake import raw
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.parquet import read
@@ -35,7 +35,7 @@ TRUTH = full([1], 1, window=FIVE) | full([2, 3], 2, window=FIVE)
 
 def of_days(lake, days):
     """Return what the files of some days hold, by cell."""
-    tables = [read(lake.rows(HISTORICAL, day), TABLES[HISTORICAL]).to_pylist() for day in days]
+    tables = [read(lake.rows(HISTORICAL.table, day), HISTORICAL.table.schema).to_pylist() for day in days]
     return {tuple(row.values())[:4]: row["count"] for rows in tables for row in rows}
 
 
@@ -54,14 +54,14 @@ def failed_days(lake):
 def test_the_days_around_damaged_ones_are_published(lake, table, days):
     good = [day for day in DAYS if day not in days]
     for day in days:
-        getattr(lake, table)(HISTORICAL, day).write_bytes(b"no parquet")
+        file_of(lake, table, day).write_bytes(b"no parquet")
     assert failed_days(lake) == days
     assert of_days(lake, good) == truth_of(good)
 
 
 def test_a_day_that_turns_out_to_be_damaged_half_way_is_left_as_it_is(lake):
     """Its footer is whole, so that this is seen once the other days are half written."""
-    path = lake.rows(HISTORICAL, MIDDLE)
+    path = lake.rows(HISTORICAL.table, MIDDLE)
     content = path.read_bytes()
     damage = content[:4] + bytes(40) + content[44:]
     path.write_bytes(damage)
@@ -72,14 +72,14 @@ def test_a_day_that_turns_out_to_be_damaged_half_way_is_left_as_it_is(lake):
 
 
 def test_rows_of_another_day_are_damage_and_nothing_is_revised_against_them(lake):
-    shutil.copy(lake.rows(HISTORICAL, DAYS[0]), lake.rows(HISTORICAL, MIDDLE))
+    shutil.copy(lake.rows(HISTORICAL.table, DAYS[0]), lake.rows(HISTORICAL.table, MIDDLE))
     assert failed_days(lake) == [MIDDLE]
-    (revised,) = (read(path, REVISIONS) for path in lake.root.glob("revisions/*/*.parquet"))
+    (revised,) = (read(path, REVISIONS.schema) for path in lake.root.glob("revisions/*/*.parquet"))
     assert {*revised["day"].to_pylist()} == {*DAYS} - {MIDDLE}
 
 
 def test_the_next_publication_takes_a_mended_day_up(lake):
-    path = lake.rows(HISTORICAL, MIDDLE)
+    path = lake.rows(HISTORICAL.table, MIDDLE)
     content = path.read_bytes()
     path.write_bytes(b"")
     failed_days(lake)
@@ -91,7 +91,7 @@ def test_the_next_publication_takes_a_mended_day_up(lake):
 
 
 def test_pulls_that_do_not_hold_the_damaged_day_are_done_with(lake):
-    lake.rows(HISTORICAL, MIDDLE).write_bytes(b"")
+    lake.rows(HISTORICAL.table, MIDDLE).write_bytes(b"")
     last = Window(FIVE.last, FIVE.last)
     pulled(lake, full([1], 3, window=last), at(3), window=last)
     failed_days(lake)
@@ -117,8 +117,8 @@ def test_a_damaged_day_of_totals_does_not_keep_history_from_being_published(lake
 )
 def test_the_message_names_the_days_the_first_file_and_what_mends_it(lake, days, told):
     for day in days:
-        lake.rows(HISTORICAL, day).write_bytes(b"")
+        lake.rows(HISTORICAL.table, day).write_bytes(b"")
     with pytest.raises(LakeError) as caught:
         publish_pulls(lake)
-    assert str(caught.value).startswith(f"{told}: {lake.rows(HISTORICAL, MIDDLE)} is damaged (")
+    assert str(caught.value).startswith(f"{told}: {lake.rows(HISTORICAL.table, MIDDLE)} is damaged (")
     assert str(caught.value).endswith(f": engagement rebuild --from {MIDDLE} --to {MIDDLE} makes it anew from raw")

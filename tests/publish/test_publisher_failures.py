@@ -10,9 +10,9 @@ import kills
 import pytest
 from bodies import WINDOW, at, begin, full, land, observed, parts, pulled, revisions, totals
 from disk import small_files
-from tables import counts, coverage, outcomes, parquet_files, rebuilt
+from tables import counts, coverage, file_of, outcomes, parquet_files, rebuilt
 
-from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
+from engagement_pipeline.core.endpoints import RECENT, TOTALS
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import Window
 from engagement_pipeline.lake import raw, set_aside
@@ -51,7 +51,7 @@ def test_a_publication_that_dies_at_any_rename_is_made_good_by_the_next(lake, pl
     before = counts(lake)
     truth = full([1, 3], 1) | full([2, 4], 2)
     assert dies_at(place, lake)
-    assert lake.aside.exists() == leftovers
+    assert lake.staging.exists() == leftovers
     for day in WINDOW.days():  # each as it was or as it will be, and never half
         assert of_day(counts(lake), day) in (of_day(before, day), of_day(truth, day))
     publish_pulls(lake)
@@ -59,7 +59,7 @@ def test_a_publication_that_dies_at_any_rename_is_made_good_by_the_next(lake, pl
     assert outcomes(lake) == {(1, "stored"), (2, "stored"), (3, "unavailable"), (4, "stored")}
     assert [*set_aside.load(lake)] == [3]
     assert raw.open_pulls(lake.raw) == []
-    assert not lake.aside.exists()
+    assert not lake.staging.exists()
 
 
 def test_these_are_all_the_renames_of_that_publication(lake):
@@ -130,7 +130,7 @@ def test_a_full_disk_leaves_the_tables_as_they_were_and_says_so_in_one_line(lake
         publish_pulls(lake)
     assert "\n" not in str(caught.value)
     assert parquet_files(lake) == before
-    assert not lake.aside.exists()
+    assert not lake.staging.exists()
     publish_pulls(lake)
     assert counts(lake) == full([1, 2], 2)
 
@@ -140,7 +140,7 @@ def test_a_full_disk_leaves_the_tables_as_they_were_and_says_so_in_one_line(lake
 def test_a_damaged_parquet_is_named_and_what_the_message_says_mends_it(lake, table, damage):
     pulled(lake, full([1, 2], 1), at(1))
     publish_pulls(lake)
-    path = getattr(lake, table)(HISTORICAL, SECOND)
+    path = file_of(lake, table, SECOND)
     path.write_bytes(damage)
     pulled(lake, full([2], 2), at(2))
     with pytest.raises(LakeError, match="is damaged") as caught:

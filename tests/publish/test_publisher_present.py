@@ -10,7 +10,6 @@ from tables import coverage, parquet_files, rebuilt
 from engagement_pipeline.core.endpoints import RECENT, TOTALS
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import Window
-from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.query import catalog
@@ -58,8 +57,8 @@ def test_lifetimes_are_kept_by_the_day_on_which_they_were_observed(lake):
     publish_pulls(lake)
     assert lifetimes(lake) == {TODAY: {(1, "favorites"): 5}, date(2026, 2, 2): {(1, "favorites"): 8}}
     assert rows(lake, "select observed_at from totals order by 1") == [(at(1),), (at(1) + timedelta(days=1),)]
-    schema = pq.read_schema(lake.rows(TOTALS, TODAY)).remove_metadata()
-    assert schema.equals(TABLES[TOTALS])
+    schema = pq.read_schema(lake.rows(TOTALS.table, TODAY)).remove_metadata()
+    assert schema.equals(TOTALS.table.schema)
 
 
 def test_a_second_observation_of_a_day_replaces_a_tweet_whole_and_keeps_the_others(lake):
@@ -137,7 +136,7 @@ def test_a_damaged_file_is_named_and_what_the_message_says_mends_it(lake, endpoi
 
     pull(1)
     publish_pulls(lake)
-    path = lake.rows(endpoint, TODAY)
+    path = lake.rows(endpoint.table, TODAY)
     path.write_bytes(b"no parquet")
     pull(2)
     fix = f"engagement rebuild --from {TODAY} --to {TODAY} makes it anew from raw"

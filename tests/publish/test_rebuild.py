@@ -94,7 +94,7 @@ def test_rebuilt_twice_no_row_changes(history):
 
 def test_a_rebuilt_day_names_the_newest_pull_it_holds(history):
     def named(day):
-        metadata = pq.read_metadata(history.rows(HISTORICAL, day)).metadata
+        metadata = pq.read_metadata(history.rows(HISTORICAL.table, day)).metadata
         return json.loads(metadata[b"engagement_pipeline"])["newest_pull"]
 
     before = [named(day) for day in (FIRST, SECOND, THIRD)]
@@ -107,7 +107,7 @@ def test_a_rebuilt_day_names_the_newest_pull_it_holds(history):
 def test_a_range_rebuilds_its_days_alone(history):
     before = contents(history)
     for day in (FIRST, SECOND, THIRD):
-        history.rows(HISTORICAL, day).unlink()
+        history.rows(HISTORICAL.table, day).unlink()
     report = rebuilt(history, "engagements", first=SECOND, last=SECOND)
     assert [day.day for day in report] == [SECOND]
     found = contents(history)["engagements"]

@@ -51,12 +51,12 @@ def one_bit_flipped(path):
 def of_table(lake, table):
     """Return a file of a table that is in the middle of others."""
     return {
-        "engagements": lake.rows(HISTORICAL, SECOND),
+        "engagements": lake.rows(HISTORICAL.table, SECOND),
         "daily": lake.daily(SECOND),
         "coverage": lake.coverage(HISTORICAL, SECOND),
         "coverage of totals": lake.coverage(TOTALS, TODAY),
-        "totals": lake.rows(TOTALS, TODAY),
-        "recent": lake.rows(RECENT, TODAY),
+        "totals": lake.rows(TOTALS.table, TODAY),
+        "recent": lake.rows(RECENT.table, TODAY),
     }[table]
 
 
@@ -90,7 +90,7 @@ def test_a_damaged_file_is_named_and_healed(history, table, damage):
 def test_rows_without_statistics_are_written_with_them(history):
     """The row groups of a Tweet are found by those of its IDs."""
     before = contents(history)
-    path = history.rows(HISTORICAL, SECOND)
+    path = history.rows(HISTORICAL.table, SECOND)
     pq.write_table(pq.read_table(path, partitioning=None), path, write_statistics=False)
     rebuilt(history)
     assert contents(history) == before
@@ -140,7 +140,7 @@ def test_rows_of_a_lost_file_whose_response_is_gone_are_named_until_they_are_pul
     pulled(lake, full([2], 2), at(2))
     publish_pulls(lake)
     forget(lake, gone)
-    path = lake.rows(HISTORICAL, SECOND)
+    path = lake.rows(HISTORICAL.table, SECOND)
     cut_off(path) if how == "damaged" else path.unlink()
     report = rebuilt(lake)
     assert {day.day: day.lost for day in report} == {FIRST: (), SECOND: (1,)}
@@ -165,7 +165,7 @@ def test_of_a_lost_file_what_an_older_response_has_comes_back_and_is_named(lake)
     gone = pulled(lake, full([1], 2), at(2))
     publish_pulls(lake)
     forget(lake, gone)
-    lake.rows(HISTORICAL, SECOND).unlink()
+    lake.rows(HISTORICAL.table, SECOND).unlink()
     assert [day.lost for day in rebuilt(lake)] == [(), (1,)]
     assert coverage(lake, "day, rows, pulled_at, outcome") == [
         (FIRST, 4, at(2), "stored"),
@@ -179,7 +179,7 @@ def test_lost_counts_of_a_tweet_that_has_others_are_named(lake):
     pulled(lake, full([1], 2, types=IMPRESSIONS), at(2), types=IMPRESSIONS)
     publish_pulls(lake)
     forget(lake, gone)
-    emptied(lake.rows(HISTORICAL, SECOND))
+    emptied(lake.rows(HISTORICAL.table, SECOND))
     assert [day.lost for day in rebuilt(lake)] == [(), (1,)]
     assert coverage(lake, "day, rows") == [(FIRST, 4), (SECOND, 2)]
 
@@ -188,7 +188,7 @@ def test_a_day_all_of_whose_rows_are_lost_has_no_sums_either(lake):
     gone = pulled(lake, full([1], 1), at(1))
     publish_pulls(lake)
     forget(lake, gone)
-    lake.rows(HISTORICAL, SECOND).unlink()
+    lake.rows(HISTORICAL.table, SECOND).unlink()
     rebuilt(lake)
     check_daily(lake)
     assert counts(lake) == full([1], 1, window=Window(FIRST, FIRST))
@@ -198,15 +198,15 @@ def test_lost_lifetimes_are_named(lake):
     gone = observed(lake, TOTALS, totals({(1, "favorites"): 5}), at(1), tweets=[1])
     publish_pulls(lake)
     forget(lake, gone)
-    emptied(lake.rows(TOTALS, TODAY))
+    emptied(lake.rows(TOTALS.table, TODAY))
     (report,) = rebuilt(lake)
     assert (report.lost, report.rows) == ((1,), 0)
     assert coverage(lake, "outcome, rows, pulled_at") == [("lost", 0, None)]
 
 
 def test_damaged_last_hours_of_which_nothing_is_left_are_empty(history):
-    shutil.rmtree(history.raw / RECENT)
-    emptied(history.rows(RECENT, TODAY))
+    shutil.rmtree(history.raw / RECENT.name)
+    emptied(history.rows(RECENT.table, TODAY))
     rebuilt(history, "recent")
     assert contents(history, "recent") == {"recent": []}
 

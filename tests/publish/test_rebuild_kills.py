@@ -14,7 +14,9 @@ from engagement_pipeline.publish.publisher import publish_pulls
 
 REBUILD = (
     "from pathlib import Path; from engagement_pipeline.lake.layout import Lake; "
-    "from engagement_pipeline.publish.rebuild import rebuild_table; rebuild_table(Lake(Path(sys.argv[1])), '{}')"
+    "from engagement_pipeline.publish.rebuild import rebuild_table; "
+    "from engagement_pipeline.core.endpoints import ENDPOINTS; "
+    "rebuild_table(Lake(Path(sys.argv[1])), ENDPOINTS['{}'])"
 )
 CHANGED = full([1, 2], 1) | full([2], 3) | full([3], 2)
 

@@ -11,7 +11,7 @@ from tables import check_daily, contents, counts, rebuilt
 
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
-from engagement_pipeline.core.endpoints import RECENT
+from engagement_pipeline.core.endpoints import RECENT, TOTALS
 from engagement_pipeline.core.errors import InputError, LakeError
 from engagement_pipeline.core.model import Window
 from engagement_pipeline.lake import raw
@@ -106,11 +106,11 @@ def test_a_pull_that_went_on_after_a_later_one_stays_with_it(lake):
 
 
 def test_one_endpoint_does_not_keep_another_s(lake):
-    observed(lake, "totals", parts({}), at(1), tweets=[1])
+    observed(lake, TOTALS, parts({}), at(1), tweets=[1])
     pulled(lake, full([1], 1), at(2))
     publish_pulls(lake)
     land(begin(lake, at(1)), full([1], 1))
-    assert [pull.endpoint for pull in pruned(lake, ALL_OF_IT)] == ["totals"]
+    assert [pull.endpoint for pull in pruned(lake, ALL_OF_IT)] == [TOTALS]
 
 
 def test_what_the_last_hours_are_made_of_stays(lake):
@@ -120,7 +120,7 @@ def test_what_the_last_hours_are_made_of_stays(lake):
     publish_pulls(lake)
     before = contents(lake)
     assert [pull.started_at for pull in pruned(lake, ALL_OF_IT)] == [at(1) - timedelta(days=3)]
-    lake.rows(RECENT, TODAY).unlink()
+    lake.rows(RECENT.table, TODAY).unlink()
     rebuilt(lake)
     assert contents(lake) == before
 
@@ -247,7 +247,7 @@ def test_the_command_says_first_what_would_go_and_removes_nothing(aged, engageme
     day = ago(days=91).date()
     assert out.startswith("published and begun more than 90 days ago: 1 pull\n")
     assert f"  /historical: 1 pull of {day} to {day}, 1 response, 0.0 MB\n" in out
-    assert out.endswith("nothing is removed yet: engagement prune --yes does it\n")
+    assert out.endswith("nothing is removed: engagement prune --yes removes them\n")
     assert folders(aged) == before
 
 
@@ -255,7 +255,7 @@ def test_the_command_removes_it_where_it_is_told_to(aged, engagement):
     before = contents(aged)
     code, out, errors = engagement("prune", "--yes")
     assert (code, errors) == (0, [])
-    assert out.endswith("removed; the tables are as they were\n")
+    assert out.endswith("removed; the tables are unchanged\n")
     assert len(raw.all_pulls(aged.raw)) == 1
     assert contents(aged) == before
     assert engagement("prune") == (0, "published and begun more than 90 days ago: 0 pulls\n", [])

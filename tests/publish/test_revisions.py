@@ -81,7 +81,7 @@ def test_only_the_days_that_change_are_written(lake):
 @pytest.mark.parametrize("size", [1, 3, 1000])
 def test_a_change_late_in_a_day_leaves_its_beginning_as_it_was(lake, monkeypatch, size):
     """What was passed over as unchanged is copied, whatever the size of chunks and row groups."""
-    monkeypatch.setattr("engagement_pipeline.publish.publisher.CHUNK_TWEETS", size)
+    monkeypatch.setattr("engagement_pipeline.publish.pending.CHUNK_TWEETS", size)
     monkeypatch.setattr("engagement_pipeline.publish.day_file.ROW_GROUP", 7)
     tweets = range(1, 20)
     published(lake, full(tweets, 5), at(1))

@@ -17,7 +17,6 @@ from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.core.model import Exchange, Request, Window
-from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.lake import request_log
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.publish.publisher import publish_pulls
@@ -188,7 +187,7 @@ def test_what_is_known_now_has_each_cell_once_and_history_wins(tmp_path_factory,
     lake.open()
     for endpoint, cells, further in ((HISTORICAL, history, ()), (RECENT, recent, (True, at(1)))):
         for day in WINDOW.days() if endpoint == HISTORICAL else [WINDOW.last]:
-            path, schema = lake.rows(endpoint, day), TABLES[endpoint]
+            path, schema = lake.rows(endpoint.table, day), endpoint.table.schema
             path.parent.mkdir(parents=True, exist_ok=True)
             rows = [(*key, n, *further) for key, n in cells.items() if endpoint == RECENT or key[2] == day]
             pq.write_table(
@@ -219,7 +218,7 @@ def test_the_views_say_which_endpoint_was_asked_and_which_day_was_observed(lake)
         "2026-02-01",
         True,
     )
-    assert one(lake, "select tweet_id, endpoint, reason from set_aside") == (9, HISTORICAL, "unavailable")
+    assert one(lake, "select tweet_id, endpoint, reason from set_aside") == (9, HISTORICAL.name, "unavailable")
     assert one(lake, "select string_agg(tweet_id, ' ' order by tweet_id) from tweets where followed") == ("1",)
 
 

@@ -127,7 +127,7 @@ def damage_named(path, ask, *arguments):
 @pytest.mark.parametrize("day", [FIRST, SECOND])
 def test_a_query_names_the_damaged_file_and_how_to_mend_it(lake, damage, day):
     """The first is read for its columns, the others only once their rows are."""
-    path = lake.rows(HISTORICAL, day)
+    path = lake.rows(HISTORICAL.table, day)
     damage(path)
     message = damage_named(path, catalog.query, lake, ALL)
     assert message.endswith(f": engagement rebuild --from {day} --to {day} makes it anew from raw")
@@ -137,7 +137,7 @@ def test_a_query_names_the_damaged_file_and_how_to_mend_it(lake, damage, day):
 @pytest.mark.parametrize("day", [FIRST, SECOND])
 def test_a_file_that_breaks_off_being_sound_in_its_middle_is_named(lake, day, place):
     """Of a damaged header DuckDB itself does not say which file it is in."""
-    path = lake.rows(HISTORICAL, day)
+    path = lake.rows(HISTORICAL.table, day)
     counts = pq.read_metadata(path).row_group(0).column(4)
     start = counts.data_page_offset + 40 * place
     content = bytearray(path.read_bytes())
@@ -150,23 +150,23 @@ def test_a_file_that_breaks_off_being_sound_in_its_middle_is_named(lake, day, pl
 def test_a_refresh_names_the_damaged_file_and_leaves_the_old_catalog(lake, damage):
     catalog.refresh(lake)
     before = lake.catalog.read_bytes()
-    damage(lake.rows(HISTORICAL, FIRST))
-    damage_named(lake.rows(HISTORICAL, FIRST), catalog.refresh, lake)
+    damage(lake.rows(HISTORICAL.table, FIRST))
+    damage_named(lake.rows(HISTORICAL.table, FIRST), catalog.refresh, lake)
     assert lake.catalog.read_bytes() == before
     assert catalogs(lake) == ["engagement.duckdb"]
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_file_without_a_day_is_only_moved_away(lake, damage):
-    pq.write_table(tables.SET_ASIDE.empty_table(), lake.set_aside)
+    pq.write_table(tables.SET_ASIDE.schema.empty_table(), lake.set_aside)
     damage(lake.set_aside)
     message = damage_named(lake.set_aside, catalog.query, lake, "select * from set_aside")
     assert message.endswith(": move it away and pull again")
 
 
 def test_what_the_message_says_mends_a_damaged_day(lake):
-    emptied(lake.rows(HISTORICAL, SECOND))
-    damage_named(lake.rows(HISTORICAL, SECOND), catalog.query, lake, ALL)
+    emptied(lake.rows(HISTORICAL.table, SECOND))
+    damage_named(lake.rows(HISTORICAL.table, SECOND), catalog.query, lake, ALL)
     rebuilt(lake, first=SECOND, last=SECOND)
     assert catalog.query(lake, ALL).to_pylist() == [{"n": 96, "total": 480}]
 
@@ -176,8 +176,8 @@ def test_a_damaged_file_is_named_in_any_folder(tmp_path, folder):
     lake = Lake(tmp_path / folder)
     pulled(lake, full([1], 5), at(1))
     publish_pulls(lake)
-    no_parquet(lake.rows(HISTORICAL, SECOND))
-    damage_named(lake.rows(HISTORICAL, SECOND), catalog.query, lake, ALL)
+    no_parquet(lake.rows(HISTORICAL.table, SECOND))
+    damage_named(lake.rows(HISTORICAL.table, SECOND), catalog.query, lake, ALL)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_a_damaged_file_is_named_in_any_folder(tmp_path, folder):
 )
 def test_a_query_that_asks_for_the_wrong_thing_is_the_user_s_to_mend(lake, sql):
     """Though DuckDB may name a sound file of the lake."""
-    quoted = {"lake": lake.root, "day": lake.rows(HISTORICAL, FIRST)}
+    quoted = {"lake": lake.root, "day": lake.rows(HISTORICAL.table, FIRST)}
     sql = sql.format(**{name: str(path).replace("'", "''").replace("[a]", "[[]a]") for name, path in quoted.items()})
     with pytest.raises(InputError, match=r"^the query failed: "):
         catalog.query(lake, sql)

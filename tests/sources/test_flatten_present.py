@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from engagement_pipeline.core.endpoints import RECENT, TOTALS
 from engagement_pipeline.core.errors import ResponseError
-from engagement_pipeline.core.metrics import types_of
 from engagement_pipeline.core.model import Request
-from engagement_pipeline.core.tables import ENGAGEMENTS, LIFETIME, PARTIAL
-from engagement_pipeline.sources.engagement.flatten import flatten
+from engagement_pipeline.core.tables import ENGAGEMENTS, PARTIAL
+from engagement_pipeline.sources.engagement.flatten import LIFETIME, read
 
 ONE, TWO, OLD = 1890000000000000001, 1890000000000000002, 1390000000000000003
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -21,8 +20,8 @@ CELLS, TWEET_SUMS, TYPE_SUMS = "by_tweet_type_day_hour", "by_tweet_type", "by_ty
 
 
 def flat(content, endpoint, *, tweet_ids=(ONE, TWO, OLD)):
-    request = Request(endpoint=endpoint, handle="ann", tweet_ids=tweet_ids, types=types_of(endpoint), window=None)
-    return flatten(json.dumps(content).encode(), request)
+    request = Request(endpoint=endpoint, handle="ann", tweet_ids=tweet_ids, types=endpoint.types, window=None)
+    return read(json.dumps(content).encode(), request)
 
 
 def rows(result):
@@ -86,7 +85,7 @@ def test_the_outer_hours_are_partial_of_every_tweet_and_type():
 
 def test_rows_of_28hr_have_their_schema_with_or_without_rows():
     for cells in (hourly(range(29)), {}):
-        assert flat(parts(cells), RECENT).rows.schema.equals(ENGAGEMENTS.append(PARTIAL))
+        assert flat(parts(cells), RECENT).rows.schema.equals(ENGAGEMENTS.schema.append(PARTIAL.field))
 
 
 def test_a_response_of_28hr_over_midnight_has_two_days():
@@ -119,7 +118,7 @@ def test_what_28hr_cannot_have_said_is_named_by_its_path(content, path):
 
 @settings(deadline=None)
 @given(
-    hours=st.sets(st.tuples(st.integers(0, 28), st.sampled_from([ONE, TWO]), st.sampled_from(types_of(RECENT)))),
+    hours=st.sets(st.tuples(st.integers(0, 28), st.sampled_from([ONE, TWO]), st.sampled_from(RECENT.types))),
     length=st.sampled_from([28, 29]),
     echoed=st.booleans(),
     write=st.sampled_from([str, int]),
@@ -184,7 +183,7 @@ def test_totals_that_do_not_add_up_or_were_not_asked_for_are_named_by_their_path
 @settings(deadline=None)
 @given(
     st.dictionaries(
-        st.tuples(st.sampled_from([ONE, TWO, OLD]), st.sampled_from(types_of(TOTALS))), st.integers(-(2**63), 2**63 - 1)
+        st.tuples(st.sampled_from([ONE, TWO, OLD]), st.sampled_from(TOTALS.types)), st.integers(-(2**63), 2**63 - 1)
     )
 )
 def test_flatten_gives_back_any_lifetimes(counts):

@@ -2,7 +2,8 @@
 
 import json
 import random
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 
 import pytest
 from bodies import parts
@@ -15,7 +16,7 @@ from engagement_pipeline.core.errors import ResponseError
 from engagement_pipeline.core.model import Request, Window
 from engagement_pipeline.core.tables import EPOCH, TYPE_NAMES
 from engagement_pipeline.sources.engagement import parse_fast, parse_reference
-from engagement_pipeline.sources.engagement.flatten import flatten
+from engagement_pipeline.sources.engagement.flatten import read
 from engagement_pipeline.sources.engagement.parse_reference import Asked
 from engagement_pipeline.sources.engagement.request import CELLS
 
@@ -25,7 +26,7 @@ SEEDS, CHUNKS = 10_000, 8  # the processes of the tests share the chunks
 def outcome(body, request):
     """Return whether a body was scanned, and what flatten makes of it."""
     try:
-        flat = flatten(body, request)
+        flat = read(body, request)
     except ResponseError as error:
         return None, (error.path, str(error))
     return flat.scanned, (flat.rows, flat.unavailable, flat.said, flat.negative)
@@ -92,9 +93,8 @@ def test_a_compact_body_is_scanned_in_any_order_of_its_keys(seed):
 @pytest.mark.parametrize("size", [1, 100, 10**6])
 def test_a_body_in_several_blocks_is_scanned_to_the_same(monkeypatch, size):
     monkeypatch.setattr(parse_fast, "BLOCK", size)
-    assert len([*parse_fast._blocks(BODY, BODY.find(parse_fast.BEGIN) + len(parse_fast.BEGIN), len(BODY))]) == 1 + (
-        size < len(BODY)
-    )
+    begin = BODY.index(b'{"189')
+    assert len([*parse_fast._blocks(BODY, begin, len(BODY))]) == 1 + (size < len(BODY))
     scanned, _ = parse_fast.cells(BODY, ASKED)
     assert columns(scanned) == columns(parse_reference.cells(parse_reference.parsed(BODY), ASKED))
 
@@ -124,11 +124,51 @@ def test_an_hour_alone_is_scanned():
     assert columns(scanned) == [[3], [ASKED.types["url_clicks"]], [20486], [9], [0], {("3", "url_clicks"): 0}]
 
 
-def test_the_rest_is_the_body_with_an_empty_object_in_place_of_the_counts():
+def test_the_rest_is_the_root_without_the_counts():
     _, rest = parse_fast.cells(BODY, ASKED)
-    before, counts, after = BODY.partition(BODY[BODY.index(b'{"189') : BODY.index(b',"by_tweet_type":')])
-    assert rest == before + b"{}" + after
-    assert json.loads(counts) == json.loads(BODY)[CELLS]
+    root = json.loads(BODY)
+    del root[CELLS]
+    assert rest == root
+
+
+def test_the_grouping_may_be_named_again_behind_the_counts():
+    body = changed(b'"by_type":', b'"trace":{"by_tweet_type_day_hour":{}},"by_type":')
+    scanned, rest = parse_fast.cells(body, ASKED)
+    assert columns(scanned) == columns(parse_reference.cells(parse_reference.parsed(BODY), ASKED))
+    assert rest["trace"] == {CELLS: {}}
+
+
+COUNTS = BODY[BODY.index(b'{"189') : BODY.index(b',"by_tweet_type":')]
+INSTEAD = [COUNTS.replace(b'"5"', b'"6"'), b"{}", b"[]", b"null", b'"the counts stand here"']
+
+
+@pytest.mark.parametrize("behind", [False, True])
+@pytest.mark.parametrize("root", INSTEAD)
+def test_counts_of_the_same_name_in_a_nested_object_are_not_those_of_a_root_with_a_blank_before_the_colon(root, behind):
+    blank, nested = b'"by_tweet_type_day_hour" :' + root, b'"trace":{"by_tweet_type_day_hour":' + COUNTS + b"}"
+    body = changed(b'"by_tweet_type_day_hour":' + COUNTS, b",".join([blank, nested][:: -1 if behind else 1]))
+    assert parse_fast.cells(body, ASKED) is None
+
+
+def test_another_byte_than_a_brace_behind_the_grouping_is_left_to_plain():
+    bodies = [changed(b'_hour":{', b'_hour":' + bytes([byte])) for byte in range(256) if byte != ord("{")]
+    assert [body for body in bodies if parse_fast.cells(body, ASKED)] == []
+
+
+@pytest.mark.parametrize("key", [b'"by_tweet_type_day_hour":{}', b'"by_tweet_type_day_hour":"the counts stand here"'])
+def test_a_grouping_that_stands_in_the_root_twice_is_left_to_plain(key):
+    assert parse_fast.cells(changed(b'{"start":null', b"{" + key), ASKED) is None
+    assert parse_fast.cells(changed(b'"by_type":', key + b',"by_type":'), ASKED) is None
+
+
+def test_so_many_days_that_their_sum_may_pass_64_bits_are_left_to_plain():
+    """An answer of /28hr may name any day; 400 of them with 24 counts of 15 digits sum to 9.6e18."""
+    days = {str(EPOCH + timedelta(day)): {f"{hour:02}": "9" * 15 for hour in range(24)} for day in range(400)}
+    body = json.dumps({CELLS: {"3": {"impressions": days}}}, separators=(",", ":")).encode()
+    asked = replace(ASKED, days={day: number for number, day in enumerate(days)})
+    assert parse_fast.cells(body, asked) is None
+    sums = parse_reference.cells(parse_reference.parsed(body), asked).sums
+    assert sums["3", "impressions"] == 9600 * (10**15 - 1) > 2**63
 
 
 LEFT_TO_PLAIN = {
@@ -142,7 +182,6 @@ LEFT_TO_PLAIN = {
     "a backslash in an hour": (b'"01":', b'"\\u00301":'),
     "a backslash elsewhere": (b'{"start":null', b'{"errors":["\\n"]'),
     "the grouping named before, too": (b'{"start":null', b'{"trace":{"by_tweet_type_day_hour":{}}'),
-    "the grouping named behind, too": (b'"by_type":', b'"trace":{"by_tweet_type_day_hour":{}},"by_type":'),
     "a day without hours": (b'"2026-02-01":', b'"2026-01-30":{},"2026-02-01":'),
     "a type without days": (
         b'"url_clicks":{"2026-01-31":{"00":"1"}}}',
@@ -156,14 +195,14 @@ def test_what_is_written_in_another_way_is_left_to_plain(old, new):
     """And that reads it."""
     body = changed(old, new)
     assert parse_fast.cells(body, ASKED) is None
-    flat = flatten(body, REQUEST)
+    flat = read(body, REQUEST)
     assert (flat.rows.num_rows, flat.scanned) == (5, False)
 
 
 def test_a_body_without_counts_is_left_to_plain():
     body = b'{"by_tweet_type_day_hour":{},"by_tweet_type":{},"by_type":{}}'
     assert parse_fast.cells(body, ASKED) is None
-    assert flatten(body, REQUEST).rows.num_rows == 0
+    assert read(body, REQUEST).rows.num_rows == 0
 
 
 LEFT_TO_BE_REFUSED = {
@@ -200,13 +239,13 @@ def test_counts_that_stand_deeper_than_in_the_root_are_missing():
     root = json.loads(BODY)
     body = json.dumps({"trace": {CELLS: root.pop(CELLS)}} | root, separators=(",", ":")).encode()
     with pytest.raises(ResponseError, match=rf"^\$\.{CELLS}: is missing"):
-        flatten(body, REQUEST)
+        read(body, REQUEST)
 
 
 def test_a_body_that_ends_early_is_named_by_the_place_where_it_ends():
     """Its own place, not that of the rest without the counts."""
     with pytest.raises(ResponseError, match=rf"is not JSON: .*\(char {len(BODY) - 1}\)"):
-        flatten(BODY[:-1], REQUEST)
+        read(BODY[:-1], REQUEST)
 
 
 KEYS = st.tuples(
@@ -219,7 +258,7 @@ TABLES = st.dictionaries(KEYS, st.just(0) | st.integers(0, 10**15 - 1), max_size
 @given(table=TABLES)
 def test_any_table_written_compact_and_sorted_is_scanned_and_given_back(table):
     body = json.dumps(parts(table), separators=(",", ":"), sort_keys=True).encode()
-    flat = flatten(body, REQUEST)
+    flat = read(body, REQUEST)
     rows = [*zip(*(column.to_pylist() for column in flat.rows.columns), strict=True)]
     assert rows == sorted((*key, count) for key, count in table.items())
     assert flat.scanned

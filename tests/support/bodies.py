@@ -8,7 +8,6 @@ from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
 
 from engagement_pipeline.core.endpoints import HISTORICAL
-from engagement_pipeline.core.metrics import types_of
 from engagement_pipeline.core.model import Plan, Request, Response, Window
 from engagement_pipeline.lake import raw
 from engagement_pipeline.sources.engagement.request import CELLS, TWEET_SUMS, TYPE_SUMS
@@ -95,7 +94,7 @@ def totals(counts):
 def observed(lake, endpoint, content, now, *, tweets, handle="ann", **root):
     """Make a finished pull of one response of an endpoint without days; return it."""
     lake.open()
-    plan = Plan(endpoint=endpoint, window=None, types=types_of(endpoint), requests=())
+    plan = Plan(endpoint=endpoint, window=None, types=endpoint.types, requests=())
     pull = raw.begin(lake.raw, plan, now=now, resume=ALWAYS_STALE)
     request = Request(endpoint=endpoint, handle=handle, tweet_ids=tuple(tweets), types=plan.types, window=None)
     pull.accept(pull.land(request, Response(body=json.dumps(content | root).encode(), asked_at=now)))

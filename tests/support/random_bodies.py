@@ -8,7 +8,6 @@ from datetime import date, timedelta
 from bodies import parts
 
 from engagement_pipeline.core.endpoints import HISTORICAL, RECENT
-from engagement_pipeline.core.metrics import types_of
 from engagement_pipeline.core.model import Request, Window
 from engagement_pipeline.sources.engagement.request import CELLS, TYPE_SUMS
 
@@ -49,7 +48,7 @@ def asking(rng):
         endpoint=endpoint,
         handle="ann",
         tweet_ids=tuple(rng.sample(sorted(ids), len(ids))),
-        types=tuple(rng.sample(types_of(endpoint), rng.randint(1, 3))),
+        types=tuple(rng.sample(endpoint.types, rng.randint(1, 3))),
         window=Window(last - timedelta(1), last + timedelta(rng.randint(-1, 1))) if endpoint == HISTORICAL else None,
     )
 

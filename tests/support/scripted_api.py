@@ -10,8 +10,10 @@ from threading import Semaphore, Thread
 
 import pytest
 
+from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.errors import ApiError
 from engagement_pipeline.core.model import Request, Window
+from engagement_pipeline.sources import engagement
 from engagement_pipeline.transport.accounts import Account, Accounts, App
 from engagement_pipeline.transport.client import Client
 from engagement_pipeline.transport.rate_limit import RateLimiter
@@ -31,7 +33,7 @@ REQUEST = Request(
     tweet_ids=(1_890_000_000_000_000_001, 1_890_000_000_000_000_002),
     window=Window(date(2026, 1, 1), date(2026, 1, 2)),
     types=("impressions", "url_clicks"),
-    endpoint="historical",
+    endpoint=HISTORICAL,
 )
 GOOD = b'{"fine": true}'
 
@@ -93,7 +95,7 @@ class ScriptedApi:
                 api.closed.release()
 
             def do_POST(self):
-                content = self.rfile.read(int(self.headers["Content-Length"]))
+                content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 before()
                 api.received.append(Received(self.command, api.url + self.path, dict(self.headers), content))
                 answer = api.answers.pop(0) if len(api.answers) > 1 else api.answers[0]
@@ -157,10 +159,11 @@ def asking(*answers, tries=3, timeout_seconds=10, accounts=ACCOUNTS, now=lambda:
 def asking_of(url, accounts, clock, *, tries=3, timeout_seconds=10, now=lambda: datetime.now(UTC)):
     """Return a client of the API and the authorisation host at `url`, on a clock that logs its exchanges."""
     return Client(
-        url,
+        engagement,
         accounts,
+        api_url=url,
         auth_url=url,
-        budget=clock.budget(),
+        rate_limiter=clock.budget(),
         tries=tries,
         timeout_seconds=timeout_seconds,
         log=clock.exchanges.append,

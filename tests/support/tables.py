@@ -4,6 +4,7 @@ import os
 
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
+from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.query import catalog
 
 
@@ -54,3 +55,8 @@ def rebuilt(lake, table=None, *, first=None, last=None):
 def parquet_files(lake):
     """Return every Parquet file byte for byte."""
     return {path.relative_to(lake.root): path.read_bytes() for path in lake.root.rglob("*.parquet")}
+
+
+def file_of(lake, kind, day):
+    """Return where the `rows` or the `coverage` of a day of /historical lie."""
+    return lake.coverage(HISTORICAL, day) if kind == "coverage" else lake.rows(HISTORICAL.table, day)

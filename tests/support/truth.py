@@ -6,7 +6,6 @@ import numpy as np
 
 from engagement_pipeline import pipeline
 from engagement_pipeline.core.endpoints import HISTORICAL
-from engagement_pipeline.core.metrics import types_of
 from engagement_pipeline.emulator import HANDLES
 from engagement_pipeline.extract.prepare import prepare
 from engagement_pipeline.lake.layout import Lake
@@ -14,7 +13,7 @@ from engagement_pipeline.query import catalog
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)  # so 2026-01-31 is the last whole day
 FIRST, LAST = date(2026, 1, 4), date(2026, 1, 31)  # the last 28 whole days
-ALL_TYPES = types_of(HISTORICAL)
+ALL_TYPES = HISTORICAL.types
 TWO_TYPES = ("impressions", "url_clicks")
 
 

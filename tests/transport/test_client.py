@@ -30,9 +30,11 @@ from scripted_api import (
     raised,
 )
 
+from engagement_pipeline.core.endpoints import RECENT, TOTALS
 from engagement_pipeline.core.errors import ApiError, UnavailableError
+from engagement_pipeline.sources.engagement.rate import AFTER_RESET
 from engagement_pipeline.transport.client import DOWN_AFTER
-from engagement_pipeline.transport.rate_limit import AFTER_RESET, SHARE
+from engagement_pipeline.transport.rate_limit import SHARE
 
 BUSY = error(503, "over capacity")
 ANSWERED_WITHIN = 10.0  # seconds that the scripted API may take on a busy machine
@@ -102,7 +104,7 @@ def test_the_body_is_what_the_contract_asks_for():
     assert api.received[0].headers["Accept-Encoding"] == "gzip"
 
 
-@pytest.mark.parametrize("endpoint", ["28hr", "totals"])
+@pytest.mark.parametrize("endpoint", [RECENT, TOTALS])
 def test_an_endpoint_of_the_present_is_asked_for_no_days(endpoint):
     """/totals takes no groupings by day, so its rows are the sums themselves."""
     with asking() as (api, client, _):
@@ -117,7 +119,7 @@ def test_an_endpoint_of_the_present_is_asked_for_no_days(endpoint):
     cells = {
         "by_tweet_type_day_hour": {"group_by": ["tweet.id", "engagement.type", "engagement.day", "engagement.hour"]}
     }
-    assert asked["groupings"] == (sums if endpoint == "totals" else cells | sums)
+    assert asked["groupings"] == (sums if endpoint == TOTALS else cells | sums)
 
 
 def test_a_request_is_signed_as_oauthlib_verifies_it():

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from scripted_api import ACCOUNTS, REQUEST, Answer, Clock, ScriptedApi, asking, asking_of, error
 
+from engagement_pipeline.core.endpoints import TOTALS
 from engagement_pipeline.core.errors import AccountError, RefusedError
 from engagement_pipeline.transport.accounts import Accounts
 from engagement_pipeline.transport.client import DOWN_AFTER, MAX_IN_FLIGHT
@@ -13,7 +14,7 @@ from engagement_pipeline.transport.client import DOWN_AFTER, MAX_IN_FLIGHT
 CLOSED_WITHIN = 10.0  # seconds; only a client that leaves connections open uses them up
 
 BEARER = replace(ACCOUNTS, app=replace(ACCOUNTS.app, bearer_token="TheBearerTokenOfTheApp"))
-FOREIGN = replace(REQUEST, endpoint="totals", handle="", window=None, types=("favorites",))
+FOREIGN = replace(REQUEST, endpoint=TOTALS, handle="", window=None, types=("favorites",))
 TOKEN = Answer(body=b'{"token_type": "bearer", "access_token": "FetchedBearerToken"}')
 
 

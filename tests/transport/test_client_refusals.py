@@ -7,6 +7,7 @@ from email.utils import format_datetime
 import pytest
 from scripted_api import ACCOUNTS, REQUEST, SECRETS, Answer, asking, error, raised
 
+from engagement_pipeline.core.endpoints import TOTALS
 from engagement_pipeline.core.errors import AccountError, RefusedError
 from engagement_pipeline.core.redaction import masked
 
@@ -72,6 +73,19 @@ def test_the_tweets_that_a_403_names_are_read(texts, tweet_ids):
 def test_a_400_about_unavailable_tweets_names_none():
     caught, _ = raised(error(400, "Tweet ID(s) are unavailable"))
     assert (caught.about_tweets, caught.tweet_ids) == (True, ())
+
+
+@pytest.mark.parametrize(
+    ("answer", "forbidden"),
+    [
+        (error(403, "Forbidden to access tweets"), True),
+        (error(400, "Tweet ID(s) are unavailable"), False),
+        (error(404, "Not Found"), False),
+    ],
+)
+def test_a_403_says_that_the_tweets_are_refused_because_of_who_asks(answer, forbidden):
+    caught, _ = raised(answer)
+    assert caught.forbidden == forbidden
 
 
 def test_a_400_about_the_request_is_not_about_tweets():
@@ -178,7 +192,7 @@ def test_a_fetched_bearer_token_is_masked_in_what_is_kept():
     token = Answer(body=b'{"token_type": "bearer", "access_token": "AAAA/FetchedBearer"}')
     said = r'{"errors": ["Forbidden to access tweets: 1, AAAA\/FetchedBearer"]}'
     with asking(token, Answer(status=403, body=said.encode())) as (_, client, _), pytest.raises(RefusedError) as caught:
-        client.ask(replace(REQUEST, endpoint="totals", handle="", window=None))
+        client.ask(replace(REQUEST, endpoint=TOTALS, handle="", window=None))
     assert caught.value.body.decode() == '{"errors": ["Forbidden to access tweets: 1, [a secret of ours]"]}'
 
 

@@ -248,7 +248,7 @@ def test_an_answer_that_is_larger_than_any_of_the_host_is_given_up(app_alone):
             ask_pin=pytest.fail,
         )
     assert message.endswith(
-        "answered with more than 64 kB, and no answer of this host is that large: is a proxy in the way?"
+        "answered with more than 65,536 bytes, and no answer of this host is that large: is a proxy in the way?"
     )
 
 

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engagement_pipeline.transport.rate_limit import AFTER_RESET, CATCH_UP, LONGEST_RETRY_AFTER, SHARE, RateLimiter
+from engagement_pipeline.core.model import Rate
+from engagement_pipeline.sources.engagement.rate import AFTER_RESET, LONGEST_RETRY_AFTER, rate_of
+from engagement_pipeline.transport.rate_limit import CATCH_UP, SHARE, RateLimiter
 
 ROUNDING = 1e-6  # seconds; sums of floating-point gaps
 NETWORK = 0.65  # seconds by which the network may delay one request more than another
@@ -102,7 +104,7 @@ def test_a_rate_that_is_corrected_up_and_down_is_never_passed(limits, late):
     budget, clock = paced(limits[0][0], late=late)
     times = []
     for limit, number in limits:
-        budget.correct(limit=limit)
+        budget.correct(Rate(limit=limit))
         times += taken(budget, clock, 1 + number)
     assert most_in_a_minute(times) <= max(limit for limit, _ in limits)
 
@@ -136,7 +138,7 @@ def test_idle_time_is_not_saved_up_for_a_burst():
 def test_the_api_s_limit_sets_the_spacing_at_once(limit):
     budget, clock = paced(60)
     budget.wait()
-    budget.correct(limit=limit)
+    budget.correct(Rate(limit=limit))
     first, second = taken(budget, clock, 2)
     assert first == pytest.approx(1_000 + gap(60) + gap(limit))
     assert second - first == pytest.approx(gap(limit))
@@ -145,7 +147,7 @@ def test_the_api_s_limit_sets_the_spacing_at_once(limit):
 @pytest.mark.parametrize("limit", [None, 0, -5, 60])
 def test_no_limit_and_none_that_is_not_positive_changes_anything(limit, caplog):
     budget, clock = paced(60)
-    budget.correct(limit=limit)
+    budget.correct(Rate(limit=limit))
     first, second = taken(budget, clock, 2)
     assert second - first == pytest.approx(gap(60))
     assert caplog.text == ""
@@ -155,7 +157,7 @@ def test_a_limit_that_is_not_the_setting_is_told_once(caplog):
     caplog.set_level(logging.INFO)
     budget, _ = paced(60)
     for _ in range(5):
-        budget.correct(limit=300)
+        budget.correct(Rate(limit=300))
     (record,) = caplog.records
     assert record.getMessage() == (
         "the API allows 300 requests a minute and the setting requests_per_minute says 60: going on as the API says; "
@@ -166,7 +168,7 @@ def test_a_limit_that_is_not_the_setting_is_told_once(caplog):
 def test_a_limit_that_is_the_setting_again_is_told_no_more(caplog):
     budget, _ = paced(60)
     for limit in (300, 60, 600):
-        budget.correct(limit=limit)
+        budget.correct(Rate(limit=limit))
     assert [record.args[0] for record in caplog.records] == [300, 600]
 
 
@@ -175,21 +177,21 @@ def test_a_limit_that_changes_while_a_slot_is_waited_for_counts_at_once():
     budget = RateLimiter(1)
     with ThreadPoolExecutor(1) as pool:
         wait = pool.submit(budget.wait)
-        budget.correct(limit=60_000_000)
+        budget.correct(Rate(limit=60_000_000))
         wait.result(timeout=50)
 
 
 @pytest.mark.parametrize("remaining", [None, 1, -1])
 def test_only_a_remaining_zero_closes(remaining):
     budget, _ = paced(60)
-    budget.correct(remaining=remaining, reset_in=30)
+    budget.correct(Rate(remaining=remaining, reset_in=30))
     assert budget.closed_for() == 0
 
 
 def test_a_closed_budget_hands_out_nothing_until_it_opens_and_then_no_burst():
     budget, clock = paced(60)
     budget.wait()
-    budget.correct(remaining=0, reset_in=42)
+    budget.correct(Rate(remaining=0, reset_in=42))
     opens = clock() + 42
     assert budget.closed_for() == pytest.approx(42)
     times = taken(budget, clock, 100)
@@ -200,7 +202,7 @@ def test_a_closed_budget_hands_out_nothing_until_it_opens_and_then_no_burst():
 def test_the_longest_closure_counts():
     budget, clock = paced(60)
     for seconds in (50, 5, -20):
-        budget.correct(remaining=0, reset_in=seconds)
+        budget.correct(Rate(remaining=0, reset_in=seconds))
     budget.wait()
     assert clock() == pytest.approx(1_050)
 
@@ -212,7 +214,7 @@ def test_a_budget_that_closes_while_a_slot_is_waited_for_holds_it_back():
     def sleep(seconds):
         clock.sleep(seconds)
         for closing in closings:
-            budget.correct(remaining=0, reset_in=closing)  # another thread gets its answer while this one sleeps
+            budget.correct(Rate(remaining=0, reset_in=closing))  # another thread gets its answer while this one sleeps
 
     budget = RateLimiter(60, clock=clock, sleep=sleep)
     budget.wait()
@@ -222,13 +224,13 @@ def test_a_budget_that_closes_while_a_slot_is_waited_for_holds_it_back():
 def closed_by(headers, *, asked=ASKED, seconds=2.0, spent=False):
     """Return for how long an answer's headers close a budget of 60 a minute."""
     budget, _ = paced(60)
-    budget.heed(headers, asked_at=asked, seconds=seconds, spent=spent)
+    budget.correct(rate_of(headers, asked_at=asked, seconds=seconds, spent=spent))
     return budget.closed_for()
 
 
 def test_an_answer_s_limit_is_heeded():
     budget, clock = paced(60)
-    budget.heed({LIMIT: "300"}, asked_at=ASKED, seconds=1, spent=False)
+    budget.correct(rate_of({LIMIT: "300"}, asked_at=ASKED, seconds=1, spent=False))
     budget.wait()
     assert clock() == pytest.approx(1_000 + gap(300))
 
@@ -236,7 +238,7 @@ def test_an_answer_s_limit_is_heeded():
 @pytest.mark.parametrize("limit", ["", "0", "-1", "many", "60.5", "1e3", "0x10", "120, 120", "²", "٣", "9" * 5_000])
 def test_a_limit_that_is_no_number_above_zero_changes_nothing(limit):
     budget, clock = paced(60)
-    budget.heed({LIMIT: limit}, asked_at=ASKED, seconds=1, spent=False)
+    budget.correct(rate_of({LIMIT: limit}, asked_at=ASKED, seconds=1, spent=False))
     budget.wait()
     assert clock() == pytest.approx(1_000 + gap(60))
 

@@ -1,4 +1,8 @@
--- One row a UTC month and handle: contracts count them. Whose the Tweets without a handle are, the API does not say.
+-- One row is a UTC month and a handle that was asked for in it.
+-- Contracts count these handles. Tweets of others have no handle and do not count.
+--   month  The first day of the UTC month.
+--   handle  The account that was asked for.
+--   requests  How many requests were answered for it.
 select date_trunc('month', asked_at at time zone 'UTC')::date as month, handle, count(*) as requests
 from requests
 where status in (200, 400, 403) and handle is not null

@@ -1,5 +1,13 @@
--- One row a UTC day, engagement type and age in days: how much of its present value the day's metric had `age` days
--- after the day was over. Only Tweets count whose day had been pulled by then; `tweets` says how many they are.
+-- One row is a UTC day, an engagement type and an age of 1, 2, 7 or 28 days.
+-- It tells how much of its present value the day's count had when the day was so old. Only Tweets count that had been
+-- pulled for the day by then.
+--   day  The UTC day on which it happened.
+--   engagement_type  What was counted, under the API's own name.
+--   age  How many days after the end of the day.
+--   tweets  How many Tweets had been pulled for the day by then.
+--   count  The day's count as it was then.
+--   final  The day's count now, of the same Tweets.
+--   share  count divided by final; NULL where final is zero.
 with ages as (
     select unnest([1, 2, 7, 28]) as age
 ),
@@ -8,7 +16,7 @@ first_pulled as (
         tweet_id, day,
         ceil(date_diff('microsecond', (day + 1)::timestamp at time zone 'UTC', first_pulled_at) / 86_400e6) as known_at
     from coverage
-    where endpoint = 'historical' and first_pulled_at is not null
+    where table_name = 'engagements' and first_pulled_at is not null
 ),
 present as (
     select day, engagement_type, known_at, count(*) as tweets, sum("count") as total
@@ -44,5 +52,5 @@ select
 from known
 left join gained_since using (age, day, engagement_type)
 where (day + 1 + age)::timestamp at time zone 'UTC' <= (
-    select max(asked_at) from coverage where endpoint = 'historical'
+    select max(asked_at) from coverage where table_name = 'engagements'
 )

@@ -1,7 +1,7 @@
 """An answer that is not what was asked for -> the error that says what it means and whether a retry can help.
 
 In: a whole Answer, and whose tokens asked. Out: one error of errors.py. What each status means is the contract's.
-The Answer has no known secret any more; what else looks like one is masked here: a server may repeat a header.
+The body holds no known secret any more. Here whatever else looks like one is masked: a server may repeat a header.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from engagement_pipeline.core.redaction import masked, shown
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from engagement_pipeline.core.bounds import Answer
+    from engagement_pipeline.core.model import Answer
 
 LARGEST_SKEW = 300  # seconds; a signature further from the API's clock is refused
 TWEETS_REFUSED = re.compile(r"access tweets|Tweet ID\(s\) are unavailable", re.IGNORECASE)
 KEYS_REFUSED = re.compile(r"signature|consumer", re.IGNORECASE)  # of a 401: what else than a token may be wrong
 AUTHOR_ID = re.compile(r"author id \d+", re.IGNORECASE)
-NUMBER = re.compile(r"\d+")
+TWEET_ID = re.compile(r"(?<!\d)\d{1,19}(?!\d)", re.ASCII)  # 64 bits need no more digits
 
 
 def error_of(answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
@@ -59,6 +59,7 @@ def error_of(answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
         status=status,
         texts=texts,
         about_tweets=about_tweets,
+        forbidden=status == requests.codes.forbidden,
         tweet_ids=_named_tweets(texts),
         body=answer.body,
         asked_at=asked_at,
@@ -88,7 +89,7 @@ def _seconds_ahead(answer: Answer, now: datetime) -> float:
     try:
         theirs = parsedate_to_datetime(answer.headers["Date"])
         return (now - theirs).total_seconds()
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, OverflowError):
         return 0.0
 
 
@@ -96,14 +97,14 @@ def _texts(answer: Answer) -> list[str]:
     """Return what an error body says: texts, objects with a message, or whatever a proxy wrote; masked."""
     try:
         errors = orjson.loads(answer.body)["errors"]
-    except (ValueError, TypeError, KeyError):
+        items = errors if isinstance(errors, list) else [errors]
+        return [masked(str(item.get("message", item) if isinstance(item, dict) else item)) for item in items]
+    except (ValueError, TypeError, KeyError, RecursionError):  # the last of a message that is nested too deep
         text = answer.text.strip()
         return [masked(text)] if text else []
-    items = errors if isinstance(errors, list) else [errors]
-    return [masked(str(item.get("message", item) if isinstance(item, dict) else item)) for item in items]
 
 
 def _named_tweets(texts: list[str]) -> tuple[int, ...]:
     """Return the Tweet IDs that a refusal names, in either of the documented spellings."""
     named = (text for text in texts if "access tweets" in text.lower())
-    return tuple(int(number) for text in named for number in NUMBER.findall(AUTHOR_ID.sub("", text)))
+    return tuple(int(number) for text in named for number in TWEET_ID.findall(AUTHOR_ID.sub("", text)))

@@ -16,7 +16,6 @@ The counts are read by parse_fast.py. What is written in a way that it does not 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from math import ceil, floor
 from typing import TYPE_CHECKING, Any
@@ -28,18 +27,28 @@ import pyarrow.compute as pc
 from engagement_pipeline.core.endpoints import RECENT, TOTALS
 from engagement_pipeline.core.errors import ResponseError
 from engagement_pipeline.core.metrics import METRICS
+from engagement_pipeline.core.model import Flat
 from engagement_pipeline.core.redaction import BODY_MASK, masked
-from engagement_pipeline.core.tables import EPOCH, LIFETIME, PARTIAL, TYPE_NAMES, engagements_table, type_column
+from engagement_pipeline.core.tables import EPOCH, PARTIAL, TYPE_NAMES, engagements_table, type_column
 from engagement_pipeline.sources.engagement import parse_fast, parse_reference
 from engagement_pipeline.sources.engagement.parse_reference import Asked, Cells, Sums
-from engagement_pipeline.sources.engagement.request import CELLS, TWEET_SUMS, TYPE_SUMS
+from engagement_pipeline.sources.engagement.request import (
+    CELLS,
+    TWEET_SUMS,
+    TYPE_SUMS,
+    largest_answer,
+    most_values,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from engagement_pipeline.core.model import Request
 
+LIFETIME = pa.schema([field for field in TOTALS.table.schema if field.name != "observed_at"])
 RECENT_HOURS = 28  # of /28hr; snapped outward to whole hours it has one more, unless it is asked on the hour
+COMMA, OBJECT = b",{"
+LIST_OR_OBJECT = ord("[") ^ OBJECT  # what opens a list and what opens an object differ in this bit alone
 UNAVAILABLE = "unavailable_tweet_ids"
 UNSUPPORTED = {  # Tweets too old for these types, whose zeros are not measured
     "unsupported_for_video_views_tweet_ids": ("video_views",),
@@ -47,24 +56,7 @@ UNSUPPORTED = {  # Tweets too old for these types, whose zeros are not measured
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Flat:
-    """One response, flattened.
-
-    `rows` has ENGAGEMENTS, sorted by tweet_id, engagement_type, day and hour; of /28hr with PARTIAL behind it; of
-    /totals it has LIFETIME. `unavailable` are the Tweets that the API says it cannot serve, `said` is its text.
-    `negative` counts the rows below zero, which are possible (un-likes) and kept. `scanned` tells that parse_fast.py
-    knew how the counts are written, if there are any for it to read.
-    """
-
-    rows: pa.Table
-    unavailable: frozenset[int]
-    said: str
-    negative: int
-    scanned: bool
-
-
-def flatten(body: bytes, request: Request) -> Flat:
+def read(body: bytes, request: Request) -> Flat:
     """Flatten one body, audited; raises ResponseError naming the path of what is not as the contract says."""
     if BODY_MASK in body:
         raise ResponseError(
@@ -72,8 +64,9 @@ def flatten(body: bytes, request: Request) -> Flat:
             "proxy that repeats requests in the way?",
             path="$",
         )
+    _check_size(body, request)
     asked = _asked(request)
-    scanned = None if request.endpoint == TOTALS else _scanned(body, asked)
+    scanned = None if request.endpoint == TOTALS else parse_fast.cells(body, asked)
     root = scanned[1] if scanned else parse_reference.parsed(body)
     stated = _stated(root)
     if request.endpoint == TOTALS:
@@ -105,16 +98,23 @@ def flatten(body: bytes, request: Request) -> Flat:
     )
 
 
-def _scanned(body: bytes, asked: Asked) -> tuple[Cells, dict[str, Any]] | None:
-    """Return the counts of a body and its root without them; None where the reference parser must decide."""
-    found = parse_fast.cells(body, asked)
-    if not found:
-        return None
-    try:
-        root = parse_reference.parsed(found[1])
-    except ResponseError:  # of the whole body, so that the complaint names the place in it
-        return None
-    return (found[0], root) if CELLS in root else None
+def _check_size(body: bytes, request: Request) -> None:
+    """Raise where a body is larger than an answer can be, before it is parsed: a value may take 300 bytes of memory.
+
+    Each value stands behind a comma or opens an object or a list, or is the first in one.
+    """
+    data = np.frombuffer(body, np.uint8)
+    most = largest_answer(request)
+    if len(data) > most:
+        raise ResponseError(_too_large(f"{len(data):,} bytes", most), path="$")
+    most = most_values(request)
+    values = np.count_nonzero(data == COMMA) + np.count_nonzero((data | LIST_OR_OBJECT) == OBJECT)
+    if values > most:
+        raise ResponseError(_too_large(f"{values:,} values", most), path="$")
+
+
+def _too_large(found: str, most: int) -> str:
+    return f"has {found}, and no answer to this request has more than {most:,}: is a proxy in the way?"
 
 
 def _asked(request: Request) -> Asked:
@@ -173,7 +173,7 @@ def _marked(root: dict[str, Any], rows: pa.Table) -> pa.Table:
         raise ResponseError(f"spans {end - start} hours, more than 28 and one for the snapping", path=f"$.{CELLS}")
     snapped = end - start > RECENT_HOURS
     partial = ((hours == start) | (hours == end - 1)) & snapped
-    return rows.append_column(PARTIAL, pa.array(partial))
+    return rows.append_column(PARTIAL.field, pa.array(partial))
 
 
 def _check_echo(root: dict[str, Any], request: Request) -> None:

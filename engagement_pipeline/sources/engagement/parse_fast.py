@@ -1,8 +1,11 @@
 """The counts of a body at the speed of the machine: numpy over many bytes at once, no Python object a count.
 
 In: bytes, and what the request asked for. Out: the same Cells that parse_reference.py finds, and the rest of the
-body, which is small; or None for whatever is not written just so: the reference parser then decides. Nothing is
+root, which is small; or None for whatever is not written just so: the reference parser then decides. Nothing is
 guessed here: every byte of the counts is accounted for, or the answer is None.
+
+What lies around the counts is no matter of bytes: the reference parser reads it, with a word in place of the counts.
+Where it finds that word under their key in the root, and nowhere else, the counts stand there too.
 
     {"ID":{"TYPE":{"2026-01-31":{"00":"0","01":"17", …, "23":"0"},"2026-02-01":{ …     no space, digits as text
 
@@ -15,13 +18,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from engagement_pipeline.sources.engagement.parse_reference import Asked, Cells, Sums
+from engagement_pipeline.core.errors import ResponseError
+from engagement_pipeline.sources.engagement.parse_reference import Asked, Cells, Sums, parsed
 from engagement_pipeline.sources.engagement.request import CELLS
 
 if TYPE_CHECKING:
@@ -29,8 +33,9 @@ if TYPE_CHECKING:
 
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
-BEGIN = f'"{CELLS}":'.encode()
+BEGIN = f'"{CELLS}":{{'.encode()
 END = b'"}}}}'  # of the last count, its day, its type, its Tweet and the grouping
+PLACE = "the counts stand here"  # in the rest of the body, as a text of JSON
 FIRST_HEAD = re.compile(rb'\{"(\d+)":\{"(\w+)":\{')  # before the first day
 NEXT_HEAD = re.compile(rb'(?:\},|\}\},"(\d+)":\{)"(\w+)":\{')  # between days, if a type begins; and a Tweet perhaps
 SAME_TYPE = b',"2026-01-31":'  # between days, if none does
@@ -50,7 +55,7 @@ BUT_THE_HOUR = b"\xff\xff\xff\0\0\xff\xff\xff"
 TENS, ONES = 3, 4  # the places of the hour's digits in it
 ZERO, QUOTE, COMMA, DASH, COLON, OPEN, CLOSE = b'0",-:{}'
 BRACES, EITHER = 0x06, OPEN | 0x06  # the two braces differ in these bits alone
-MOST_DIGITS = 15  # of a count, so that no sum of a body passes 64 bits
+MOST_DIGITS, MOST_DAYS = 15, 300  # of a count, and of a Tweet and type, so that no sum passes 64 bits
 DAYS_APART = 2**32  # between the keys of two types of a Tweet, so that their days stay between
 assert OPEN | BRACES == CLOSE | BRACES == EITHER
 
@@ -74,15 +79,32 @@ class _Hours(NamedTuple):
     counts: Ints
 
 
-def cells(body: bytes, asked: Asked) -> tuple[Cells, bytes] | None:
-    """Return a body's counts, and the body with an empty object in their place; None if they are not written so."""
-    begin = body.find(BEGIN) + len(BEGIN)
+def cells(body: bytes, asked: Asked) -> tuple[Cells, dict[str, Any]] | None:
+    """Return a body's counts, and its root without them; None where the reference parser must decide."""
+    begin = body.find(BEGIN) + len(BEGIN) - 1
     end = body.rfind(END) + len(END)
-    once = len(BEGIN) <= begin < end and body.find(BEGIN, begin) < 0
-    if not once or b"\\" in body:  # behind a backslash, a quote does not end a text
+    if not len(BEGIN) <= begin + 1 < end or b"\\" in body:  # a text with a backslash is not what its bytes are
         return None
     found = _in_blocks(body, begin, end, asked) or _scanned(body[begin:end], asked)
-    return (found, body[:begin] + b"{}" + body[end:]) if found else None
+    if found is None:
+        return None
+    root = _rest(body, begin, end)
+    return None if root is None else (found, root)
+
+
+def _rest(body: bytes, begin: int, end: int) -> dict[str, Any] | None:
+    """Return the root without the counts, which lie between two places; None where they are not the root's.
+
+    One value of JSON may stand for another: the body is correct if, and only if, it is so with PLACE for the counts.
+    """
+    rest = body[:begin] + f'"{PLACE}"'.encode() + body[end:]
+    if rest.count(PLACE.encode()) > 1:
+        return None
+    try:
+        root = parsed(rest)
+    except ResponseError:  # the reference parser names the place in the whole body
+        return None
+    return root if root.pop(CELLS, None) == PLACE else None
 
 
 def _in_blocks(body: bytes, begin: int, end: int, asked: Asked) -> Cells | None:
@@ -164,6 +186,8 @@ def _runs(text: bytes, begins: Ints, ends: Ints, asked: Asked) -> _Runs | None:
     except KeyError:  # nobody asked for it
         return None
     lengths = np.diff([*firsts, len(begins)])
+    if lengths.max() > MOST_DAYS:
+        return None
     _, ranks = np.unique(ids, return_inverse=True)
     keys: Ints = np.repeat((ranks * 128 + codes) * DAYS_APART, lengths) + days.astype(np.int64)
     return _Runs(np.repeat(ids, lengths), np.repeat(codes, lengths), days, keys, firsts, names)
@@ -207,7 +231,9 @@ def _hours(days: Iterable[bytes]) -> _Hours | None:
     text = b"}" + b"".join(days)
     data = np.frombuffer(text, np.uint8)
     colons = np.flatnonzero(data == COLON)
-    if len(colons) == 0 or colons[0] < WORD - 2 or colons[-1] > len(text) - 2 or not text.endswith(b'"}'):
+    if not 0 < len(colons) <= len(text) // len(SHORTEST):  # each takes eight times its memory below, and several times
+        return None
+    if colons[0] < WORD - 2 or colons[-1] > len(text) - 2 or not text.endswith(b'"}'):
         return None
     words = np.ndarray(len(text) - WORD + 1, np.uint64, text, strides=(1,))[colons - WORD + 2]  # any place's
     forms = words & np.frombuffer(BUT_THE_HOUR, np.uint64)

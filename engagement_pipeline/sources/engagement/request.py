@@ -1,13 +1,17 @@
-"""A planned request -> the JSON body that the API takes.
+"""A planned request -> the HTTP request that the API takes, and how large its answer can be.
 
-In: a Request. Out: the body, with the groupings that we ask for.
+In: a Request. Out: method, path, headers and a JSON body with the groupings that we ask
+for; and the most bytes and values of an answer.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from engagement_pipeline.core.endpoints import TOTALS
+import orjson
+
+from engagement_pipeline.core.endpoints import RECENT, TOTALS
+from engagement_pipeline.core.model import HttpRequest
 
 if TYPE_CHECKING:
     from engagement_pipeline.core.model import Request
@@ -25,9 +29,37 @@ CELLS_AND_SUMS = {
     **SUMS,
 }
 
+# The most that an answer can be. A full one of /historical, of 25 Tweets, 17 types and 28 days, is 285,600 counts: with
+# the days around them a little more than COUNT_BYTES each, which makes 2.8 MB. ROOM allows all counts to have 20 digits
+# and a sign (3.1 times as many bytes), or white space with an indent of four (3.6 times): that is 10.8 MB.
+COUNT_BYTES = len('"00":"0",')  # most counts have one digit
+ROOM = 4
+TWEET_BYTES = 1_000  # of a Tweet in the four lists and in the texts beside the counts; 200 are usual
+BESIDE = 2**16  # bytes or values, of all else in the root: the period, texts, keys that nobody knows
+RECENT_DAYS = 3  # that 28 hours touch, snapped outward
 
-def request_body(request: Request) -> dict[str, Any]:
-    """Return the JSON body of a request; the groupings beside the cells are the API's own sums."""
+
+def largest_answer(request: Request) -> int:
+    """Return how many bytes an answer to a request has at most."""
+    return ROOM * (COUNT_BYTES * _full(request) + TWEET_BYTES * len(request.tweet_ids) + BESIDE)
+
+
+def most_values(request: Request) -> int:
+    """Return how many values of JSON an answer to a request holds at most: counts, texts, lists and objects."""
+    return _full(request) + BESIDE
+
+
+def _full(request: Request) -> int:
+    """Return how many counts, sums and objects there are if each Tweet has each type, day and hour."""
+    days = {RECENT: RECENT_DAYS, TOTALS: 0}.get(request.endpoint, 0)
+    if request.window:
+        days = (request.window.end - request.window.first).days
+    of_a_type = days * (1 + 24) + 2  # each day with its hours, the object around them, and the sum
+    return len(request.tweet_ids) * (len(request.types) * of_a_type + 2) + len(request.types)
+
+
+def http_request(request: Request) -> HttpRequest:
+    """Write a request; the groupings beside the cells are the API's own sums, by which its answer is audited."""
     body: dict[str, Any] = {
         "tweet_ids": [str(tweet_id) for tweet_id in request.tweet_ids],
         "engagement_types": list(request.types),
@@ -35,4 +67,5 @@ def request_body(request: Request) -> dict[str, Any]:
     }
     if request.window:
         body |= {"start": request.window.first.isoformat(), "end": request.window.end.isoformat()}
-    return body
+    headers = {"Content-Type": "application/json"}
+    return HttpRequest(method="POST", path=request.endpoint.path, headers=headers, body=orjson.dumps(body))

@@ -5,20 +5,16 @@ from contextlib import contextmanager
 from datetime import date
 
 import dagster as dg
-from dagster._core.definitions.asset_checks.asset_check_evaluation import (
-    AssetCheckEvaluationTargetMaterializationData,
-)
 
+from assets.dagster_internals import PARTITION_NAME_TAG, keep_connection, newest
 from engagement_pipeline.core.errors import EngagementError, InputError
+from engagement_pipeline.core.orchestration import RANGE_END, RANGE_START
 from engagement_pipeline.core.redaction import redacted, traceback_of
 from engagement_pipeline.core.settings import Settings, parse_day
 from engagement_pipeline.extract import plan_text, planner
 from engagement_pipeline.extract.prepare import Prepared
 from engagement_pipeline.observe import checks
 
-PARTITION = "dagster/partition"
-RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
-API_POOL = "engagement_api"  # of 1 (deploy/dagster.yaml): one puller spends the whole contracted rate
 ENGAGEMENTS = dg.AssetKey("engagements")
 INTERRUPTED = "Query interrupted"  # what DuckDB makes of a signal
 Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.OpExecutionContext
@@ -62,7 +58,7 @@ def days_of(context: Context, chosen: Settings) -> list[date]:
     A range that was typed into the launchpad may be any; Dagster's own word on such a one is a traceback.
     """
     tags = context.run.tags
-    ends = [tags.get(name, tags.get(PARTITION)) for name in (RANGE_START, RANGE_END)]
+    ends = [tags.get(name, tags.get(PARTITION_NAME_TAG)) for name in (RANGE_START, RANGE_END)]
     if None in ends:
         raise InputError("the run names no day: choose partitions as you launch it, or launch a backfill")
     try:
@@ -86,8 +82,8 @@ def evaluations(
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """Check each of these days of engagements, and give Dagster a result for each check and partition."""
     asked = list(days)
-    _keep_connection(context.instance)
-    newest = _newest(context.instance, ENGAGEMENTS, asked)
+    keep_connection(context.instance)
+    targets = newest(context.instance, ENGAGEMENTS, asked)
     for day, check, verdict in checks.of_days(chosen, asked, names=names):
         yield dg.AssetCheckEvaluation(
             asset_key=ENGAGEMENTS,
@@ -96,36 +92,10 @@ def evaluations(
             severity=dg.AssetCheckSeverity.WARN if check.warns else dg.AssetCheckSeverity.ERROR,
             description=verdict.words,
             metadata=dict(verdict.numbers),
-            target_materialization_data=newest.get(str(day)),
+            target_materialization_data=targets.get(str(day)),
             blocking=check.blocking,
             partition=str(day),
         )
-
-
-def _keep_connection(instance: dg.DagsterInstance) -> None:
-    """Let the events that follow share a connection to PostgreSQL: one each takes as long as all that Dagster does.
-
-    For a second, so that a server that was started anew meanwhile is met by a new one. SQLite has none to keep.
-    """
-    instance.optimize_for_webserver(statement_timeout=60_000, pool_recycle=1, max_overflow=2)
-
-
-def _newest(
-    instance: dg.DagsterInstance, asset: dg.AssetKey, days: Iterable[date]
-) -> dict[str, AssetCheckEvaluationTargetMaterializationData]:
-    """Return the materialization of each partition that is looked at; without, Dagster shows it as never checked."""
-    kind = dg.DagsterEventType.ASSET_MATERIALIZATION
-    places = instance.get_latest_storage_id_by_partition(asset, kind, {str(day) for day in days})
-    if not places:
-        return {}
-    wanted = dg.AssetRecordsFilter(asset_key=asset, storage_ids=list(places.values()))
-    return {
-        record.partition_key: AssetCheckEvaluationTargetMaterializationData(
-            storage_id=record.storage_id, run_id=record.run_id, timestamp=record.timestamp
-        )
-        for record in instance.fetch_materializations(wanted, limit=len(places)).records
-        if record.partition_key
-    }
 
 
 def failure(failures: Mapping[date, EngagementError], *, done: int) -> dg.Failure:

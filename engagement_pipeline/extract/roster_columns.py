@@ -1,0 +1,121 @@
+"""The roster's columns: under which names the lake keeps them, and of which type where files or days disagree.
+
+In: the names of a file's columns, and tables with columns of one name and several types. Out: names that no other view
+of the lake has, so that joins with the view `tweets` stay unambiguous; and one table. DuckDB does not tell upper case
+from lower, so neither is told apart here.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from engagement_pipeline.core.tables import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+TWEET_ID, HANDLE, FOLLOWED, POSTED_AT = "tweet_id", "handle", "followed", "posted_at"
+PREFIX = "roster_"
+SHARED = {TWEET_ID, HANDLE, "text"}  # text: the API's own words in coverage, but the Tweet's in any roster
+OF_MARTS = {"provisional", "partial"}  # of engagements_now
+TAKEN = {
+    column.name for table in TABLES.values() if TWEET_ID in table.schema.names for column in table.columns
+} - SHARED | OF_MARTS
+
+
+def named(found: Sequence[str], *, own: Collection[str] = ()) -> list[str]:
+    """Return the name to keep each column under: its own, but for one that a view has, that is there twice or is empty.
+
+    `own` are columns that the lake itself has written.
+    """
+    names, used = [], set(own)
+    for place, text in enumerate(found, 1):
+        name = text.strip() or f"column_{place}"
+        if name in own:
+            names.append(name)
+            continue
+        if name.lower() in {TWEET_ID, HANDLE}:
+            name = name.lower()
+        elif name.lower() in TAKEN:
+            name = PREFIX + name
+        free, number = name, 1
+        while free.lower() in used:
+            number += 1
+            free = f"{name}_{number}"
+        used.add(free.lower())
+        names.append(free)
+    return names
+
+
+def joined(tables: Sequence[pa.Table]) -> pa.Table:
+    """Return the rows of tables as one, with the columns of all: null where a table has none.
+
+    A column of several types gets one that holds all its values as they are, text at last.
+    """
+    spelled: dict[str, str] = {}  # as the first table writes it, by lower case
+    for table in tables:
+        for name in table.column_names:
+            spelled.setdefault(name.lower(), name)
+    columns = {name: _column([_part(table, key) for table in tables]) for key, name in spelled.items()}
+    return pa.table(columns)
+
+
+def _part(table: pa.Table, key: str) -> pa.ChunkedArray:
+    place = next((place for place, name in enumerate(table.column_names) if name.lower() == key), None)
+    return pa.chunked_array([pa.nulls(len(table))]) if place is None else _plain(table.column(place))
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column without what is only a way to store it: a dictionary, an extension, a wide offset."""
+    kind = column.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return _plain(column.cast(kind.storage_type))
+    if pa.types.is_dictionary(kind):
+        return _plain(column.cast(kind.value_type))
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return column.cast(pa.string())
+    return column
+
+
+def _column(parts: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
+    kinds = {part.type for part in parts} - {pa.null()}
+    kind = _common(kinds)
+    try:
+        same = [part if part.type == kind else part.cast(kind) for part in parts]
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # a number too large, a time too far
+        same = [_as_text(part) for part in parts]
+    return pa.chunked_array([chunk for part in same for chunk in part.chunks], same[0].type)
+
+
+def _common(kinds: Collection[pa.DataType]) -> pa.DataType:
+    """Return the type that holds the values of all these as they are, as far as there is one."""
+    if len(kinds) <= 1:
+        return next(iter(kinds), pa.null())
+    if all(map(pa.types.is_integer, kinds)):
+        return pa.int64()
+    if all(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in kinds):
+        return pa.float64()
+    if all(pa.types.is_date(kind) or pa.types.is_timestamp(kind) for kind in kinds):
+        zones = {kind.tz for kind in kinds if pa.types.is_timestamp(kind)}
+        dates = any(map(pa.types.is_date, kinds))
+        if zones <= {None} or (None not in zones and not dates):
+            return pa.timestamp("us", "UTC" if zones - {None} else None)
+    return pa.string()
+
+
+def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column as text, whatever it holds: JSON for a list or a struct."""
+    try:
+        return column.cast(pa.string())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        texts = [None if value is None else _written(value) for value in column.to_pylist()]
+        return pa.chunked_array([pa.array(texts, pa.string())])
+
+
+def _written(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -1,0 +1,303 @@
+"""The roster's files: which there are, and the rows of each.
+
+In: the setting `tweets`, a glob or a folder. Out: the files to read and what is left alone; then for each file its
+Rows. Every row of a file is among them, or the file is refused with the line. Of a text file every value stays text: a
+guessed type could turn IDs into floats, which corrupt them past 2^53.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import glob
+import gzip
+import io
+import json
+import re
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from engagement_pipeline.core.errors import RosterError
+from engagement_pipeline.extract.roster_columns import HANDLE, TWEET_ID, named
+from engagement_pipeline.transport.accounts import normalised
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+PACKED = ".gz"
+GZIP = b"\x1f\x8b"  # how a packed file begins, whatever its name
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # a spreadsheet's "Unicode text"
+DELIMITERS = ",;\t|"
+SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[ ,;\t]*(?:\r\n?|\n)', re.IGNORECASE)  # a spreadsheet's first line
+HEAD = 2**16  # characters; no header is longer
+CHUNK = 50_000  # rows that are held as Python's own texts at once
+LONG_ID = 15  # digits; no other number in a text is as long
+ESCAPED = re.compile(r"\[[*?[]\]")  # in a glob: a sign that stands for itself
+LINE_END = re.compile(r"\r\n?|\n")
+SHOWN_CHARACTERS = 200  # of a header in a message
+QUOTES = 'close each quote that opens a value, and write one inside a quoted value twice ("")'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """The rows of a file; `table` has the columns tweet_id and handle, and further ones under the names to keep.
+
+    `lines` holds the number of each row as its file counts, `unit` says of what if not of lines. `misshapen` are rows
+    that have more values than the header has names, with the reason in words.
+    """
+
+    path: Path
+    table: pa.Table
+    lines: Sequence[int]
+    unit: str = ""
+    misshapen: Mapping[int, str] = field(default_factory=dict)
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+    def place(self, row: int) -> str:
+        """Return where a row stands."""
+        return f"{self.path}:{self.unit}{self.lines[row]}"
+
+
+def find(pattern: str) -> tuple[list[Path], list[Path]]:
+    """Return the files to read that a glob, or a folder's path, names; and what else it names, which is left alone."""
+    paths = [Path(name) for name in glob.glob(pattern, recursive=True)]  # noqa: PTH207 - the pattern is absolute
+    if not glob.has_magic(ESCAPED.sub("", Path(pattern).name)):
+        paths = [inner for path in paths for inner in (path.glob("[!.]*") if path.is_dir() else [path])]
+    paths = sorted({*paths})
+    files = [path for path in paths if _kind(path) in READERS and path.is_file()]
+    folders = {folder for file in files for folder in file.parents}
+    return files, [path for path in paths if path not in folders and path not in {*files}]
+
+
+def read(path: Path, handles: Collection[str]) -> Rows | None:
+    """Return the rows of a file; None for a .txt that is no roster.
+
+    Raises RosterError where the file cannot be read to its end, or lacks a column. `handles` are those of the accounts:
+    a row of theirs inside a quoted value tells that the quote is a stray one.
+    """
+    content = _content(path)
+    if not content.strip() and _kind(path) != ".txt":
+        raise RosterError(f"{path} is empty: it needs the columns tweet_id and handle, or to be moved away")
+    return READERS[_kind(path)](path, content, handles)
+
+
+def _kind(path: Path) -> str:
+    """Return how a file's name ends, packed or not."""
+    return Path(path.name.lower().removesuffix(PACKED)).suffix
+
+
+def _content(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if content.startswith(GZIP) else content
+    except OSError as error:
+        raise RosterError(f"{path} cannot be read: {error.strerror or error}") from None
+    except (EOFError, zlib.error) as error:
+        raise RosterError(f"{path} cannot be read: {error}; copy it anew, a part of it is missing") from None
+
+
+def _text(path: Path, content: bytes) -> str:
+    try:
+        return content.decode("utf-16" if content.startswith(UTF_16) else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise RosterError(f"{path}:{line} cannot be read: it is not UTF-8 text; save the file as UTF-8") from None
+
+
+def _delimited(path: Path, content: bytes, handles: Collection[str]) -> Rows | None:
+    if _kind(path) == ".txt" and TWEET_ID.encode() not in content[:HEAD].replace(b"\0", b"").lower():
+        return None  # before it is decoded: somebody's notes may be in any encoding
+    text = _text(path, content)
+    hint = SEPARATOR_LINE.match(text)
+    body = text[hint.end() :] if hint else text
+    delimiter, header = _header(body[:HEAD], (hint[1] if hint else "") + DELIMITERS)
+    if _kind(path) == ".txt" and not {TWEET_ID, HANDLE} <= {*_keys(header)}:
+        return None
+    _check(path, header)
+    width = len(header)
+    tables: list[pa.Table] = []
+    lines: list[int] = []
+    misshapen: dict[int, str] = {}
+    chunk: list[list[str]] = []
+    for line, record, long in _records(path, body, delimiter=delimiter, before=1 if hint else 0):
+        if long:
+            _refuse_swallowed(path, line, record, delimiter=delimiter, header=header, handles=handles)
+        if not lines:  # the header
+            lines.append(line)
+            continue
+        if any(map(str.strip, record[width:])):
+            misshapen[len(lines) - 1] = (
+                f"holds {len(record)} values, but the header {width} names: put quotes around a value that has a "
+                f"{delimiter!r} in it"
+            )
+        lines.append(line)
+        chunk.append(record if len(record) == width else (record + [""] * width)[:width])
+        if len(chunk) == CHUNK:
+            tables.append(_table(width, chunk))
+            chunk = []
+    tables.append(_table(width, chunk))
+    return _rows(path, header, pa.concat_tables(tables), lines=lines[1:], misshapen=misshapen)
+
+
+def _header(head: str, delimiters: str) -> tuple[str, list[str]]:
+    """Return the delimiter under which the first row names tweet_id and handle, else makes the most of it."""
+    found = []
+    for delimiter in delimiters:
+        records = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
+        found.append((delimiter, next((record for record in records if any(map(str.strip, record))), [])))
+    named_both = (each for each in found if {TWEET_ID, HANDLE} <= {*_keys(each[1])})
+    return next(named_both, max(found, key=lambda each: len(each[1])))
+
+
+def _records(path: Path, body: str, *, delimiter: str, before: int) -> Iterator[tuple[int, list[str], bool]]:
+    """Yield each row that holds something: the line on which it starts, its values, and whether it has several lines.
+
+    Lines may end in any way, and each in another. `before` are the lines of the file that are not in the body.
+    """
+    reader = csv.reader(io.StringIO(body, newline=""), delimiter=delimiter, strict=True)
+    last = 0
+    try:
+        for record in reader:
+            first, last = last + 1, reader.line_num
+            if any(map(str.strip, record)):
+                yield first + before, record, last > first
+    except csv.Error as error:
+        raise RosterError(f"{path}:{last + 1 + before} cannot be read ({error}): {QUOTES}") from None
+
+
+def _refuse_swallowed(
+    path: Path,
+    line: int,
+    record: Sequence[str],
+    *,
+    delimiter: str,
+    header: Sequence[str],
+    handles: Collection[str],
+) -> None:
+    """Raise where a value of several lines holds whole rows, as one does between two stray quotes."""
+    columns = [_keys(header).index(column) for column in (TWEET_ID, HANDLE)]
+    number = line
+    for value in record:
+        for inner in LINE_END.split(value)[1:]:
+            number += 1
+            cells = next(csv.reader([inner], delimiter=delimiter), [])
+            if max(columns) < len(cells):
+                tweet_id, handle = (cells[column].strip() for column in columns)
+                alike = len(cells) == len(header) and (not handle or len(tweet_id) >= LONG_ID)
+                if tweet_id.isdecimal() and (alike or normalised(handle) in handles):
+                    raise RosterError(f"{path}:{line} opens a quote that takes in the row of line {number}: {QUOTES}")
+
+
+def _table(width: int, records: Sequence[Sequence[str]]) -> pa.Table:
+    """Return rows of text as a table; an empty value is null."""
+    columns = zip(*records, strict=True) if records else [()] * width
+    texts = [pa.array([value or None for value in column], pa.string()) for column in columns]
+    return pa.Table.from_arrays(texts, names=[str(place) for place in range(width)])
+
+
+def _json(path: Path, content: bytes, _handles: Collection[str]) -> Rows:
+    text = _text(path, content)
+    array = text.lstrip().startswith("[")
+    items = _array(path, text) if array else _json_lines(path, text)
+    strange = next((number for number, item in items if not isinstance(item, dict)), None)
+    unit = "item " if array else ""
+    if strange:
+        raise RosterError(f"{path}:{unit}{strange} is no object with tweet_id and handle")
+    header = list(dict.fromkeys(name for _, item in items for name in item))
+    _check(path, header)
+    texts = [_texts([_as_text(item.get(name)) for _, item in items]) for name in header]
+    table = pa.Table.from_arrays(texts, names=[str(place) for place in range(len(header))])
+    return _rows(path, header, table, lines=[number for number, _ in items], unit=unit)
+
+
+def _array(path: Path, text: str) -> list[tuple[int, Any]]:
+    """Return what a JSON array holds, numbered."""
+    try:
+        return list(enumerate(json.loads(text), 1))
+    except json.JSONDecodeError as error:
+        raise RosterError(f"{path}:{error.lineno} cannot be read: {error.msg}") from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits; lists in lists in lists
+        raise RosterError(f"{path} cannot be read: {error}") from None
+
+
+def _json_lines(path: Path, text: str) -> list[tuple[int, Any]]:
+    """Return what each line that is not blank holds, with its number."""
+    items = []
+    for number, line in enumerate(io.StringIO(text, newline=None), 1):
+        try:
+            if line.strip():
+                items.append((number, json.loads(line)))
+        except (ValueError, RecursionError) as error:
+            what = error.msg if isinstance(error, json.JSONDecodeError) else error
+            raise RosterError(
+                f"{path}:{number} cannot be read: {what}; write an object a line, or all of them as one array"
+            ) from None
+    return items
+
+
+def _as_text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _texts(values: list[str | None]) -> pa.Array:
+    try:
+        return pa.array(values, pa.string())
+    except UnicodeEncodeError:  # half of a pair, which JSON can write and UTF-8 cannot
+        return pa.array([value and value.encode(errors="replace").decode() for value in values], pa.string())
+
+
+def _parquet(path: Path, content: bytes, _handles: Collection[str]) -> Rows:
+    try:
+        table = pq.read_table(pa.BufferReader(content))
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise RosterError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
+    _check(path, table.column_names)
+    return _rows(path, table.column_names, table, lines=range(1, len(table) + 1), unit="row ")
+
+
+READERS = {
+    **dict.fromkeys((".csv", ".tsv", ".txt"), _delimited),
+    **dict.fromkeys((".jsonl", ".ndjson", ".json"), _json),
+    ".parquet": _parquet,
+}
+
+
+def _keys(header: Sequence[str]) -> list[str]:
+    return [name.strip().lower() for name in header]
+
+
+def _check(path: Path, header: Sequence[str]) -> None:
+    """Raise RosterError where a file has not one column tweet_id and one column handle."""
+    for column in (TWEET_ID, HANDLE):
+        number = _keys(header).count(column)
+        if not number:
+            shown = ", ".join(header) or "none"
+            shown = shown if shown.isprintable() else repr(shown)
+            cut = shown if len(shown) <= SHOWN_CHARACTERS else shown[:SHOWN_CHARACTERS] + "…"
+            raise RosterError(f"{path} has no column {column}: it has {cut}")
+        if number > 1:
+            raise RosterError(f"{path} has the column {column} {number} times: give the others another name")
+
+
+def _rows(path: Path, header: Sequence[str], table: pa.Table, **further: Any) -> Rows:  # noqa: ANN401 - fields of Rows
+    """Return a file's rows with its columns under the names to keep; one without name and values is none."""
+    names = named(header)
+    table = table.rename_columns(names)
+    empty = [
+        name
+        for found, name in zip(header, names, strict=True)
+        if not found.strip() and table[name].null_count == len(table)
+    ]
+    renamed = {found.strip(): name for found, name in zip(header, names, strict=True) if _is_renamed(found, name)}
+    return Rows(path=path, table=table.drop_columns(empty), renamed=renamed, **further)
+
+
+def _is_renamed(found: str, name: str) -> bool:
+    return bool(found.strip()) and found.strip().lower() != name.lower()

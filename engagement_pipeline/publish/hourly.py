@@ -1,0 +1,84 @@
+"""The table of /historical: a pull's newer answers merged into the files of their days, count by count.
+
+In: what is pending. Out: staged, what the pull revised, the months' daily sums, and the days' rows, in this order.
+
+A count is replaced only by a later answer for the same Tweet, type, day and hour, so a later pull of fewer types, or
+one that the API answers in part, takes nothing away. A day that a pull leaves as it was is not written.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from engagement_pipeline.publish import daily, revisions
+from engagement_pipeline.publish.day_file import DayFile
+from engagement_pipeline.publish.merge import split_by_day
+from engagement_pipeline.publish.staging import Staged
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from engagement_pipeline.core.model import Progress
+    from engagement_pipeline.lake.layout import Lake
+    from engagement_pipeline.publish.pending import Chunk, Pending
+
+
+def stage(lake: Lake, pending: Pending, *, sums: bool, progress: Progress) -> Staged:
+    """Stage each day that newer answers change, and what they revise; the months' daily sums too, if `sums`."""
+    pull, days, places = pending.pull, pending.days, pending.places
+    stored = np.zeros(pending.later.shape, np.int32)
+    revised = 0
+    unavailable: dict[int, str] = {}
+    with closing(revisions.Writer(lake.staging / "revisions.parquet")) as sink, ExitStack() as stack:
+        files = {
+            place: stack.enter_context(closing(DayFile(lake, days[place], newest_pull=pull.name))) for place in places
+        }
+        for chunk in pending.chunks([pending.known[place].tweets for place in places], progress):
+            merged = _merge_chunk(pending, chunk, files, sink)
+            stored[chunk.places] = merged.stored
+            unavailable |= merged.unavailable
+            revised += merged.revised
+        renamed = sink.finish(lake.revisions(pull))
+        finished = [file.finish() for file in files.values()]
+    # The sums before the rows: with them an interrupted publication, which finds the rows older, begins anew.
+    if sums:
+        renamed |= daily.write_months(lake, {day.day: day.sums for day in finished if day.sums}, days=days)
+    for day in finished:
+        renamed |= day.files
+    written = tuple(day.day for day in finished if day.changed)
+    return Staged(files=renamed, stored=stored, unavailable=unavailable, revised=revised, days_written=written)
+
+
+class _Merged(NamedTuple):
+    """A range of Tweets, merged, as Staged has it."""
+
+    stored: npt.NDArray[np.int32]
+    unavailable: dict[int, str]
+    revised: int
+
+
+def _merge_chunk(pending: Pending, chunk: Chunk, files: Mapping[int, DayFile], revised: revisions.Writer) -> _Merged:
+    """Merge a range of Tweets into the files of the days."""
+    tweets = pending.tweets[chunk.places]
+    stored = np.zeros((len(tweets), len(pending.days)), np.int32)
+    number = 0
+    parts = pending.answers.parts(chunk.low, chunk.high)
+    fresh = split_by_day([part.rows for part in parts], pending.days[0], pending.later[chunk.places], tweets)
+    for place, file in files.items():
+        rows, changed = file.take(chunk.high, fresh[place])
+        found, numbers = rows.by_tweet()
+        named = np.isin(found, fresh[place].by_tweet()[0])
+        stored[np.searchsorted(tweets, found[named]), place] = numbers[named]
+        revised.append(
+            changed,
+            pending.days[place],
+            old_pulled_at=pending.known[place].of_tweets(changed.rows.tweets).pulled_at,
+            new_pulled_at=pending.asked_at[pending.at(changed.rows.tweets)],
+        )
+        number += len(changed.old)
+    unavailable = {tweet: said for part in parts for tweet, said in part.unavailable.items()}
+    return _Merged(stored, unavailable, number)

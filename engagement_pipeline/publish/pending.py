@@ -1,0 +1,125 @@
+"""What of a pull is not in the tables yet: its answers, beside what the lake knows of the same Tweets and days.
+
+In: a lake, a pull and some of its days. Out: one Pending, which each stage of a publication reads and none changes.
+
+Tweets are worked through in the order of their IDs, CHUNK_TWEETS at a time, whatever the size of the pull.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from engagement_pipeline.core.tables import COVERAGE, TIMESTAMP
+from engagement_pipeline.lake.parquet import read
+from engagement_pipeline.publish.merge import LAST_ID, NEVER, Ints
+from engagement_pipeline.publish.newest import NewestAnswers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import date
+
+    from engagement_pipeline.core.endpoints import Endpoint
+    from engagement_pipeline.core.model import Progress
+    from engagement_pipeline.lake.layout import Lake
+    from engagement_pipeline.lake.raw import Pull
+
+CHUNK_TWEETS = 125  # of 28 days: 1.4 million rows
+
+
+class Index(NamedTuple):
+    """What the coverage of a day knows of each Tweet, sorted by Tweet; times in microseconds, NEVER for none."""
+
+    tweets: Ints
+    asked_at: Ints
+    pulled_at: Ints
+
+    @classmethod
+    def of(cls, lake: Lake, endpoint: Endpoint, day: date) -> Self:
+        """Read it from a day's coverage."""
+        table = read(lake.coverage(endpoint, day), COVERAGE.schema, columns=["tweet_id", "asked_at", "pulled_at"])
+        return cls(table["tweet_id"].to_numpy(), _microseconds(table["asked_at"]), _microseconds(table["pulled_at"]))
+
+    def of_tweets(self, wanted: Ints) -> Index:
+        """Return what is known of some Tweets, NEVER of those that are not there."""
+        place = np.searchsorted(self.tweets, wanted)
+        found = place < len(self.tweets)
+        found[found] = self.tweets[place[found]] == wanted[found]
+        times = [np.full(len(wanted), NEVER), np.full(len(wanted), NEVER)]
+        for here, there in zip(times, (self.asked_at, self.pulled_at), strict=True):
+            here[found] = there[place[found]]
+        return Index(wanted, *times)
+
+
+class Chunk(NamedTuple):
+    """A range of Tweet IDs, `low` excluded and `high` included, and the places of those that were answered for."""
+
+    low: int
+    high: int
+    places: slice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pending:
+    """Some days of a pull, which follow one another, and which of its answers are newer than the lake's rows.
+
+    `tweets` are those that were answered for, sorted, and `asked_at` is when, in microseconds. `known` is by day.
+    `later` tells, by Tweet and day, whether the answer is newer than the lake's rows and not published yet.
+    """
+
+    pull: Pull
+    days: Sequence[date]
+    answers: NewestAnswers
+    asked_at: Ints
+    known: Sequence[Index]
+    later: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, lake: Lake, pull: Pull, days: Sequence[date]) -> Self:
+        """Read what the pull has landed and what the lake has of these days; LakeError where a file is damaged."""
+        answers = NewestAnswers(pull)
+        asked_at = _microseconds(pa.array(answers.answered_at(), TIMESTAMP))
+        known = [Index.of(lake, pull.endpoint, day) for day in days]
+        of_tweets = [index.of_tweets(answers.tweets) for index in known]
+        later = [(asked_at > index.pulled_at) & (asked_at != index.asked_at) for index in of_tweets]
+        by_tweet = np.array(later, np.bool_).reshape(len(days), len(asked_at)).T
+        return cls(pull=pull, days=days, answers=answers, asked_at=asked_at, known=known, later=by_tweet)
+
+    @property
+    def tweets(self) -> Ints:
+        """The Tweets that were answered for, sorted."""
+        return self.answers.tweets
+
+    @property
+    def places(self) -> list[int]:
+        """The days, by their place, of which any answer is newer."""
+        found: list[int] = np.flatnonzero(self.later.any(axis=0)).tolist()
+        return found
+
+    def at(self, tweets: Ints) -> npt.NDArray[np.intp]:
+        """Return the places of Tweets that were answered for."""
+        return np.searchsorted(self.tweets, tweets)
+
+    def chunks(self, published: Sequence[Ints], progress: Progress) -> Iterator[Chunk]:
+        """Yield ranges that together hold every Tweet ID there is; none where no file is to be merged.
+
+        `published` are the Tweets of each file that is to be merged. `progress` hears of a range once it is done.
+        """
+        if not published:
+            return
+        tweets = np.unique(np.concatenate([self.tweets, *published]))
+        for low, high in pairwise([NEVER, *tweets[CHUNK_TWEETS - 1 : -1 : CHUNK_TWEETS].tolist(), LAST_ID]):
+            first, last = np.searchsorted(self.tweets, (low, high), "right").tolist()
+            yield Chunk(low, high, slice(first, last))
+            progress(last, len(self.tweets))
+
+
+def _microseconds(times: pa.Array | pa.ChunkedArray) -> Ints:
+    """Return times as int64 microseconds since 1970, NEVER for null."""
+    microseconds: Ints = times.cast(pa.int64()).fill_null(NEVER).to_numpy()
+    return microseconds

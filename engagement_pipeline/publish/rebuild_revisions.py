@@ -1,0 +1,75 @@
+"""What a rebuild finds a pull to have revised, added to what is known of it.
+
+In: a lake, its shadow in which the pull is published again, and what was known of the days. Out: the pull's file of
+revisions, with all that stood in it and what it lacked.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+
+from engagement_pipeline.core.tables import COVERAGE, REVISIONS
+from engagement_pipeline.lake.parquet import is_sound, read, write
+from engagement_pipeline.publish.revisions import joined
+from engagement_pipeline.publish.staging import staging
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from engagement_pipeline.lake.layout import Lake
+    from engagement_pipeline.lake.raw import Pull
+    from engagement_pipeline.publish.rebuild_days import Known
+
+logger = logging.getLogger(__name__)
+# What a pull made again is found to revise. Where the first answers for a Tweet's day are not in raw any more, a count
+# that seems to be added may have been there before.
+REVISED_ANEW = """
+    select found.*
+    from found
+    join remade using (tweet_id, day)
+    left join known using (tweet_id, day)
+    where found.old is not null or known.first_pulled_at is null or remade.first_pulled_at <= known.first_pulled_at
+"""
+
+
+def add_found(lake: Lake, shadow: Lake, pull: Pull, days: Sequence[Known]) -> list[Path]:
+    """Add to what a pull is known to have revised what it is found to have revised now, on these of its days.
+
+    A damaged file is made anew where all its days are there, and returned.
+    """
+    made, target = shadow.revisions(pull), lake.revisions(pull)
+    sound = is_sound(target, REVISIONS.schema)
+    if not days or (not sound and len(days) < len(pull.days())) or (sound and not made.exists()):
+        return []
+    known = read(target, REVISIONS.schema) if sound else REVISIONS.schema.empty_table()
+    both = joined(known, _found(shadow, made, days))
+    if not sound or len(both) > len(known):
+        with staging(lake):
+            staged = lake.staging / "revisions.parquet"
+            write(both, staged)
+            lake.replace({staged: target})
+    return [] if sound else [target]
+
+
+def _found(shadow: Lake, made: Path, days: Sequence[Known]) -> pa.Table:
+    """Return what a pull made again revised, without what may have been there before."""
+    remade = (read(shadow.coverage(known.endpoint, known.day), COVERAGE.schema) for known in days)
+    with duckdb.connect() as connection:
+        connection.register("found", read(made, REVISIONS.schema))
+        connection.register("remade", pa.concat_tables(remade))
+        connection.register("known", pa.concat_tables(known.coverage for known in days))
+        return connection.sql(REVISED_ANEW).to_arrow_table().cast(REVISIONS.schema)
+
+
+def drop_damaged(lake: Lake, pulls: Sequence[Pull]) -> None:
+    """Remove damaged files of what pulls revised that are not in raw any more: no view could be read with them."""
+    in_raw = {lake.revisions(pull) for pull in pulls}
+    for path in lake.root.glob("revisions/*/*.parquet"):
+        if path not in in_raw and not is_sound(path, REVISIONS.schema):
+            path.unlink()
+            logger.warning("%s was damaged, and its pull is not in raw any more: what it revised is lost", path)

@@ -1,0 +1,47 @@
+"""A second API, as a source: a GET for which the answer is a JSON list of Tweets and their likes."""
+
+import json
+
+import pyarrow as pa
+
+from engagement_pipeline.core import tables
+from engagement_pipeline.core.endpoints import Endpoint
+from engagement_pipeline.core.errors import UnavailableError
+from engagement_pipeline.core.model import Flat, HttpRequest, Rate
+
+TABLE = tables.Table(
+    name="likes",
+    grain="a Tweet's likes as observed that day",
+    description="",
+    key=("tweet_id", "engagement_type"),
+    columns=(tables.TWEET_ID, tables.TYPE, tables.COUNT, tables.OBSERVED_AT),
+    file="likes/day={day}/likes.parquet",
+    glob="likes/*/*.parquet",
+    merge=tables.Merge.SNAPSHOT,
+)
+ENDPOINT = Endpoint(name="likes", source="likes", path="/likes", table=TABLE, types=("favorites",), max_tweets=2)
+
+
+def http_request(request):
+    return HttpRequest(method="GET", path=f"{ENDPOINT.path}?ids={','.join(map(str, request.tweet_ids))}")
+
+
+def largest_answer(request):
+    return 1_000
+
+
+def read(body, request):
+    found = {item["id"]: item["likes"] for item in json.loads(body)}
+    of_type = tables.type_column(pa.array([tables.TYPE_NAMES.index("favorites")] * len(found), pa.int8()))
+    columns = {"tweet_id": sorted(found), "engagement_type": of_type, "count": [found[t] for t in sorted(found)]}
+    gone = frozenset(request.tweet_ids) - found.keys()
+    schema = pa.schema([column.field for column in TABLE.columns[:3]])
+    return Flat(pa.table(columns, schema=schema), unavailable=gone, said="", negative=0, scanned=True)
+
+
+def error_of(answer, *, handle, asked_at):
+    return UnavailableError(f"{answer.url} answered {answer.status}", account=handle, status=answer.status)
+
+
+def rate_of(headers, *, asked_at, seconds, spent):
+    return Rate()
