@@ -7,7 +7,6 @@ holds a known secret or a character that commands a terminal.
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 from dataclasses import replace
@@ -17,11 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from engagement_pipeline import pipeline
-from engagement_pipeline.cli import demo, output
+from engagement_pipeline.cli import demo, failures, output
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL
 from engagement_pipeline.core.errors import EngagementError, InputError
-from engagement_pipeline.core.redaction import guard_logs, redacted, traceback_of
 from engagement_pipeline.emulator import serve
 from engagement_pipeline.extract import plan_text
 from engagement_pipeline.extract.prepare import Prepared, prepare
@@ -37,10 +35,7 @@ INTERRUPTED = 130  # as shells count a SIGINT
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; every failure prints one line on standard error."""
-    guard_logs()
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Formatter("engagement: %(message)s"))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    failures.show_logs()
     options = argparse.Namespace(traceback=False)
     try:
         _parser().parse_args(arguments, options)
@@ -55,30 +50,14 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return _failed("interrupted; what a pull has landed is kept: run the same pull again to resume it", INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - the last resort, since any may hold a secret
-        return _failed(_unexpected(error, show=options.traceback), EngagementError.exit_code)
+        failures.show_mistake(error, where=options.traceback)
+        return EngagementError.exit_code
     return 0
 
 
-def _unexpected(error: Exception, *, show: bool) -> str:
-    """Return what there is to say of an exception that nobody foresaw; with `show`, print where it was raised."""
-    if show:
-        print(output.on_terminal(traceback_of(error)), file=sys.stderr)
-    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    hint = "" if show else "; the same command with --traceback shows where, without secrets"
-    return f"{what}: a mistake of this program; what has landed is kept{hint}"
-
-
 def _failed(message: str, code: int) -> int:
-    print(output.on_terminal(f"engagement: {' '.join(redacted(message).splitlines())}"), file=sys.stderr)
+    failures.show_failure(message)
     return code
-
-
-class _Formatter(logging.Formatter):
-    """Log lines as all others; the records are masked already."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the text of a record."""
-        return output.on_terminal(super().format(record))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -144,11 +123,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("query", metavar="QUERY", help="one statement in DuckDB's SQL")
     sub.add_argument("--format", choices=output.FORMATS, default="table", help="how to print (default: table)")
-    sub.add_argument(
-        "--safe-csv",
-        action="store_true",
-        help="with --format csv: write ' before a text that a spreadsheet would run as a formula",
-    )
+    text = "with --format csv: write ' before a text that a spreadsheet would run as a formula"
+    sub.add_argument("--safe-csv", action="store_true", help=text)
 
     sub = _add(
         commands, "rebuild", _rebuild, "make tables again from the responses that have landed, without a request"
@@ -171,18 +147,9 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = _add(commands, "emulator", _emulator, "serve the Engagement API on this machine, for demos and tests")
     sub.add_argument("--port", type=int, required=True, help="port to listen on; 0 picks a free one")
-    sub.add_argument(
-        "--accounts",
-        type=Path,
-        metavar="FILE",
-        help="write the credentials that it accepts to this file; overwrites only its own",
-    )
-    sub.add_argument(
-        "--tweets",
-        type=Path,
-        metavar="FILE",
-        help="write the roster of its world to this file; overwrites only its own",
-    )
+    for name, what in (("--accounts", "credentials that it accepts"), ("--tweets", "roster of its world")):
+        text = f"write the {what} to this file; overwrite only its own"
+        sub.add_argument(name, type=Path, metavar="FILE", help=text)
     sub.add_argument("--now", type=_moment, metavar="TIME", help="fix its clock, for example to 2026-02-01")
     sub.add_argument("--seed", type=int, default=1, help="number of its world (default: 1)")
     sub.add_argument("--requests-per-minute", type=_positive, default=300, metavar="N", help="its rate (default: 300)")
@@ -220,12 +187,8 @@ def _add(
 
 
 def _add_traceback(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--traceback",
-        action="store_true",
-        default=argparse.SUPPRESS,
-        help="if the program makes a mistake, print where it happened, without secrets",
-    )
+    text = "if the program makes a mistake, print where it happened, without secrets"
+    parser.add_argument("--traceback", action="store_true", default=argparse.SUPPRESS, help=text)
 
 
 def _add_skipping(sub: argparse.ArgumentParser) -> None:
