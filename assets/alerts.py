@@ -15,13 +15,14 @@ from assets.dagster_internals import (
     is_interrupt,
     with_causes,
 )
+from assets.runs import INTERRUPTED, one_line
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.orchestration import RANGE_END, RANGE_START
 from engagement_pipeline.observe import alert
+from engagement_pipeline.transport import accounts
 
 PLANNED = {dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}
 STOPPED = "the run was stopped before its end: the services were stopped, or its process was killed"
-INTERRUPTED = "Query interrupted"  # what DuckDB says after a signal
 
 
 @dg.run_failure_sensor(
@@ -29,6 +30,7 @@ INTERRUPTED = "Query interrupted"  # what DuckDB says after a signal
     default_status=dg.DefaultSensorStatus.RUNNING,  # the settings are the switch
     description="Tells a person about each failed run. If the message is not accepted, the tick turns red.",
 )
+@one_line()
 def failure_alert(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
     """Send what a person must know to act. If this raises, Dagster still goes on to the next run.
 
@@ -44,6 +46,7 @@ def failure_alert(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
         # No SkipReason: with the message of another run it fails the tick, and Dagster evaluates both runs for ever.
         context.log.info("no message about run %s: it is tried again as %s", run_id, again[0].run_id)
         return None
+    accounts.remember(chosen.accounts)  # this process has asked for nothing, so it knows no secret yet
     alert.send(chosen, alert.message(failed_run(context), dagster_url=chosen.dagster_url))
     return None
 

@@ -11,6 +11,7 @@ import sys
 import dagster as dg
 
 from assets.dagster_internals import GRPC_INFO_TAG, end_lost
+from assets.runs import one_line
 
 ORPHAN = "engagement/orphan"
 LOST = "the code location was restarted during the run, so the run's process is gone; what has landed is kept"
@@ -30,6 +31,7 @@ def mark(instance: dg.DagsterInstance) -> list[str]:
     minimum_interval_seconds=30,
     description="Ends runs that died with the code location, so that Dagster tries them once more.",
 )
+@one_line()
 def orphaned_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """End the runs with the tag."""
     left = context.instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))

@@ -9,25 +9,41 @@ import dagster as dg
 from assets.dagster_internals import PARTITION_NAME_TAG, keep_connection, newest
 from engagement_pipeline.core.errors import EngagementError, InputError
 from engagement_pipeline.core.orchestration import RANGE_END, RANGE_START
+from engagement_pipeline.core.redaction import redacted, traceback_of
 from engagement_pipeline.core.settings import Settings, parse_day
 from engagement_pipeline.extract import plan_text, planner
 from engagement_pipeline.extract.prepare import Prepared
 from engagement_pipeline.observe import checks
 
 ENGAGEMENTS = dg.AssetKey("engagements")
+INTERRUPTED = "Query interrupted"  # what DuckDB makes of a signal
 Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.OpExecutionContext
 
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """Show a failure in the UI as one line. The frames that Dagster shows below are its own."""
+    """Show a failure in the UI as one line. The frames that Dagster shows below are its own.
+
+    No secret passes, in whatever exception: Dagster keeps what it is told in its database and its logs. The traceback
+    of an unexpected exception is in the metadata of the failure.
+    """
     try:
         yield
+    except (dg.Failure, dg.RetryRequested):  # which somebody made for Dagster
+        raise
     except EngagementError as error:
-        raise dg.Failure(str(error)) from None
+        raise dg.Failure(redacted(str(error))) from None
     except OSError as error:  # of the disk: an error of the network is an EngagementError
         what = f"{error.filename} cannot be used: {error.strerror}" if error.filename else str(error)
-        raise dg.Failure(f"{what}; correct that and run again: what has landed is kept") from None
+        raise dg.Failure(redacted(f"{what}; correct that and run again: what has landed is kept")) from None
+    except Exception as error:
+        if INTERRUPTED in str(error):  # the run is being stopped, and Dagster takes this for what it is
+            raise
+        what = redacted(f"{type(error).__name__}: {error}")
+        raise dg.Failure(
+            f"{what}: a mistake of this program; what has landed is kept",
+            metadata={"traceback": dg.MetadataValue.text(traceback_of(error))},
+        ) from None
 
 
 def log_plan(context: Context, chosen: Settings, prepared: Prepared) -> None:
@@ -86,7 +102,9 @@ def evaluations(
 
 def failure(failures: Mapping[date, EngagementError], *, done: int) -> dg.Failure:
     """Return what a run raises if some days failed; `done` is the number of the others."""
-    return dg.Failure(_told(failures, done), metadata={str(day): str(error) for day, error in failures.items()})
+    return dg.Failure(
+        redacted(_told(failures, done)), metadata={str(day): redacted(str(error)) for day, error in failures.items()}
+    )
 
 
 def _told(failures: Mapping[date, EngagementError], done: int) -> str:

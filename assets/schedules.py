@@ -14,7 +14,7 @@ from assets.checks import fresh
 from assets.dagster_internals import PRIORITY_TAG
 from assets.day_jobs import Lacking, history_job, pull_new_tweets
 from assets.engagements import catalog, engagements, responses
-from assets.runs import ENGAGEMENTS
+from assets.runs import ENGAGEMENTS, one_line
 from assets.snapshots import recent, totals
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import EngagementError
@@ -54,6 +54,7 @@ recent_job = dg.define_asset_job(
     execution_timezone="UTC",
     description="Pulls the look-back, and in a run of their own the days that an outage missed, 28 at most.",
 )
+@one_line()
 def daily(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
     """Ask for the look-back: it ends with the last day that is over, and begins on first_day or later.
 
@@ -99,6 +100,7 @@ hourly = dg.ScheduleDefinition(
     minimum_interval_seconds=300,
     description="Pulls the history of Tweets that join the roster while the sensor is on.",
 )
+@one_line()
 def new_tweets(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Pull the history of Tweets that join the roster, since they were posted. Each run covers up to 28 days.
 

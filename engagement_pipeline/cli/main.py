@@ -1,12 +1,12 @@
 """The `engagement` command: arguments in, one library call, print.
 
-Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 failed, 2 wrong use.
+Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 failed, 2 wrong use. No message
+holds a known secret or a character that commands a terminal.
 """
 
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 from dataclasses import replace
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from engagement_pipeline import pipeline
-from engagement_pipeline.cli import demo, output
+from engagement_pipeline.cli import demo, failures, output
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL
 from engagement_pipeline.core.errors import EngagementError, InputError
@@ -35,9 +35,10 @@ INTERRUPTED = 130  # as shells count a SIGINT
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; every failure prints one line on standard error."""
-    logging.basicConfig(level=logging.WARNING, format="engagement: %(message)s", stream=sys.stderr, force=True)
+    failures.show_logs()
+    options = argparse.Namespace(traceback=False)
     try:
-        options = _parser().parse_args(arguments)
+        _parser().parse_args(arguments, options)
         options.command(options)
         sys.stdout.flush()
     except EngagementError as error:
@@ -48,11 +49,14 @@ def main(arguments: Sequence[str]) -> int:
         return _failed(str(error), EngagementError.exit_code)
     except KeyboardInterrupt:
         return _failed("interrupted; what a pull has landed is kept: run the same pull again to resume it", INTERRUPTED)
+    except Exception as error:  # noqa: BLE001 - the last resort, since any may hold a secret
+        failures.show_mistake(error, where=options.traceback)
+        return EngagementError.exit_code
     return 0
 
 
 def _failed(message: str, code: int) -> int:
-    print(f"engagement: {' '.join(message.splitlines())}", file=sys.stderr)
+    failures.show_failure(message)
     return code
 
 
@@ -72,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     version = f"%(prog)s {metadata.version('engagement-pipeline')}"
     parser.add_argument("--version", action="version", version=version, help="print the version, and end")
+    _add_traceback(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in (_account_commands, _pull_commands, _table_commands, _emulator_command, _demo_commands):
         add(commands)
@@ -134,6 +139,8 @@ def _table_commands(commands: _Commands) -> None:
     )
     sub.add_argument("query", metavar="QUERY", help="one statement in DuckDB's SQL")
     sub.add_argument("--format", choices=output.FORMATS, default="table", help="how to print (default: table)")
+    text = "with --format csv: write ' before a text that a spreadsheet would run as a formula"
+    sub.add_argument("--safe-csv", action="store_true", help=text)
 
     sub = _add(
         commands, "rebuild", _rebuild, "make tables again from the responses that have landed, without a request"
@@ -159,8 +166,9 @@ def _emulator_command(commands: _Commands) -> None:
     """Add the emulator."""
     sub = _add(commands, "emulator", _emulator, "serve the Engagement API on this machine, for demos and tests")
     sub.add_argument("--port", type=int, required=True, help="port to listen on; 0 picks a free one")
-    sub.add_argument("--accounts", type=Path, metavar="FILE", help="write the credentials that it accepts to this file")
-    sub.add_argument("--tweets", type=Path, metavar="FILE", help="write the roster of its world to this file")
+    for name, what in (("--accounts", "credentials that it accepts"), ("--tweets", "roster of its world")):
+        text = f"write the {what} to this file; overwrite only its own"
+        sub.add_argument(name, type=Path, metavar="FILE", help=text)
     sub.add_argument("--now", type=_moment, metavar="TIME", help="fix its clock, for example to 2026-02-01")
     sub.add_argument("--seed", type=int, default=1, help="number of its world (default: 1)")
     sub.add_argument("--requests-per-minute", type=_positive, default=300, metavar="N", help="its rate (default: 300)")
@@ -195,7 +203,13 @@ def _add(
 ) -> argparse.ArgumentParser:
     sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
     sub.set_defaults(command=command)
+    _add_traceback(sub)
     return sub
+
+
+def _add_traceback(parser: argparse.ArgumentParser) -> None:
+    text = "if the program makes a mistake, print where it happened, without secrets"
+    parser.add_argument("--traceback", action="store_true", default=argparse.SUPPRESS, help=text)
 
 
 def _add_skipping(sub: argparse.ArgumentParser) -> None:
@@ -292,8 +306,10 @@ def _pull(options: argparse.Namespace) -> None:
 
 
 def _sql(options: argparse.Namespace) -> None:
-    chosen = settings.load()
-    output.show_table(catalog.query(Lake(chosen.data), options.query), style=options.format)
+    if options.safe_csv and options.format != "csv":
+        raise InputError("--safe-csv is for --format csv: leave it out, or add that")
+    style = output.SAFE_CSV if options.safe_csv else options.format
+    output.show_table(catalog.query(Lake(settings.load().data), options.query), style=style)
 
 
 def _rebuild(options: argparse.Namespace) -> None:
@@ -336,7 +352,7 @@ def _emulator(options: argparse.Namespace) -> None:
             require_gzip=options.require_gzip,
             ready=lambda url: print(f"the Engagement API, emulated, at {url}; Ctrl-C ends it", flush=True),
         )
-    except ValueError as error:
+    except (ValueError, FileExistsError) as error:
         raise InputError(str(error)) from None
 
 

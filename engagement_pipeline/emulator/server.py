@@ -125,8 +125,8 @@ def serve(
     seconds a request. `settle_hours` is the age at which counts stop growing. `max_age_days` is how far back
     /historical goes; None is 2014-09-01. If `now` is None, the world lives in real time.
 
-    Raises OSError if the port is in use or a file cannot be written, ValueError for an impossible argument. Each text
-    is one line.
+    Raises OSError if the port is in use or a file cannot be written, FileExistsError for a file that no emulator wrote,
+    ValueError for an impossible argument. Each text is one line, and then no file has changed.
     """
     emulator = Emulator(
         port=port,
@@ -139,6 +139,10 @@ def serve(
         max_age_days=max_age_days,
     )
     try:
+        if accounts:
+            emulator.credentials.refuse_foreign(accounts)
+        if tweets:
+            emulator.world.refuse_foreign(tweets)
         if accounts:
             emulator.credentials.write_accounts(accounts)
         if tweets:

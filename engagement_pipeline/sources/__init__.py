@@ -1,10 +1,10 @@
 """One folder a vendor API. Only this room knows what differs between APIs.
 
-In: a Request. Out: the HTTP request, the rows of its answer, the meaning of a refusal, and what the headers say about
-the rate.
+In: a Request. Out: the HTTP request, the size and the rows of its answer, the meaning of a refusal, and what the
+headers say about the rate.
 May import: core.
 
-A second API is a sibling of engagement/ with the four functions of Source, and an entry in SOURCES.
+A second API is a sibling of engagement/ with the functions of Source, and an entry in SOURCES.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from engagement_pipeline.sources import engagement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from engagement_pipeline.core.endpoints import Endpoint
@@ -28,10 +28,13 @@ class Source(Protocol):
     def http_request(self, request: Request) -> HttpRequest:
         """Write a request as the API takes it, without its signature."""
 
+    def largest_answer(self, request: Request) -> int:
+        """Return the most bytes that the body of a 200 has, LARGEST_BODY at most; a larger one is not read on."""
+
     def read(self, body: bytes, request: Request) -> Flat:
         """Read the rows of a body and audit them. Raises ResponseError if the body breaks the contract."""
 
-    def error_of(self, answer: Answer, *, handle: str, asked_at: datetime, secrets: Iterable[str] = ()) -> ApiError:
+    def error_of(self, answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
         """Return the error that says what an answer other than 200 means, and whether a retry can help."""
 
     def rate_of(self, headers: Mapping[str, str], *, asked_at: datetime, seconds: float, spent: bool) -> Rate:

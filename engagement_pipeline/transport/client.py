@@ -1,8 +1,9 @@
 """One request -> one response: sign, send, retry above the signature, raise.
 
-In: a planned Request, and the accounts that may sign it. Out: a Response whose body is the JSON that the API
-sent, or one error of errors.py. Each try is signed anew, since a signature's nonce serves once; so retries are
-here and never in the transport below.
+In: a planned Request, and the accounts that may sign it. Out: a Response, or one error of errors.py. The body of the
+Response is the JSON that the API sent, with BODY_MASK in place of each secret of ours. A try ends when
+`timeout_seconds` are over, however slowly its answer comes, or when there is more of it than its source allows. Each
+try is signed anew, since a signature's nonce serves once; so retries are here and never in the transport below.
 """
 
 from __future__ import annotations
@@ -11,22 +12,25 @@ import logging
 import random
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from requests_oauthlib import OAuth1Session
 
+from engagement_pipeline.core import bounds
+from engagement_pipeline.core.bounds import TooLargeError
 from engagement_pipeline.core.errors import AccountError, ApiError, UnavailableError
-from engagement_pipeline.core.model import LARGEST_BODY, Answer, Exchange, HttpRequest, Request, Response
-from engagement_pipeline.core.redaction import shown
+from engagement_pipeline.core.model import Exchange, Request, Response
+from engagement_pipeline.core.redaction import redacted_body, shown
 from engagement_pipeline.transport.oauth import bearer_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from engagement_pipeline.core.model import Answer, HttpRequest
     from engagement_pipeline.sources import Source
     from engagement_pipeline.transport.accounts import Accounts
     from engagement_pipeline.transport.rate_limit import RateLimiter
@@ -36,8 +40,6 @@ MAX_IN_FLIGHT = 64  # requests; the budget decides how many of them wait for an 
 DOWN_AFTER = 18  # failed tries in a row, of any request: the API is down
 FIRST_PAUSE = 1.0  # seconds; doubled with each try, then drawn between nothing and that ("full jitter")
 LONGEST_PAUSE = 60.0
-PIECE = 2**18  # bytes, read at a time
-SHOWN_BYTES = 800  # of a body, before it is masked and cut
 
 
 class Client:
@@ -69,7 +71,7 @@ class Client:
         self._timeout = timeout_seconds
         self._log = log
         self._now = now
-        self._connections = HTTPAdapter(pool_maxsize=MAX_IN_FLIGHT)  # safe to share by threads, as sessions are not
+        self._connections = bounds.Adapter(pool_maxsize=MAX_IN_FLIGHT)  # safe to share by threads, as sessions are not
         self._local = threading.local()
         self._bearer = accounts.app.bearer_token
         self._bearer_lock = threading.Lock()
@@ -145,7 +147,7 @@ class Client:
         asked_at, started = self._now(), time.perf_counter()
         status = size = 0
         try:
-            answer = self._send(session, written, request.handle)
+            answer = self._send(session, written, request)
             status, size = answer.status, answer.size
         finally:
             seconds = time.perf_counter() - started
@@ -174,40 +176,39 @@ class Client:
         self._rate_limiter.sleep(seconds)
         return seconds
 
-    def _send(self, session: requests.Session, written: HttpRequest, handle: str) -> Answer:
-        """Send one signed try; raises UnavailableError where no whole answer came."""
+    def _send(self, session: requests.Session, written: HttpRequest, request: Request) -> Answer:
+        """Send one signed try; raises UnavailableError where no whole answer came in time."""
         url = f"{self._base}{written.path}"
         try:
-            with session.request(
+            answer = bounds.send(
+                session,
                 written.method,
                 url,
+                seconds=self._timeout,
+                largest=self._source.largest_answer(request),
                 data=written.body,
                 headers={**written.headers, "Accept-Encoding": "gzip"},
-                timeout=self._timeout,
-                allow_redirects=False,
-                stream=True,
-            ) as answer:
-                return Answer(
-                    url=url,
-                    status=answer.status_code,
-                    headers=answer.headers,
-                    body=_whole_body(answer, handle),
-                    size=answer.raw.tell(),
-                )
+            )
+        except TooLargeError as error:
+            raise UnavailableError(
+                f"{url} answered with more than {error.most:,} bytes, and no answer of the API is that large: "
+                "is a proxy in the way?",
+                account=request.handle,
+            ) from None
         except requests.exceptions.RequestException as error:
             raise UnavailableError(
                 f"{url} cannot be reached ({_reason(error)}): check the network and api_url.",
-                account=handle,
+                account=request.handle,
             ) from None
+        return replace(answer, body=redacted_body(answer.body))
 
     def _check(self, answer: Answer, handle: str, asked_at: datetime) -> None:
         """Raise where the answer is not a 200 with a body that looks like JSON; whether it is, the audit finds."""
         if answer.status != requests.codes.ok:
-            secrets = (*self._accounts.secrets, self._bearer)
-            raise self._source.error_of(answer, handle=handle, asked_at=asked_at, secrets=secrets)
+            raise self._source.error_of(answer, handle=handle, asked_at=asked_at)
         if not _looks_like_json(answer.body):
             raise UnavailableError(
-                f"{answer.url} answered 200 with a body that is not JSON ({shown(_beginning(answer.body))!r}): "
+                f"{answer.url} answered 200 with a body that is not JSON ({shown(answer.text)!r}): "
                 "is a proxy in the way?",
                 account=handle,
             )
@@ -247,25 +248,6 @@ class _Bearer(AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._token}"
         return request
-
-
-def _whole_body(answer: requests.Response, handle: str) -> bytes:
-    """Read a body piece by piece, so that one without an end is given up."""
-    body = bytearray()
-    for piece in answer.iter_content(PIECE):
-        body += piece
-        if len(body) > LARGEST_BODY:
-            raise UnavailableError(
-                f"{answer.url} answered with more than {LARGEST_BODY // 2**20} MB, and no answer of the API is that "
-                "large: is a proxy in the way?",
-                account=handle,
-            )
-    return bytes(body)
-
-
-def _beginning(body: bytes) -> str:
-    """Return what a message may show of a body."""
-    return body[:SHOWN_BYTES].decode(errors="replace")
 
 
 def _looks_like_json(body: bytes) -> bool:

@@ -1,13 +1,12 @@
 """An answer other than 200 -> the error that says what it means and whether a retry can help.
 
 In: a whole Answer, and the account that asked. Out: one error of errors.py. The vendor's documents say what each status
-means. A server may repeat the header that we sent, so an answer is masked before any part of it is shown or kept.
+means. The body holds no known secret any more. A server may repeat a header, so whatever looks like one is masked here.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -15,10 +14,9 @@ import orjson
 import requests
 
 from engagement_pipeline.core.errors import AccountError, ApiError, RefusedError, UnavailableError
-from engagement_pipeline.core.redaction import SHOWN_CHARACTERS, hidden, masked, shown
+from engagement_pipeline.core.redaction import masked, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
 
     from engagement_pipeline.core.model import Answer
@@ -30,12 +28,11 @@ AUTHOR_ID = re.compile(r"author id \d+", re.IGNORECASE)
 TWEET_ID = re.compile(r"(?<!\d)\d{1,19}(?!\d)", re.ASCII)  # 64 bits need no more digits
 
 
-def error_of(answer: Answer, *, handle: str, asked_at: datetime, secrets: Iterable[str] = ()) -> ApiError:
+def error_of(answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
     """Translate any status but 200 into the error that says whether a retry can help.
 
-    The error holds none of the `secrets`, and its texts hold nothing that looks like one.
+    Nothing in its texts looks like a secret.
     """
-    answer = replace(answer, body=hidden(answer.body, secrets))
     status, url = answer.status, answer.url
     texts = _texts(answer)
     said = shown("; ".join(texts)) or "nothing"
@@ -96,11 +93,6 @@ def _seconds_ahead(answer: Answer, now: datetime) -> float:
         return 0.0
 
 
-def _text(answer: Answer) -> str:
-    """Return the beginning of any body as text."""
-    return answer.body[: 4 * SHOWN_CHARACTERS].decode(errors="replace")
-
-
 def _texts(answer: Answer) -> list[str]:
     """Return the masked texts of an error body: texts, objects with a message, or whatever a proxy wrote."""
     try:
@@ -108,7 +100,7 @@ def _texts(answer: Answer) -> list[str]:
         items = errors if isinstance(errors, list) else [errors]
         return [masked(str(item.get("message", item) if isinstance(item, dict) else item)) for item in items]
     except (ValueError, TypeError, KeyError, RecursionError):  # RecursionError: a message that is nested too deep
-        text = _text(answer).strip()
+        text = answer.text.strip()
         return [masked(text)] if text else []
 
 

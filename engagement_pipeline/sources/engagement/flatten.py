@@ -28,6 +28,7 @@ from engagement_pipeline.core.endpoints import RECENT, TOTALS
 from engagement_pipeline.core.errors import ResponseError
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.core.model import Flat
+from engagement_pipeline.core.redaction import BODY_MASK, masked
 from engagement_pipeline.core.tables import EPOCH, PARTIAL, TYPE_NAMES, engagements_table, type_column
 from engagement_pipeline.sources.engagement import parse_fast, parse_reference
 from engagement_pipeline.sources.engagement.parse_reference import Asked, Cells, Sums
@@ -57,6 +58,12 @@ UNSUPPORTED = {  # Tweets too old for these types: their zeros are not measured
 
 def read(body: bytes, request: Request) -> Flat:
     """Flatten one body and audit it. Raises ResponseError with the path of what breaks the contract."""
+    if BODY_MASK in body:
+        raise ResponseError(
+            f"held a secret of the accounts file, in whose place stands {BODY_MASK.decode()}: is api_url right, or a "
+            "proxy that repeats requests in the way?",
+            path="$",
+        )
     _check_size(body, request)
     asked = _asked(request)
     scanned = None if request.endpoint == TOTALS else parse_fast.cells(body, asked)
@@ -193,9 +200,9 @@ def _echoed(root: dict[str, Any], key: str) -> datetime | None:
 
 
 def _said(root: dict[str, Any]) -> str:
-    """Return the API's texts beside a partial result. They are for people, so any shape is taken."""
+    """Return the masked texts of the API beside a partial result. They are for people, so any shape is taken."""
     errors = root.get("errors") or []
-    return "; ".join(map(str, errors if isinstance(errors, list) else [errors]))
+    return masked("; ".join(map(str, errors if isinstance(errors, list) else [errors])))
 
 
 def _without_zeros(rows: pa.Table, tweets: frozenset[int], types: Iterable[str]) -> pa.Table:
