@@ -23,6 +23,9 @@ def server(first, then=b"", *, times=10**9, pause=0.0, proxied=b"", greets=False
                     if stop.wait(pause):
                         return
                     connection.sendall(then)
+                connection.shutdown(socket.SHUT_WR)
+                while connection.recv(2**16):  # to close with bytes unread would reset the connection
+                    pass
             except OSError:
                 pass
 
