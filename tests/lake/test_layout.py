@@ -211,7 +211,7 @@ def test_what_is_replaced_survives_a_power_cut(lake, monkeypatch):
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(os, "replace", replaced)
     targets = [lake.rows(HISTORICAL.table, FIRST), lake.coverage(HISTORICAL, FIRST)]
-    lake.replace(dict(zip(aside, targets, strict=True)))
+    lake.storage.swap(dict(zip(aside, targets, strict=True)))
     assert steps[:4] == [*files, "rename", "rename"]
     folders = {folder for target in targets for folder in target.parents if folder.is_relative_to(lake.root)}
     assert len(folders) == 6
@@ -224,6 +224,6 @@ def test_files_are_replaced_in_the_order_given(lake):
     for file in aside:
         file.write_text(file.name)
     targets = [lake.rows(HISTORICAL.table, FIRST), lake.coverage(HISTORICAL, FIRST)]
-    lake.replace(dict(zip(aside, targets, strict=True)))
+    lake.storage.swap(dict(zip(aside, targets, strict=True)))
     assert [target.read_text() for target in targets] == ["a", "b"]
     assert not any(file.exists() for file in aside)
