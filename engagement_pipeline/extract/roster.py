@@ -213,7 +213,8 @@ def save_roster(lake: Lake, roster: Roster) -> None:
 def _known(lake: Lake) -> pa.Table:
     """Return the Tweets that the lake keeps, without `followed`; LakeError where they cannot be read."""
     try:
-        known = pq.read_table(lake.tweets, partitioning=None)
+        with lake.storage.source(lake.tweets) as file:
+            known = pq.ParquetFile(file).read()
         ids = known[TWEET_ID].cast(pa.int64())
     except PermissionError as error:
         raise LakeError(f"{lake.tweets} cannot be read: {error.strerror}; give yourself the right to") from None

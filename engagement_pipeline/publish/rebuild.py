@@ -137,7 +137,9 @@ def _put_back(lake: Lake, shadow: Lake, days: Sequence[Known], healed: Mapping[d
     """Put days that were made again over the published ones, all at once, and say what came of each."""
     first = days[0]
     of_month = first.endpoint.table.merge is Merge.CELL
-    damaged_month = [lake.daily(first.day)] if of_month and not is_sound(lake.daily(first.day), DAILY.schema) else []
+    damaged_month = (
+        [lake.daily(first.day)] if of_month and not is_sound(lake, lake.daily(first.day), DAILY.schema) else []
+    )
     files: dict[Path, Path] = {}
     sums: dict[date, Path | None] = {}
     reports = []
