@@ -52,21 +52,18 @@ AS_OF = """
 def refresh(lake: Lake) -> Path:
     """Write engagement.duckdb anew beside the old one and put it in its place; return where it is."""
     lake.open()
-    aside = lake.catalog.with_name(f".{lake.catalog.name}.{os.getpid()}")
-    lake.storage.remove(aside)
     try:
-        with duckdb.connect(str(aside)) as connection:
-            _create_views(connection, lake)
-            _comment(connection)
-            connection.execute("checkpoint")  # at closing, a full disk would go unnoticed
-        # Left by somebody who wrote into the old file and was killed; the new one would not open with it.
-        lake.storage.remove(lake.catalog.with_name(lake.catalog.name + ".wal"))
-        lake.storage.swap({aside: lake.catalog})
+        with lake.storage.staging(lake.root / f".{lake.catalog.name}.staging.{os.getpid()}") as folder:
+            staged = folder / lake.catalog.name
+            with duckdb.connect(str(staged)) as connection:
+                _create_views(connection, lake)
+                _comment(connection)
+                connection.execute("checkpoint")  # at closing, a full disk would go unnoticed
+            # Left by somebody who wrote into the old file and was killed; the new one would not open with it.
+            lake.storage.remove(lake.catalog.with_name(lake.catalog.name + ".wal"))
+            lake.storage.swap({staged: lake.catalog})
     except (OSError, duckdb.Error) as error:
         raise LakeError(f"{lake.catalog} cannot be written: {str(error).splitlines()[0]}") from None
-    finally:
-        lake.storage.remove(aside)
-        lake.storage.remove(aside.with_name(aside.name + ".wal"))
     return lake.catalog
 
 
