@@ -13,7 +13,8 @@
     tweets.parquet                           every Tweet that was ever in the roster
     engagement.duckdb                        views over the Parquet (catalog.py)
 
-Every file is plain Parquet that is written aside and renamed, so a glob never meets a half-written one.
+Every table is plain Parquet that is staged and then put in its place, so a glob never meets a half-written file.
+storage.py alone touches the files.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Lake:
     """The files of one lake: where each lies, and in `storage` all that touches them, by default on the disk."""
 
     root: Path
-    storage: LocalStorage = field(default=None, compare=False, repr=False)  # type: ignore[assignment]  # never None
+    storage: LocalStorage = field(default=None, compare=False, repr=False)  # type: ignore[assignment]  # it is never None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "storage", self.storage or LocalStorage(self.root))
@@ -59,7 +60,7 @@ class Lake:
 
     @property
     def staging(self) -> Path:
-        """Files of a publication before they are renamed; on the same file system, outside every glob."""
+        """The folder of a publication's files before they are put in their places; outside every glob."""
         return self.root / ".aside"
 
     @property

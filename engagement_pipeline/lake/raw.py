@@ -8,8 +8,9 @@ In: a Request and its Response. Out: one compressed file a response, and the lis
         ….json.zst.new                        landed, and not yet known to add up
         rejected/                             bodies that do not add up: kept to be looked at, never published
 
-A file appears whole or not at all, so whatever is there can be trusted, and a pull that stopped anywhere goes
-on from it. No header that was sent is kept, so no token can be.
+The storage keeps the state of each response; on a disk, in its name as above. A file appears whole or not at all, so
+whatever is there can be trusted, and a pull that stopped anywhere goes on from it. No header that was sent is kept, so
+no token can be.
 """
 
 from __future__ import annotations
