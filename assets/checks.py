@@ -57,6 +57,6 @@ def fresh(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvalu
         passed=verdict.passed,
         description=verdict.words,
         metadata=dict(verdict.numbers),
-        blocking=context.run.job_name == "hourly" and any(lake.root.glob("engagements/*/*.parquet")),
+        blocking=context.run.job_name == "hourly" and lake.storage.holds("engagements/*/*.parquet"),
     )
     yield from no_outputs(context)

@@ -80,7 +80,7 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
     failures: dict[str, EngagementError] = {}
     with _asking(settings, lake, f"the pull of {', '.join(map(str, prepared.plans[:: len(prepared.plans) - 1 or 1]))}"):
         save_roster(lake, prepared.roster)
-        for left in raw.open_pulls(lake.raw):
+        for left in raw.open_pulls(lake):
             if not left.finished:
                 puller.settle(left)
         with _client(settings, prepared.plans[0].endpoint, prepared.accounts, lake) as client:
@@ -142,7 +142,7 @@ def _pull_one(
     resume = planned.endpoint.resume or timedelta(hours=settings.resume_hours)
     with lake.locked("lake", "a publication"):  # a publication marks pulls too
         # The wall clock orders the answers; a fixed `now` stands only for the API's present.
-        begun = raw.begin(lake.raw, planned, now=datetime.now(UTC), resume=resume)
+        begun = raw.begin(lake, planned, now=datetime.now(UTC), resume=resume)
     open_tweets = set(planned.tweets) - puller.answered(begun, client)
     open_tweets -= puller.repeat(begun, refusals, open_tweets)
     rest = planner.plan(open_tweets, planned.endpoint, types=planned.types, window=planned.window, alone=planned.alone)
@@ -261,6 +261,8 @@ def publish_days(settings: Settings, days: Sequence[date]) -> Days:
 
 
 def _day_report(lake: Lake, day: date, ask: Ask) -> DayReport:
-    if not lake.coverage(HISTORICAL, day).exists() and (not lake.tweets.exists() or checks.unaccounted(day, ask)):
+    rostered = lake.storage.exists(lake.tweets)
+    asked = lake.storage.exists(lake.coverage(HISTORICAL, day))
+    if not asked and (not rostered or checks.unaccounted(day, ask)):
         raise InputError(f"nothing has landed for {day}: materialize responses first")
     return describe(lake, day, ask)

@@ -90,7 +90,7 @@ def missed(settings: Settings, first: date, known: Collection[date]) -> list[Win
 
 def has_begun(settings: Settings) -> bool:
     """Tell whether a first pull has been published; before it, all Tweets of the roster lack all their days."""
-    return any(Lake(settings.data).root.glob("coverage/endpoint=historical/*"))
+    return Lake(settings.data).storage.holds("coverage/endpoint=historical/*")
 
 
 def had(lake: Lake, tweets: Sequence[Tweet], window: Window, *, since: datetime) -> set[Tweet]:

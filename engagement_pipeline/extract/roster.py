@@ -26,7 +26,6 @@ from engagement_pipeline.core.tables import TIMESTAMP
 from engagement_pipeline.extract import roster_files, roster_rows, rounded_ids
 from engagement_pipeline.extract.roster_columns import FOLLOWED, HANDLE, POSTED_AT, TWEET_ID, joined, named
 from engagement_pipeline.extract.roster_rows import Bad
-from engagement_pipeline.lake import storage
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -203,19 +202,20 @@ def tell_unavailable(roster: Roster, unavailable: Collection[int]) -> None:
 def save_roster(lake: Lake, roster: Roster) -> None:
     """Write the roster into the lake, so that SQL can join it. A Tweet that has left the roster stays, unfollowed."""
     table = _followed(roster.table, value=True)
-    if lake.tweets.exists():
+    if lake.storage.exists(lake.tweets):
         known = _known(lake)
         gone = known.filter(pc.invert(pc.is_in(known[TWEET_ID], table[TWEET_ID])))
         table = joined([table, _followed(gone, value=False)]).sort_by(TWEET_ID)
     buffer = io.BytesIO()
     pq.write_table(table, buffer)
-    storage.write_whole(lake.tweets, buffer.getvalue())
+    lake.storage.write_whole(lake.tweets, buffer.getvalue())
 
 
 def _known(lake: Lake) -> pa.Table:
     """Return the Tweets in the lake, without the column followed. Raises LakeError if they cannot be read."""
     try:
-        known = pq.read_table(lake.tweets, partitioning=None)
+        with lake.storage.source(lake.tweets) as file:
+            known = pq.ParquetFile(file).read()
         ids = known[TWEET_ID].cast(pa.int64())
     except PermissionError as error:
         raise LakeError(f"{lake.tweets} cannot be read: {error.strerror}; let this user read it") from None

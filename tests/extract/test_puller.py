@@ -18,6 +18,7 @@ from engagement_pipeline.core.errors import AccountError, LakeError, PullError, 
 from engagement_pipeline.core.model import Plan, Request, Window
 from engagement_pipeline.extract import ownership, puller
 from engagement_pipeline.lake import raw
+from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.transport import accounts
 from engagement_pipeline.transport.accounts import Accounts
 
@@ -40,7 +41,7 @@ def planned(tweets, *, size=25):
 
 
 def begun(root):
-    return raw.begin(root / "raw", nothing(WINDOW), now=at(1), resume=NEVER_STALE)
+    return raw.begin(Lake(root), nothing(WINDOW), now=at(1), resume=NEVER_STALE)
 
 
 def pulling(url, known, plan, pull, *, tries=1, progress=model.quiet):
