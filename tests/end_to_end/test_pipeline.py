@@ -261,7 +261,7 @@ def test_a_damaged_list_of_tweets_is_named(world):
     ours = Lake(settings.data)
     ours.open()
     ours.tweets.write_bytes(b"no parquet")
-    with pytest.raises(LakeError, match=r"tweets\.parquet is damaged .*: put it back from a backup of the lake"):
+    with pytest.raises(LakeError, match=r"tweets\.parquet is damaged .*: restore it from a backup of the lake"):
         pipeline.pull(settings, plans)
     assert world.emulator.requests == []
     ours.tweets.unlink()
