@@ -10,13 +10,12 @@ import argparse
 import os
 import sys
 from dataclasses import replace
-from datetime import UTC, date, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from engagement_pipeline import pipeline
-from engagement_pipeline.cli import demo, failures, output
+from engagement_pipeline.cli import arguments, demo, failures, output
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL
 from engagement_pipeline.core.errors import EngagementError, InputError
@@ -25,7 +24,7 @@ from engagement_pipeline.extract import plan_text
 from engagement_pipeline.extract.prepare import Prepared, prepare
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query import catalog
-from engagement_pipeline.transport import accounts, oauth
+from engagement_pipeline.transport import oauth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,12 +32,12 @@ if TYPE_CHECKING:
 INTERRUPTED = 130  # as shells count a SIGINT
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run one command and return its exit code; every failure prints one line on standard error."""
     failures.show_logs()
     options = argparse.Namespace(traceback=False)
     try:
-        _parser().parse_args(arguments, options)
+        _parser().parse_args(argv, options)
         options.command(options)
         sys.stdout.flush()
     except EngagementError as error:
@@ -91,7 +90,7 @@ def _account_commands(commands: _Commands) -> None:
         _authorize,
         "let a handle give its tokens to the app, and write them to the accounts file",
     )
-    sub.add_argument("handle", metavar="HANDLE", type=_handle, help="the handle that logs in on the page")
+    sub.add_argument("handle", metavar="HANDLE", type=arguments.handle, help="the handle that logs in on the page")
 
     sub = _add(
         commands,
@@ -119,14 +118,14 @@ def _pull_commands(commands: _Commands) -> None:
             "--from",
             dest="first",
             metavar="DAY",
-            type=_day,
+            type=arguments.day,
             help=f"first UTC day of /{HISTORICAL}; by default the first of the look-back",
         )
         sub.add_argument(
             "--to",
             dest="last",
             metavar="DAY",
-            type=_day,
+            type=arguments.day,
             help="last UTC day, included; by default the last day that is over",
         )
         _add_skipping(sub)
@@ -147,10 +146,18 @@ def _table_commands(commands: _Commands) -> None:
     )
     sub.add_argument("--table", choices=pipeline.REBUILDABLE, help="the table to make; by default all")
     sub.add_argument(
-        "--from", dest="first", metavar="DAY", type=_day, help="first UTC day; by default the first that is known"
+        "--from",
+        dest="first",
+        metavar="DAY",
+        type=arguments.day,
+        help="first UTC day; by default the first that is known",
     )
     sub.add_argument(
-        "--to", dest="last", metavar="DAY", type=_day, help="last UTC day, included; by default the last that is known"
+        "--to",
+        dest="last",
+        metavar="DAY",
+        type=arguments.day,
+        help="last UTC day, included; by default the last that is known",
     )
 
     sub = _add(
@@ -169,9 +176,11 @@ def _emulator_command(commands: _Commands) -> None:
     for name, what in (("--accounts", "credentials that it accepts"), ("--tweets", "roster of its world")):
         text = f"write the {what} to this file; overwrite only its own"
         sub.add_argument(name, type=Path, metavar="FILE", help=text)
-    sub.add_argument("--now", type=_moment, metavar="TIME", help="fix its clock, for example to 2026-02-01")
+    sub.add_argument("--now", type=arguments.moment, metavar="TIME", help="fix its clock, for example to 2026-02-01")
     sub.add_argument("--seed", type=int, default=1, help="number of its world (default: 1)")
-    sub.add_argument("--requests-per-minute", type=_positive, default=300, metavar="N", help="its rate (default: 300)")
+    sub.add_argument(
+        "--requests-per-minute", type=arguments.positive, default=300, metavar="N", help="its rate (default: 300)"
+    )
     sub.add_argument(
         "--latency", type=float, default=0.0, metavar="SECONDS", help="wait before each answer (default: 0)"
     )
@@ -179,7 +188,10 @@ def _emulator_command(commands: _Commands) -> None:
         "--settle-hours", type=int, default=0, metavar="N", help="counts grow until an hour is this old (default: 0)"
     )
     sub.add_argument(
-        "--max-age-days", type=_positive, metavar="N", help="how far back /historical goes; by default to 2014-09-01"
+        "--max-age-days",
+        type=arguments.positive,
+        metavar="N",
+        help="how far back /historical goes; by default to 2014-09-01",
     )
     sub.add_argument("--require-gzip", action="store_true", help="refuse a request that does not accept gzip")
 
@@ -192,7 +204,7 @@ def _demo_commands(commands: _Commands) -> None:
     )
     sub = _add(commands, "up", _up, "start Dagster on the emulator; Ctrl-C ends both")
     sub.add_argument("--data", type=Path, metavar="DIR", default=Path("data/up"), help="its lake (default: data/up)")
-    sub.add_argument("--port", type=_positive, default=3000, help="port of the Dagster UI (default: 3000)")
+    sub.add_argument("--port", type=arguments.positive, default=3000, help="port of the Dagster UI (default: 3000)")
 
 
 def _add(
@@ -215,34 +227,6 @@ def _add_traceback(parser: argparse.ArgumentParser) -> None:
 def _add_skipping(sub: argparse.ArgumentParser) -> None:
     text = "say which of the roster's rows are bad and go on with the rest, as the setting skip_bad_rows has it"
     sub.add_argument("--skip-bad-rows", action="store_true", help=text)
-
-
-def _handle(text: str) -> str:
-    try:
-        return accounts.parse_handle(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _day(text: str) -> date:
-    try:
-        return settings.parse_day(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2026-02-01T00:00:00Z") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
 
 
 def _prepared(options: argparse.Namespace, chosen: settings.Settings) -> Prepared:

@@ -119,7 +119,7 @@ def serve(
     max_age_days: int | None = None,
     ready: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM, then return. Call it from the main thread.
+    """Serve until SIGINT or SIGTERM, then return. Call it from the main thread. Its arguments make it long.
 
     It first writes `accounts` and `tweets`. Then `ready` gets the URL, which connects from then on. `latency` is in
     seconds a request. `settle_hours` is the age at which counts stop growing. `max_age_days` is how far back
@@ -150,6 +150,11 @@ def serve(
     except OSError:
         emulator.close()
         raise
+    _run_until_signalled(emulator, ready)
+
+
+def _run_until_signalled(emulator: Emulator, ready: Callable[[str], None] | None) -> None:
+    """Serve until SIGINT or SIGTERM, and leave the handlers as they were."""
     # Once it has stopped, uvicorn raises the signal again for the handler from before. That is this one, which makes
     # the end a plain return.
     before = {number: signal.signal(number, lambda *_: emulator.stop()) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -11,7 +11,7 @@ for this address. None of these routes reads a large body.
 import html
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from functools import wraps
 from urllib.parse import parse_qsl, urlencode
 
 import orjson
@@ -43,40 +43,42 @@ def refused(refusal: Refusal) -> Response:
     return json_response({"errors": list(refusal.errors)}, status=refusal.status)
 
 
-def token_routes(desk: TokenDesk) -> list[Route]:
-    """Return the routes of the vendor's token host."""
+def _or_refused(endpoint: Endpoint) -> Endpoint:
+    """Let an endpoint answer with the refusal that it raises."""
 
-    def signed(step: Callable[[str, str, str], dict[str, str]]) -> Callable[[Request], Any]:
-        async def endpoint(request: Request) -> Response:
-            authorization = request.headers.get("authorization", "")
-            try:
-                fields = step(str(request.url), authorization, await _form(request))
-            except Refusal as refusal:
-                return refused(refusal)
-            except _TooLargeError:
-                return _too_large()
-            return Response(urlencode(fields), media_type=FORM)
-
-        return endpoint
-
-    async def authorize(request: Request) -> Response:
-        token = request.query_params.get("oauth_token", "")
-        handle = request.query_params.get("handle", HANDLES[0].name)
+    @wraps(endpoint)
+    async def answered(request: Request) -> Response:
         try:
-            pin = desk.authorize(token, handle)
-        except Refusal as refusal:
-            return refused(refusal)
-        return HTMLResponse(_pin_page(token, handle, pin))
-
-    async def bearer(request: Request) -> Response:
-        try:
-            form = dict(parse_qsl(await _form(request)))
-            fields = desk.bearer(request.headers.get("authorization", ""), form.get("grant_type", ""))
+            return await endpoint(request)
         except Refusal as refusal:
             return refused(refusal)
         except _TooLargeError:
             return _too_large()
-        return json_response(fields)
+
+    return answered
+
+
+def token_routes(desk: TokenDesk) -> list[Route]:
+    """Return the routes of the vendor's token host."""
+
+    def signed(step: Callable[[str, str, str], dict[str, str]]) -> Endpoint:
+        @_or_refused
+        async def endpoint(request: Request) -> Response:
+            fields = step(str(request.url), request.headers.get("authorization", ""), await _form(request))
+            return Response(urlencode(fields), media_type=FORM)
+
+        return endpoint
+
+    @_or_refused
+    async def authorize(request: Request) -> Response:
+        token = request.query_params.get("oauth_token", "")
+        handle = request.query_params.get("handle", HANDLES[0].name)
+        return HTMLResponse(_pin_page(token, handle, desk.authorize(token, handle)))
+
+    @_or_refused
+    async def bearer(request: Request) -> Response:
+        form = dict(parse_qsl(await _form(request)))
+        return json_response(desk.bearer(request.headers.get("authorization", ""), form.get("grant_type", "")))
 
     return [
         Route("/oauth/request_token", signed(desk.request_token), methods=["POST"]),

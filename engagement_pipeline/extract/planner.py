@@ -67,22 +67,16 @@ def plan(
     public = tuple(name for name in endpoint.public_types if name in types)
     if not served:
         raise InputError(f"none of the setting types is served by /{endpoint}: add some of {', '.join(endpoint.types)}")
+    reasons = {
+        tweet: _unasked(tweet, endpoint, window=window, public=public) or (resting or {}).get(tweet)
+        for tweet in sorted(tweets)
+    }
     by_handle: dict[str, list[int]] = defaultdict(list)
-    left_out: dict[int, str] = {}
-    for tweet in sorted(tweets):
-        reason = _unasked(tweet, endpoint, window=window, public=public) or (resting or {}).get(tweet)
-        if reason:
-            left_out[tweet.tweet_id] = reason
-        else:
+    for tweet, reason in reasons.items():
+        if not reason:
             by_handle[tweet.handle].append(tweet.tweet_id)
     requests = tuple(
-        Request(
-            endpoint=endpoint,
-            handle=handle,
-            tweet_ids=batch,
-            types=served if handle else public,
-            window=window,
-        )
+        Request(endpoint=endpoint, handle=handle, tweet_ids=batch, types=served if handle else public, window=window)
         for handle, ids in sorted(by_handle.items())
         for batch in _batches(ids, endpoint.max_tweets, alone)
     )
@@ -91,7 +85,7 @@ def plan(
         window=window,
         types=served,
         requests=requests,
-        left_out=left_out,
+        left_out={tweet.tweet_id: reason for tweet, reason in reasons.items() if reason},
         alone=frozenset(tweet_id for ids in by_handle.values() for tweet_id in ids if tweet_id in alone),
     )
 

@@ -58,28 +58,9 @@ def prepare(
     /historical takes the UTC days `first` to `last`, both included; the other endpoints know only the present. With
     `new_since`, the plan has only Tweets that are new since then and lack one of the days (backlog.py).
     """
-    windows: tuple[Window | None, ...] = (None,)
-    if endpoint.max_days:
-        assert first is not None
-        assert last is not None
-        windows = planner.windows(
-            first, last, last_whole_day=settings.last_whole_day(), oldest_day=settings.oldest_day()
-        )
+    windows = _windows(settings, endpoint, first, last)
     known = accounts.load(settings.accounts)
-    if not endpoint.public_types and not known.by_handle:
-        raise InputError(f"{settings.accounts} holds no account yet: run engagement authorize HANDLE for each handle")
-    followed = roster.load(settings.tweets, handles=known.by_handle, skip_bad_rows=settings.skip_bad_rows)
-    if not endpoint.public_types and not any(tweet.handle for tweet in followed.tweets):
-        raise InputError(
-            f"the roster {settings.tweets} holds Tweets of others only (no handle), which /totals alone serves: "
-            "add owned ones, or ask with --endpoint totals"
-        )
-    public = TOTALS.public_types
-    if not any(tweet.handle for tweet in followed.tweets) and not {*public} & {*settings.types}:
-        raise InputError(
-            f"the roster {settings.tweets} holds Tweets of others only (no handle), and none of the setting types is "
-            f"public: add some of {', '.join(public)}"
-        )
+    followed = _followed(settings, endpoint, known)
     lake, now = Lake(settings.data), datetime.now(UTC)
     roster.tell_unavailable(followed, set_aside.unavailable(lake))
     resting, alone = set_aside.resting(lake, known.fingerprints, now=now), set_aside.asked_alone(lake)
@@ -103,6 +84,34 @@ def prepare(
         handles_queried=queried,
         types_left_out=tuple(name for name in chosen if name not in endpoint.types),
     )
+
+
+def _windows(
+    settings: Settings, endpoint: Endpoint, first: date | None, last: date | None
+) -> tuple[Window | None, ...]:
+    """Return the windows to ask for; a single None if the endpoint takes no days."""
+    if not endpoint.max_days:
+        return (None,)
+    assert first is not None
+    assert last is not None
+    return planner.windows(first, last, last_whole_day=settings.last_whole_day(), oldest_day=settings.oldest_day())
+
+
+def _followed(settings: Settings, endpoint: Endpoint, known: Accounts) -> Roster:
+    """Read the roster; raises InputError if the endpoint can serve none of its Tweets."""
+    if not endpoint.public_types and not known.by_handle:
+        raise InputError(f"{settings.accounts} holds no account yet: run engagement authorize HANDLE for each handle")
+    followed = roster.load(settings.tweets, handles=known.by_handle, skip_bad_rows=settings.skip_bad_rows)
+    if any(tweet.handle for tweet in followed.tweets):
+        return followed
+    only_others = f"the roster {settings.tweets} holds Tweets of others only (no handle)"
+    if not endpoint.public_types:
+        raise InputError(f"{only_others}, which /totals alone serves: add owned ones, or ask with --endpoint totals")
+    if not {*TOTALS.public_types} & {*settings.types}:
+        raise InputError(
+            f"{only_others}, and none of the setting types is public: add some of {', '.join(TOTALS.public_types)}"
+        )
+    return followed
 
 
 def _had(lake: Lake, followed: Roster, window: Window | None, since: datetime | None) -> dict[Tweet, str]:

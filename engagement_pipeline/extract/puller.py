@@ -29,7 +29,7 @@ from engagement_pipeline.core.redaction import shown
 from engagement_pipeline.extract import ownership
 from engagement_pipeline.extract.ownership import Ask, SetAside, Standing, Step, WrongTokens
 from engagement_pipeline.sources import source_of
-from engagement_pipeline.transport.client import MAX_IN_FLIGHT, Client
+from engagement_pipeline.transport.sessions import MAX_IN_FLIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engagement_pipeline.lake.raw import Landed, Pull
+    from engagement_pipeline.transport.client import Client
 
 logger = logging.getLogger(__name__)
 BODIES_TRIED = 3  # responses to one request that may fail the audit before the request has failed

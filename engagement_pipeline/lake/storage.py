@@ -47,8 +47,9 @@ class State(Enum):
 class LocalStorage:
     """The files of the lake in the folder `root`.
 
-    Where no other error is named, what the system refuses is an OSError. The state of a response is in its name, so
-    that a mark is one rename: ….new has landed, rejected/… is rejected, and any other counts.
+    It is long because it is the whole seam, in many short methods. Where no other error is named, what the system
+    refuses is an OSError. The state of a response is in its name, so that a mark is one rename: ….new has landed,
+    rejected/… is rejected, and any other counts.
     """
 
     def __init__(self, root: Path) -> None:

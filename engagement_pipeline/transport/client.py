@@ -10,22 +10,19 @@ from __future__ import annotations
 
 import logging
 import random
-import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 import requests
-from requests.auth import AuthBase
-from requests_oauthlib import OAuth1Session
 
 from engagement_pipeline.core import bounds
 from engagement_pipeline.core.bounds import TooLargeError
 from engagement_pipeline.core.errors import AccountError, ApiError, UnavailableError
 from engagement_pipeline.core.model import Exchange, Request, Response
 from engagement_pipeline.core.redaction import redacted_body, shown
-from engagement_pipeline.transport.oauth import bearer_token
+from engagement_pipeline.transport.sessions import SignedSessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +33,6 @@ if TYPE_CHECKING:
     from engagement_pipeline.transport.rate_limit import RateLimiter
 
 logger = logging.getLogger(__name__)
-MAX_IN_FLIGHT = 64  # requests; the budget decides how many of them wait for an answer at a time
 DOWN_AFTER = 18  # failed tries in a row, of any request: the API is down
 FIRST_PAUSE = 1.0  # seconds; doubled with each try, then drawn between nothing and that ("full jitter")
 LONGEST_PAUSE = 60.0
@@ -65,16 +61,12 @@ class Client:
         self._source = source
         self._base = api_url
         self._accounts = accounts
-        self._auth_url = auth_url
         self._rate_limiter = rate_limiter
         self._tries = tries
         self._timeout = timeout_seconds
         self._log = log
         self._now = now
-        self._connections = bounds.Adapter(pool_maxsize=MAX_IN_FLIGHT)  # safe to share by threads, as sessions are not
-        self._local = threading.local()
-        self._bearer = accounts.app.bearer_token
-        self._bearer_lock = threading.Lock()
+        self._sessions = SignedSessions(accounts, api_url=api_url, auth_url=auth_url, timeout_seconds=timeout_seconds)
         self._not_let_in: dict[str, AccountError] = {}
         self._failed_in_a_row = 0
 
@@ -82,7 +74,7 @@ class Client:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._connections.close()
+        self._sessions.close()
 
     def stop(self) -> None:
         """Send nothing more: whoever waits for a slot or a back-off gets a CancelledError."""
@@ -120,7 +112,9 @@ class Client:
             try:
                 response = self._try(request, written, sent)
             except UnavailableError as error:
-                no_token = not (request.handle or self._bearer)  # so it was the authorisation host's failure
+                no_token = not (
+                    request.handle or self._sessions.has_bearer_token
+                )  # so it was the authorisation host's failure
                 down = not no_token and self._counted(error) >= DOWN_AFTER
                 if attempt < self._tries and not down:
                     pause = self._pause(error, attempt)
@@ -143,11 +137,12 @@ class Client:
 
     def _try(self, request: Request, written: HttpRequest, sent: list[Exchange]) -> Response:
         """Send one try; raises what its answer means, or an error of the bearer token before anything is sent."""
-        session = self._session(request.handle)
+        session = self._sessions.of(request.handle)
         asked_at, started = self._now(), time.perf_counter()
         status = size = 0
         try:
-            answer = self._send(session, written, request)
+            url, most = f"{self._base}{written.path}", self._source.largest_answer(request)
+            answer = _send(session, written, url, handle=request.handle, seconds=self._timeout, largest=most)
             status, size = answer.status, answer.size
         finally:
             seconds = time.perf_counter() - started
@@ -176,32 +171,6 @@ class Client:
         self._rate_limiter.sleep(seconds)
         return seconds
 
-    def _send(self, session: requests.Session, written: HttpRequest, request: Request) -> Answer:
-        """Send one signed try; raises UnavailableError where no whole answer came in time."""
-        url = f"{self._base}{written.path}"
-        try:
-            answer = bounds.send(
-                session,
-                written.method,
-                url,
-                seconds=self._timeout,
-                largest=self._source.largest_answer(request),
-                data=written.body,
-                headers={**written.headers, "Accept-Encoding": "gzip"},
-            )
-        except TooLargeError as error:
-            raise UnavailableError(
-                f"{url} answered with more than {error.most:,} bytes, and no answer of the API is that large: "
-                "is a proxy in the way?",
-                account=request.handle,
-            ) from None
-        except requests.exceptions.RequestException as error:
-            raise UnavailableError(
-                f"{url} cannot be reached ({_reason(error)}): check the network and api_url.",
-                account=request.handle,
-            ) from None
-        return replace(answer, body=redacted_body(answer.body))
-
     def _check(self, answer: Answer, handle: str, asked_at: datetime) -> None:
         """Raise where the answer is not a 200 with a body that looks like JSON; whether it is, the audit finds."""
         if answer.status != requests.codes.ok:
@@ -213,41 +182,27 @@ class Client:
                 account=handle,
             )
 
-    def _session(self, handle: str) -> requests.Session:
-        """Return this thread's session of an account; all share the connections."""
-        sessions: dict[str, requests.Session] = self._local.__dict__.setdefault("sessions", {})
-        if handle not in sessions:
-            sessions[handle] = session = self._signing(handle)
-            session.mount(self._base, self._connections)
-        return sessions[handle]
 
-    def _signing(self, handle: str) -> requests.Session:
-        app = self._accounts.app
-        if handle:
-            account = self._accounts.by_handle[handle]
-            signing: requests.Session = OAuth1Session(
-                app.consumer_key,
-                client_secret=app.consumer_secret,
-                resource_owner_key=account.access_token,
-                resource_owner_secret=account.access_token_secret,
-            )
-            return signing
-        with self._bearer_lock:
-            self._bearer = self._bearer or bearer_token(app, auth_url=self._auth_url, timeout_seconds=self._timeout)
-        session = requests.Session()
-        session.auth = _Bearer(self._bearer)
-        return session
-
-
-class _Bearer(AuthBase):
-    """Puts the bearer token into a request."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
+def _send(
+    session: requests.Session, written: HttpRequest, url: str, *, handle: str, seconds: float, largest: int
+) -> Answer:
+    """Send one signed try; raises UnavailableError if no whole answer comes in time."""
+    headers = {**written.headers, "Accept-Encoding": "gzip"}
+    try:
+        answer = bounds.send(
+            session, written.method, url, seconds=seconds, largest=largest, data=written.body, headers=headers
+        )
+    except TooLargeError as error:
+        raise UnavailableError(
+            f"{url} answered with more than {error.most:,} bytes, and no answer of the API is that large: "
+            "is a proxy in the way?",
+            account=handle,
+        ) from None
+    except requests.exceptions.RequestException as error:
+        raise UnavailableError(
+            f"{url} cannot be reached ({_reason(error)}): check the network and api_url.", account=handle
+        ) from None
+    return replace(answer, body=redacted_body(answer.body))
 
 
 def _looks_like_json(body: bytes) -> bool:

@@ -21,7 +21,7 @@ from requests_oauthlib import OAuth1
 
 from engagement_pipeline.core import bounds
 from engagement_pipeline.core.bounds import TooLargeError
-from engagement_pipeline.core.errors import AccountError, InputError, UnavailableError
+from engagement_pipeline.core.errors import AccountError, EngagementError, InputError, UnavailableError
 from engagement_pipeline.core.redaction import register, shown
 from engagement_pipeline.transport import accounts
 from engagement_pipeline.transport.accounts import Account, App, normalised
@@ -154,21 +154,26 @@ def _post(
         raise UnavailableError(
             f"{url} cannot be reached ({reason}): check the network and auth_url", account=account
         ) from None
+    if answer.status != requests.codes.ok:
+        raise _error_of(answer, account=account, remedy=remedy)
+    return answer
+
+
+def _error_of(answer: Answer, *, account: str, remedy: str) -> EngagementError:
+    """Return what an answer other than 200 means."""
     status, said = answer.status, _said(answer)
-    if status == requests.codes.ok:
-        return answer
-    refusal = f"{url} answered {status} ({said or 'nothing'})"
+    refusal = f"{answer.url} answered {status} ({said or 'nothing'})"
     texts = [said] if said else []
     if status in NOT_LET_IN:
         who = f"account {account}" if account else "the app"
-        raise AccountError(f"{who}: {refusal}: {remedy}", account=account, status=status, texts=texts)
+        return AccountError(f"{who}: {refusal}: {remedy}", account=account, status=status, texts=texts)
     if status == requests.codes.too_many_requests or status >= requests.codes.server_error:
-        raise UnavailableError(
+        return UnavailableError(
             f"{refusal}: the vendor's side, try again later", account=account, status=status, texts=texts
         )
     if not account:
-        raise AccountError(f"the app: {refusal}: check auth_url", account=account, status=status, texts=texts)
-    raise InputError(f"{refusal}: check auth_url")
+        return AccountError(f"the app: {refusal}: check auth_url", account=account, status=status, texts=texts)
+    return InputError(f"{refusal}: check auth_url")
 
 
 def _said(answer: Answer) -> str:
