@@ -20,6 +20,7 @@ import re
 import shutil
 from contextlib import contextmanager
 from enum import Enum
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -47,9 +48,8 @@ class State(Enum):
 class LocalStorage:
     """The files of the lake in the folder `root`.
 
-    It is long because it is the whole seam, in many short methods. Where no other error is named, what the system
-    refuses is an OSError. The state of a response is in its name, so that a mark is one rename: ….new has landed,
-    rejected/… is rejected, and any other counts.
+    What the system refuses is an OSError unless another is named. The state of a response is in its name, so that a
+    mark is one rename: ….new has landed, rejected/… is rejected, and any other counts.
     """
 
     def __init__(self, root: Path) -> None:
@@ -61,10 +61,7 @@ class LocalStorage:
 
     def size(self, path: Path) -> int:
         """Return the bytes of a file, 0 where there is none."""
-        try:
-            return path.stat().st_size
-        except FileNotFoundError:
-            return 0
+        return path.stat().st_size if path.exists() else 0
 
     def find(self, pattern: str, *, within: Path | None = None) -> list[Path]:
         """Return the files and folders that match a glob within the lake, or a folder of it, sorted."""
@@ -80,12 +77,8 @@ class LocalStorage:
 
     def lines(self, path: Path) -> Iterator[bytes]:
         """Yield the lines of a file with their ends, none where there is no file."""
-        try:
-            file = path.open("rb")
-        except FileNotFoundError:
-            return
-        with file:
-            yield from file
+        with path.open("rb") if path.exists() else BytesIO() as lines:
+            yield from lines
 
     def source(self, path: Path) -> pa.NativeFile:
         """Open a file for Arrow to read at any place, several threads at once; to be closed by who opens it."""
@@ -114,20 +107,12 @@ class LocalStorage:
             raise _unwritten(path, error) from error
 
     def append_line(self, path: Path, line: bytes) -> None:
-        """Append a line in one write, or raise LakeError; safe to call from several threads and processes.
-
-        A line before it that a full disk or a power cut left torn is ended first.
-        """
+        """Append a line in one write, or raise LakeError; safe to call from several threads and processes."""
         try:
             path.parent.mkdir(exist_ok=True)
             file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
             try:
-                fcntl.flock(file, fcntl.LOCK_EX)  # given back at closing; else a line that is being written looks torn
-                size = os.fstat(file).st_size
-                torn = size and os.pread(file, 1, size - 1) != b"\n"
-                content = b"\n" * bool(torn) + line + b"\n"
-                if os.write(file, content) < len(content):  # the disk is full
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                _append(file, line)
             finally:
                 os.close(file)
         except OSError as error:
@@ -187,10 +172,7 @@ class LocalStorage:
         return path.rename(placed)
 
     def marked(self, folder: Path, pattern: str, state: State) -> list[Path]:
-        """Return where the responses of a folder are that match a glob and have a state, in the order of their names.
-
-        A file that is no response counts as one that counts, so the pattern must leave it out.
-        """
+        """Return where a folder's responses are that match a glob and have a state, in the order of their names."""
         placed = _placed(folder / pattern, state)
         return sorted(placed.parent.glob(placed.name))
 
@@ -223,6 +205,16 @@ def _remove_dropped(path: Path) -> None:
     shutil.rmtree(path)
     if not any(path.parent.iterdir()):
         path.parent.rmdir()
+
+
+def _append(file: int, line: bytes) -> None:
+    """Append a line in one write; one before it that a full disk or a power cut left torn is ended first."""
+    fcntl.flock(file, fcntl.LOCK_EX)  # given back at closing; else a line that is being written looks torn
+    size = os.fstat(file).st_size
+    torn = size and os.pread(file, 1, size - 1) != b"\n"
+    content = b"\n" * bool(torn) + line + b"\n"
+    if os.write(file, content) < len(content):  # the disk is full
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _sync_folder(path: Path) -> None:

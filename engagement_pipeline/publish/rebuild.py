@@ -100,7 +100,7 @@ def _pulls(lake: Lake, endpoint: Endpoint) -> list[Pull]:
 
 @contextmanager
 def _shadow(lake: Lake) -> Iterator[Lake]:
-    """Have an empty lake within the lake, and none afterwards."""
+    """Have an empty lake within the lake, and none afterwards; it is staged, and so on the disk in any storage."""
     with lake.storage.staging(lake.root / ".rebuild") as folder:
         shadow = Lake(folder)
         shadow.open()
