@@ -66,8 +66,8 @@ def test_lifetimes_of_ours_and_of_others_are_the_world_s(world, given):
     assert publication.stored == {tweet.tweet_id for tweet in ours + others}
     reasons = catalog.query(Lake(world.lake), "select tweet_id, reason, handle, endpoint from set_aside").to_pylist()
     assert sorted(tuple(row.values()) for row in reasons) == sorted(
-        [(tweet.tweet_id, "unavailable", "", TOTALS) for tweet in gone]
-        + [(tweet.tweet_id, "protected", "", TOTALS) for tweet in protected]
+        [(tweet.tweet_id, "unavailable", "", TOTALS.name) for tweet in gone]
+        + [(tweet.tweet_id, "protected", "", TOTALS.name) for tweet in protected]
     )
     asked = len(world.emulator.requests)
     run(world.settings(), endpoint=TOTALS)
