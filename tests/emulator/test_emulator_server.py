@@ -76,7 +76,10 @@ def test_a_foreign_tweet_is_forbidden_over_the_wire(emulator):
         ({"resource_owner_key": "other"}, "Access token not found"),
         ({"resource_owner_secret": "other"}, "Bad signature"),
         ({"timestamp": str(int(time.time()) - 301)}, "Timestamp out of bounds"),
-        ({"timestamp": str(int(time.time()) + 400)}, "Timestamp out of bounds"),
+        (
+            {"timestamp": str(int(time.time()) + 86_400)},
+            "Timestamp out of bounds",
+        ),  # by a day, as a suite may take hours
         ({"timestamp": "soon"}, "Timestamp out of bounds"),
         ({"signature_method": "PLAINTEXT"}, "Signature method is not HMAC-SHA1"),
     ],
