@@ -118,6 +118,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("query", metavar="QUERY", help="one statement in DuckDB's SQL")
     sub.add_argument("--format", choices=output.FORMATS, default="table", help="how to print (default: table)")
+    sub.add_argument(
+        "--unsafe",
+        action="store_true",
+        help="allow any statement, and any file of this machine; by default, it reads the lake",
+    )
+
+    sub = _add(
+        commands,
+        "catalog",
+        _catalog,
+        "write engagement.duckdb again, the views over the lake, or one for another place",
+    )
+    sub.add_argument(
+        "--root", type=Path, metavar="DIR", help="where its readers find the lake; by default where the lake lies"
+    )
+    sub.add_argument(
+        "--output", type=Path, metavar="FILE", help="write it to this file; by default into the lake in DIR"
+    )
 
     sub = _add(
         commands, "rebuild", _rebuild, "make tables again from the responses that have landed, without a request"
@@ -272,7 +290,19 @@ def _pull(options: argparse.Namespace) -> None:
 
 def _sql(options: argparse.Namespace) -> None:
     chosen = settings.load()
-    output.show_table(catalog.query(Lake(chosen.data), options.query), style=options.format)
+    output.show_table(catalog.query(Lake(chosen.data), options.query, unsafe=options.unsafe), style=options.format)
+
+
+def _catalog(options: argparse.Namespace) -> None:
+    there = Lake((options.root or settings.load().data).absolute())
+    if options.output:
+        # Of a place that is not on this machine, the lake of the settings has the same views.
+        lake = there if there.catalog.parent.exists() else Lake(settings.load().data)
+        written = catalog.elsewhere(lake, root=there.root, output=options.output)
+    else:
+        there.open(create=False)
+        written = catalog.refresh(there)
+    print(f"{written}: views over the lake in {there.root}; open it read-only")
 
 
 def _rebuild(options: argparse.Namespace) -> None:

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+AFTERWARDS = {  # what comes of a lake without a file that raw does not hold
+    "tweets.parquet": "the roster's Tweets come again with the next pull, those that left it keep their counts alone",
+    "set_aside.parquet": "the next pulls ask for its Tweets again, and set aside those that are still not served",
+}
+
+
 def read(path: Path, schema: pa.Schema, *, filters: object = None, columns: Sequence[str] = ()) -> pa.Table:
     """Read a file of the lake, or some columns; no rows where there is none, LakeError where it is damaged."""
     if columns:
@@ -92,7 +98,8 @@ def damaged(path: Path, error: Exception) -> LakeError:
     if isinstance(error, PermissionError):
         return LakeError(f"{path} cannot be read: {error.strerror}; give yourself the right to", day=_day_of(path))
     detail = (str(error).splitlines() or [repr(error)])[0]
-    fix = "move it away and pull again"
+    fix = "put it back from a backup of the lake; without one, give it another name: "
+    fix += AFTERWARDS.get(path.name, "the next pull makes a new one")
     day = _day_of(path)
     if path.name == "recent.parquet":
         fix = "engagement rebuild --table recent makes it anew from raw"

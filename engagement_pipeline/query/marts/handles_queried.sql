@@ -3,7 +3,7 @@
 --   month  The first day of the UTC month.
 --   handle  The account that was asked for.
 --   requests  How many requests were answered for it.
-select date_trunc('month', asked_at at time zone 'UTC')::date as month, handle, count(*) as requests
+select date_trunc('month', asked_at)::date as month, handle, count(*) as requests
 from requests
 where status in (200, 400, 403) and handle is not null
 group by month, handle
