@@ -23,6 +23,11 @@ def at(hour, minute=0):
     return datetime(2026, 2, 1, hour, minute, tzinfo=UTC)
 
 
+def shown(moment):
+    """Return a moment as the views show it: in UTC, without a zone."""
+    return moment.replace(tzinfo=None)
+
+
 def tree(cells):
     """Return {(tweet, type, day, hour): count} as the API nests it."""
     nested = defaultdict(lambda: defaultdict(lambda: defaultdict(dict)))
