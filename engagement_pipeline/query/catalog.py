@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from engagement_pipeline.core.errors import InputError, LakeError
 from engagement_pipeline.core.tables import TABLES
+from engagement_pipeline.lake.storage import LocalStorage
 from engagement_pipeline.query import files
 from engagement_pipeline.query.problems import damage_behind, refused, told
 from engagement_pipeline.query.views import all_views, identifier, quoted
@@ -36,18 +37,16 @@ if TYPE_CHECKING:
 
 WRITABLE = 0o222
 STORAGE = "v1.0.0"  # of DuckDB's files: the oldest that 2.0 writes
-# A moment with its offset or zone is an instant in any time zone; one without is UTC, as all moments here are.
+# A moment that names its offset or zone is that instant; one without is UTC. No session's time zone changes either.
 WITH_ZONE = "regexp_matches(moment::varchar, ':[0-9.: ]+[A-Za-z+-]')"
 AS_OF = f"""
     with asked as (
-        select case
-            when {WITH_ZONE} then make_timestamp(epoch_us(moment::timestamptz)) else moment::timestamp
-        end as in_utc
+        select case when {WITH_ZONE} then moment::timestamptz else moment::timestamp at time zone 'UTC' end as instant
     ),
     first_changes as (
         select tweet_id, engagement_type, day, hour, arg_min({{'old': old}}, new_pulled_at) as first_change
         from revisions
-        where new_pulled_at > (select in_utc from asked)
+        where new_pulled_at > (select instant from asked)
         group by all
     )
     select tweet_id, engagement_type, day, hour,
@@ -55,7 +54,7 @@ AS_OF = f"""
     from engagements
     join coverage using (tweet_id, day)
     left join first_changes using (tweet_id, engagement_type, day, hour)
-    where table_name = 'engagements' and first_pulled_at <= (select in_utc from asked)
+    where table_name = 'engagements' and first_pulled_at <= (select instant from asked)
         and (first_change is null or first_change.old is not null)
 """
 
@@ -63,7 +62,8 @@ AS_OF = f"""
 def refresh(lake: Lake) -> Path:
     """Write engagement.duckdb anew beside the old one and put it in its place; return where it is."""
     lake.open()
-    return _write(lake, lake.catalog, files.beside(lake.catalog.absolute()))
+    place = files.beside(lake.catalog.absolute())
+    return _write(lake, lake.catalog, place, storage=lake.storage)
 
 
 def elsewhere(lake: Lake, *, root: Path, output: Path) -> Path:
@@ -72,30 +72,27 @@ def elsewhere(lake: Lake, *, root: Path, output: Path) -> Path:
     Raises InputError where there is no lake, LakeError where the file cannot be written.
     """
     lake.open(create=False)
-    return _write(lake, output, files.elsewhere(root))
+    return _write(lake, output, files.elsewhere(root), storage=LocalStorage(output.absolute().parent))
 
 
-def _write(lake: Lake, target: Path, place: files.Place) -> Path:
+def _write(lake: Lake, target: Path, place: files.Place, *, storage: LocalStorage) -> Path:
     """Write a catalogue whole or not at all, read-only: a tool that opens it to write would lock all others out."""
-    aside = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        aside.unlink(missing_ok=True)
-        with duckdb.connect(str(aside), config={"storage_compatibility_version": STORAGE}) as connection:
-            connection.execute(f"set variable {files.SHADOWED} = {quoted(files.literally(lake.root.absolute()))}")
-            if place.guard:
-                connection.execute(f"create sequence {identifier(lake.catalog.absolute())}")
-            _create_views(connection, lake, place, live=True)
-            _comment(connection)
-            connection.execute("checkpoint")  # at closing, a full disk would go unnoticed
-        # Left by somebody who wrote into the old file and was killed; the new one would not open with it.
-        target.with_name(target.name + ".wal").unlink(missing_ok=True)
-        aside.chmod(aside.stat().st_mode & ~WRITABLE)
-        aside.replace(target)
+        with storage.staging(target.with_name(f".{target.name}.staging.{os.getpid()}")) as folder:
+            staged = folder / "views"  # under the catalogue's name, its views would look for the lake in this folder
+            with duckdb.connect(str(staged), config={"storage_compatibility_version": STORAGE}) as connection:
+                connection.execute(f"set variable {files.SHADOWED} = {quoted(lake.storage.location(''))}")
+                if place.guard:
+                    connection.execute(f"create sequence {identifier(lake.catalog.absolute())}")
+                _create_views(connection, lake, place, live=True)
+                _comment(connection)
+                connection.execute("checkpoint")  # at closing, a full disk would go unnoticed
+            staged.chmod(staged.stat().st_mode & ~WRITABLE)
+            # Left by somebody who wrote into the old file and was killed; the new one would not open with it.
+            storage.remove(target.with_name(target.name + ".wal"))
+            storage.swap({staged: target})
     except (OSError, duckdb.Error) as error:
         raise LakeError(f"{target} cannot be written: {str(error).splitlines()[0]}") from None
-    finally:
-        aside.unlink(missing_ok=True)
-        aside.with_name(aside.name + ".wal").unlink(missing_ok=True)
     return target
 
 
@@ -104,7 +101,7 @@ def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute("set timezone = 'UTC'")
     try:
-        _create_views(connection, lake, files.fixed(lake.root.absolute()))
+        _create_views(connection, lake, files.fixed(lake))
     except duckdb.Error as error:
         raise LakeError(f"the files of {lake.root} cannot be read: {' '.join(str(error).split())}") from None
     return connection
@@ -131,10 +128,9 @@ def query(lake: Lake, sql: str, *, unsafe: bool = False) -> pa.Table:
 
 def _confine(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     """Let a connection open no file but the lake's, and change no setting."""
-    root = lake.root.absolute()
-    folders = ", ".join(map(quoted, dict.fromkeys((str(root), files.literally(root)))))  # DuckDB checks globs as well
+    folders = dict.fromkeys((f"{lake.root.absolute()}/", lake.storage.location("")))  # DuckDB checks globs as well
     connection.execute(
-        f"set allowed_directories = [{folders}]; set enable_external_access = false; "
+        f"set allowed_directories = [{', '.join(map(quoted, folders))}]; set enable_external_access = false; "
         "set python_enable_replacements = false; set lock_configuration = true"
     )
 
@@ -155,9 +151,10 @@ def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake, place: file
 
 def create_day_views(connection: duckdb.DuckDBPyConnection, lake: Lake, tables: Iterable[Table], *, day: date) -> None:
     """Create a view over the files of each table that are of one UTC day; typed and empty where there are none."""
-    place = files.fixed(lake.root.absolute())
+    place = files.fixed(lake)
     for table in tables:
-        connection.execute(f"create view {table} as {files.source(connection, lake, table, place, day=day)}")
+        select = files.source(connection, lake, table, place, day=day)
+        connection.execute(f"create or replace view {table} as {select}")
 
 
 def _comment(connection: duckdb.DuckDBPyConnection) -> None:

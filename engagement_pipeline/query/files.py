@@ -2,8 +2,7 @@
 
 In: a Table, and a Place: where a reader finds the lake. Out: SQL that DuckDB 1.1 to 2.0 understands.
 
-Every moment comes as a TIMESTAMP in UTC, so that no session's time zone changes a date that is made of it. A file has
-exactly the name that the lake gives it: a copy beside it is no row of any table.
+A file has exactly the name that the lake gives it: a copy beside it is no row of any table.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engagement_pipeline.core.endpoints import ENDPOINTS
-from engagement_pipeline.core.tables import A_DAY, A_MONTH, TIMESTAMP, Table
-from engagement_pipeline.lake import storage
+from engagement_pipeline.core.tables import A_DAY, A_MONTH, Table
+from engagement_pipeline.lake.storage import literally
 from engagement_pipeline.query.views import quoted
 
 if TYPE_CHECKING:
@@ -41,21 +40,24 @@ SUFFIX = ".tmp"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where a reader finds the lake: `root` is SQL for its folder as a glob, `guard` SQL that is true or fails."""
+    """Where a reader finds the lake.
+
+    `root` is SQL for its folder as a glob that ends in a slash, `guard` SQL that is true or fails.
+    """
 
     root: str
     guard: str = ""
     advice: str = ""
 
 
-def fixed(root: Path) -> Place:
-    """Return a folder that is the same for every reader."""
-    return Place(root=quoted(literally(root)))
+def fixed(lake: Lake) -> Place:
+    """Return the lake's own folder, the same for every reader."""
+    return Place(root=quoted(lake.storage.location("")))
 
 
 def elsewhere(root: Path) -> Place:
     """Return a folder of other machines; while the views are written, a variable names the one that is here."""
-    return Place(root=f"coalesce(getvariable('{SHADOWED}')::varchar, {quoted(literally(root))})", advice=ADVICE)
+    return Place(root=f"coalesce(getvariable('{SHADOWED}')::varchar, {quoted(literally(root) + '/')})", advice=ADVICE)
 
 
 def beside(catalog: Path) -> Place:
@@ -64,10 +66,11 @@ def beside(catalog: Path) -> Place:
     Attached, it cannot tell. Then it is the folder in which it was written, and it fails where it lies in another.
     """
     opened = quoted(f"/{catalog.name}{SUFFIX}")
-    here = f"regexp_replace(left({TEMPORARY}, -{len(catalog.name + SUFFIX) + 1}), '([*?\\[])', '[\\1]', 'g')"
+    here = f"regexp_replace(left({TEMPORARY}, -{len(catalog.name + SUFFIX)}), '([*?\\[])', '[\\1]', 'g')"
     root = (
         f"case when suffix({TEMPORARY}, {opened}) then {here} "
-        f"when {TEMPORARY} = {quoted(catalog.name + SUFFIX)} then '.' else {quoted(literally(catalog.parent))} end"
+        f"when {TEMPORARY} = {quoted(catalog.name + SUFFIX)} then './' "
+        f"else {quoted(literally(catalog.parent) + '/')} end"
     )
     found = (
         f"case when suffix('/' || {TEMPORARY}, {opened}) then d.path || '{SUFFIX}' = {TEMPORARY} "
@@ -83,11 +86,6 @@ def beside(catalog: Path) -> Place:
         f"where s.sequence_name = {quoted(catalog)} and not ({found}))"
     )
     return Place(root=root, guard=guard, advice=ADVICE)
-
-
-def literally(path: Path) -> str:
-    """Return a path as a glob that matches just that path."""
-    return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 
 def source(
@@ -108,7 +106,7 @@ def source(
     conditions = [place.guard] if place.guard else []
     if "endpoint=*" in pattern:
         conditions.append(f"endpoint in ({', '.join(map(quoted, ENDPOINTS.values()))})")
-    if not any(lake.root.glob(pattern)):  # DuckDB refuses a glob that matches nothing
+    if not lake.storage.holds(pattern):  # DuckDB refuses a glob that matches nothing
         if not live:
             columns = ", ".join(f'null::{kind} as "{name}"' for name, kind in types.items())
             return _rows(table, f"(select {columns} where false)", [])
@@ -116,7 +114,7 @@ def source(
         pattern = f"[.{pattern[0]}]{pattern[1:]}"
     if place.advice:
         pattern = f"{pattern[:-1]}[{pattern[-1]}{place.advice}]"
-    files = f"{place.root} || {quoted(f'/{pattern}')}"
+    files = f"{place.root} || {quoted(pattern)}"
     if table.glob.endswith(".jsonl"):
         # A line that a power cut left torn is left out.
         read = f"read_json({files}, format = 'newline_delimited', columns = {types}, ignore_errors = true)"
@@ -147,20 +145,16 @@ def write_stand_in(lake: Lake, table: Table) -> None:
     buffer = io.BytesIO()
     if path.suffix == ".parquet":
         pq.write_table(table.schema.empty_table(), buffer)
-    if not path.exists() or path.read_bytes() != buffer.getvalue():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        storage.write_whole(path, buffer.getvalue())
+    if not lake.storage.exists(path) or lake.storage.read(path) != buffer.getvalue():
+        lake.storage.make_folder(path.parent)
+        lake.storage.write_whole(path, buffer.getvalue())
 
 
 def _rows(table: Table, read: str, conditions: Iterable[str]) -> str:
     """Return the SELECT of a table's columns from what reads its files."""
-    moments = [column.name for column in table.columns if column.type == TIMESTAMP]
-    in_utc = ", ".join(f'make_timestamp(epoch_us("{name}")) as "{name}"' for name in moments)
     derived = f", {_table_name()}" if any(column.derived for column in table.columns) else ""
     where = " and ".join(conditions)
-    return (
-        f"select *{f' replace ({in_utc})' if moments else ''}{derived} from {read}{f' where {where}' if where else ''}"
-    )
+    return f"select *{derived} from {read}{f' where {where}' if where else ''}"
 
 
 def _table_name() -> str:

@@ -97,21 +97,22 @@ def damage_behind(
     work with, the columns of all files are looked at.
     """
     for table in tables:
-        for path in sorted(lake.root.absolute().glob(glob_of(table, day))):
+        for path in lake.storage.find(glob_of(table, day), within=lake.root.absolute()):  # as DuckDB calls them
             whole = type(error) is duckdb.Error or str(path) in str(error)
             if path.suffix == ".parquet" and (whole or isinstance(error, duckdb.BinderException)):
                 try:
-                    _check(path, table.schema, whole=whole)
+                    _check(lake, path, table.schema, whole=whole)
                 except (OSError, pa.ArrowException, ValueError, KeyError) as problem:
                     return damaged(path, problem)
     return None
 
 
-def _check(path: Path, schema: pa.Schema, *, whole: bool) -> None:
+def _check(lake: Lake, path: Path, schema: pa.Schema, *, whole: bool) -> None:
     """Raise where a file cannot be read to its end, or has not the columns of `schema`, each of its kind."""
-    if whole:
-        pq.read_table(path, partitioning=None, page_checksum_verification=True)
-    found = pq.read_schema(path)
+    with lake.storage.source(path) as file:
+        if whole:
+            pq.read_table(file, page_checksum_verification=True)
+        found = pq.read_schema(file)
     for field in schema:
         kind = found.field(field.name).type
         if _kind(kind) != _kind(field.type):

@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 import pytest
-from bodies import TYPES, WINDOW, at, begin, full, land, pulled, shown
+from bodies import TYPES, WINDOW, at, begin, full, land, pulled
 from tables import counts
 
 from engagement_pipeline.lake.layout import Lake
@@ -48,13 +48,13 @@ def test_a_changed_count_is_kept_with_the_times_of_both_pulls(lake):
     published(lake, full([1], 5, hours=(0,)), at(1))
     changed = full([1], 5, hours=(0,)) | {(1, "impressions", SECOND, 0): 8}
     assert published(lake, changed, at(2)).revised == 1
-    assert revised(lake) == [(1, "impressions", SECOND, 0, 5, 8, shown(at(1)), shown(at(2)), at(2).date())]
+    assert revised(lake) == [(1, "impressions", SECOND, 0, 5, 8, at(1), at(2), at(2).date())]
 
 
 def test_a_count_that_is_added_to_a_tweet_s_day_has_no_old_one(lake):
     published(lake, full([1], 5, hours=(0,)), at(1))
     published(lake, full([1], 5, hours=(0, 1)), at(2))
-    assert set(revised(lake, "hour, old, new, old_pulled_at")) == {(1, None, 5, shown(at(1)))}
+    assert set(revised(lake, "hour, old, new, old_pulled_at")) == {(1, None, 5, at(1))}
 
 
 def test_a_tweet_whose_day_is_new_revises_nothing(lake):
@@ -69,7 +69,7 @@ def test_a_pull_that_changes_nothing_writes_no_row_again(lake):
     publication = published(lake, full([1, 2], 5), at(2))
     assert (publication.days_written, publication.revised) == ((), 0)
     assert {path: path.stat().st_ino for path in lake.root.glob("[ed]*/*/*.parquet")} == before
-    assert catalog.query(lake, "select distinct pulled_at from coverage")["pulled_at"].to_pylist() == [shown(at(2))]
+    assert catalog.query(lake, "select distinct pulled_at from coverage")["pulled_at"].to_pylist() == [at(2)]
 
 
 def test_only_the_days_that_change_are_written(lake):
@@ -103,7 +103,7 @@ def test_an_unfinished_pull_that_goes_on_adds_to_what_it_revised(lake):
     land(pull, full([2], 7, hours=(0,), types=IMPRESSIONS), asked_at=at(3))
     publish_pulls(lake)
     assert revised(lake, "tweet_id, old, new, new_pulled_at") == [
-        row for tweet, new, hour in ((1, 6, 2), (2, 7, 3)) for row in [(tweet, 5, new, shown(at(hour)))] * 2
+        row for tweet, new, hour in ((1, 6, 2), (2, 7, 3)) for row in [(tweet, 5, new, at(hour))] * 2
     ]
     assert len(list(lake.root.glob("revisions/*/*.parquet"))) == 1
 

@@ -174,8 +174,8 @@ MOMENTS = (
     [
         *(f"from engagements_as_of({moment}) order by all" for moment in MOMENTS),
         *(f"from {name} order by all" for name in ("coverage", "revisions", "totals", "recent", "settling")),
-        "select asked_at::date, count(*) from coverage group by all order by all",
-        "select count(*) from coverage where asked_at < '2026-02-01 02:00:00'",
+        "from handles_queried order by all",
+        "select (asked_at at time zone 'UTC')::date, count(*) from coverage group by all order by all",
     ],
 )
 def test_a_session_s_time_zone_changes_no_answer(history, sql):

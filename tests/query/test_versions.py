@@ -17,7 +17,9 @@ QUERIES = [
     *(f"select count(*) from {view}" for view in VIEWS),
     "select day, hour, sum(\"count\")::bigint from engagements_as_of('2026-02-01 02:30:00') group by all order by all",
     "select count(*) from engagements_as_of(timestamptz '2026-02-01 02:30:00+00')",
-    "select asked_at::date, max(asked_at)::varchar from coverage group by all order by all",
+    "select max(asked_at at time zone 'UTC')::varchar from coverage group by outcome order by all",
+    "from settling order by all",
+    "from handles_queried order by all",
     "select count(*) from duckdb_views() where not internal and comment is not null",
 ]
 

@@ -1,9 +1,9 @@
 -- One row is a UTC month and a handle that was asked for in it.
--- Contracts count these handles. Tweets of others have no handle and do not count.
+-- Contracts count these handles. Tweets of others have no handle and do not count. The key is month and handle.
 --   month  The first day of the UTC month.
 --   handle  The account that was asked for.
 --   requests  How many requests were answered for it.
-select date_trunc('month', asked_at)::date as month, handle, count(*) as requests
+select date_trunc('month', asked_at at time zone 'UTC')::date as month, handle, count(*) as requests
 from requests
 where status in (200, 400, 403) and handle is not null
 group by month, handle

@@ -1,6 +1,6 @@
 -- One row is a UTC day, an engagement type and an age of 1, 2, 7 or 28 days.
 -- It tells how much of its present value the day's count had when the day was so old. Only Tweets count that had been
--- pulled for the day by then.
+-- pulled for the day by then. The key is day, engagement_type and age.
 --   day  The UTC day on which it happened.
 --   engagement_type  What was counted, under the API's own name.
 --   age  How many days after the end of the day.
@@ -14,7 +14,7 @@ with ages as (
 first_pulled as (
     select
         tweet_id, day,
-        ceil(date_diff('microsecond', (day + 1)::timestamp, first_pulled_at) / 86_400e6) as known_at
+        ceil(date_diff('microsecond', (day + 1)::timestamp at time zone 'UTC', first_pulled_at) / 86_400e6) as known_at
     from coverage
     where table_name = 'engagements' and first_pulled_at is not null
 ),
@@ -27,7 +27,7 @@ present as (
 changes as (
     select
         day, engagement_type, known_at, sum(new - coalesce(old, 0)) as gained,
-        ceil(date_diff('microsecond', (day + 1)::timestamp, new_pulled_at) / 86_400e6) as changed_at
+        ceil(date_diff('microsecond', (day + 1)::timestamp at time zone 'UTC', new_pulled_at) / 86_400e6) as changed_at
     from revisions
     join first_pulled using (tweet_id, day)
     group by all
@@ -51,6 +51,6 @@ select
     (final - coalesce(gained, 0)) / nullif(final, 0)::double as share
 from known
 left join gained_since using (age, day, engagement_type)
-where (day + 1 + age)::timestamp <= (
+where (day + 1 + age)::timestamp at time zone 'UTC' <= (
     select max(asked_at) from coverage where table_name = 'engagements'
 )
