@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from engagement_pipeline.core.tables import Table
     from engagement_pipeline.lake.layout import Lake
 
-WRITABLE = 0o222
 STORAGE = "v1.0.0"  # of DuckDB's files: the oldest that 2.0 writes
 # A moment that names its offset or zone is that instant; one without is UTC. No session's time zone changes either.
 WITH_ZONE = "regexp_matches(moment::varchar, ':[0-9.: ]+[A-Za-z+-]')"
@@ -72,7 +71,7 @@ def elsewhere(lake: Lake, *, root: Path, output: Path) -> Path:
     Raises InputError where there is no lake, LakeError where the file cannot be written.
     """
     lake.open(create=False)
-    return _write(lake, output, files.elsewhere(root), storage=LocalStorage(output.absolute().parent))
+    return _write(lake, output, files.elsewhere(root), storage=LocalStorage(output.parent))
 
 
 def _write(lake: Lake, target: Path, place: files.Place, *, storage: LocalStorage) -> Path:
@@ -87,10 +86,9 @@ def _write(lake: Lake, target: Path, place: files.Place, *, storage: LocalStorag
                 _create_views(connection, lake, place, live=True)
                 _comment(connection)
                 connection.execute("checkpoint")  # at closing, a full disk would go unnoticed
-            staged.chmod(staged.stat().st_mode & ~WRITABLE)
             # Left by somebody who wrote into the old file and was killed; the new one would not open with it.
             storage.remove(target.with_name(target.name + ".wal"))
-            storage.swap({staged: target})
+            storage.swap({staged: target}, writable=False)
     except (OSError, duckdb.Error) as error:
         raise LakeError(f"{target} cannot be written: {str(error).splitlines()[0]}") from None
     return target
