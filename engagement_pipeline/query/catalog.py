@@ -108,8 +108,8 @@ def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
 def query(lake: Lake, sql: str, *, unsafe: bool = False) -> pa.Table:
     """Answer one SQL query as Arrow; it reads the lake's files alone and changes nothing, unless `unsafe`.
 
-    Raises InputError where there is no lake, where the query does more than to read, or where it cannot be answered;
-    LakeError where that is for a damaged file of the lake.
+    Raises InputError where there is no lake, where the query does more than to read, or where it is wrong. Raises
+    LakeError where a damaged file of the lake is in the way.
     """
     lake.open(create=False)
     with connect(lake) as connection:

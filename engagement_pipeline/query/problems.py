@@ -93,7 +93,7 @@ def damage_behind(
 ) -> LakeError | None:
     """Return the error that names the damaged file for which DuckDB failed, None where none is proven to be.
 
-    A file that DuckDB names is read whole, and every file where it names none; for a column that it misses or cannot
+    A file that DuckDB names is read whole, and every file where it names none. For a column that it misses or cannot
     work with, the columns of all files are looked at.
     """
     for table in tables:
