@@ -1,15 +1,56 @@
-"""What an argument of the command line may be.
+"""The parser of the command line, the options that commands share, and what an argument may be.
 
-In: its text. Out: its value, or argparse's error with the fix.
+In: the text of an argument. Out: its value, or an error of one line with the fix.
 """
 
 from __future__ import annotations
 
 import argparse
 from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from engagement_pipeline.core import settings
+from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.transport import accounts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser with errors of one line, like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise InputError with the message and the command that explains more."""
+        raise InputError(f"{message}; see {self.prog} --help")
+
+
+Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - it has no public name
+
+
+def add_command(
+    commands: Commands,
+    name: str,
+    command: Callable[[argparse.Namespace], None],
+    text: str,
+) -> argparse.ArgumentParser:
+    """Add a command with its help; return its parser."""
+    sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    sub.set_defaults(command=command)
+    add_traceback(sub)
+    return sub
+
+
+def add_traceback(parser: argparse.ArgumentParser) -> None:
+    """Add --traceback."""
+    text = "if the program makes a mistake, print where it happened, without secrets"
+    parser.add_argument("--traceback", action="store_true", default=argparse.SUPPRESS, help=text)
+
+
+def add_skipping(sub: argparse.ArgumentParser) -> None:
+    """Add --skip-bad-rows."""
+    text = "say which of the roster's rows are bad and go on with the rest, as the setting skip_bad_rows has it"
+    sub.add_argument("--skip-bad-rows", action="store_true", help=text)
 
 
 def handle(text: str) -> str:

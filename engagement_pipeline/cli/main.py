@@ -12,7 +12,7 @@ import sys
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from typing import TYPE_CHECKING
 
 from engagement_pipeline import pipeline
 from engagement_pipeline.cli import arguments, demo, failures, output
@@ -27,7 +27,7 @@ from engagement_pipeline.query import catalog
 from engagement_pipeline.transport import oauth
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 INTERRUPTED = 130  # as shells count a SIGINT
 
@@ -59,32 +59,22 @@ def _failed(message: str, code: int) -> int:
     return code
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser with errors of one line, like all others."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; see {self.prog} --help")
-
-
-_Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"  # noqa: SLF001 - it has no public name
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = arguments.Parser(
         prog="engagement", description="The Engagement API as a lake that answers SQL. Settings: see engagement.toml."
     )
     version = f"%(prog)s {metadata.version('engagement-pipeline')}"
     parser.add_argument("--version", action="version", version=version, help="print the version, and end")
-    _add_traceback(parser)
+    arguments.add_traceback(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_account_commands, _pull_commands, _table_commands, _emulator_command, _demo_commands):
+    for add in (_account_commands, _pull_commands, _sql_commands, _table_commands, _emulator_command, _demo_commands):
         add(commands)
     return parser
 
 
-def _account_commands(commands: _Commands) -> None:
+def _account_commands(commands: arguments.Commands) -> None:
     """Add the commands for the accounts."""
-    sub = _add(
+    sub = arguments.add_command(
         commands,
         "authorize",
         _authorize,
@@ -92,22 +82,22 @@ def _account_commands(commands: _Commands) -> None:
     )
     sub.add_argument("handle", metavar="HANDLE", type=arguments.handle, help="the handle that logs in on the page")
 
-    sub = _add(
+    sub = arguments.add_command(
         commands,
         "check",
         _check,
         "try each account with one cheap request; show which work, and to whom their tokens belong",
     )
-    _add_skipping(sub)
+    arguments.add_skipping(sub)
 
 
-def _pull_commands(commands: _Commands) -> None:
+def _pull_commands(commands: arguments.Commands) -> None:
     """Add plan and pull, which take the same options."""
     for name, command, text in (
         ("plan", _plan, "show the requests that a pull would send, and send none"),
         ("pull", _pull, "pull from an endpoint, publish what came and refresh the views"),
     ):
-        sub = _add(commands, name, command, text)
+        sub = arguments.add_command(commands, name, command, text)
         sub.add_argument(
             "--endpoint",
             choices=ENDPOINTS,
@@ -128,20 +118,36 @@ def _pull_commands(commands: _Commands) -> None:
             type=arguments.day,
             help="last UTC day, included; by default the last day that is over",
         )
-        _add_skipping(sub)
+        arguments.add_skipping(sub)
 
 
-def _table_commands(commands: _Commands) -> None:
-    """Add the commands for the tables and the raw of a lake."""
-    sub = _add(
+def _sql_commands(commands: arguments.Commands) -> None:
+    """Add the commands for the views over a lake."""
+    sub = arguments.add_command(
         commands, "sql", _sql, "answer a query over the lake's views: engagements, daily, tweets, coverage and more"
     )
     sub.add_argument("query", metavar="QUERY", help="one statement in DuckDB's SQL")
     sub.add_argument("--format", choices=output.FORMATS, default="table", help="how to print (default: table)")
     text = "with --format csv: write ' before a text that a spreadsheet would run as a formula"
     sub.add_argument("--safe-csv", action="store_true", help=text)
+    text = "allow any statement, and any file of this machine; by default, it only reads, and only the lake"
+    sub.add_argument("--unsafe", action="store_true", help=text)
 
-    sub = _add(
+    sub = arguments.add_command(
+        commands,
+        "catalog",
+        _catalog,
+        "write engagement.duckdb again, the views over the lake, or one for another place",
+    )
+    text = "where its readers find the lake; by default where the lake lies"
+    sub.add_argument("--root", type=Path, metavar="DIR", help=text)
+    text = "write it to this file; by default into the lake in DIR"
+    sub.add_argument("--output", type=Path, metavar="FILE", help=text)
+
+
+def _table_commands(commands: arguments.Commands) -> None:
+    """Add the commands for the tables and the raw of a lake."""
+    sub = arguments.add_command(
         commands, "rebuild", _rebuild, "make tables again from the responses that have landed, without a request"
     )
     sub.add_argument("--table", choices=pipeline.REBUILDABLE, help="the table to make; by default all")
@@ -160,7 +166,7 @@ def _table_commands(commands: _Commands) -> None:
         help="last UTC day, included; by default the last that is known",
     )
 
-    sub = _add(
+    sub = arguments.add_command(
         commands,
         "prune",
         _prune,
@@ -169,9 +175,11 @@ def _table_commands(commands: _Commands) -> None:
     sub.add_argument("--yes", action="store_true", help="remove them; without it nothing is removed")
 
 
-def _emulator_command(commands: _Commands) -> None:
+def _emulator_command(commands: arguments.Commands) -> None:
     """Add the emulator."""
-    sub = _add(commands, "emulator", _emulator, "serve the Engagement API on this machine, for demos and tests")
+    sub = arguments.add_command(
+        commands, "emulator", _emulator, "serve the Engagement API on this machine, for demos and tests"
+    )
     sub.add_argument("--port", type=int, required=True, help="port to listen on; 0 picks a free one")
     for name, what in (("--accounts", "credentials that it accepts"), ("--tweets", "roster of its world")):
         text = f"write the {what} to this file; overwrite only its own"
@@ -196,37 +204,17 @@ def _emulator_command(commands: _Commands) -> None:
     sub.add_argument("--require-gzip", action="store_true", help="refuse a request that does not accept gzip")
 
 
-def _demo_commands(commands: _Commands) -> None:
+def _demo_commands(commands: arguments.Commands) -> None:
     """Add the commands that run on the emulator."""
-    sub = _add(commands, "demo", _demo, "run the whole job on the emulator: no network, no credentials")
+    sub = arguments.add_command(
+        commands, "demo", _demo, "run the whole job on the emulator: no network, no credentials"
+    )
     sub.add_argument(
         "--data", type=Path, metavar="DIR", default=Path("data/demo"), help="its lake (default: data/demo)"
     )
-    sub = _add(commands, "up", _up, "start Dagster on the emulator; Ctrl-C ends both")
+    sub = arguments.add_command(commands, "up", _up, "start Dagster on the emulator; Ctrl-C ends both")
     sub.add_argument("--data", type=Path, metavar="DIR", default=Path("data/up"), help="its lake (default: data/up)")
     sub.add_argument("--port", type=arguments.positive, default=3000, help="port of the Dagster UI (default: 3000)")
-
-
-def _add(
-    commands: _Commands,
-    name: str,
-    command: Callable[[argparse.Namespace], None],
-    text: str,
-) -> argparse.ArgumentParser:
-    sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-    sub.set_defaults(command=command)
-    _add_traceback(sub)
-    return sub
-
-
-def _add_traceback(parser: argparse.ArgumentParser) -> None:
-    text = "if the program makes a mistake, print where it happened, without secrets"
-    parser.add_argument("--traceback", action="store_true", default=argparse.SUPPRESS, help=text)
-
-
-def _add_skipping(sub: argparse.ArgumentParser) -> None:
-    text = "say which of the roster's rows are bad and go on with the rest, as the setting skip_bad_rows has it"
-    sub.add_argument("--skip-bad-rows", action="store_true", help=text)
 
 
 def _prepared(options: argparse.Namespace, chosen: settings.Settings) -> Prepared:
@@ -293,7 +281,19 @@ def _sql(options: argparse.Namespace) -> None:
     if options.safe_csv and options.format != "csv":
         raise InputError("--safe-csv is for --format csv: leave it out, or add that")
     style = output.SAFE_CSV if options.safe_csv else options.format
-    output.show_table(catalog.query(Lake(settings.load().data), options.query), style=style)
+    output.show_table(catalog.query(Lake(settings.load().data), options.query, unsafe=options.unsafe), style=style)
+
+
+def _catalog(options: argparse.Namespace) -> None:
+    there = Lake((options.root or settings.load().data).absolute())
+    if options.output:
+        # Of a place that is not on this machine, the lake of the settings has the same views.
+        lake = there if there.storage.exists(there.root) else Lake(settings.load().data)
+        written = catalog.elsewhere(lake, root=there.root, output=options.output)
+    else:
+        there.open(create=False)
+        written = catalog.refresh(there)
+    print(f"{written}: views over the lake in {there.root}; open it read-only")
 
 
 def _rebuild(options: argparse.Namespace) -> None:

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 TIMESTAMP = pa.timestamp("us", "UTC")
 EPOCH = date(1970, 1, 1)
 TYPE_NAMES = tuple(sorted(metric.name for metric in METRICS))  # the dictionary of engagement_type
+# Exact names, as globs: what a sync tool or a person copies beside a file of the lake is no row of any table.
+A_DAY = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
+A_MONTH = "[0-9][0-9][0-9][0-9]-[0-9][0-9]"
+A_STAMP = f"{'[0-9]' * 8}T{'[0-9]' * 6}.{'[0-9]' * 6}Z"  # when a pull was started
 STORED = "stored"  # the outcome of a Tweet if the API gave its counts
 
 
@@ -62,7 +66,7 @@ class Table:
     grain: what one row is.
     key: the columns that tell rows apart.
     file: the path of a day's rows, relative to the lake; it may contain {day} or {month}.
-    glob: finds all files of the table.
+    glob: finds all files of the table, and nothing with another name.
     merge: None if no endpoint fills the table directly.
     """
 
@@ -96,7 +100,7 @@ class Table:
 
     def glob_of(self, day: date) -> str:
         """Return the glob that finds only the files of one UTC day, for a table with a file a day or month."""
-        return self.glob.replace("day=*", f"day={day}").replace("daily/*", f"daily/{day:%Y-%m}")
+        return self.glob.replace(f"day={A_DAY}", f"day={day}").replace(f"daily/{A_MONTH}", f"daily/{day:%Y-%m}")
 
 
 TWEET_ID = Column(
@@ -122,7 +126,7 @@ ENGAGEMENTS = Table(
     key=("tweet_id", "engagement_type", "day", "hour"),
     columns=(TWEET_ID, TYPE, DAY, HOUR, COUNT),
     file="engagements/day={day}/engagements.parquet",
-    glob="engagements/day=*/*.parquet",
+    glob=f"engagements/day={A_DAY}/engagements.parquet",
     merge=Merge.CELL,
 )
 DAILY = Table(
@@ -132,7 +136,7 @@ DAILY = Table(
     key=("tweet_id", "engagement_type", "day"),
     columns=(TWEET_ID, TYPE, DAY, COUNT),
     file="daily/{month}.parquet",
-    glob="daily/*.parquet",
+    glob=f"daily/{A_MONTH}.parquet",
 )
 TOTALS = Table(
     name="totals",
@@ -148,7 +152,7 @@ TOTALS = Table(
         Column("observed_on", pa.date32(), "The UTC day on which the pull began.", in_folder=True),
     ),
     file="totals/observed_on={day}/totals.parquet",
-    glob="totals/*/*.parquet",
+    glob=f"totals/observed_on={A_DAY}/totals.parquet",
     merge=Merge.SNAPSHOT,
 )
 RECENT = Table(
@@ -178,7 +182,7 @@ REVISIONS = Table(
         Column("pulled_on", pa.date32(), "The UTC day on which that pull began.", in_folder=True),
     ),
     file="",  # a file a pull: Lake.revisions
-    glob="revisions/*/*.parquet",
+    glob=f"revisions/pulled_on={A_DAY}/{A_DAY}_{A_DAY}_{A_STAMP}.parquet",
 )
 COVERAGE = Table(
     name="coverage",
@@ -206,7 +210,7 @@ COVERAGE = Table(
         Column("table_name", pa.string(), "The table that the endpoint's answers fill.", derived=True),
     ),
     file="",  # a file an endpoint and day: Lake.coverage
-    glob="coverage/*/day=*/*.parquet",
+    glob=f"coverage/endpoint=*/day={A_DAY}/coverage.parquet",
 )
 SET_ASIDE = Table(
     name="set_aside",
@@ -257,7 +261,7 @@ REQUESTS = Table(
         Column("seconds", pa.float64(), "How many seconds the last try took."),
     ),
     file="requests/{month}.jsonl",
-    glob="requests/*.jsonl",
+    glob=f"requests/{A_MONTH}.jsonl",
 )
 TABLES = {
     table.name: table

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from engagement_pipeline.lake.layout import Lake
 
 UNNAMED = "Could not open Parquet input source '<Buffer>': "  # how Arrow calls a file that was opened for it
+AFTERWARDS = {  # what comes of a lake without a file that raw does not hold
+    "tweets.parquet": "the roster's Tweets come again with the next pull, those that left it keep their counts alone",
+    "set_aside.parquet": "the next pulls ask for its Tweets again, and set aside those that are still not served",
+}
 
 
 def read(lake: Lake, path: Path, schema: pa.Schema, *, filters: object = None, columns: Sequence[str] = ()) -> pa.Table:
@@ -96,7 +100,8 @@ def damaged(path: Path, error: Exception) -> LakeError:
     if isinstance(error, PermissionError):
         return LakeError(f"{path} cannot be read: {error.strerror}; give yourself the right to", day=_day_of(path))
     detail = (str(error).removeprefix(UNNAMED).splitlines() or [repr(error)])[0]
-    fix = "move it away and pull again"
+    fix = "put it back from a backup of the lake; without one, give it another name: "
+    fix += AFTERWARDS.get(path.name, "the next pull makes a new one")
     day = _day_of(path)
     if path.name == "recent.parquet":
         fix = "engagement rebuild --table recent makes it anew from raw"

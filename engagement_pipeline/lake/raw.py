@@ -215,7 +215,10 @@ def _load(storage: LocalStorage, path: Path) -> Pull:
             published=fields["published"],
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LakeError(f"{path} is damaged ({error!r}): move its folder away and pull the window again") from None
+        raise LakeError(
+            f"{path} is damaged ({error!r}): put it back from a backup of the lake; its folder holds responses that "
+            "nobody can ask for again"
+        ) from None
 
 
 def _landed(storage: LocalStorage, path: Path) -> Landed:
@@ -262,7 +265,10 @@ def _read(storage: LocalStorage, path: Path, *, header_only: bool = False) -> tu
 
 
 def _damaged(path: Path, reason: str) -> LakeError:
-    return LakeError(f"{path} is damaged ({reason}): move it away and pull {path.parent.parent.name} again")
+    return LakeError(
+        f"{path} is damaged ({reason}): put it back from a backup of the lake; without one, give it another name and "
+        f"pull {path.parent.parent.name} again, which gives the counts of today and not those of then"
+    )
 
 
 def _days(window: Window | None) -> dict[str, str]:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 UNSETTLED = ".new"  # behind the name of a response that has landed and was not looked at
 REJECTED = "rejected"  # the folder of responses that are
+WRITABLE = 0o222  # of a file's mode
 DROPPED = ".dropped-"  # before the name of a folder that is being removed
 
 
@@ -86,7 +87,7 @@ class LocalStorage:
 
     def location(self, pattern: str) -> str:
         """Return a glob within the lake as DuckDB reads it, from any working directory."""
-        return re.sub(r"([*?\[])", r"[\1]", str(self.root.absolute())) + f"/{pattern}"
+        return f"{literally(self.root.absolute())}/{pattern}"
 
     def make_folder(self, path: Path) -> None:
         """Have a folder, and those above it, in which files are then written by their path."""
@@ -128,14 +129,17 @@ class LocalStorage:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def swap(self, files: Mapping[Path, Path]) -> None:
+    def swap(self, files: Mapping[Path, Path], *, writable: bool = True) -> None:
         """Put staged files in their places, in the order given, as fast as the system does it.
 
-        They are on the disk first: a power cut must not leave an empty file under a good name.
+        They are on the disk first: a power cut must not leave an empty file under a good name. Unless they are
+        `writable`, they may only be read from then on, or replaced.
         """
         for target in files.values():
             target.parent.mkdir(parents=True, exist_ok=True)
         for staged in files:
+            if not writable:
+                staged.chmod(staged.stat().st_mode & ~WRITABLE)
             with staged.open("rb") as file:
                 os.fsync(file.fileno())
         for staged, target in files.items():
@@ -192,6 +196,11 @@ class LocalStorage:
             yield
         finally:
             lock.release()
+
+
+def literally(path: Path) -> str:
+    """Return a path as a glob that matches just that path."""
+    return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 
 def _placed(path: Path, state: State) -> Path:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from engagement_pipeline.core.endpoints import HISTORICAL
-from engagement_pipeline.core.tables import COVERAGE, ENGAGEMENTS, REVISIONS
+from engagement_pipeline.core.tables import A_DAY, COVERAGE, ENGAGEMENTS, REVISIONS
 from engagement_pipeline.lake.parquet import read
 
 if TYPE_CHECKING:
@@ -109,6 +109,6 @@ def restated(lake: Lake, day: date) -> int:
         return 0
     newest = served["source"][pc.index(served["pulled_at"], pc.max(served["pulled_at"])).as_py()].as_py()
     window, started = newest.split("/")[-3:-1]
-    files = lake.storage.find(f"revisions/*/{window}_{started}.parquet")
+    files = lake.storage.find(f"revisions/pulled_on={A_DAY}/{window}_{started}.parquet")
     of_day = pc.field("day") == day
     return sum(read(lake, file, REVISIONS.schema, filters=of_day, columns=["day"]).num_rows for file in files)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import Progress, quiet
-from engagement_pipeline.core.tables import DAILY, Merge
+from engagement_pipeline.core.tables import A_DAY, DAILY, Merge
 from engagement_pipeline.lake import raw
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.parquet import is_sound, write
@@ -88,7 +88,7 @@ def rebuild_table(
 def _days(lake: Lake, endpoint: Endpoint) -> list[date]:
     """Return the days of a table of which anything is known, in order."""
     pulled = {day for pull in _pulls(lake, endpoint) for day in pull.days()}
-    folders = lake.storage.find("day=*", within=lake.coverage(endpoint, date.min).parent.parent)
+    folders = lake.storage.find(f"day={A_DAY}", within=lake.coverage(endpoint, date.min).parent.parent)
     return sorted(pulled | {date.fromisoformat(folder.name.removeprefix("day=")) for folder in folders})
 
 

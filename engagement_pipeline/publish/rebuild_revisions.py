@@ -68,7 +68,7 @@ def _found(shadow: Lake, made: Path, days: Sequence[Known]) -> pa.Table:
 def drop_damaged(lake: Lake, pulls: Sequence[Pull]) -> None:
     """Remove damaged files of what pulls revised that are not in raw any more: no view could be read with them."""
     in_raw = {lake.revisions(pull) for pull in pulls}
-    for path in lake.storage.find("revisions/*/*.parquet"):
+    for path in lake.storage.find(REVISIONS.glob):
         if path not in in_raw and not is_sound(lake, path, REVISIONS.schema):
             lake.storage.remove(path)
             logger.warning("%s was damaged, and its pull is not in raw any more: what it revised is lost", path)

@@ -16,7 +16,8 @@ import pyarrow as pa
 
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.tables import COVERAGE, DAILY, ENGAGEMENTS, SET_ASIDE, TWEETS, Table
-from engagement_pipeline.query.catalog import create_file_views, damage_behind
+from engagement_pipeline.query.catalog import create_day_views
+from engagement_pipeline.query.problems import damage_behind
 from engagement_pipeline.query.views import quoted
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def by_day(lake: Lake) -> Iterator[Ask]:
             try:
                 connection.execute(f'create schema if not exists "{day}"; use "{day}"')
                 new = [table for table in tables if (day, table) not in made]
-                create_file_views(connection, lake, new, day=day)
+                create_day_views(connection, lake, new, day=day)
                 if DAILY in new:
                     connection.execute("alter view daily rename to month")
                     connection.execute(f"create view daily as from month where day = date {quoted(day)}")

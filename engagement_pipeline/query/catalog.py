@@ -2,12 +2,14 @@
 
 In: a lake. Out: engagement.duckdb, a file of views and no data, replaced atomically: a reader that holds the
 old one sees new Parquet through its globs, so nobody's lock blocks anybody. `connect` gives the same views in
-memory, without opening that file.
+memory, without opening that file. `elsewhere` writes them for readers who find the lake in another place.
 
     engagements, daily, revisions, totals, recent, coverage, set_aside, tweets, requests    a view each over the
                          files, typed and empty where there are none; and metrics, the dictionary
     marts/*.sql          one SELECT a mart, named for its file
     engagements_as_of(moment)    the table as it was published from what had been pulled by then
+
+DuckDB 1.1 to 2.0 read the file. No view names another: what is attached under some name finds none by its own.
 """
 
 from __future__ import annotations
@@ -17,13 +19,13 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.errors import InputError, LakeError
 from engagement_pipeline.core.tables import TABLES
-from engagement_pipeline.lake.parquet import check_columns, damaged
-from engagement_pipeline.query.views import all_views, quoted
+from engagement_pipeline.lake.storage import LocalStorage
+from engagement_pipeline.query import files
+from engagement_pipeline.query.problems import damage_behind, refused, told
+from engagement_pipeline.query.views import all_views, identifier, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -33,18 +35,25 @@ if TYPE_CHECKING:
     from engagement_pipeline.core.tables import Table
     from engagement_pipeline.lake.layout import Lake
 
-AS_OF = """
-    create macro engagements_as_of(moment) as table
-    select tweet_id, engagement_type, day, hour, if(first_change is null, "count", first_change.old) as "count"
+STORAGE = "v1.0.0"  # of DuckDB's files: the oldest that 2.0 writes
+# A moment that names its offset or zone is that instant; one without is UTC. No session's time zone changes either.
+WITH_ZONE = "regexp_matches(moment::varchar, ':[0-9.: ]+[A-Za-z+-]')"
+AS_OF = f"""
+    with asked as (
+        select case when {WITH_ZONE} then moment::timestamptz else moment::timestamp at time zone 'UTC' end as instant
+    ),
+    first_changes as (
+        select tweet_id, engagement_type, day, hour, arg_min({{'old': old}}, new_pulled_at) as first_change
+        from revisions
+        where new_pulled_at > (select instant from asked)
+        group by all
+    )
+    select tweet_id, engagement_type, day, hour,
+        case when first_change is null then "count" else first_change.old end as "count"
     from engagements
     join coverage using (tweet_id, day)
-    left join (
-        select tweet_id, engagement_type, day, hour, arg_min({'old': old}, new_pulled_at) as first_change
-        from revisions
-        where new_pulled_at > moment
-        group by all
-    ) using (tweet_id, engagement_type, day, hour)
-    where table_name = 'engagements' and first_pulled_at <= moment
+    left join first_changes using (tweet_id, engagement_type, day, hour)
+    where table_name = 'engagements' and first_pulled_at <= (select instant from asked)
         and (first_change is null or first_change.old is not null)
 """
 
@@ -52,19 +61,37 @@ AS_OF = """
 def refresh(lake: Lake) -> Path:
     """Write engagement.duckdb anew beside the old one and put it in its place; return where it is."""
     lake.open()
+    place = files.beside(lake.catalog.absolute())
+    return _write(lake, lake.catalog, place, storage=lake.storage)
+
+
+def elsewhere(lake: Lake, *, root: Path, output: Path) -> Path:
+    """Write the lake's catalogue to a file for readers who find the lake in `root`; return where it is.
+
+    Raises InputError where there is no lake, LakeError where the file cannot be written.
+    """
+    lake.open(create=False)
+    return _write(lake, output, files.elsewhere(root), storage=LocalStorage(output.parent))
+
+
+def _write(lake: Lake, target: Path, place: files.Place, *, storage: LocalStorage) -> Path:
+    """Write a catalogue whole or not at all, read-only: a tool that opens it to write would lock all others out."""
     try:
-        with lake.storage.staging(lake.root / f".{lake.catalog.name}.staging.{os.getpid()}") as folder:
-            staged = folder / lake.catalog.name
-            with duckdb.connect(str(staged)) as connection:
-                _create_views(connection, lake)
+        with storage.staging(target.with_name(f".{target.name}.staging.{os.getpid()}")) as folder:
+            staged = folder / "views"  # under the catalogue's name, its views would look for the lake in this folder
+            with duckdb.connect(str(staged), config={"storage_compatibility_version": STORAGE}) as connection:
+                connection.execute(f"set variable {files.SHADOWED} = {quoted(lake.storage.location(''))}")
+                if place.guard:
+                    connection.execute(f"create sequence {identifier(lake.catalog.absolute())}")
+                _create_views(connection, lake, place, live=True)
                 _comment(connection)
                 connection.execute("checkpoint")  # at closing, a full disk would go unnoticed
             # Left by somebody who wrote into the old file and was killed; the new one would not open with it.
-            lake.storage.remove(lake.catalog.with_name(lake.catalog.name + ".wal"))
-            lake.storage.swap({staged: lake.catalog})
+            storage.remove(target.with_name(target.name + ".wal"))
+            storage.swap({staged: target}, writable=False)
     except (OSError, duckdb.Error) as error:
-        raise LakeError(f"{lake.catalog} cannot be written: {str(error).splitlines()[0]}") from None
-    return lake.catalog
+        raise LakeError(f"{target} cannot be written: {str(error).splitlines()[0]}") from None
+    return target
 
 
 def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
@@ -72,109 +99,60 @@ def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute("set timezone = 'UTC'")
     try:
-        _create_views(connection, lake)
+        _create_views(connection, lake, files.fixed(lake))
     except duckdb.Error as error:
         raise LakeError(f"the files of {lake.root} cannot be read: {' '.join(str(error).split())}") from None
     return connection
 
 
-def query(lake: Lake, sql: str) -> pa.Table:
-    """Answer one SQL query as Arrow.
+def query(lake: Lake, sql: str, *, unsafe: bool = False) -> pa.Table:
+    """Answer one SQL query as Arrow; it reads the lake's files alone and changes nothing, unless `unsafe`.
 
-    Raises InputError where there is no lake, or with DuckDB's own words where the query cannot be answered;
-    LakeError where that is for a damaged file of the lake.
+    Raises InputError where there is no lake, where the query does more than to read, or where it is wrong. Raises
+    LakeError where a damaged file of the lake is in the way.
     """
     lake.open(create=False)
     with connect(lake) as connection:
         try:
+            if not unsafe:
+                refused(connection, sql)
+                _confine(connection, lake)
             relation = connection.sql(sql)
             return pa.table({}) if relation is None else relation.to_arrow_table()
         except duckdb.Error as error:
             damage = damage_behind(lake, error, TABLES.values())
-            raise damage or InputError(f"the query failed: {' '.join(str(error).split())}") from None
+            raise damage or InputError(f"the query failed: {told(error, sql)}") from None
 
 
-def damage_behind(
-    lake: Lake, error: duckdb.Error, tables: Iterable[Table], *, day: date | None = None
-) -> LakeError | None:
-    """Return the error that names the damaged file for which DuckDB failed, None where none is damaged.
-
-    A file that DuckDB names is read whole, and every file where it names none; for a column that it misses or cannot
-    work with, the columns of all files are looked at.
-    """
-    for table in tables:
-        for path in lake.storage.find(_glob(table, day), within=lake.root.absolute()):  # as DuckDB calls them
-            whole = type(error) is duckdb.Error or str(path) in str(error)
-            if path.suffix == ".parquet" and (whole or isinstance(error, duckdb.BinderException)):
-                try:
-                    _check(lake, path, table.schema, whole=whole)
-                except (OSError, pa.ArrowException, ValueError, KeyError) as problem:
-                    return damaged(path, problem)
-    return None
+def _confine(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+    """Let a connection open no file but the lake's, and change no setting."""
+    folders = dict.fromkeys((f"{lake.root.absolute()}/", lake.storage.location("")))  # DuckDB checks globs as well
+    connection.execute(
+        f"set allowed_directories = [{', '.join(map(quoted, folders))}]; set enable_external_access = false; "
+        "set python_enable_replacements = false; set lock_configuration = true"
+    )
 
 
-def _check(lake: Lake, path: Path, schema: pa.Schema, *, whole: bool) -> None:
-    """Raise where a file cannot be read or has other columns than `schema`."""
-    with lake.storage.source(path) as file:
-        if whole:
-            pq.read_table(file).select(schema.names).cast(schema)
-        check_columns(pq.read_schema(file), schema)
-
-
-def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake, place: files.Place, *, live: bool = False) -> None:
     """Create all views; raises LakeError where a damaged file is in the way."""
     try:
-        create_file_views(connection, lake, TABLES.values())
-        _create_further_views(connection)
+        sources = {table: files.source(connection, lake, table, place, live=live) for table in TABLES.values()}
+        for table, select in sources.items():
+            connection.execute(f"create view {table} as {select}")
+        for view in all_views():
+            connection.execute(f"create view {view.name} as {files.with_files(view.sql, sources)}")
+        connection.execute(f"create macro engagements_as_of(moment) as table {files.with_files(AS_OF, sources)}")
     except duckdb.Error as error:
         # A view takes its columns from its first file, whichever that is; a mart then lacks some.
         raise damage_behind(lake, error, TABLES.values()) or error from None
 
 
-def create_file_views(
-    connection: duckdb.DuckDBPyConnection, lake: Lake, tables: Iterable[Table], *, day: date | None = None
-) -> None:
-    """Create a view over the files of each table, or of one UTC day alone; typed and empty where there are none."""
+def create_day_views(connection: duckdb.DuckDBPyConnection, lake: Lake, tables: Iterable[Table], *, day: date) -> None:
+    """Create a view over the files of each table that are of one UTC day; typed and empty where there are none."""
+    place = files.fixed(lake)
     for table in tables:
-        pattern = _glob(table, day)
-        files = quoted(lake.storage.location(pattern))
-        if not lake.storage.holds(pattern):  # DuckDB refuses a glob that matches nothing
-            columns = ", ".join(f'null::{kind} as "{name}"' for name, kind in _types(connection, table).items())
-            select = f"select {columns} where false"
-        elif pattern.endswith(".jsonl"):
-            # A line that a power cut left torn is left out.
-            select = (
-                f"select * from read_json({files}, format = 'newline_delimited', "
-                f"columns = {_types(connection, table)}, ignore_errors = true) where asked_at is not null"
-            )
-        else:
-            # Only where the folders' names give a column: after a filter on one that leaves the first file out, DuckDB
-            # 2.0 expects no rows at all, and so makes a join's hash table of a month of rows and not of some Tweets.
-            derived = f", {_table_name()}" if any(column.derived for column in table.columns) else ""
-            select = f"select *{derived} from read_parquet({files}, hive_partitioning = {bool(table.in_folders)})"
+        select = files.source(connection, lake, table, place, day=day)
         connection.execute(f"create or replace view {table} as {select}")
-
-
-def _table_name() -> str:
-    """Return the SQL that tells which table an endpoint's answers fill."""
-    cases = (f"when {quoted(endpoint)} then {quoted(endpoint.table)}" for endpoint in ENDPOINTS.values())
-    return f"case endpoint {' '.join(cases)} end as table_name"
-
-
-def _glob(table: Table, day: date | None) -> str:
-    return table.glob_of(day) if day else table.glob
-
-
-def _types(connection: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
-    """Return the type of each of a table's columns as DuckDB calls it."""
-    relation = connection.from_arrow(pa.schema([column.field for column in table.columns]).empty_table())
-    return dict(zip(relation.columns, map(str, relation.types), strict=True))
-
-
-def _create_further_views(connection: duckdb.DuckDBPyConnection) -> None:
-    for view in all_views():
-        connection.execute(f"create view {view.name} as {view.sql}")
-    connection.execute(AS_OF)
 
 
 def _comment(connection: duckdb.DuckDBPyConnection) -> None:

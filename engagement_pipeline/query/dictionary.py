@@ -26,6 +26,9 @@ HEAD = """# Data dictionary
 The views of a lake: what one row is, the key, and each column. `make docs` writes this page from
 `engagement_pipeline/core/tables.py`, and from the comments at the head of the marts in
 `engagement_pipeline/query/marts/`. The types are DuckDB's.
+
+A `TIMESTAMP WITH TIME ZONE` becomes a date in the session's time zone. For the UTC date, first `set timezone = 'UTC'`,
+or write `(posted_at at time zone 'UTC')::date`.
 """
 
 

@@ -52,6 +52,11 @@ def quoted(text: object) -> str:
     return "'" + str(text).replace("'", "''") + "'"
 
 
+def identifier(name: object) -> str:
+    """Return a name as an SQL identifier."""
+    return '"' + str(name).replace('"', '""') + '"'
+
+
 def _mart(name: str, sql: str) -> View:
     """Read a mart's head."""
     told: list[str] = []

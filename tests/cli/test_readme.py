@@ -63,6 +63,7 @@ def test_the_commands_are_the_ones_tested_here():
         ["DAGSTER_HOME=$PWD/.dagster", ".venv/bin/dagster"],
         ["DAGSTER_HOME=$PWD/.dagster", ".venv/bin/dg"],
         [".venv/bin/engagement", "sql"],
+        [".venv/bin/engagement", "catalog"],
         [".venv/bin/engagement", "rebuild"],
         [".venv/bin/engagement", "prune"],
     ]

@@ -21,6 +21,9 @@ from engagement_pipeline.lake.parquet import damaged, read
 
 FIRST, SECOND = WINDOW.days()
 LAST_DAY = Window(SECOND, SECOND)
+WITHOUT = "put it back from a backup of the lake; without one, give it another name: "
+OF_SET_ASIDE = f"{WITHOUT}the next pulls ask for its Tweets again, and set aside those that are still not served"
+OF_TWEETS = f"{WITHOUT}the roster's Tweets come again with the next pull, those that left it keep their counts alone"
 OF_A_DAY = "engagement rebuild --from 2026-01-01 --to 2026-01-01 makes it anew from raw"
 HOLD = (
     "import os, sys; from pathlib import Path; from engagement_pipeline.lake.layout import Lake\n"
@@ -150,8 +153,8 @@ def test_a_file_that_may_not_be_read_is_not_called_damaged():
         (Lake(Path("l")).rows(TOTALS.table, FIRST), OF_A_DAY),
         (Path("l/revisions/pulled_on=2026-02-01/x.parquet"), "engagement rebuild makes it anew from raw"),
         (Lake(Path("l")).rows(RECENT.table, FIRST), "engagement rebuild --table recent makes it anew from raw"),
-        (Lake(Path("l")).set_aside, "move it away and pull again"),
-        (Lake(Path("l")).tweets, "move it away and pull again"),
+        (Lake(Path("l")).set_aside, OF_SET_ASIDE),
+        (Lake(Path("l")).tweets, OF_TWEETS),
     ],
     ids=str,
 )

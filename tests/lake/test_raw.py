@@ -243,7 +243,8 @@ def test_a_damaged_response_is_named(pull, damage):
     with pytest.raises(LakeError) as caught:
         [landed.body() for landed in pull.landed()]
     assert str(path) in str(caught.value)
-    assert "move it away and pull 2026-01-01_2026-01-02 again" in str(caught.value)
+    assert "put it back from a backup of the lake" in str(caught.value)
+    assert "give it another name and pull 2026-01-01_2026-01-02 again" in str(caught.value)
 
 
 def test_a_response_that_is_damaged_past_its_header_is_named_when_it_is_read(pull):
@@ -256,7 +257,7 @@ def test_a_response_that_is_damaged_past_its_header_is_named_when_it_is_read(pul
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"first": "2026-01-01"}', "null"])
 def test_a_damaged_pull_json_is_named(lake, pull, text):
     (pull.path / "pull.json").write_text(text)
-    with pytest.raises(LakeError, match=r"pull\.json is damaged .*: move its folder away and pull the window again"):
+    with pytest.raises(LakeError, match=r"pull\.json is damaged .*: put it back from a backup of the lake; "):
         raw.open_pulls(lake)
 
 

@@ -136,7 +136,7 @@ def test_the_list_is_the_newest_word_of_each_tweet(tmp_path_factory, heard, rand
 
 def test_a_damaged_list_is_named_with_the_fix(lake):
     lake.set_aside.write_bytes(b"no parquet")
-    with pytest.raises(LakeError, match=r"set_aside\.parquet is damaged \(.*\): move it away and pull again$"):
+    with pytest.raises(LakeError, match=r"set_aside\.parquet is damaged \(.*\): put it back from a backup"):
         load(lake)
 
 

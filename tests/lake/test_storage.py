@@ -278,6 +278,15 @@ def test_what_is_swapped_survives_a_power_cut(lake, monkeypatch):
     assert sorted(steps[4:]) == sorted(folder.stat().st_ino for folder in folders)
 
 
+def test_what_is_swapped_stays_writable_unless_it_is_not_to(lake):
+    lake.open()
+    for writable in (True, False):
+        aside, target = lake.root / "aside", lake.root / f"{writable}"
+        aside.write_bytes(b"x")
+        lake.storage.swap({aside: target}, writable=writable)
+        assert bool(target.stat().st_mode & 0o222) is writable
+
+
 def test_files_are_swapped_in_the_order_given(lake):
     aside = [lake.root / "a", lake.root / "b"]
     for file in aside:

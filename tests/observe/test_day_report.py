@@ -1,5 +1,7 @@
 """What is told of a day: its numbers, and nothing of other days."""
 
+import shutil
+
 import pytest
 from bodies import TYPES, WINDOW, at, begin, full, land, observed, parts, pulled, totals
 
@@ -98,6 +100,15 @@ def test_restated_is_what_the_newest_pull_changed_and_not_what_earlier_ones_did(
         publish_pulls(lake)
         seen.append(described(lake, SECOND).restated)
     assert seen == [0, 4, 0]
+
+
+def test_a_copy_of_a_folder_restates_nothing_again(lake):
+    for hour, count in ((1, 5), (2, 6)):
+        pulled(lake, full([1], count), at(hour))
+        publish_pulls(lake)
+    folder = lake.root / "revisions" / "pulled_on=2026-02-01"
+    shutil.copytree(folder, folder.with_name(f"{folder.name} copy"))
+    assert described(lake, SECOND).restated == 4
 
 
 def test_what_is_damaged_of_another_day_is_not_in_the_way(lake):

@@ -26,9 +26,10 @@ def lake(tmp_path):
 
 
 def test_a_lake_of_which_nothing_has_landed_has_nothing_to_rebuild(lake):
-    lake.open()
+    catalog.refresh(lake)  # its views read files without rows
+    before = parquet_files(lake)
     assert rebuilt(lake) == []
-    assert parquet_files(lake) == {}
+    assert parquet_files(lake) == before
 
 
 def test_where_no_lake_is_none_is_made(lake):

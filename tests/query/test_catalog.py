@@ -368,4 +368,4 @@ def test_a_query_that_fails_is_the_user_s_to_mend(lake, sql):
 
 
 def test_a_statement_without_an_answer_gives_an_empty_table(lake):
-    assert catalog.query(lake, "set threads = 1").num_rows == 0
+    assert catalog.query(lake, "set threads = 1", unsafe=True).num_rows == 0

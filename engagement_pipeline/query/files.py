@@ -1,0 +1,175 @@
+"""The SELECT over the files of each table: the only SQL that names files.
+
+In: a Table, and a Place: where a reader finds the lake. Out: SQL that DuckDB 1.1 to 2.0 understands.
+
+A file has exactly the name that the lake gives it: a copy beside it is no row of any table.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from engagement_pipeline.core.endpoints import ENDPOINTS
+from engagement_pipeline.core.tables import A_DAY, A_MONTH, Table
+from engagement_pipeline.lake.storage import literally
+from engagement_pipeline.query.views import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date
+    from pathlib import Path
+
+    import duckdb
+
+    from engagement_pipeline.lake.layout import Lake
+
+# DuckDB shows the pattern that matches nothing, and a class of characters may hold any text: so it names the fix.
+ADVICE = ", nothing there; if the lake was moved or copied, run: engagement catalog --root DIR"
+SHADOWED = "engagement_lake"  # the variable with which a catalogue for another place is written here
+# DuckDB's default is the path of the database that is opened, and this: the only way in which a view can tell its
+# place while its files are looked for. Where a database is attached, it is the place of another, and `guard` says so.
+TEMPORARY = "current_setting('temp_directory')"
+SUFFIX = ".tmp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a reader finds the lake.
+
+    `root` is SQL for its folder as a glob that ends in a slash, `guard` SQL that is true or fails.
+    """
+
+    root: str
+    guard: str = ""
+    advice: str = ""
+
+
+def fixed(lake: Lake) -> Place:
+    """Return the lake's own folder, the same for every reader."""
+    return Place(root=quoted(lake.storage.location("")))
+
+
+def elsewhere(root: Path) -> Place:
+    """Return a folder of other machines; while the views are written, a variable names the one that is here."""
+    return Place(root=f"coalesce(getvariable('{SHADOWED}')::varchar, {quoted(literally(root) + '/')})", advice=ADVICE)
+
+
+def beside(catalog: Path) -> Place:
+    """Return the folder in which a catalogue lies when it is opened, be it moved or copied.
+
+    Attached, it cannot tell. Then it is the folder in which it was written, and it fails where it lies in another.
+    """
+    opened = quoted(f"/{catalog.name}{SUFFIX}")
+    here = f"regexp_replace(left({TEMPORARY}, -{len(catalog.name + SUFFIX)}), '([*?\\[])', '[\\1]', 'g')"
+    root = (
+        f"case when suffix({TEMPORARY}, {opened}) then {here} "
+        f"when {TEMPORARY} = {quoted(catalog.name + SUFFIX)} then './' "
+        f"else {quoted(literally(catalog.parent) + '/')} end"
+    )
+    found = (
+        f"case when suffix('/' || {TEMPORARY}, {opened}) then d.path || '{SUFFIX}' = {TEMPORARY} "
+        f"else d.path = {quoted(catalog)} end"
+    )
+    refusal = (
+        f"'this catalogue was written in {_inner(catalog.parent)}, and lies in ' || max(d.path) || ' now: open it by "
+        "itself, or attach it by its whole path; if the lake was moved or copied, run: engagement catalog --root DIR'"
+    )
+    guard = (
+        f"(select case when count(*) = 0 then true else error({refusal}) end from duckdb_databases() d "
+        f"join duckdb_sequences() s on s.database_name = d.database_name "
+        f"where s.sequence_name = {quoted(catalog)} and not ({found}))"
+    )
+    return Place(root=root, guard=guard, advice=ADVICE)
+
+
+def source(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    table: Table,
+    place: Place,
+    *,
+    day: date | None = None,
+    live: bool = False,
+) -> str:
+    """Return the SELECT over a table's files, or over those of one UTC day alone.
+
+    Where there are none it has the table's types and no rows; `live` has it find the files that come later too.
+    """
+    pattern = glob_of(table, day)
+    types = _types(connection, table)
+    conditions = [place.guard] if place.guard else []
+    if "endpoint=*" in pattern:
+        conditions.append(f"endpoint in ({', '.join(map(quoted, ENDPOINTS.values()))})")
+    if not lake.storage.holds(pattern):  # DuckDB refuses a glob that matches nothing
+        if not live:
+            columns = ", ".join(f'null::{kind} as "{name}"' for name, kind in types.items())
+            return _rows(table, f"(select {columns} where false)", [])
+        write_stand_in(lake, table)
+        pattern = f"[.{pattern[0]}]{pattern[1:]}"
+    if place.advice:
+        pattern = f"{pattern[:-1]}[{pattern[-1]}{place.advice}]"
+    files = f"{place.root} || {quoted(pattern)}"
+    if table.glob.endswith(".jsonl"):
+        # A line that a power cut left torn is left out.
+        read = f"read_json({files}, format = 'newline_delimited', columns = {types}, ignore_errors = true)"
+        return _rows(table, read, [*conditions, "asked_at is not null"])
+    # Only where the folders' names give a column: after a filter on one that leaves the first file out, DuckDB 2.0
+    # expects no rows at all, and so makes a join's hash table of a month of rows and not of some Tweets.
+    folders = {column.name: types[column.name] for column in table.in_folders}
+    hive = f", hive_types = {{{', '.join(f'{name}: {kind}' for name, kind in folders.items())}}}" if folders else ""
+    return _rows(table, f"read_parquet({files}, hive_partitioning = {bool(folders)}{hive})", conditions)
+
+
+def glob_of(table: Table, day: date | None = None) -> str:
+    """Return the glob that finds a table's files, or those of one UTC day."""
+    return table.glob_of(day) if day else table.glob
+
+
+def with_files(sql: str, sources: dict[Table, str]) -> str:
+    """Return a SELECT over some tables as one that needs no view, so that it answers wherever it is attached."""
+    used = {table: select for table, select in sources.items() if re.search(rf"\b(from|join)\s+{table}\b", sql)}
+    files = ", ".join(f"{table} as not materialized ({select})" for table, select in used.items())
+    return f"with {files} select * from (\n{sql}\n)" if files else sql
+
+
+def write_stand_in(lake: Lake, table: Table) -> None:
+    """Write the hidden file without rows that a view reads until there are others."""
+    name = table.glob.replace(A_DAY, "1970-01-01").replace(A_MONTH, "1970-01").replace("[0-9]", "0")
+    path = lake.root / f".{name.replace('*', next(iter(ENDPOINTS)))[1:]}"
+    buffer = io.BytesIO()
+    if path.suffix == ".parquet":
+        pq.write_table(table.schema.empty_table(), buffer)
+    if not lake.storage.exists(path) or lake.storage.read(path) != buffer.getvalue():
+        lake.storage.make_folder(path.parent)
+        lake.storage.write_whole(path, buffer.getvalue())
+
+
+def _rows(table: Table, read: str, conditions: Iterable[str]) -> str:
+    """Return the SELECT of a table's columns from what reads its files."""
+    derived = f", {_table_name()}" if any(column.derived for column in table.columns) else ""
+    where = " and ".join(conditions)
+    return f"select *{derived} from {read}{f' where {where}' if where else ''}"
+
+
+def _table_name() -> str:
+    """Return the SQL that tells which table an endpoint's answers fill."""
+    cases = (f"when {quoted(endpoint)} then {quoted(endpoint.table)}" for endpoint in ENDPOINTS.values())
+    return f"case endpoint {' '.join(cases)} end as table_name"
+
+
+def _types(connection: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
+    """Return the type of each of a table's columns in its files, as DuckDB calls it."""
+    columns = [column.field for column in table.columns if not column.derived]
+    relation = connection.from_arrow(pa.schema(columns).empty_table())
+    return dict(zip(relation.columns, map(str, relation.types), strict=True))
+
+
+def _inner(text: object) -> str:
+    """Return a text as it stands within an SQL literal."""
+    return quoted(text)[1:-1]
