@@ -1,6 +1,6 @@
 """The Engagement API as a lake that answers SQL.
 
-Data flows one way, and a room imports only from the rooms to its left:
+Data flows one way, and a room imports only from the rooms below it, which stand to its left here:
 
     core -> sources · lake -> transport · query · publish -> extract · observe -> pipeline · frames -> cli,
         and assets/ beside this package

@@ -24,7 +24,7 @@ from engagement_pipeline.extract import plan_text
 from engagement_pipeline.extract.prepare import Prepared, prepare
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query import catalog
-from engagement_pipeline.transport import oauth
+from engagement_pipeline.transport import tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -239,7 +239,7 @@ def _settings(options: argparse.Namespace) -> settings.Settings:
 
 def _authorize(options: argparse.Namespace) -> None:
     chosen = settings.load()
-    oauth.authorize(
+    tokens.authorize(
         chosen.accounts,
         options.handle,
         auth_url=chosen.auth_url,

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engagement_pipeline.emulator import counts as cells
+from engagement_pipeline.emulator import counts
 from engagement_pipeline.emulator.chance import hash64, share
 from engagement_pipeline.emulator.files import refuse_foreign, write_aside
 
@@ -76,10 +76,10 @@ def tweets_of_day(seed: int, handle: Handle, day: date) -> tuple[Tweet, ...]:
     for place in range(handle.tweets_per_day):
         chance = hash64(seed, handle.name, day, place)
         made_ms = midnight_ms + (chance >> 22) % DAY_MS
-        tweet_id = (made_ms - cells.SNOWFLAKE_EPOCH_MS) << 22 | chance & 0x3FFFFF
+        tweet_id = (made_ms - counts.SNOWFLAKE_EPOCH_MS) << 22 | chance & 0x3FFFFF
         created = datetime.fromtimestamp(made_ms // 1000, UTC) + timedelta(milliseconds=made_ms % 1000)
         state = _state(seed, handle, day, place)
-        video = cells.has_video(seed, tweet_id)
+        video = counts.has_video(seed, tweet_id)
         tweets.append(Tweet(tweet_id, handle.name, handle.author_id, created, state, video))
     return tuple(sorted(tweets, key=lambda tweet: tweet.tweet_id))
 
@@ -156,13 +156,13 @@ class World:
 
     def tweet(self, tweet_id: int) -> Tweet | None:
         """Return the Tweet with that ID, in the roster or not; None if nobody has posted it yet."""
-        if cells.created_ms(tweet_id) > self.now().timestamp() * 1000:
+        if counts.created_ms(tweet_id) > self.now().timestamp() * 1000:
             return None
         return self._posted(tweet_id)
 
     def _posted(self, tweet_id: int) -> Tweet | None:
         """Return the Tweet of that ID, whenever it is posted."""
-        day = datetime.fromtimestamp(cells.created_ms(tweet_id) // 1000, UTC).date()
+        day = datetime.fromtimestamp(counts.created_ms(tweet_id) // 1000, UTC).date()
         posted = (t for author in AUTHORS for t in tweets_of_day(self.seed, author, day))
         return next((t for t in posted if t.tweet_id == tweet_id), None)
 
@@ -173,7 +173,7 @@ class World:
 
         Pure: now and settle_hours do not matter. `first_hour` is aware; its minutes are ignored.
         """
-        return cells.counts(self.seed, tweet_ids, types, _hours(first_hour, hours))
+        return counts.counts(self.seed, tweet_ids, types, _hours(first_hour, hours))
 
     def count(self, tweet_id: int, engagement_type: str, hour: datetime) -> int:
         """Return one final count."""
@@ -184,7 +184,7 @@ class World:
     ) -> NDArray[np.int64]:
         """Return the counts that an API shows now: those of `counts`, but young hours are not settled yet."""
         asked = _hours(first_hour, hours)
-        return self._settled(cells.counts(self.seed, tweet_ids, types, asked), asked)
+        return self._settled(counts.counts(self.seed, tweet_ids, types, asked), asked)
 
     def lifetime(self, tweet_ids: Sequence[int], types: Sequence[str]) -> NDArray[np.int64]:
         """Return the sums over all hours that have ended, shape [tweet, type].
@@ -194,8 +194,8 @@ class World:
         end = _hour_index(self.now())
         sums = np.zeros((len(tweet_ids), len(types)), dtype=np.int64)
         for row, tweet_id in enumerate(tweet_ids):
-            alive = cells.living_hours(tweet_id, end)
-            sums[row] = self._settled(cells.happened(self.seed, [tweet_id], types, alive), alive)[0].sum(axis=1)
+            alive = counts.living_hours(tweet_id, end)
+            sums[row] = self._settled(counts.happened(self.seed, [tweet_id], types, alive), alive)[0].sum(axis=1)
         return sums
 
     def refuse_foreign(self, path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
-from engagement_pipeline.core.endpoints import MAX_DAYS
+from engagement_pipeline.core.endpoints import HISTORICAL, MAX_DAYS
 from engagement_pipeline.core.errors import LakeError, RosterError
 from engagement_pipeline.core.model import Tweet, Window, posted_at
 from engagement_pipeline.core.tables import TIMESTAMP
@@ -90,7 +90,7 @@ def missed(settings: Settings, first: date, known: Collection[date]) -> list[Win
 
 def has_begun(settings: Settings) -> bool:
     """Tell whether a first pull has been published; before it, all Tweets of the roster lack all their days."""
-    return Lake(settings.data).storage.holds("coverage/endpoint=historical/*")
+    return Lake(settings.data).storage.holds(f"coverage/endpoint={HISTORICAL}/*")
 
 
 def had(lake: Lake, tweets: Sequence[Tweet], window: Window, *, since: datetime) -> set[Tweet]:

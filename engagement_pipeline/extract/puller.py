@@ -29,7 +29,7 @@ from engagement_pipeline.core.redaction import shown
 from engagement_pipeline.extract import ownership
 from engagement_pipeline.extract.ownership import Ask, SetAside, Standing, Step, WrongTokens
 from engagement_pipeline.sources import source_of
-from engagement_pipeline.transport.sessions import MAX_IN_FLIGHT
+from engagement_pipeline.transport.signing import MAX_IN_FLIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

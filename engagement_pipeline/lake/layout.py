@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 FORMAT = 2  # of the lake; a change that older programs would misread raises it
-ELSEWHERE = "give yourself the right to, or name another folder in ENGAGEMENT_DATA"
+ELSEWHERE = "get permission for it, or name another folder in ENGAGEMENT_DATA"
 
 
 @dataclass(frozen=True, slots=True)

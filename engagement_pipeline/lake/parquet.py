@@ -98,7 +98,7 @@ def check_columns(found: pa.Schema, wanted: pa.Schema) -> None:
 def damaged(path: Path, error: Exception) -> LakeError:
     """Return the error that names a file of the lake, why its reader could not read it, and the fix."""
     if isinstance(error, PermissionError):
-        return LakeError(f"{path} cannot be read: {error.strerror}; give yourself the right to", day=_day_of(path))
+        return LakeError(f"{path} cannot be read: {error.strerror}; get permission to read it", day=_day_of(path))
     detail = (str(error).removeprefix(UNNAMED).splitlines() or [repr(error)])[0]
     fix = "put it back from a backup of the lake; without one, give it another name: "
     fix += AFTERWARDS.get(path.name, "the next pull makes a new one")

@@ -227,7 +227,7 @@ def _append(file: int, line: bytes) -> None:
 
 
 def _sync_folder(path: Path) -> None:
-    """Have the names in a folder survive a power cut, as the files do."""
+    """Sync a folder, so that renames in it survive a power cut."""
     folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)

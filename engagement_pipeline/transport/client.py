@@ -22,7 +22,7 @@ from engagement_pipeline.core.bounds import TooLargeError
 from engagement_pipeline.core.errors import AccountError, ApiError, UnavailableError
 from engagement_pipeline.core.model import Exchange, Request, Response
 from engagement_pipeline.core.redaction import redacted_body, shown
-from engagement_pipeline.transport.sessions import SignedSessions
+from engagement_pipeline.transport.signing import SignedSessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

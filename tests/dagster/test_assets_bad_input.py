@@ -105,7 +105,7 @@ def nowhere(request, in_world, monkeypatch):
 def test_a_lake_that_cannot_be_made(in_world, nowhere, definitions, instance):
     (failure,) = failures(run_days(definitions, instance))
     assert str(nowhere) in failure
-    assert failure.endswith("; give yourself the right to, or name another folder in ENGAGEMENT_DATA")
+    assert failure.endswith("; get permission for it, or name another folder in ENGAGEMENT_DATA")
     assert in_world.emulator.requests == []
 
 

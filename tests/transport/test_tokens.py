@@ -11,7 +11,7 @@ from scripted_api import SECRETS, Answer, ScriptedApi, error
 
 from engagement_pipeline.core.errors import AccountError, EngagementError, InputError, UnavailableError
 from engagement_pipeline.emulator import Credentials
-from engagement_pipeline.transport import accounts, oauth
+from engagement_pipeline.transport import accounts, tokens
 from engagement_pipeline.transport.accounts import Account, App
 
 APP = App(SECRETS["consumer_key"], SECRETS["consumer_secret"])
@@ -45,7 +45,7 @@ def let_in(in_world):
     """Return a function that authorises a handle; `visitor` is who is logged in on the page."""
 
     def run(handle="harborbooks", *, visitor=None, pin=pin_for):
-        oauth.authorize(
+        tokens.authorize(
             in_world.accounts,
             handle,
             auth_url=in_world.emulator.url,
@@ -73,7 +73,7 @@ def scripted(tmp_path):
         path.write_text(APP_ALONE)
         path.chmod(0o600)
         with ScriptedApi(*answers) as host:
-            oauth.authorize(path, "ann", auth_url=host.url, timeout_seconds=10, ask_pin=lambda _: pin)
+            tokens.authorize(path, "ann", auth_url=host.url, timeout_seconds=10, ask_pin=lambda _: pin)
         return path, host.received
 
     return run
@@ -187,7 +187,7 @@ def test_a_file_without_keys_is_told_before_anything_is_sent(tmp_path, closed_ur
     path.write_text("[app]\n")
     path.chmod(0o600)
     message = refusal(
-        InputError, oauth.authorize, path, "ann", auth_url=closed_url, timeout_seconds=10, ask_pin=pytest.fail
+        InputError, tokens.authorize, path, "ann", auth_url=closed_url, timeout_seconds=10, ask_pin=pytest.fail
     )
     assert message.startswith(f"{path} lacks app.consumer_key, app.consumer_secret")
 
@@ -225,7 +225,7 @@ def test_a_host_that_is_another_is_not_followed_and_auth_url_is_the_user_s_to_me
 def test_an_unreachable_host_is_named(app_alone, closed_url):
     message = refusal(
         UnavailableError,
-        oauth.authorize,
+        tokens.authorize,
         app_alone,
         "ann",
         auth_url=closed_url,
@@ -240,7 +240,7 @@ def test_an_answer_that_is_larger_than_any_of_the_host_is_given_up(app_alone):
     with ScriptedApi(Answer(body=b" " * (2**16 + 1))) as api:
         message = refusal(
             UnavailableError,
-            oauth.authorize,
+            tokens.authorize,
             app_alone,
             "ann",
             auth_url=api.url,
@@ -255,7 +255,7 @@ def test_an_answer_that_is_larger_than_any_of_the_host_is_given_up(app_alone):
 def test_a_bearer_token_that_no_header_can_carry_is_not_used():
     body = b'{"token_type": "bearer", "access_token": "AnotherBearer\\nToken"}'
     with ScriptedApi(Answer(body=body)) as api, pytest.raises(UnavailableError) as caught:
-        oauth.bearer_token(App("key", "secret"), auth_url=api.url, timeout_seconds=9)
+        tokens.bearer_token(App("key", "secret"), auth_url=api.url, timeout_seconds=9)
     assert str(caught.value).endswith("with a bearer token that holds a line end (U+000A): is a proxy in the way?")
 
 
@@ -263,7 +263,13 @@ def test_a_host_that_stays_silent_is_given_up(app_alone):
     with socket.create_server(("127.0.0.1", 0)) as silent:  # it listens and never answers
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         message = refusal(
-            UnavailableError, oauth.authorize, app_alone, "ann", auth_url=url, timeout_seconds=0.05, ask_pin=pytest.fail
+            UnavailableError,
+            tokens.authorize,
+            app_alone,
+            "ann",
+            auth_url=url,
+            timeout_seconds=0.05,
+            ask_pin=pytest.fail,
         )
     assert message.endswith("(Timeout): check the network and auth_url")
 
@@ -279,12 +285,12 @@ def test_a_refusal_that_is_a_page_is_cut_short(scripted):
 def bearer(*answers, app=APP):
     """Return the bearer token that a host with scripted answers gives, and its requests."""
     with ScriptedApi(*answers) as host:
-        return oauth.bearer_token(app, auth_url=host.url, timeout_seconds=10), host.received
+        return tokens.bearer_token(app, auth_url=host.url, timeout_seconds=10), host.received
 
 
 def test_the_keys_of_the_app_buy_its_bearer_token(in_world):
     app = accounts.load(in_world.accounts).app
-    token = oauth.bearer_token(app, auth_url=in_world.emulator.url, timeout_seconds=10)
+    token = tokens.bearer_token(app, auth_url=in_world.emulator.url, timeout_seconds=10)
     assert token == in_world.emulator.credentials.bearer_token == app.bearer_token
 
 
@@ -300,7 +306,7 @@ def test_the_keys_travel_url_encoded_in_basic_authentication_and_the_grant_in_th
 
 
 def test_wrong_keys_buy_no_bearer_token(in_world):
-    message = refusal(AccountError, oauth.bearer_token, APP, auth_url=in_world.emulator.url, timeout_seconds=10)
+    message = refusal(AccountError, tokens.bearer_token, APP, auth_url=in_world.emulator.url, timeout_seconds=10)
     assert message == (
         f"the app: {in_world.emulator.url}/oauth2/token answered 403 (Unable to verify your credentials): "
         "check consumer_key and consumer_secret in the accounts file"
@@ -327,7 +333,7 @@ def test_an_answer_without_a_bearer_token_is_told(body):
 
 
 def test_an_unreachable_host_gives_no_bearer_token(closed_url):
-    message = refusal(UnavailableError, oauth.bearer_token, APP, auth_url=closed_url, timeout_seconds=10)
+    message = refusal(UnavailableError, tokens.bearer_token, APP, auth_url=closed_url, timeout_seconds=10)
     assert message.startswith(f"{closed_url}/oauth2/token cannot be reached (ConnectionError)")
 
 

@@ -14,7 +14,7 @@ from requests.auth import AuthBase
 from requests_oauthlib import OAuth1Session
 
 from engagement_pipeline.core import bounds
-from engagement_pipeline.transport.oauth import bearer_token
+from engagement_pipeline.transport.tokens import bearer_token
 
 if TYPE_CHECKING:
     from engagement_pipeline.transport.accounts import Accounts
