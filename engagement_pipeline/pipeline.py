@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.publish.publisher import Publication
     from engagement_pipeline.publish.rebuild import Rebuilt
     from engagement_pipeline.publish.retention import Spent
-    from engagement_pipeline.query.by_day import Ask
+    from engagement_pipeline.query.by_day import AskDay
     from engagement_pipeline.transport.accounts import Accounts
 
 
@@ -260,7 +260,7 @@ def publish_days(settings: Settings, days: Sequence[date]) -> Days:
     return Days(reports=reports, failures=failures, elsewhere=unpublished)
 
 
-def _day_report(lake: Lake, day: date, ask: Ask) -> DayReport:
+def _day_report(lake: Lake, day: date, ask: AskDay) -> DayReport:
     rostered = lake.storage.exists(lake.tweets)
     asked = lake.storage.exists(lake.coverage(HISTORICAL, day))
     if not asked and (not rostered or checks.unaccounted(day, ask)):

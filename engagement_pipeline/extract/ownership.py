@@ -51,7 +51,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class SetAside:
+class LeaveOut:
     """A decision: stop asking for the Tweets of this request, because the API refuses them to this account."""
 
     request: Request
@@ -79,13 +79,13 @@ class Standing:
     handle: str
     before: Iterator[bool]
     let_in: bool
-    forbidden: tuple[SetAside, ...] = ()
+    forbidden: tuple[LeaveOut, ...] = ()
     held: tuple[Suspects, ...] = ()
     followed: int = -1
     unanswered: bool = False
 
 
-Decision = Ask | SetAside
+Decision = Ask | LeaveOut
 Step = tuple[Standing, tuple[Decision, ...]]
 
 
@@ -136,7 +136,7 @@ def _narrow(standing: Standing, asked: Ask, refusal: RefusedError) -> Step:
     culprits = tweet_ids if len(tweet_ids) == 1 else tuple(one for one in tweet_ids if one in refusal.tweet_ids)
     if not culprits:
         return _halve(standing, Suspects(asked.request, refusal), depth=asked.depth)
-    aside = SetAside(replace(asked.request, tweet_ids=culprits), refusal)
+    aside = LeaveOut(replace(asked.request, tweet_ids=culprits), refusal)
     innocent = tuple(one for one in tweet_ids if one not in culprits)
     again = (Ask(replace(asked.request, tweet_ids=innocent), asked.depth),) if innocent else ()
     if _in_doubt(standing, refusal):

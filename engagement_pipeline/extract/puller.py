@@ -27,7 +27,7 @@ from engagement_pipeline.core.errors import (
 from engagement_pipeline.core.model import Flat, Plan, Progress, Request, Response, Tweet, quiet
 from engagement_pipeline.core.redaction import shown
 from engagement_pipeline.extract import ownership
-from engagement_pipeline.extract.ownership import Ask, SetAside, Standing, Step, WrongTokens
+from engagement_pipeline.extract.ownership import Ask, LeaveOut, Standing, Step, WrongTokens
 from engagement_pipeline.sources import source_of
 from engagement_pipeline.transport.signing import MAX_IN_FLIGHT
 
@@ -275,7 +275,7 @@ class _Run:
         standing, decisions = step
         self.standings[standing.handle] = standing
         for decision in decisions:
-            if isinstance(decision, SetAside):
+            if isinstance(decision, LeaveOut):
                 self._set_aside(decision.request, decision.refusal)
             else:
                 self._send(decision)

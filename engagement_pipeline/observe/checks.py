@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from engagement_pipeline.core.settings import Settings
-    from engagement_pipeline.query.by_day import Ask
+    from engagement_pipeline.query.by_day import AskDay
 
 ALIVE = 100  # impressions of a handle on a day, with so many, none on the next day is no chance
 SHOWN = 3  # examples that a verdict names
@@ -96,7 +96,7 @@ class Day:
 
     lake: Lake
     day: date
-    ask: Ask
+    ask: AskDay
     settings: Settings
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
@@ -138,7 +138,7 @@ def of_day(day: Day, *, names: Collection[str] | None = None) -> Iterator[tuple[
                 yield check, Verdict(passed=False, words=str(error))
 
 
-def unaccounted(day: date, ask: Ask) -> list[dict[str, Any]]:
+def unaccounted(day: date, ask: AskDay) -> list[dict[str, Any]]:
     """Return ID and handle of each Tweet of the roster that existed on a day, and is neither stored nor set aside."""
     found: list[dict[str, Any]] = ask(day, UNACCOUNTED.format(end=_end(day))).to_pylist()
     return found

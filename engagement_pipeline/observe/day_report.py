@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from engagement_pipeline.lake.layout import Lake
-    from engagement_pipeline.query.by_day import Ask
+    from engagement_pipeline.query.by_day import AskDay
 
 TOP_TWEETS = 10
 SHOWN_ROWS = 10
@@ -85,7 +85,7 @@ class DayReport:
     largest: tuple[Mapping[str, Any], ...]
 
 
-def describe(lake: Lake, day: date, ask: Ask) -> DayReport:
+def describe(lake: Lake, day: date, ask: AskDay) -> DayReport:
     """Return what the lake holds of `day`, with `ask` of by_day.by_day; raise LakeError if a file of it is damaged."""
     (found,) = ask(day, REPORT).to_pylist()
     rows = lake.rows(ENGAGEMENTS, day)

@@ -2,8 +2,8 @@
 
 In: what is pending. Out: staged, what the pull revised, the months' daily sums, and the days' rows, in this order.
 
-A count is replaced only by a later answer for the same Tweet, type, day and hour, so a later pull of fewer types, or
-one that the API answers in part, takes nothing away. A day that a pull leaves as it was is not written.
+Only a later answer for the same Tweet, type, day and hour replaces a count. So a later pull of fewer types takes
+nothing away, nor does one that the API answers in part. A day that a pull leaves as it was is not written.
 """
 
 from __future__ import annotations

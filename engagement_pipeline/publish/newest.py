@@ -1,7 +1,7 @@
 """What the landed responses of a pull say of each Tweet: the newest answer, or the refusal.
 
-In: a Pull. Out: the Tweets that were answered for, in order; and a range of Tweets at a time, their rows and what
-the API said of those that it would not serve.
+In: a Pull. Out: the Tweets that were answered for, in order. A range of Tweets at a time: their rows, and what the
+API said about those that it would not serve.
 
 A response is read when the first of its Tweets is, and forgotten after the last. Where the Tweets of many handles
 interleave, more than MOST_OPEN responses would be held, and those that were not used for longest are read again.

@@ -5,11 +5,11 @@ In: the pulls whose responses are not all in the tables. Out: the days' Parquet 
     pending ──> hourly, or snapshots ──> coverage ──> set_aside ──> all renamed at once
 
 A publication runs under the lake lock from its first read to its last rename, so two never interleave. What was
-asked for and what came of it goes to coverage/, which is the index: it tells which answers are newer than the tables,
-without a look into older responses.
+asked for and what came of it goes to coverage/. That is the index: it tells which answers are newer than the tables,
+and no older response need be read.
 
-Whatever says what came is renamed before the coverage that says when it was asked for: stopped in between, the next
-publication finds the coverage older than what has landed and writes the same again.
+The rows are renamed before the coverage that says when they were asked for. If a publication is stopped in between,
+the next one finds the coverage older than what has landed, and writes the same again.
 """
 
 from __future__ import annotations
@@ -59,8 +59,9 @@ def publish_pulls(lake: Lake, *, progress: Progress = quiet) -> list[Publication
     """Bring the tables up to what has landed; one Publication for each pull that was not in them yet.
 
     `progress` gets Tweets done and Tweets in all, anew for each pull. Raises LakeError where a file cannot be
-    read or written; the tables are then as they were. Where it is a file of one day, that day alone is, and
-    PublishError tells so in the end: its pulls stay open, so that the next publication takes the day up.
+    read or written; the tables are then as they were. If it is a file of one
+    day, only that day is as it was, and PublishError says so in the end. Its pulls stay open, so that the next
+    publication takes the day up.
     """
     lake.open()
     publications = []
@@ -85,7 +86,7 @@ def _but_for_damaged(
     A publication takes days that follow one another, so there is one for those before and one for those after.
     """
     try:
-        return [publish_days(lake, pull, days, progress=progress)] if days else [], {}
+        return [publish_part(lake, pull, days, progress=progress)] if days else [], {}
     except LakeError as error:
         if error.day is None or error.day not in days:
             raise
@@ -98,7 +99,7 @@ def _but_for_damaged(
         return publications, failures
 
 
-def publish_days(
+def publish_part(
     lake: Lake, pull: Pull, days: Sequence[date], *, sums: bool = True, progress: Progress = quiet
 ) -> Publication:
     """Bring days of a pull that follow one another into the tables, under the lake lock.

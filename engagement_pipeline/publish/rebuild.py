@@ -25,7 +25,7 @@ from engagement_pipeline.lake import raw
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.parquet import is_sound, write
 from engagement_pipeline.publish import daily, rebuild_days, rebuild_revisions
-from engagement_pipeline.publish.publisher import publish_days
+from engagement_pipeline.publish.publisher import publish_part
 from engagement_pipeline.publish.rebuild_days import Known
 from engagement_pipeline.publish.retention import reaches
 
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 class Rebuilt:
     """What rebuilding one day of a table came to.
 
-    `rows` are all that it has now; of recent.parquet, the first day's are those of all days. `kept` are the Tweets of
-    which some rows stay that raw does not hold any more, with the number of these rows; `lost` are those of which some
-    rows stood in a damaged or missing file alone. `changed` tells whether the table has another content than before,
+    `rows` are all that it has now; of recent.parquet, the first day's are those of all days. `kept` has the Tweets
+    with rows that stay though raw no longer holds them, and the number of these rows. `lost` are the Tweets with rows
+    that stood only in a damaged or missing file. `changed` tells whether the table has another content than before,
     `damaged` names the files that could not be read.
     """
 
@@ -114,7 +114,7 @@ def _publish_again(shadow: Lake, pulls: Sequence[Pull], known: Mapping[date, Kno
     for done, pull in enumerate(pulls, start=1):
         of_pull = [day for day in pull.days() if day in known]
         if of_pull:
-            publish_days(shadow, pull, of_pull, sums=False)
+            publish_part(shadow, pull, of_pull, sums=False)
         progress(done, len(pulls))
     for day in known.values():
         table = day.endpoint.table

@@ -4,8 +4,8 @@ In: what merging a day's rows revised. Out: revisions/pulled_on=…/PULL.parquet
 count that a later answer adds to a Tweet's day, which had rows before, is one too: its `old` is null. The first
 answer for a Tweet's day revises nothing.
 
-Files are only ever added, and hold what their pull changed since it was begun, so a publication that was interrupted
-and is made again adds to its file what it had not got to.
+Files are only ever added. A file holds what its pull has changed since it began. So a publication that is made again
+after an interruption adds to the file what is not in it yet.
 """
 
 from __future__ import annotations

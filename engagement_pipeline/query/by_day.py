@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 WORD, TEXT = re.compile(r"\w+"), re.compile(r"'[^']*'")  # a text may hold the name of a table that is not read
 OF_A_DAY = (ENGAGEMENTS, DAILY, COVERAGE, SET_ASIDE, TWEETS)
 
-Ask = Callable[[date, str], pa.Table]
+AskDay = Callable[[date, str], pa.Table]
 
 
 @contextmanager
-def by_day(lake: Lake) -> Iterator[Ask]:
+def by_day(lake: Lake) -> Iterator[AskDay]:
     """Give a function that answers SQL over the files of one UTC day alone, those of other days damaged or not.
 
     It knows the views in OF_A_DAY, and raises LakeError where a file that the SQL needs is damaged.

@@ -1,8 +1,8 @@
 """The request budget: so many requests a minute, spread evenly, whatever the number of threads.
 
 In: the rate of the setting, then what the API's headers say of it. Out: `RateLimiter.wait()`, which returns when the
-next request may leave. Slots are even and the first comes one gap after the start, so no 60 seconds, wherever
-they begin, see more than the rate: not in a pull, and not where one follows another, however that one ended.
+next request may leave. Slots are even, and the first comes one gap after the start. So no 60 seconds see more
+than the rate, wherever they begin. That holds within a pull, and between one that ended in any way and the next.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class RateLimiter:
     """Slots for requests, handed out one by one, evenly. Safe to share by threads.
 
     It keeps no state between two pulls, so it cannot know when the app's last request left, perhaps by a process
-    that was killed a moment ago. Therefore its first slot comes one gap after its start: at 300 requests a minute
-    0.2 s, at 1 a minute 61 s, which is what any further request costs there.
+    that was killed a moment ago. Therefore its first slot comes one gap after its start, as long as
+    any further request waits: at 300 requests a minute 0.2 s, at 1 a minute 61 s.
 
     `clock` gives seconds that only rise; `sleep` waits so many seconds, or less. After `cancel()`, whoever waits or
     is about to wait gets a CancelledError, so that a stopped pull ends at once.

@@ -52,9 +52,8 @@ def authorize(
     """Let a handle give the app of the accounts file its tokens, and write them there.
 
     `handle` is a normalised one. `ask_pin` gets the URL of the page to open and returns the PIN that it shows.
-    Raises AccountError or UnavailableError where the host gives no token, InputError where no PIN is given, where
-    auth_url is of another host, where another handle authorised the app, or where the file cannot be used; then
-    nothing is written.
+    Raises AccountError or UnavailableError if the host gives no token. Raises InputError if no PIN is given, if another
+    handle authorised the app, if auth_url is of another host, or if the file cannot be used. Then nothing is written.
     """
     app = accounts.load(path).app
     account = _account(handle, app, path=path, auth_url=auth_url, timeout_seconds=timeout_seconds, ask_pin=ask_pin)

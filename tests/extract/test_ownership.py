@@ -14,7 +14,7 @@ from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.errors import RefusedError
 from engagement_pipeline.core.model import Request
 from engagement_pipeline.extract import ownership
-from engagement_pipeline.extract.ownership import Ask, SetAside, Suspects, WrongTokens
+from engagement_pipeline.extract.ownership import Ask, LeaveOut, Suspects, WrongTokens
 
 
 def refusal(*named, forbidden=False):
@@ -75,11 +75,11 @@ def played(events, *, handle="ann", before=()):
 OF_THE_TWEETS = {
     "the Tweets that are named are set aside and the others asked for again": [
         (served(ask(9)), []),
-        (refused(ask(1, 2, 3, depth=2), FORBIDDEN_2), [SetAside(req(2), FORBIDDEN_2), ask(1, 3, depth=2)]),
+        (refused(ask(1, 2, 3, depth=2), FORBIDDEN_2), [LeaveOut(req(2), FORBIDDEN_2), ask(1, 3, depth=2)]),
     ],
     "a request that is refused for all of its Tweets is not asked for again": [
         (served(ask(9)), []),
-        (refused(ask(2), FORBIDDEN_2), [SetAside(req(2), FORBIDDEN_2)]),
+        (refused(ask(2), FORBIDDEN_2), [LeaveOut(req(2), FORBIDDEN_2)]),
     ],
     "where none is named the first half is asked for": [
         (refused(ask(1, 2, 3), PROTECTED), [half([1], [2, 3], of=PROTECTED)]),
@@ -92,7 +92,7 @@ OF_THE_TWEETS = {
     ],
     "where a half is answered a single Tweet is asked for alone": [
         (served(half([1], [2], of=PROTECTED)), [ask(2, depth=2)]),
-        (refused(ask(2, depth=2), PROTECTED), [SetAside(req(2), PROTECTED)]),
+        (refused(ask(2, depth=2), PROTECTED), [LeaveOut(req(2), PROTECTED)]),
     ],
     "where a half is refused the other is asked for whole": [
         (
@@ -104,12 +104,12 @@ OF_THE_TWEETS = {
 IN_DOUBT = {
     "what is named is set aside once a Tweet was served": [
         (refused(ask(1, 2), FORBIDDEN_2), [ask(1)]),
-        (served(ask(1)), [SetAside(req(2), FORBIDDEN_2)]),
+        (served(ask(1)), [LeaveOut(req(2), FORBIDDEN_2)]),
     ],
     "what is gone lets nobody in": [
         (refused(ask(2), FORBIDDEN), []),
         (gone(ask(1)), []),
-        (served(ask(3)), [SetAside(req(2), FORBIDDEN)]),
+        (served(ask(3)), [LeaveOut(req(2), FORBIDDEN)]),
     ],
     "the second forbidden request is held until a Tweet was served": [
         (refused(ask(1, 2), FORBIDDEN), [half([1], [2])]),
@@ -126,12 +126,12 @@ IN_DOUBT = {
         (gone(half([1, 2], [3, 4])), [half([3], [4], depth=2)]),
     ],
     "what is refused for another reason is set aside at once": [
-        (refused(ask(1), PROTECTED), [SetAside(req(1), PROTECTED)]),
+        (refused(ask(1), PROTECTED), [LeaveOut(req(1), PROTECTED)]),
     ],
     "what is served once lets in for good": [
         (served(ask(1)), []),
         (gone(ask(2)), []),
-        (refused(ask(3), FORBIDDEN), [SetAside(req(3), FORBIDDEN)]),
+        (refused(ask(3), FORBIDDEN), [LeaveOut(req(3), FORBIDDEN)]),
     ],
 }
 
@@ -145,12 +145,12 @@ def test_what_is_decided_after_each_outcome(sequence):
 def test_what_is_forbidden_to_the_bearer_token_is_set_aside():
     """It is nobody's, so it cannot be that of another handle."""
     _, told = played([refused(Ask(req(2, handle="")), FORBIDDEN)], handle="")
-    assert told == [[SetAside(req(2, handle=""), FORBIDDEN)]]
+    assert told == [[LeaveOut(req(2, handle=""), FORBIDDEN)]]
 
 
 def test_an_account_that_was_served_a_tweet_before_is_let_in():
     _, told = played([refused(ask(2), FORBIDDEN)], before=[False, True])
-    assert told == [[SetAside(req(2), FORBIDDEN)]]
+    assert told == [[LeaveOut(req(2), FORBIDDEN)]]
 
 
 @pytest.mark.parametrize(("landed", "unread"), [([False, True, False], 1), ([True, True], 1), ([False, False], 0)])
@@ -250,7 +250,7 @@ def pulled(world, random):
             answered += asked.request.tweet_ids
         standing, decisions = world.outcome(asked)(standing)
         in_flight += [decision for decision in decisions if isinstance(decision, Ask)]
-        aside += [tweet for one in decisions if isinstance(one, SetAside) for tweet in one.request.tweet_ids]
+        aside += [tweet for one in decisions if isinstance(one, LeaveOut) for tweet in one.request.tweet_ids]
     return Pulled(answered, aside, sent, ownership.verdict(standing))
 
 
