@@ -6,7 +6,7 @@ column schema, the README's table of tables and the data dictionary.
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from datetime import date
 from enum import Enum
 from functools import cached_property
@@ -84,6 +84,11 @@ class Table:
         return pa.schema([column.field for column in self.columns if not (column.in_folder or column.derived)])
 
     @cached_property
+    def schema_with_day(self) -> pa.Schema:
+        """The columns that a file holds and, in its place, the day of its folder."""
+        return pa.schema([column.field for column in self.columns if column.name in {*self.schema.names, DAY.name}])
+
+    @cached_property
     def in_folders(self) -> tuple[Column, ...]:
         """The columns that the names of folders hold."""
         return tuple(column for column in self.columns if column.in_folder)
@@ -104,7 +109,8 @@ TYPE = Column(
     "What was counted, under the API's own name. The view metrics says what each means.",
 )
 DAY = Column("day", pa.date32(), "The UTC day on which it happened.")
-HOUR = Column("hour", pa.uint8(), "The UTC hour of the day in which it happened, 0 to 23.")
+DAY_IN_FOLDER = replace(DAY, in_folder=True)  # in the file too, many readers would refuse the folder
+HOUR = Column("hour", pa.int32(), "The UTC hour of the day in which it happened, 0 to 23.")
 COUNT = Column("count", pa.int64(), "How often. Below zero where more was undone than done.")
 PARTIAL = Column("partial", pa.bool_(), "Whether only a part of the hour was asked for.")
 OBSERVED_AT = Column("observed_at", TIMESTAMP, "When the answer was asked for.")
@@ -116,7 +122,7 @@ ENGAGEMENTS = Table(
     description="How often each Tweet was seen, liked, clicked …, by type and UTC hour. A row means that the API "
     "answered; a missing row is not a zero, and coverage has the reason.",
     key=("tweet_id", "engagement_type", "day", "hour"),
-    columns=(TWEET_ID, TYPE, DAY, HOUR, COUNT),
+    columns=(TWEET_ID, TYPE, DAY_IN_FOLDER, HOUR, COUNT),
     file="engagements/day={day}/engagements.parquet",
     glob="engagements/day=*/*.parquet",
     merge=Merge.CELL,
@@ -183,7 +189,7 @@ COVERAGE = Table(
     key=("tweet_id", "endpoint", "day"),
     columns=(
         TWEET_ID,
-        Column("day", pa.date32(), "The UTC day that was asked for; of the present, the day of the pull."),
+        replace(DAY_IN_FOLDER, meaning="The UTC day that was asked for; of the present, the day of the pull."),
         ASKED_AT,
         Column("outcome", pa.string(), "What came of it: stored, or why not."),
         Column("text", pa.string(), "The API's own words for a refusal.", nullable=True),
@@ -261,15 +267,18 @@ def engagements_table(
     hours: npt.NDArray[np.uint8],
     counts: npt.NDArray[np.int64],
 ) -> pa.Table:
-    """Return columns of one length as rows of ENGAGEMENTS; `types` are places in TYPE_NAMES, `days` since 1970."""
+    """Return columns of one length as rows of ENGAGEMENTS with their day.
+
+    `types` are places in TYPE_NAMES, `days` since 1970; hours are of 8 bits as long as they are computed with.
+    """
     arrays = [
         pa.array(tweets),
         type_column(types),
         pa.array(days).view(pa.date32()),
-        pa.array(hours),
+        pa.array(hours).cast(HOUR.type),
         pa.array(counts),
     ]
-    return pa.Table.from_arrays(arrays, schema=ENGAGEMENTS.schema)
+    return pa.Table.from_arrays(arrays, schema=ENGAGEMENTS.schema_with_day)
 
 
 def type_column(codes: npt.NDArray[np.int8]) -> pa.DictionaryArray:

@@ -51,12 +51,14 @@ class PullReport:
     responses that did not add up and were asked for again; `refused` are the Tweets that the API would not
     serve, with its text, and `unavailable` those that it named so in an answer. `negative` counts are below zero, and
     kept; `unscanned` responses were written in a way that only the plain reader knows, which is slow and no less right.
+    `early` counts are of hours before their Tweet was posted and not zero, and kept.
     """
 
     planned: int
     answered: int = 0
     rejected: int = 0
     negative: int = 0
+    early: int = 0
     unscanned: int = 0
     seconds: float = 0.0
     refused: dict[int, str] = field(default_factory=dict)
@@ -259,6 +261,7 @@ class _Run:
     def _take_answer(self, standing: Standing, asked: Ask, flat: Flat) -> None:
         self.report.answered += 1
         self.report.negative += flat.negative
+        self.report.early += flat.early
         self.report.unavailable |= flat.unavailable
         self.report.unscanned += not flat.scanned
         self.given_up_in_a_row = 0

@@ -5,6 +5,7 @@ In: a path and the schema that the file must have. Out: an Arrow table, or LakeE
 
 from __future__ import annotations
 
+import json
 from calendar import monthrange
 from contextlib import contextmanager
 from datetime import date
@@ -21,18 +22,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+MADE_BY = b"engagement_pipeline"  # the key of a file's metadata that says in JSON what it holds
+
 
 def read(path: Path, schema: pa.Schema, *, filters: object = None, columns: Sequence[str] = ()) -> pa.Table:
-    """Read a file of the lake, or some columns; no rows where there is none, LakeError where it is damaged."""
+    """Read a file of the lake, or some columns; no rows where there is none, LakeError where it is damaged.
+
+    A column `day` comes from the name of the file's folder if it is there.
+    """
     if columns:
         schema = pa.schema([schema.field(name) for name in columns])
     if not path.exists():
         return schema.empty_table()
+    names = [name for name in schema.names if not path.parent.name.startswith(f"{name}=")]
     try:
-        table = pq.read_table(
-            path, filters=filters, columns=schema.names, partitioning=None, page_checksum_verification=True
-        )
-        return plausible(table.cast(schema), path)
+        table = pq.read_table(path, filters=filters, columns=names, partitioning=None, page_checksum_verification=True)
+        table = plausible(table, path)
+        for name in {*schema.names} - {*names}:
+            table = table.append_column(name, pa.repeat(pa.scalar(_day_of(path)), len(table)))
+        return table.select(schema.names).cast(schema)
     except (OSError, pa.ArrowException, ValueError, KeyError) as error:
         raise damaged(path, error) from None
 
@@ -53,17 +61,23 @@ def write(table: pa.Table, path: Path) -> None:
 
 
 def plausible(table: pa.Table, path: Path) -> pa.Table:
-    """Return rows of a file as they are; raise where they name a type that there is not, or a day that is not its."""
+    """Return rows of a file as they are; raise where they name a type that there is not, or are of another day."""
     if "engagement_type" in table.column_names:
         for chunk in table["engagement_type"].chunks:
             names = chunk.dictionary if pa.types.is_dictionary(chunk.type) else pc.unique(chunk)
             strange = {*names.to_pylist()} - {*TYPE_NAMES}
             if strange:
                 raise ValueError(f"column engagement_type holds {min(map(repr, strange))}")
-    day = _day_of(path)
-    if day and len(table) and "day" in table.column_names and not pc.all(pc.equal(table["day"], day)).as_py():
-        raise ValueError("it holds rows of other days")
+    told, day = made_by(table.schema).get("day"), _day_of(path)
+    if told and day and told != str(day):
+        raise ValueError(f"it holds rows of {told}")
     return table
+
+
+def made_by(schema: pa.Schema) -> dict[str, str]:
+    """Return what the metadata of a file say that it holds."""
+    found: dict[str, str] = json.loads((schema.metadata or {}).get(MADE_BY, b"{}"))
+    return found
 
 
 def is_sound(path: Path, schema: pa.Schema) -> bool:

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.errors import EngagementError
+from engagement_pipeline.core.model import posted_at
 from engagement_pipeline.core.orchestration import MAX_RUNTIME
 from engagement_pipeline.core.tables import ENGAGEMENTS
 from engagement_pipeline.lake.layout import Lake
-from engagement_pipeline.lake.parquet import opened
+from engagement_pipeline.lake.parquet import made_by, opened
 from engagement_pipeline.observe.day_report import restated
 from engagement_pipeline.query import by_day
 from engagement_pipeline.query.views import quoted
@@ -42,7 +43,6 @@ DUPLICATES = """
 """
 STRANGE = """
     select
-        count(*) filter (day <> {day}) as of_other_days,
         count(*) filter (hour > 23) as of_no_hour,
         count(*) filter (engagement_type not in ({types})) as of_unknown_types
     from engagements
@@ -62,7 +62,7 @@ ROWS_APART = f"""
     where coalesce(n, 0) <> coalesce(rows, 0)
     order by tweet_id
 """
-HOURS = "select list(distinct hour) as hours, count(*) as rows from engagements"
+HOURS = "select list(distinct hour) as hours, count(*) as rows, min(tweet_id) as oldest from engagements"
 UNACCOUNTED = f"""
     select tweet_id, handle from tweets
     anti join (select tweet_id from coverage where table_name = '{ENGAGEMENTS}') using (tweet_id)
@@ -206,9 +206,11 @@ def _schema(day: Day) -> Verdict:
         if field.name in found.names and found.field(field.name).type != field.type
     ]
     wrong += [f"{name} is not a declared column" for name in found.names if name not in wanted.names]
+    told = made_by(found).get("day", str(day.day))
+    wrong += [f"its rows are of other days ({told})"] if told != str(day.day) else []
     if not wrong:
         types = ", ".join(map(quoted, HISTORICAL.types))
-        (strange,) = day.rows(STRANGE.format(day=f"date {quoted(day.day)}", types=types))
+        (strange,) = day.rows(STRANGE.format(types=types))
         wrong = [f"{number:,} rows are {name.replace('_', ' ')}" for name, number in strange.items() if number]
     if wrong:
         return Verdict(passed=False, words=f"{path} is not as it should be: {_some(wrong)}{_mend(day)}")
@@ -231,13 +233,16 @@ def _audit(day: Day) -> Verdict:
 
 def _hours_complete(day: Day) -> Verdict:
     (found,) = day.rows(HOURS)
-    missing = sorted({*range(24)} - {*(found["hours"] or ())})
     if not found["rows"]:
         return Verdict(passed=True, words="the day has no rows")
+    posted = posted_at(found["oldest"])  # the first of the day's Tweets
+    first = posted.hour if posted and posted.date() == day.day else 0
+    missing = sorted({*range(first, 24)} - {*found["hours"]})
     if missing:
         words = f"no Tweet has a count at {_some(missing)} UTC: pull the day again"
         return Verdict(passed=False, words=words, numbers={"missing": len(missing)})
-    return Verdict(passed=True, words="all 24 hours have counts")
+    since = f" since the first Tweet was posted at {first} UTC" if first else ""
+    return Verdict(passed=True, words=f"all {24 - first} hours{since} have counts")
 
 
 def _tweets_accounted_for(day: Day) -> Verdict:
@@ -287,7 +292,12 @@ CHECKS = (
         look=_audit,
         blocking=True,
     ),
-    Check(name="hours_complete", meaning="There are counts of each hour of the day.", look=_hours_complete, warns=True),
+    Check(
+        name="hours_complete",
+        meaning="There are counts of each hour of the day since its first Tweet was posted.",
+        look=_hours_complete,
+        warns=True,
+    ),
     Check(
         name="tweets_accounted_for",
         meaning="Every Tweet of the roster is stored, or set aside with a reason.",

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from engagement_pipeline.core.measured import before_posted, first_hour
 from engagement_pipeline.core.tables import COVERAGE, STORED, TIMESTAMP
 from engagement_pipeline.lake.parquet import read, write
 from engagement_pipeline.lake.set_aside import FORBIDDEN, PROTECTED, UNAVAILABLE
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.publish.staging import Staged
 
 MISSING = "missing from the response"
+BEFORE_POSTED = "before it was posted"  # no hour of the day is measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,11 +55,11 @@ def stage(lake: Lake, pending: Pending, staged: Staged) -> Covered:
     reasons: dict[int, str] = {}
     for place, day in enumerate(pending.days):
         target = lake.coverage(pending.pull.endpoint, day)
-        old = read(target, COVERAGE.schema)
+        old = read(target, COVERAGE.schema_with_day)
         merged = merged_coverage(old, _new_coverage(pending, words, place, staged.stored[:, place]))
         if not merged.equals(old):
             into = lake.staging / f"{day}.coverage.parquet"
-            write(merged, into)
+            write(merged.select(COVERAGE.schema.names), into)
             files[into] = target
         of_pull = merged.take(pc.index_in(tweets, merged["tweet_id"]))
         newest &= pc.equal(of_pull["asked_at"], words["asked_at"]).to_numpy()
@@ -102,7 +104,7 @@ def _words(pending: Pending, unavailable: Mapping[int, str]) -> pa.Table:
         )
     names = ("tweet_id", "asked_at", "outcome", "text", "pulled_at", "source")
     return pa.Table.from_pylist(
-        rows, schema=pa.schema([COVERAGE.schema.field(name).with_nullable(True) for name in names])
+        rows, schema=pa.schema([COVERAGE.schema_with_day.field(name).with_nullable(True) for name in names])
     )
 
 
@@ -122,19 +124,20 @@ def _new_coverage(pending: Pending, words: pa.Table, place: int, stored_rows: np
     rows = np.zeros(len(tweets), np.int32)
     rows[at] = stored_rows
     some = pa.array(rows > 0)
+    early = pa.array(before_posted(tweets, first_hour(pending.days[place]) + 23))
     nothing = pa.scalar(None)
     columns = {
         "tweet_id": words["tweet_id"],
         "day": pa.repeat(pa.scalar(pending.days[place], pa.date32()), len(tweets)),
         "asked_at": words["asked_at"],
-        "outcome": pc.coalesce(words["outcome"], pc.if_else(some, STORED, MISSING)),
+        "outcome": pc.coalesce(words["outcome"], pc.if_else(some, STORED, pc.if_else(early, BEFORE_POSTED, MISSING))),
         "text": words["text"],
         "first_pulled_at": pa.nulls(len(tweets), TIMESTAMP),
         "pulled_at": pc.if_else(some, words["pulled_at"], nothing.cast(TIMESTAMP)),
         "rows": pa.array(rows),
         "source": pc.if_else(some, words["source"], nothing.cast(pa.string())),
     }
-    return pa.table(columns).cast(COVERAGE.schema).filter(pa.array(told))
+    return pa.table(columns).cast(COVERAGE.schema_with_day).filter(pa.array(told))
 
 
 def merged_coverage(old: pa.Table, new: pa.Table) -> pa.Table:
@@ -155,7 +158,7 @@ def merged_coverage(old: pa.Table, new: pa.Table) -> pa.Table:
         "rows": pc.if_else(stores, new["rows"], old["rows"].fill_null(0)),
         "source": pc.if_else(stores, new["source"], old["source"]),
     }
-    return pa.table(columns, schema=COVERAGE.schema)
+    return pa.table(columns, schema=COVERAGE.schema_with_day)
 
 
 def _at_least(some: pa.ChunkedArray, others: pa.ChunkedArray) -> pa.ChunkedArray:

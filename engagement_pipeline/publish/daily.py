@@ -24,7 +24,7 @@ from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.tables import DAILY, ENGAGEMENTS
 from engagement_pipeline.lake.parquet import is_sound, rebuild_of_month
 from engagement_pipeline.publish.day_file import DAILY_ROW_GROUP, RowGroupWriter, SortedReader
-from engagement_pipeline.publish.merge import LAST_ID, daily_sums, in_order, of_table
+from engagement_pipeline.publish.merge import LAST_ID, daily_sums, in_order, of_table, to_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,8 +80,8 @@ def _summed(lake: Lake, day: date) -> Path:
         closing(RowGroupWriter(into, DAILY.schema, row_group=DAILY_ROW_GROUP)) as sink,
     ):
         for tweet in published.row_group_ends(LAST_ID):
-            table = published.up_to(tweet)
-            sink.append(daily_sums(of_table(table), table))
+            of_day = of_table(published.up_to(tweet))
+            sink.append(daily_sums(of_day, to_table(of_day, day)))
     return into
 
 

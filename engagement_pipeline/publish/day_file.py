@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from engagement_pipeline.core.tables import DAILY, ENGAGEMENTS
 from engagement_pipeline.lake.layout import FORMAT, Lake
-from engagement_pipeline.lake.parquet import damaged, plausible
+from engagement_pipeline.lake.parquet import MADE_BY, damaged, made_by, plausible
 from engagement_pipeline.publish.merge import NEVER, Revised, Rows, daily_sums, merged, of_table, to_table
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-MADE_BY = "engagement_pipeline"  # the key of a file's metadata that says what it holds
 ROW_GROUP = 100_000  # rows; of 28 days, two megabytes a day in memory, and small enough to find one Tweet by
 DAILY_ROW_GROUP = 5_000  # of a day's sums, of which 31 are merged at a time
 
@@ -96,9 +95,7 @@ class SortedReader:
     @property
     def newest_pull(self) -> str | None:
         """The pull that the file names as the newest of which it holds rows."""
-        metadata = (self._file.metadata.metadata or {}) if self._file else {}
-        pull: str | None = json.loads(metadata.get(MADE_BY.encode(), b"{}")).get("newest_pull")
-        return pull
+        return made_by(self._file.schema_arrow).get("newest_pull") if self._file else None
 
     def row_group_ends(self, tweet: int) -> Iterator[int]:
         """Yield the Tweets with which row groups end, as far as this one, so that `up_to` takes one at a time."""
@@ -118,8 +115,8 @@ class SortedReader:
 
     def _next_row_group(self, file: pq.ParquetFile) -> pa.Table:
         try:
-            rows = file.read_row_group(self._row_group, columns=self._schema.names).cast(self._schema)
-            plausible(rows, self.path)
+            rows = plausible(file.read_row_group(self._row_group, columns=self._schema.names), self.path)
+            rows = rows.cast(self._schema)
         except (OSError, pa.ArrowException, ValueError, KeyError) as error:
             raise damaged(self.path, error) from None
         self._row_group += 1
@@ -214,12 +211,12 @@ class DayFile:
 
     def _made_by(self) -> str:
         pull = self._newest_pull or self._published.newest_pull
-        return json.dumps({"format": FORMAT, "newest_pull": pull})
+        return json.dumps({"format": FORMAT, "day": str(self._day), "newest_pull": pull})
 
     def _write(self, rows: Rows) -> None:
         if self._sinks and len(rows.tweets):
             table = to_table(rows, self._day)
-            self._sinks[0].append(table)
+            self._sinks[0].append(table.select(ENGAGEMENTS.schema.names))
             self._sinks[1].append(daily_sums(rows, table))
 
     def _file(self, kind: str) -> Path:

@@ -100,7 +100,7 @@ class Known:
     def coverage(self) -> pa.Table:
         """All of the day's coverage."""
         coverage = _coverage(self.lake.coverage(self.endpoint, self.day))
-        return COVERAGE.schema.empty_table() if coverage is None else coverage
+        return COVERAGE.schema_with_day.empty_table() if coverage is None else coverage
 
     @property
     def gone(self) -> pa.Table:
@@ -114,7 +114,8 @@ class Known:
         """Let rows whose answer raw does not hold stand in the way of older answers."""
         path = shadow.coverage(self.endpoint, self.day)
         path.parent.mkdir(parents=True)
-        write(self.gone if self.rows else COVERAGE.schema.empty_table(), path)
+        gone = self.gone if self.rows else COVERAGE.schema_with_day.empty_table()
+        write(gone.select(COVERAGE.schema.names), path)
 
     def lost(self) -> set[int]:
         """Return the Tweets that raw does not hold any more, where there is no sound file of their rows."""
@@ -128,14 +129,8 @@ class Known:
 
 
 def _coverage(path: Path) -> pa.Table | None:
-    """Read a day's coverage, None where it is damaged; in format 1 it did not say when a day was pulled first."""
-    if is_sound(path, COVERAGE.schema):
-        return read(path, COVERAGE.schema)
-    place = COVERAGE.schema.names.index("first_pulled_at")
-    if not is_sound(path, COVERAGE.schema.remove(place)):
-        return None
-    older = read(path, COVERAGE.schema.remove(place))
-    return older.add_column(place, COVERAGE.schema.field(place), older["pulled_at"])
+    """Read a day's coverage, None where it is damaged."""
+    return read(path, COVERAGE.schema_with_day) if is_sound(path, COVERAGE.schema) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,8 +156,9 @@ def stage(known: Known, shadow: Lake) -> Remade:
     remake = {Merge.CELL: _cells, Merge.SNAPSHOT: _snapshot, Merge.LATEST: _latest}[known.merge]
     made = remake(known, shadow)
     staged = known.lake.staging / f"{known.day}.coverage.parquet"
-    new = read(shadow.coverage(known.endpoint, known.day), COVERAGE.schema)
-    write(_merged_coverage(known.coverage, new, made.counts), staged)
+    new = read(shadow.coverage(known.endpoint, known.day), COVERAGE.schema_with_day)
+    merged = _merged_coverage(known.coverage, new, made.counts)
+    write(merged.select(COVERAGE.schema.names), staged)
     return replace(made, files=made.files | {staged: known.lake.coverage(known.endpoint, known.day)})
 
 
@@ -175,7 +171,7 @@ def _merged_coverage(old: pa.Table, new: pa.Table, counts: Mapping[int, int] | N
         counted = pa.table({"tweet_id": pa.array(now, pa.int64()), "rows": pa.array(now.values(), pa.int64())})
         connection.register("counted", counted)
         merged = connection.sql(MERGE_COVERAGE, params={"counts": counts is not None})
-        return merged.to_arrow_table().cast(COVERAGE.schema)
+        return merged.to_arrow_table().cast(COVERAGE.schema_with_day)
 
 
 def _cells(known: Known, shadow: Lake) -> Remade:

@@ -58,7 +58,7 @@ def add_found(lake: Lake, shadow: Lake, pull: Pull, days: Sequence[Known]) -> li
 
 def _found(shadow: Lake, made: Path, days: Sequence[Known]) -> pa.Table:
     """Return what a pull made again revised, without what may have been there before."""
-    remade = (read(shadow.coverage(known.endpoint, known.day), COVERAGE.schema) for known in days)
+    remade = (read(shadow.coverage(known.endpoint, known.day), COVERAGE.schema_with_day) for known in days)
     with duckdb.connect() as connection:
         connection.register("found", read(made, REVISIONS.schema))
         connection.register("remade", pa.concat_tables(remade))

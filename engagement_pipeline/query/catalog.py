@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-    from engagement_pipeline.core.tables import Table
+    from engagement_pipeline.core.tables import Column, Table
     from engagement_pipeline.lake.layout import Lake
 
 AS_OF = """
@@ -156,11 +156,21 @@ def create_file_views(
                 f"columns = {_types(connection, table)}, ignore_errors = true) where asked_at is not null"
             )
         else:
-            # Only where the folders' names give a column: after a filter on one that leaves the first file out, DuckDB
-            # 2.0 expects no rows at all, and so makes a join's hash table of a month of rows and not of some Tweets.
-            derived = f", {_table_name()}" if any(column.derived for column in table.columns) else ""
-            select = f"select *{derived} from read_parquet({files}, hive_partitioning = {bool(table.in_folders)})"
+            columns = ", ".join(_selected(column) for column in table.columns) if table.in_folders else "*"
+            select = f"select {columns} from read_parquet({files}, {_hive(connection, table)})"
         connection.execute(f"create or replace view {table} as {select}")
+
+
+def _selected(column: Column) -> str:
+    """Return the SQL of a column: that of the files or of their folders' names, or what is derived of them."""
+    return _table_name() if column.derived else f'"{column.name}"'
+
+
+def _hive(connection: duckdb.DuckDBPyConnection, table: Table) -> str:
+    """Return the options that read columns from the names of folders, if a table has such."""
+    kinds = _types(connection, table)
+    in_folders = {column.name: kinds[column.name] for column in table.in_folders}
+    return f"hive_partitioning = true, hive_types = {in_folders}" if in_folders else "hive_partitioning = false"
 
 
 def _table_name() -> str:

@@ -35,7 +35,7 @@ TRUTH = full([1], 1, window=FIVE) | full([2, 3], 2, window=FIVE)
 
 def of_days(lake, days):
     """Return what the files of some days hold, by cell."""
-    tables = [read(lake.rows(HISTORICAL.table, day), HISTORICAL.table.schema).to_pylist() for day in days]
+    tables = [read(lake.rows(HISTORICAL.table, day), HISTORICAL.table.schema_with_day).to_pylist() for day in days]
     return {tuple(row.values())[:4]: row["count"] for rows in tables for row in rows}
 
 

@@ -187,12 +187,11 @@ def test_what_is_known_now_has_each_cell_once_and_history_wins(tmp_path_factory,
     lake.open()
     for endpoint, cells, further in ((HISTORICAL, history, ()), (RECENT, recent, (True, at(1)))):
         for day in WINDOW.days() if endpoint == HISTORICAL else [WINDOW.last]:
-            path, schema = lake.rows(endpoint.table, day), endpoint.table.schema
+            path, schema = lake.rows(endpoint.table, day), endpoint.table.schema_with_day
             path.parent.mkdir(parents=True, exist_ok=True)
             rows = [(*key, n, *further) for key, n in cells.items() if endpoint == RECENT or key[2] == day]
-            pq.write_table(
-                pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in rows], schema), path
-            )
+            table = pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in rows], schema)
+            pq.write_table(table.select(endpoint.table.schema.names), path)
     found = catalog.query(lake, "select * from engagements_now").to_pylist()
     assert len(found) == len(history | recent)
     assert {tuple(row.values())[:4]: (row["count"], row["provisional"], row["partial"]) for row in found} == {

@@ -85,8 +85,8 @@ def test_the_contract_s_example_becomes_its_rows():
 
 
 def test_the_rows_have_the_declared_schema():
-    assert flat(GOLDEN).rows.schema.equals(ENGAGEMENTS.schema)
-    assert flat(parts({}), types=TYPES).rows.schema.equals(ENGAGEMENTS.schema)
+    assert flat(GOLDEN).rows.schema.equals(ENGAGEMENTS.schema_with_day)
+    assert flat(parts({}), types=TYPES).rows.schema.equals(ENGAGEMENTS.schema_with_day)
 
 
 def test_rows_are_sorted_by_tweet_type_day_and_hour_whatever_the_order_of_the_keys():
@@ -135,8 +135,9 @@ def test_zeros_from_before_a_type_was_measured_are_dropped_and_no_other_count():
     """The first day of favorites, retweets and replies is 2015-09-15; url_clicks were measured before."""
     before, since = date(2015, 9, 14), date(2015, 9, 15)
     types = ("favorites", "replies", "retweets", "url_clicks")
-    cells = {(ONE, name, day, hour): 0 for name in types for day in (before, since) for hour in (0, 23)}
-    cells[ONE, "retweets", before, 23] = 7
+    old = 600_000_000_000_000_000  # of May 2015
+    cells = {(old, name, day, hour): 0 for name in types for day in (before, since) for hour in (0, 23)}
+    cells[old, "retweets", before, 23] = 7
     dropped = {key for key, count in cells.items() if key[1] != "url_clicks" and key[2] == before and not count}
     result = flat(parts(cells), types=types, window=Window(before, since))
     assert rows(result) == [(*key, count) for key, count in sorted(cells.items()) if key not in dropped]

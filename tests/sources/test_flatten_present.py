@@ -85,7 +85,7 @@ def test_the_outer_hours_are_partial_of_every_tweet_and_type():
 
 def test_rows_of_28hr_have_their_schema_with_or_without_rows():
     for cells in (hourly(range(29)), {}):
-        assert flat(parts(cells), RECENT).rows.schema.equals(ENGAGEMENTS.schema.append(PARTIAL.field))
+        assert flat(parts(cells), RECENT).rows.schema.equals(ENGAGEMENTS.schema_with_day.append(PARTIAL.field))
 
 
 def test_a_response_of_28hr_over_midnight_has_two_days():

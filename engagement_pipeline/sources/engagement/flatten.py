@@ -26,6 +26,7 @@ import pyarrow.compute as pc
 
 from engagement_pipeline.core.endpoints import RECENT, TOTALS
 from engagement_pipeline.core.errors import ResponseError
+from engagement_pipeline.core.measured import before_posted, first_hour, rows_before_posted
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.core.model import Flat
 from engagement_pipeline.core.tables import EPOCH, PARTIAL, TYPE_NAMES, engagements_table, type_column
@@ -80,7 +81,7 @@ def read(body: bytes, request: Request) -> Flat:
         raise ResponseError("names a Tweet that the response holds counts of", path=f"$.{UNAVAILABLE}")
     for key, unsupported in UNSUPPORTED.items():
         rows = _without_zeros(rows, _listed(root, key, asked), unsupported)
-    rows = _measured(rows, request)
+    rows, early = _since_posted(_measured(rows, request), request)
     negative = int(np.count_nonzero(rows["count"].to_numpy() < 0))
     return Flat(
         rows,
@@ -88,6 +89,7 @@ def read(body: bytes, request: Request) -> Flat:
         _said(root),
         negative,
         scanned=scanned is not None or request.endpoint == TOTALS or not len(rows),
+        early=early,
     )
 
 
@@ -218,6 +220,19 @@ def _measured(rows: pa.Table, request: Request) -> pa.Table:
             )
             rows = rows.filter(pc.invert(pc.and_(early, pc.equal(rows["count"], 0))))
     return rows
+
+
+def _since_posted(rows: pa.Table, request: Request) -> tuple[pa.Table, int]:
+    """Drop the zeros of hours before their Tweet was posted; return with how many other counts such hours have."""
+    asked = np.array(request.tweet_ids, np.int64)
+    young = request.endpoint != TOTALS
+    if request.window:
+        young = bool(before_posted(asked, first_hour(request.window.first)).any())
+    if not young:
+        return rows, 0
+    early = rows_before_posted(rows)
+    zero = rows["count"].to_numpy() == 0
+    return rows.filter(pa.array(~(early & zero))), int(np.count_nonzero(early & ~zero))
 
 
 def _stated(root: dict[str, Any]) -> Sums:
