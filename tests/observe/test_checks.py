@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from bodies import TYPES, WINDOW, at, full, pulled
+from older import tweet_posted
 
 from engagement_pipeline.core import tables
 from engagement_pipeline.core.endpoints import HISTORICAL
@@ -49,8 +50,8 @@ def verdicts(lake, day=DAY, **settings):
         return {check.name: verdict for check, verdict in checks.of_day(looked_at)}
 
 
-def failed(lake, **settings):
-    return {name: verdict.words for name, verdict in verdicts(lake, **settings).items() if not verdict.passed}
+def failed(lake, day=DAY, **settings):
+    return {name: verdict.words for name, verdict in verdicts(lake, day, **settings).items() if not verdict.passed}
 
 
 def rewritten(lake, change, *, day=DAY):
@@ -107,6 +108,15 @@ def test_a_count_that_changed(lake):
 
     rewritten(lake, more)
     assert "1 impressions sums to 264 here and to 240 in daily, 1 url_clicks" in failed(lake)["audit"]
+
+
+def test_hours_before_the_first_tweet_was_posted_are_not_missed(tmp_path):
+    lake, young = Lake(tmp_path / "lake"), tweet_posted(2026, 1, 2, 5)
+    pulled(lake, full([young], 0, hours=WHOLE), at(1))
+    publish_pulls(lake)
+    roster(lake, {young: "ann"})
+    assert failed(lake) == failed(lake, day=FIRST) == {}
+    assert verdicts(lake)["hours_complete"].words.startswith("all 19 hours since the first Tweet was posted at 5 UTC")
 
 
 def test_an_hour_of_which_there_is_nothing(tmp_path):

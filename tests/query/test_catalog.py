@@ -1,5 +1,6 @@
 """The catalog: views over Parquet that nobody's lock blocks, in any path, empty or full."""
 
+import re
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -198,6 +199,20 @@ def test_what_is_known_now_has_each_cell_once_and_history_wins(tmp_path_factory,
         **{key: (n, True, True) for key, n in recent.items()},
         **{key: (n, False, False) for key, n in history.items()},
     }
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_no_view_has_a_type_that_wraps_or_that_few_readers_know(lake, view):
+    """Of 8 bits or without a sign, sums of hours wrap; of 128 bits, pandas makes floats or objects."""
+    for filled in (False, True):
+        if filled:
+            fill(lake)
+        found = {
+            kind for kind in types(lake, view).values() if re.search("TINYINT|SMALLINT|HUGEINT|UINTEGER|UBIG", kind)
+        }
+        assert not found
+        if "hour" in types(lake, view):
+            assert types(lake, view)["hour"] == "INTEGER"
 
 
 def test_the_views_say_which_endpoint_was_asked_and_which_day_was_observed(lake):
