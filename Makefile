@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: setup demo up test test-operations test-ui bench check format lock clean
+.PHONY: setup demo up test test-operations test-ui bench check format docs lock clean
 
 setup: .venv/ready
 
@@ -50,6 +50,9 @@ check: setup  ## format, lint, types, and that no room imports upward
 format: setup
 	@$(BIN)/ruff format
 	@$(BIN)/ruff check --fix
+
+docs: setup  ## docs/data-dictionary.md and the README's table of views, from the code
+	@$(BIN)/python -m engagement_pipeline.query.dictionary
 
 lock:  ## needs uv; hashes only, no address of an index
 	$(COMPILE) pyproject.toml --extra dev --extra postgres --output-file requirements.lock

@@ -1,7 +1,7 @@
-"""The Dagster code location; the only place that imports Dagster.
+"""The Dagster code location. No other place imports Dagster.
 
-Each process that loads it would begin with warnings of the two features below, which Dagster may still change. The
-lock pins the version that the tests run, so these tell nobody anything; all other warnings show.
+Dagster may still change the two features below, and would warn about them in each process that loads this folder. The
+lock pins the version that the tests run, so these two warnings help nobody. All others are shown.
 """
 
 import warnings

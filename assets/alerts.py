@@ -1,4 +1,4 @@
-"""A person is told of each run that failed, by the settings alert_webhook and alert_mail."""
+"""Tell a person about each failed run, by the settings alert_webhook and alert_mail."""
 
 from collections.abc import Mapping
 from itertools import takewhile
@@ -15,40 +15,47 @@ from assets.dagster_internals import (
     is_interrupt,
     with_causes,
 )
+from assets.runs import INTERRUPTED, one_line
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.orchestration import RANGE_END, RANGE_START
 from engagement_pipeline.observe import alert
+from engagement_pipeline.transport import accounts
 
 PLANNED = {dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}
-STOPPED = "the run was stopped before its end (a stop of the services, or its process was ended)"
-INTERRUPTED = "Query interrupted"  # what DuckDB makes of a signal
+STOPPED = "the run was stopped before its end: the services were stopped, or its process was killed"
 
 
 @dg.run_failure_sensor(
     name="failure_alert",
-    default_status=dg.DefaultSensorStatus.RUNNING,  # who sets alert_webhook need not find a switch too
-    description="Tells a person of each run that failed. Where nobody takes the message, the tick turns red.",
+    default_status=dg.DefaultSensorStatus.RUNNING,  # the settings are the switch
+    description="Tells a person about each failed run. If the message is not accepted, the tick turns red.",
 )
+@one_line()
 def failure_alert(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
-    """Send what a person must know to act. Dagster goes on to the next run even where this raises.
+    """Send what a person must know to act. If this raises, Dagster still goes on to the next run.
 
-    Nobody is called for a run whose second try is there: that one is told of if it fails. A second try that is only
-    announced may never come, for want of a code location say, and then nothing fails any more.
+    No message is sent for a run if its second try has started: if that fails, it gets a message of its own. A second
+    try that is only announced may never start, for example without a code location. Nothing would fail then, so the
+    first failure is told.
     """
     chosen = settings.load()
     if not alert.is_wanted(chosen):
         return dg.SkipReason("neither alert_webhook nor alert_mail is set")
     run_id = context.dagster_run.run_id
     if again := context.instance.get_runs(dg.RunsFilter(tags={PARENT_RUN_ID_TAG: run_id}), limit=1):
-        # No SkipReason: beside the message of another run it fails the tick, and Dagster looks at both runs for ever.
-        context.log.info("nobody is told of run %s: it is tried again as %s", run_id, again[0].run_id)
+        # No SkipReason: with the message of another run it fails the tick, and Dagster evaluates both runs for ever.
+        context.log.info("no message about run %s: it is tried again as %s", run_id, again[0].run_id)
         return None
+    accounts.remember(chosen.accounts)  # this process has asked for nothing, so it knows no secret yet
     alert.send(chosen, alert.message(failed_run(context), dagster_url=chosen.dagster_url))
     return None
 
 
 def failed_run(context: dg.RunFailureSensorContext) -> alert.FailedRun:
-    """Read a failed run: its failed assets, its partitions, and the first error; a run that died has that alone."""
+    """Read a failed run: its failed assets, its partitions and the first error.
+
+    For a run that died, the assets are those that it did not get to.
+    """
     run = context.dagster_run
     return alert.FailedRun(
         run_id=run.run_id,
@@ -67,7 +74,7 @@ def _events(context: dg.RunFailureSensorContext, kinds: set[dg.DagsterEventType]
 
 
 def _failed(context: dg.RunFailureSensorContext) -> tuple[str, ...]:
-    """Return the assets of the steps that failed; a step of checks goes by the asset that it looks at."""
+    """Return the assets of the failed steps; for a step of checks, the asset that they check."""
     planned = {
         event.step_key: (event.asset_key or event.asset_check_planned_data.asset_key).to_user_string()
         for event in _events(context, PLANNED)
@@ -77,7 +84,7 @@ def _failed(context: dg.RunFailureSensorContext) -> tuple[str, ...]:
 
 
 def _left(context: dg.RunFailureSensorContext) -> tuple[str, ...]:
-    """Return the assets that the run was to materialize and did not: all that is known of one whose machine died."""
+    """Return the assets that the run planned and did not materialize. If the machine died, no more is known."""
     planned, made = (
         {event.asset_key.to_user_string() for event in _events(context, {kind}) if event.asset_key}
         for kind in (dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, dg.DagsterEventType.ASSET_MATERIALIZATION)
@@ -91,7 +98,7 @@ def _partitions(tags: Mapping[str, str]) -> str:
 
 
 def _error(context: dg.RunFailureSensorContext) -> str:
-    """Return what the first failed asset or check said, else the error that stopped the run, else who ended it."""
+    """Return what the first failed asset or check said, else the error that stopped the run, else what ended it."""
     failure = context.failure_event
     error = failure.job_failure_data.error if failure.event_specific_data else None
     if steps := context.get_step_failure_events():
@@ -109,7 +116,7 @@ def _error(context: dg.RunFailureSensorContext) -> str:
 
 
 def _failed_checks(context: dg.RunFailureSensorContext) -> str:
-    """Return the words of the first blocking check that failed, and how many more did."""
+    """Return the description of the first blocking check that failed, and how many more failed."""
     told = [
         event.asset_check_evaluation_data for event in _events(context, {dg.DagsterEventType.ASSET_CHECK_EVALUATION})
     ]
@@ -122,7 +129,7 @@ def _failed_checks(context: dg.RunFailureSensorContext) -> str:
 
 
 def _ended_by(context: dg.RunFailureSensorContext) -> str:
-    """Return what Dagster noted before it ended the run from outside: why it did, or how the process died."""
+    """Return what Dagster noted before it ended the run from outside: the reason, or how the process died."""
     kinds = {dg.DagsterEventType.ENGINE_EVENT, dg.DagsterEventType.RUN_CANCELING, dg.DagsterEventType.RUN_FAILURE}
     before = list(takewhile(lambda event: not event.is_run_failure, _events(context, kinds)))
     for event in before:
@@ -131,6 +138,6 @@ def _ended_by(context: dg.RunFailureSensorContext) -> str:
     for note in [event for event in before if event.is_engine_event][-1:]:
         if note.engine_event_data.error:
             return note.engine_event_data.error.message
-        if note.message and not note.engine_event_data.metadata:  # what a living run notes has some
+        if note.message and not note.engine_event_data.metadata:  # the notes of a living run have metadata
             return note.message.removeprefix(SERVER)
     return STOPPED

@@ -1,4 +1,4 @@
-"""The checks of a published day, a result a partition; and whether the lake is fresh, which knows its days."""
+"""The checks of each published day, with one result a partition; and the check of the lake as a whole, fresh."""
 
 from collections.abc import Iterator
 
@@ -23,7 +23,7 @@ from engagement_pipeline.observe import checks
     can_subset=True,
 )
 def day_checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
-    """Look at each day of the run. Catalog waits for the blocking ones: nobody should build on what is wrong."""
+    """Check each day of the run. The asset catalog waits for the blocking checks: nobody should build on wrong data."""
     with one_line():
         chosen = settings.load()
         names = {key.name for key in context.selected_asset_check_keys}
@@ -37,15 +37,15 @@ def day_checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheck
         dg.AssetCheckSpec(
             "fresh",
             asset=engagements,
-            description="No day of the look-back whose daily run is over lacks what it was to bring.",
+            description="Every day of the look-back that the last daily run should have filled is complete.",
         )
     ],
 )
 def fresh(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
-    """Look for days that lack, however new the last partition is; the hourly job asks, so that it is asked at all.
+    """Look for days that should be complete and are not. The hourly job runs this, even if no daily run starts.
 
-    The hourly run fails for them, and so tells a person, once anything is published that can age; a run over days has
-    done what it was asked for. It is the result that blocks, not the check: for that one catalog would wait.
+    If days lack Tweets, the hourly run fails and so tells a person, but not before a first day has been published. A
+    run over days does not fail for other days. The result blocks and not the check, or catalog would wait for it.
     """
     with one_line():
         chosen = settings.load()
@@ -57,6 +57,6 @@ def fresh(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvalu
         passed=verdict.passed,
         description=verdict.words,
         metadata=dict(verdict.numbers),
-        blocking=context.run.job_name == "hourly" and any(lake.root.glob("engagements/*/*.parquet")),
+        blocking=context.run.job_name == "hourly" and lake.storage.holds("engagements/*/*.parquet"),
     )
     yield from no_outputs(context)

@@ -1,6 +1,6 @@
-"""What the code location borrows from inside Dagster: names without a promise, which any upgrade may change.
+"""All that the code location uses from inside Dagster: private names, which any upgrade may change.
 
-Each says why the public API does not do; all were read in Dagster 1.13.27. No other file of assets/ imports a private
+Each entry says why the public API is not enough, as read in Dagster 1.13.27. No other file of assets/ imports a private
 module of Dagster. After an upgrade, tests/dagster/test_dagster_internals.py names what has changed.
 """
 
@@ -12,13 +12,14 @@ import dagster as dg
 # The target of an AssetCheckEvaluation. The public AssetCheckResult finds its own, but knows no partition (1.13.27).
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
 
-# The class whose name tells that a blocking check stopped a step. Its sibling for interrupts is public (1.13.27).
+# An event has only the name of this class if a blocking check stopped a step. The class for interrupts is public
+# (1.13.27).
 from dagster._core.errors import DagsterAssetCheckFailedError
 
 # The reason of a failure, for the run's tag dagster/failure_reason: only this event data sets it (1.13.27).
 from dagster._core.events import JobFailureData, RunFailureReason
 
-# Tags that Dagster sets on runs: its documentation shows some as text, and none as a constant (1.13.27).
+# Tags that Dagster sets on runs. Its documentation shows some as text, and none as a constant (1.13.27).
 from dagster._core.storage.tags import (
     GRPC_INFO_TAG,
     PARENT_RUN_ID_TAG,
@@ -48,21 +49,21 @@ __all__ = [
     "with_causes",
 ]
 
-# How Dagster begins to say that a run failed where it does not say why: such an event has no field for it (1.13.27).
+# Dagster begins so if it does not say why a run failed: such an event has no field for the reason (1.13.27).
 WITHOUT_REASON = (
     "This run has been marked as failed from outside",
     "This job is being forcibly marked as failed",
     "Execution of run for ",
 )
-# How the server of the code location begins its notes: the event has no field for who wrote it (1.13.27).
+# The code location's server begins its notes so: the event has no field for its author (1.13.27).
 SERVER = "[DagsterApiServer] "
 
 
 def keep_connection(instance: dg.DagsterInstance) -> None:
-    """Let the events that follow share a connection to PostgreSQL: one each takes as long as all that Dagster does.
+    """Let the following events share a connection to PostgreSQL. A new one for each takes as long as all other work.
 
-    The connection is kept for a second, so that after a restart of the server a new one is made. SQLite has none to
-    keep. No setting of dagster.yaml does this: only the webserver has options for it (1.13.27).
+    A connection is kept for a second, so after a restart of the server a new one is made. SQLite has no connection to
+    keep. No setting in dagster.yaml does this: only the webserver has options for it (1.13.27).
     """
     instance.optimize_for_webserver(statement_timeout=60_000, pool_recycle=1, max_overflow=2)
 
@@ -72,8 +73,8 @@ def newest(
 ) -> dict[str, AssetCheckEvaluationTargetMaterializationData]:
     """Return the newest materialization of each of these partitions, as the target of a check's result.
 
-    Without a target, Dagster shows the partition as never checked. The public fetch_materializations cannot ask for
-    the newest of each partition, and would read all that there are (1.13.27).
+    Without a target, Dagster shows the partition as never checked. The public fetch_materializations cannot return the
+    newest of each partition without reading all of them (1.13.27).
     """
     kind = dg.DagsterEventType.ASSET_MATERIALIZATION
     places = instance.get_latest_storage_id_by_partition(asset, kind, {str(day) for day in days})
@@ -92,21 +93,21 @@ def newest(
 def log_evaluation(
     context: dg.AssetExecutionContext | dg.OpExecutionContext, evaluation: dg.AssetCheckEvaluation
 ) -> None:
-    """Log a check's result from an op: log_event takes it, though its annotation does not say so (1.13.27)."""
+    """Log a check's result from an op. log_event takes it, although its annotation does not say so (1.13.27)."""
     context.log_event(evaluation)  # type: ignore[arg-type]
 
 
 def no_outputs(context: dg.AssetCheckExecutionContext) -> Iterator[dg.Output[None]]:
-    """Yield what a step of checks owes Dagster after its results.
+    """Yield the outputs that Dagster expects of a step of checks after its results.
 
-    Dagster makes these outputs itself from AssetCheckResult, which knows no partition (1.13.27).
+    Dagster makes them itself from an AssetCheckResult, but that knows no partition (1.13.27).
     """
     for name in context.op_execution_context.selected_output_names:
         yield dg.Output(None, output_name=name)
 
 
 def end_lost(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> None:
-    """End a run whose process is gone: as canceled if somebody wanted that, else as failed, to be tried again.
+    """End a run without a process: as canceled if somebody asked for that, else as failed, so that it is retried.
 
     Without a process there is nothing to terminate, and the public API has no other way to end a run (1.13.27).
     """
@@ -118,17 +119,17 @@ def end_lost(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> None
 
 
 def is_failed_check(error: SerializableErrorInfo) -> bool:
-    """Tell whether a blocking check stopped the step: the event knows the error's class by name alone (1.13.27)."""
+    """Tell whether a blocking check stopped the step. The event has only the name of the error's class (1.13.27)."""
     return error.cls_name == DagsterAssetCheckFailedError.__name__
 
 
 def is_interrupt(error: SerializableErrorInfo) -> bool:
-    """Tell whether a signal stopped the step: the event knows the error's class by name alone (1.13.27)."""
+    """Tell whether a signal stopped the step. The event has only the name of the error's class (1.13.27)."""
     return error.cls_name == dg.DagsterExecutionInterruptedError.__name__
 
 
 def with_causes(error: SerializableErrorInfo | None) -> Iterator[SerializableErrorInfo]:
-    """Yield an error and what it came from, the outermost first."""
+    """Yield an error and its causes, the outermost first."""
     while error:
         yield error
         error = error.cause or error.context

@@ -1,7 +1,8 @@
-"""Jobs over days that are not a pull of the whole roster: what new Tweets lack, and days that are made anew.
+"""Jobs over days that do not pull the whole roster: `history` for new Tweets, and `rebuild`.
 
-They are ops, since an asset's run would show every day that it touches as made: a day of which the new Tweets alone
-are there is not, and stays missing until a backfill. Days that are whole, or shown already, are materialized by hand.
+They are ops, because a run of an asset shows every day that it touches as materialized. A day with only the new Tweets
+is not complete, and stays missing until a backfill. Days that are complete, or that Dagster shows already, are
+materialized by hand.
 """
 
 from dataclasses import replace
@@ -22,7 +23,7 @@ from engagement_pipeline.observe import checks
 
 
 class Lacking(dg.Config):
-    """Tweets that came into the roster `since` a moment, and the UTC days of which they lack some, up to 28."""
+    """The Tweets that came into the roster `since` a moment, and the first and last UTC day that they lack."""
 
     first: str
     last: str
@@ -31,7 +32,7 @@ class Lacking(dg.Config):
 
 @dg.op(pool=API_POOL, out=dg.Out(dg.Nothing))
 def pull_new_tweets(context: dg.OpExecutionContext, config: Lacking) -> None:
-    """Ask for the new Tweets alone, and publish; days on which others of the roster lack stay as they are shown."""
+    """Ask only for the new Tweets, and publish. A day that lacks other Tweets stays as Dagster shows it."""
     with one_line():
         chosen = settings.load()
         try:
@@ -52,11 +53,11 @@ def pull_new_tweets(context: dg.OpExecutionContext, config: Lacking) -> None:
         if failed:
             raise failed
     damaged = {day: error for day, error in published.failures.items() if isinstance(error, LakeError)}
-    if damaged:  # of other days nothing has come: the new Tweets are set aside meanwhile
+    if damaged:  # for the other failed days nothing came: the new Tweets have been set aside meanwhile
         raise failure(damaged, done=len(shown.reports))
 
 
-@dg.job(name="history", description="Pull what Tweets that are new in the roster lack since they were posted.")
+@dg.job(name="history", description="Pull the days that new Tweets of the roster lack, since they were posted.")
 def history_job() -> None:
     """Run for a window of up to 28 days, as the sensor new_tweets asks."""
     pull_new_tweets()
@@ -79,8 +80,8 @@ def make_anew(context: dg.OpExecutionContext) -> None:
 @dg.job(
     name="rebuild",
     partitions_def=days,
-    description="Make a damaged day anew from the responses that landed; nothing is asked. "
-    "The same as the command `engagement rebuild --from DAY --to DAY`.",
+    description="Make a damaged day again from the responses that have landed, without a request to the API. "
+    "This does the same as the command `engagement rebuild --from DAY --to DAY`.",
 )
 def rebuild_job() -> None:
     """Run for a day, chosen as the partition."""
@@ -88,7 +89,7 @@ def rebuild_job() -> None:
 
 
 def _shown(context: dg.OpExecutionContext, chosen: Settings, published: pipeline.Days) -> pipeline.Days:
-    """Leave out the days that Dagster does not show yet and on which Tweets of the roster lack."""
+    """Leave out the days that lack Tweets of the roster and that Dagster does not show yet."""
     before = context.instance.get_materialized_partitions(ENGAGEMENTS)
     hidden = checks.incomplete(chosen, [day for day in published.reports if str(day) not in before])
     return replace(published, reports={day: told for day, told in published.reports.items() if day not in hidden})

@@ -1,4 +1,4 @@
-"""The Dagster code location: what workspace.yaml loads."""
+"""The definitions of the Dagster code location. workspace.yaml loads them."""
 
 import dagster as dg
 
@@ -9,6 +9,9 @@ from assets.engagements import catalog, engagements, responses
 from assets.orphans import orphaned_runs
 from assets.schedules import daily, daily_job, hourly, lifetime, new_tweets, recent_job, totals_job
 from assets.snapshots import recent, totals
+from engagement_pipeline.core.redaction import guard_logs
+
+guard_logs()  # of this process, and of each run, which loads this module too
 
 defs = dg.Definitions(
     assets=[responses, engagements, totals, recent, catalog],

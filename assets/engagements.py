@@ -1,4 +1,4 @@
-"""responses -> engagements -> catalog: one partition a UTC day, one run a window of up to 28.
+"""responses -> engagements -> catalog: one partition a UTC day, one run for a window of up to 28 days.
 
 Each body takes the run's partitions, calls one function of the library and reports what it returned.
 """
@@ -25,7 +25,7 @@ from engagement_pipeline.query.catalog import refresh
 _settings = settings.load()
 days = dg.DailyPartitionsDefinition(
     start_date=_settings.first_day.isoformat(),
-    end_date=_settings.now.date().isoformat() if _settings.now else None,  # a fixed now has no later days
+    end_date=_settings.now.date().isoformat() if _settings.now else None,  # no days after a fixed now
 )
 windows = dg.BackfillPolicy.multi_run(max_partitions_per_run=MAX_DAYS)  # one window, so one request a batch
 
@@ -35,14 +35,14 @@ windows = dg.BackfillPolicy.multi_run(max_partitions_per_run=MAX_DAYS)  # one wi
     backfill_policy=windows,
     pool=API_POOL,
     kinds={"json"},
-    description="""What the API's /historical answered for every Tweet of the roster, landed as received.
+    description="""The API's answers from /historical for every owned Tweet of the roster, stored as received.
 
-One run asks for up to 28 days at once, since a request costs the same for 28 as for one. Files: `raw/historical/` of
-the lake. Every answer was checked against the sums that it carries before it counts.""",
+One run asks for up to 28 days, because a request costs the same for 28 days as for one. The files lie in
+`raw/historical/` of the lake. An answer counts only once its counts match the API's own sums in it.""",
     **about("raw"),
 )
 def responses(context: dg.AssetExecutionContext) -> None:
-    """Pull the run's days. Requests, Tweets and seconds are of the run: one request answers for all its days."""
+    """Pull the run's days. Each day shows the run's requests, Tweets and seconds: a request is for all its days."""
     with one_line():
         chosen = settings.load()
         asked = _one_window(days_of(context, chosen))
@@ -63,11 +63,11 @@ def responses(context: dg.AssetExecutionContext) -> None:
 
 
 def _one_window(asked: Sequence[date]) -> Sequence[date]:
-    """Return the days of a run as they are; InputError where they are more than one request holds."""
+    """Return the days of a run unchanged. Raises InputError if one request cannot hold them."""
     if len(asked) > MAX_DAYS:
         raise InputError(
             f"{asked[0]} to {asked[-1]} are {len(asked)} days, and a run asks for {MAX_DAYS} at most: launch a "
-            "backfill of them, which makes as many runs as it takes"
+            "backfill of these days, which makes as many runs as they need"
         )
     return asked
 
@@ -75,7 +75,7 @@ def _one_window(asked: Sequence[date]) -> Sequence[date]:
 def _publish_the_rest(
     context: dg.AssetExecutionContext, chosen: Settings, asked: Sequence[date]
 ) -> list[EngagementError]:
-    """Publish what has come of a pull that failed in part: engagements will not run. Return what is in the way."""
+    """Publish what landed before a pull failed, because engagements will not run. Return the errors of damaged days."""
     try:
         published = pipeline.publish_days(chosen, asked)
     except EngagementError as error:
@@ -91,20 +91,20 @@ def _publish_the_rest(
     kinds={"parquet"},
     description="""How often each followed Tweet was seen, liked, clicked …: one row a Tweet, engagement type and hour.
 
-One Parquet file a UTC day, `engagements/day=…/engagements.parquet` of the lake; `engagement sql` and any DuckDB read
-them as the view `engagements`. A row means that the API answered; what it would not tell has no row, and its reason
-stands in the view `coverage`. Pulled again, the newest answer for a count replaces the older: see `revisions`.""",
+Each UTC day has one Parquet file in the lake, `engagements/day=…/engagements.parquet`. `engagement sql` and any DuckDB
+read them as the view `engagements`. A row means that the API gave a count. If it gave none, the view `coverage` has the
+reason. If a day is pulled again, the newest count replaces the older one, which goes to the view `revisions`.""",
     metadata={"dagster/column_schema": columns(HISTORICAL.table), "dagster/column_lineage": LINEAGE},
     **about("tidy"),
 )
 def engagements(context: dg.AssetExecutionContext) -> None:
-    """Publish whatever has landed, and report each of the run's days from the lake."""
+    """Publish whatever has landed, and report each of the run's days."""
     started = time.perf_counter()
     with one_line():
         chosen = settings.load()
         published = pipeline.publish_days(chosen, days_of(context, chosen))
     for error in published.elsewhere.values():
-        context.log.warning("not of this run, and not published: %s", error)
+        context.log.warning("a day outside this run could not be published: %s", error)
     if published.failures:
         tell_by_hand(context, chosen, published)
         raise failure(published.failures, done=len(published.reports))
@@ -116,10 +116,10 @@ def engagements(context: dg.AssetExecutionContext) -> None:
 def tell_by_hand(
     context: dg.AssetExecutionContext | dg.OpExecutionContext, chosen: Settings, published: pipeline.Days
 ) -> None:
-    """Materialize the published days of engagements by hand, and check each day that there is: day_checks will not run.
+    """Materialize the published days of engagements by hand, and check each day that exists: day_checks will not run.
 
-    Dagster takes a run that fails to have made nothing but what was logged by hand, so the UI shows exactly the other
-    days as failed, and `failed and missing` repairs them alone.
+    If a run fails, Dagster counts only what was logged by hand. So the UI shows exactly the other days as failed, and
+    `failed and missing` repairs only those.
     """
     for day, report in published.reports.items():
         context.log_event(dg.AssetMaterialization(ENGAGEMENTS, partition=str(day), metadata=of_day(day, report)))
@@ -131,13 +131,13 @@ def tell_by_hand(
 @dg.asset(
     deps=[engagements, "totals", "recent"],
     kinds={"duckdb"},
-    description="""`engagement.duckdb`: views for SQL over the Parquet, and no data, so that it blocks nobody.
+    description="""`engagement.duckdb`, which has the views for SQL over the Parquet files, and no data.
 
-Open it with any DuckDB while runs go on. The README lists the views and their columns.""",
+Any DuckDB can open it during a run. `docs/data-dictionary.md` describes the views and their columns.""",
     **about("views"),
 )
 def catalog() -> dg.MaterializeResult[None]:
-    """Write the views anew."""
+    """Write the catalogue again."""
     with one_line():
         path = refresh(Lake(settings.load().data))
     return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(path)})

@@ -1,4 +1,4 @@
-"""What the UI tells of the assets: their columns, whose they are, and a day's report with its picture."""
+"""What the UI shows about the assets: their columns and owners, and a day's report with its chart."""
 
 import base64
 from collections.abc import Iterable, Mapping
@@ -24,7 +24,7 @@ ROW_COLUMNS = {"tweet_id": "string", "engagement_type": "string", "day": "string
 
 
 class About(TypedDict):
-    """What all assets of the project have in common."""
+    """What all assets of the project share."""
 
     group_name: str
     owners: list[str]
@@ -32,7 +32,7 @@ class About(TypedDict):
 
 
 def about(layer: str) -> About:
-    """Return the arguments of an asset that say where it belongs: raw answers, tidy tables or views."""
+    """Return the arguments of an asset that say where it belongs. `layer` is raw, tidy or views."""
     return {"group_name": "engagement", "owners": ["team:data"], "tags": {"source": "x-engagement-api", "layer": layer}}
 
 
@@ -53,7 +53,7 @@ def columns(table: Table) -> dg.TableSchema:
 
 
 def of_day(day: date, report: DayReport) -> dict[str, Any]:
-    """Return a day's report as metadata of its partition: numbers, that the UI plots over the days, and two glances."""
+    """Return a day's report as metadata of its partition: numbers that the UI plots by day, a chart and two tables."""
     return {
         "dagster/row_count": report.rows,
         "tweets": report.tweets,
@@ -75,6 +75,6 @@ def _table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> dg.
 
 
 def _picture(report: DayReport, title: str) -> str:
-    """Return a chart as Markdown that holds the picture itself."""
+    """Return a chart as Markdown with the picture inside."""
     content = base64.b64encode(chart.bars(report.hours, title).encode()).decode()
     return f"![{title}](data:image/svg+xml;base64,{content})"

@@ -1,9 +1,9 @@
-"""Runs whose processes died with the code location: they are ended as failed, so that Dagster tries them again.
+"""End runs that died with the code location as failed, so that Dagster tries them again.
 
-Dagster takes such a run for alive, and holds the queue for it, until max_runtime_seconds. engagement-code.service runs
-this module before it starts: runs are its children, so whatever still counts as running then has lost its process, and
-gets a tag. The sensor ends what has the tag. Not at once, since a retry that meets no code location is given up.
-Runs that something else started (`dagster job execute`) are left alone.
+Dagster believes that such a run is alive, and holds the queue for it until max_runtime_seconds. So the unit
+engagement-code.service runs this module before it starts. Runs are its child processes: a run that still counts as
+running at that moment has lost its process, and gets a tag. The sensor ends the tagged runs later, because a retry that
+meets no code location is given up. Runs that something else started (`dagster job execute`) are left alone.
 """
 
 import sys
@@ -11,27 +11,29 @@ import sys
 import dagster as dg
 
 from assets.dagster_internals import GRPC_INFO_TAG, end_lost
+from assets.runs import one_line
 
 ORPHAN = "engagement/orphan"
-LOST = "the code location was started anew while this ran, so its process is gone; what has landed is kept"
+LOST = "the code location was restarted during the run, so the run's process is gone; what has landed is kept"
 UNFINISHED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
 def mark(instance: dg.DagsterInstance) -> list[str]:
-    """Tag the runs that a code location launched and that nobody ended; return their IDs."""
+    """Tag the unfinished runs that a code location launched; return their IDs."""
     orphans = [run for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)) if GRPC_INFO_TAG in run.tags]
     for run in orphans:
-        instance.add_run_tags(run.run_id, {ORPHAN: run.run_id})  # its own, since a second try takes its tags over
+        instance.add_run_tags(run.run_id, {ORPHAN: run.run_id})  # its own ID, because a second try inherits the tags
     return [run.run_id for run in orphans]
 
 
 @dg.sensor(
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=30,
-    description="Ends runs whose processes died with the code location; they are tried again once.",
+    description="Ends runs that died with the code location, so that Dagster tries them once more.",
 )
+@one_line()
 def orphaned_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """End the runs that have the tag."""
+    """End the runs with the tag."""
     left = context.instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
     orphans = [run for run in left if run.tags.get(ORPHAN) == run.run_id]
     for run in orphans:

@@ -1,4 +1,4 @@
-"""What every asset that runs a stage of the library needs."""
+"""What the assets, ops and checks share: the days of a run, its plan in the log, and failures of one line."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,49 +9,67 @@ import dagster as dg
 from assets.dagster_internals import PARTITION_NAME_TAG, keep_connection, newest
 from engagement_pipeline.core.errors import EngagementError, InputError
 from engagement_pipeline.core.orchestration import RANGE_END, RANGE_START
+from engagement_pipeline.core.redaction import redacted, traceback_of
 from engagement_pipeline.core.settings import Settings, parse_day
 from engagement_pipeline.extract import plan_text, planner
 from engagement_pipeline.extract.prepare import Prepared
 from engagement_pipeline.observe import checks
 
 ENGAGEMENTS = dg.AssetKey("engagements")
+INTERRUPTED = "Query interrupted"  # what DuckDB makes of a signal
 Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.OpExecutionContext
 
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """Let a failure show in the UI as its one line; what Dagster shows below are its own frames."""
+    """Show a failure in the UI as one line. The frames that Dagster shows below are its own.
+
+    No secret passes, in whatever exception: Dagster keeps what it is told in its database and its logs. The traceback
+    of an unexpected exception is in the metadata of the failure.
+    """
     try:
         yield
+    except (dg.Failure, dg.RetryRequested):  # which somebody made for Dagster
+        raise
     except EngagementError as error:
-        raise dg.Failure(str(error)) from None
-    except OSError as error:  # of the disk: what is of the network is an EngagementError
+        raise dg.Failure(redacted(str(error))) from None
+    except OSError as error:  # of the disk: an error of the network is an EngagementError
         what = f"{error.filename} cannot be used: {error.strerror}" if error.filename else str(error)
-        raise dg.Failure(f"{what}; mend that and run again, what has landed is kept") from None
+        raise dg.Failure(redacted(f"{what}; correct that and run again: what has landed is kept")) from None
+    except Exception as error:
+        if INTERRUPTED in str(error):  # the run is being stopped, and Dagster takes this for what it is
+            raise
+        what = redacted(f"{type(error).__name__}: {error}")
+        raise dg.Failure(
+            f"{what}: a mistake of this program; what has landed is kept",
+            metadata={"traceback": dg.MetadataValue.text(traceback_of(error))},
+        ) from None
 
 
 def log_plan(context: Context, chosen: Settings, prepared: Prepared) -> None:
-    """Say in the run's log what it will ask for, before it asks: a run costs requests that the contract counts."""
+    """Write the plan into the run's log before anything is asked, because the contract counts requests."""
     lines = plan_text.plan_lines(prepared, per_minute=chosen.requests_per_minute)
     context.log.info("\n".join(["the plan:", *lines]))
 
 
 def days_of(context: Context, chosen: Settings) -> list[date]:
-    """Return the UTC days of the run's partitions; InputError where they are none, or outside those that there are.
+    """Return the UTC days of the run's partitions.
 
-    A range that was typed into the launchpad may be any; Dagster's own word on such a one is a traceback.
+    Raises InputError if the run has no partitions, or if some are outside the definition. A range that is typed into
+    the launchpad may be wrong, and Dagster itself answers that with a traceback.
     """
     tags = context.run.tags
     ends = [tags.get(name, tags.get(PARTITION_NAME_TAG)) for name in (RANGE_START, RANGE_END)]
     if None in ends:
-        raise InputError("the run names no day: choose partitions as you launch it, or launch a backfill")
+        raise InputError("the run names no day: choose partitions when you launch it, or launch a backfill")
     try:
         first, last = (parse_day(str(day)) for day in ends)
     except ValueError as error:
         raise InputError(str(error)) from None
     if first < chosen.first_day:
         raise InputError(
-            f"{first} is before {chosen.first_day}, the setting first_day: start there or later, or set it and restart"
+            f"{first} is before {chosen.first_day}, the setting first_day: start there or later, or set an earlier "
+            "first_day and restart Dagster"
         )
     windows = planner.windows(first, last, last_whole_day=chosen.last_whole_day())
     return [day for window in windows for day in window.days()]
@@ -64,7 +82,7 @@ def evaluations(
     *,
     names: Collection[str] | None = None,
 ) -> Iterator[dg.AssetCheckEvaluation]:
-    """Check each of these days of engagements, and give Dagster a result for each check and partition."""
+    """Check each of these days of engagements, and yield a result for each check and partition."""
     asked = list(days)
     keep_connection(context.instance)
     targets = newest(context.instance, ENGAGEMENTS, asked)
@@ -83,13 +101,15 @@ def evaluations(
 
 
 def failure(failures: Mapping[date, EngagementError], *, done: int) -> dg.Failure:
-    """Return what a run raises of which some days failed and `done` did not."""
-    return dg.Failure(_told(failures, done), metadata={str(day): str(error) for day, error in failures.items()})
+    """Return what a run raises if some days failed; `done` is the number of the others."""
+    return dg.Failure(
+        redacted(_told(failures, done)), metadata={str(day): redacted(str(error)) for day, error in failures.items()}
+    )
 
 
 def _told(failures: Mapping[date, EngagementError], done: int) -> str:
-    """Return which days failed and why, in one line if it is the only one."""
+    """Return which days failed and why; if the run has only one day, in one line."""
     reasons = list(dict.fromkeys(map(str, failures.values())))
     if len(failures) + done == 1:
         return reasons[0]
-    return "\n".join([f"{len(failures)} of {len(failures) + done} days failed, the others are done:", *reasons])
+    return "\n".join([f"{len(failures)} of {len(failures) + done} days failed; the others are done:", *reasons])

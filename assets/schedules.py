@@ -1,7 +1,7 @@
-"""The jobs, and when they run: history daily, lifetime totals daily, the last 28 hours hourly, new Tweets at once.
+"""The jobs, and when they run: the look-back and /totals daily, /28hr hourly, and new Tweets at once.
 
-A request costs the same for 28 days as for one, so each day's revisions are picked up for the price of one day,
-and a day that was missed is caught up by the next run.
+A request costs the same for 28 days as for one. So the daily run finds the revisions of all these days for the price
+of one day, and also pulls a day that was missed.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from assets.checks import fresh
 from assets.dagster_internals import PRIORITY_TAG
 from assets.day_jobs import Lacking, history_job, pull_new_tweets
 from assets.engagements import catalog, engagements, responses
-from assets.runs import ENGAGEMENTS
+from assets.runs import ENGAGEMENTS, one_line
 from assets.snapshots import recent, totals
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import EngagementError
@@ -35,24 +35,30 @@ def _at(moment: time) -> str:
 daily_job = dg.define_asset_job(
     "daily",
     selection=dg.AssetSelection.assets(responses, engagements, catalog) - dg.AssetSelection.checks(fresh),
-    description="Pull the trailing look-back window, publish it and refresh the views.",
+    description="Pull the look-back, publish it and refresh the views.",
 )
 totals_job = dg.define_asset_job(
-    "lifetime", selection=[totals, catalog], tags=AHEAD_OF_BACKFILLS, description="Observe /totals."
+    "lifetime", selection=[totals, catalog], tags=AHEAD_OF_BACKFILLS, description="Pull /totals and publish it."
 )
 recent_job = dg.define_asset_job(
     "hourly",
     selection=dg.AssetSelection.assets(recent, catalog) | dg.AssetSelection.checks(fresh),
     tags=AHEAD_OF_BACKFILLS,
-    description="Observe /28hr, and look whether the days are published.",
+    description="Pull /28hr and publish it, and check that no day of the look-back is missing.",
 )
 
 
-@dg.schedule(job=daily_job, cron_schedule=_at(_settings.daily_at), execution_timezone="UTC")
+@dg.schedule(
+    job=daily_job,
+    cron_schedule=_at(_settings.daily_at),
+    execution_timezone="UTC",
+    description="Pulls the look-back, and in a run of their own the days that an outage missed, 28 at most.",
+)
+@one_line()
 def daily(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-    """Ask for the last whole day and those before it, as far as the look-back and the first day allow.
+    """Ask for the look-back: it ends with the last day that is over, and begins on first_day or later.
 
-    After an outage that was longer by up to 28 days, for the days before those too, in a run of their own.
+    After a longer outage, a second run asks for the days that were missed before the look-back, 28 at most.
     """
     chosen = settings.load()
     first, last = chosen.look_back_day(), chosen.last_whole_day()
@@ -74,20 +80,33 @@ def _range(window: Window) -> dict[str, str]:
 
 
 lifetime = dg.ScheduleDefinition(
-    job=totals_job, cron_schedule=_at(_settings.lifetime_at), execution_timezone="UTC", name="lifetime"
+    job=totals_job,
+    cron_schedule=_at(_settings.lifetime_at),
+    execution_timezone="UTC",
+    name="lifetime",
+    description="Pulls /totals. A day without a run cannot be had later.",
 )
 hourly = dg.ScheduleDefinition(
-    job=recent_job, cron_schedule=f"{_settings.hourly_minute} * * * *", execution_timezone="UTC", name="hourly"
+    job=recent_job,
+    cron_schedule=f"{_settings.hourly_minute} * * * *",
+    execution_timezone="UTC",
+    name="hourly",
+    description="Pulls /28hr, and fails if a day of the look-back is missing.",
 )
 
 
-@dg.sensor(job=history_job, minimum_interval_seconds=300)
+@dg.sensor(
+    job=history_job,
+    minimum_interval_seconds=300,
+    description="Pulls the history of Tweets that join the roster while the sensor is on.",
+)
+@one_line()
 def new_tweets(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-    """Pull the history of Tweets that come into the roster, since they were posted: a run for up to 28 days each.
+    """Pull the history of Tweets that join the roster, since they were posted. Each run covers up to 28 days.
 
-    A file that is there when the sensor is switched on, or the first pull not done, counts as known as it is: the daily
-    runs and backfills are for it. One that is new or changed is known once its Tweets lack nothing; until then each
-    window is tried once a day.
+    The files that are there when the sensor is switched on are known: daily runs and backfills pull their Tweets. The
+    same holds for files that are there before the first pull. A new or changed file becomes known when its Tweets lack
+    no day. Until then, each window is tried once a day.
     """
     before = json.loads(context.cursor) if context.cursor else {}
     now = datetime.now(UTC)
@@ -116,5 +135,5 @@ def new_tweets(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Skip
 
 
 def _digest(files: dict[str, str]) -> str:
-    """Return a short text that differs where the roster's files do, so that a further file is not held back."""
+    """Return a short text that changes with the roster's files, so that a further file gets its runs at once."""
     return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:8]

@@ -1,4 +1,4 @@
-"""totals and recent: what the API knows of the present alone, so that there is no day to backfill."""
+"""The assets totals and recent. The API knows only the present of these, so there are no days to backfill."""
 
 import dagster as dg
 
@@ -14,30 +14,30 @@ from engagement_pipeline.extract.prepare import prepare
 @dg.asset(
     pool=API_POOL,
     kinds={"parquet"},
-    description="""Lifetime counts of every Tweet of the roster, those of others included, as observed today.
+    description="""The lifetime counts of every Tweet of the roster, including Tweets of others, as observed today.
 
-The API's /totals knows the present alone, so a day that was not observed cannot be had later. One Parquet file a UTC
-day, `totals/observed_on=…/totals.parquet` of the lake.""",
+The API's /totals knows only the present, so a day that is not observed cannot be had later. Each UTC day has one
+Parquet file in the lake, `totals/observed_on=…/totals.parquet`.""",
     metadata={"dagster/column_schema": columns(TOTALS.table)},
     **about("tidy"),
 )
 def totals(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-    """Observe /totals."""
+    """Pull /totals and publish it."""
     return _observed(context, TOTALS)
 
 
 @dg.asset(
     pool=API_POOL,
     kinds={"parquet"},
-    description="""The last 28 hours of every owned Tweet, provisional: the first and the last hour are partial.
+    description="""The last 28 hours of every owned Tweet, provisional. The first and the last hour are partial.
 
-The API's /28hr is newer than /historical and less settled, so `recent.parquet` is never mixed into the days; the view
+The API's /28hr is newer than /historical and less settled, so `recent.parquet` is never merged into the days. The view
 `engagements_now` shows both.""",
     metadata={"dagster/column_schema": columns(RECENT.table)},
     **about("tidy"),
 )
 def recent(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-    """Observe /28hr."""
+    """Pull /28hr and publish it."""
     return _observed(context, RECENT)
 
 

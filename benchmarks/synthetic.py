@@ -105,7 +105,7 @@ def land(lake, ids, *, window=WINDOW, handles=1, now=None, different=40, settlin
     lake.open()
     now = now or _midnight(window.end)
     plan = Plan(endpoint=HISTORICAL, window=window, types=TYPES, requests=())
-    pull = raw.begin(lake.raw, plan, now=now, resume=timedelta(0))
+    pull = raw.begin(lake, plan, now=now, resume=timedelta(0))
     batches = [
         request(of_handle[at : at + BATCH], window, f"handle{number:02d}")
         for number, of_handle in enumerate(ids[first::handles] for first in range(handles))
@@ -140,7 +140,7 @@ def write_lake(lake, ids, window, *, handles=20):
     lake.staging.mkdir()
     with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
         pool.map(partial(_write_day, lake.root, ids), window.days(), chunksize=1)
-    lake.replace(daily.write_months(lake, {day: _sums(lake, day) for day in window.days()}))
+    lake.storage.swap(daily.write_months(lake, {day: _sums(lake, day) for day in window.days()}))
     shutil.rmtree(lake.staging)
 
 

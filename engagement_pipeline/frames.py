@@ -1,4 +1,4 @@
-"""The tables as tidy pandas DataFrames, for those who write Python and no SQL.
+"""The tables as tidy pandas DataFrames, for people who write Python rather than SQL.
 
 In: Settings, the name of a table or view, and UTC days. Out: a DataFrame with Arrow-backed dtypes, so that Tweet IDs
 stay whole numbers and nothing becomes a float.
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 
 def read(settings: Settings, name: str, *, first: date | None = None, last: date | None = None) -> pd.DataFrame:
-    """Return the rows of a table or view from the UTC days `first` to `last`, both included; all without them.
+    """Return the rows of a table or view from the UTC days `first` to `last`, both included; without days, all rows.
 
-    Raises InputError where there is no lake, no view of that name, or where days are given for a view without a column
-    `day`; LakeError where a file is damaged.
+    Raises InputError if there is no lake, if no view has that name, or if days are given for a view without a column
+    `day`. Raises LakeError if a file is damaged.
     """
     columns = {table.name: [column.name for column in table.columns] for table in TABLES.values()}
     columns |= {view.name: [*view.columns] for view in all_views()}

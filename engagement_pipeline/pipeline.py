@@ -1,10 +1,10 @@
-"""The stages in order: what the command line and assets/ call.
+"""The stages in order. The command line and assets/ call them.
 
     prepare   settings + endpoint + days -> roster, accounts and the requests to send
     pull      the requests -> landed responses       (the only stage that needs the API)
     publish   landed responses -> the tables, and views for SQL over them
 
-In: Settings and UTC days, plain values all. Out: frozen reports. Nothing here prints.
+In: Settings and UTC days, all plain values. Out: frozen reports. Nothing here prints.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ if TYPE_CHECKING:
     from engagement_pipeline.transport.accounts import Accounts
 
 
-REBUILDABLE = {table.name: table for table in TABLES.values() if table.merge}  # those that answers fill
+REBUILDABLE = {table.name: table for table in TABLES.values() if table.merge}  # the tables that answers fill
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of a pull, in part perhaps; `failure` says what did not."""
+    """What came of a pull; `failure` says what did not come, None if everything did."""
 
     reports: list[PullReport]
     publications: list[Publication]
@@ -70,10 +70,10 @@ class Outcome:
 
 
 def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) -> list[PullReport]:
-    """Land a response for every planned Tweet, one report a plan.
+    """Land a response for every planned Tweet, and return one report a plan.
 
-    Waits for whoever asks with the same accounts file to end. Raises PullError once whatever could be had has
-    landed.
+    Waits until no other process asks with the same accounts file. If something fails, everything else lands first; then
+    PullError is raised.
     """
     lake = Lake(settings.data)
     lake.open()
@@ -82,7 +82,7 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
     failures: dict[str, EngagementError] = {}
     with _asking(settings, lake, f"the pull of {', '.join(map(str, prepared.plans[:: len(prepared.plans) - 1 or 1]))}"):
         save_roster(lake, prepared.roster)
-        for left in raw.open_pulls(lake.raw):
+        for left in raw.open_pulls(lake):
             if not left.finished:
                 puller.settle(left)
         with _client(settings, prepared.plans[0].endpoint, prepared.accounts, lake) as client:
@@ -104,7 +104,7 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
 
 
 def check_accounts(settings: Settings) -> list[Finding]:
-    """Try each account with a cheap request; raises InputError where accounts or roster cannot be read."""
+    """Try each account with a cheap request. Raises InputError if the accounts or the roster cannot be read."""
     known = accounts.load(settings.accounts)
     followed = roster.load(settings.tweets, handles=known.by_handle, skip_bad_rows=settings.skip_bad_rows)
     lake = Lake(settings.data)
@@ -115,7 +115,7 @@ def check_accounts(settings: Settings) -> list[Finding]:
 
 @contextmanager
 def _asking(settings: Settings, lake: Lake, what: str) -> Iterator[None]:
-    """Take the app's turn, for the rate, and the lake's: pulls of two apps would go on with each other's."""
+    """Hold the app's lock, for the rate, and the lake's: pulls of two apps would resume each other's pulls."""
     with app_lock.held(settings.accounts, what=what), lake.locked("pull", "another pull"):
         yield
 
@@ -136,15 +136,15 @@ def _client(settings: Settings, endpoint: Endpoint, known: Accounts, lake: Lake)
 def _pull_one(
     settings: Settings, planned: Plan, lake: Lake, *, client: Client, refusals: list[Landed], progress: Progress
 ) -> PullReport:
-    """Go on with an unfinished pull of the same, or start one.
+    """Resume an unfinished pull of the same endpoint and window, or start one.
 
-    What was refused in an earlier window is not asked for again, but counts in this one; `refusals` are those, and
-    this window's are added.
+    Tweets that were refused in an earlier window are not asked for again; their refusals count in this window too.
+    `refusals` holds them, and this window's refusals are added.
     """
     resume = planned.endpoint.resume or timedelta(hours=settings.resume_hours)
-    with lake.locked("lake", "a publication"):  # which marks pulls too
-        # The order of answers is the wall clock's; a fixed `now` stands for the API's present alone.
-        begun = raw.begin(lake.raw, planned, now=datetime.now(UTC), resume=resume)
+    with lake.locked("lake", "a publication"):  # a publication marks pulls too
+        # The wall clock orders the answers; a fixed `now` stands only for the API's present.
+        begun = raw.begin(lake, planned, now=datetime.now(UTC), resume=resume)
     open_tweets = set(planned.tweets) - puller.answered(begun, client)
     open_tweets -= puller.repeat(begun, refusals, open_tweets)
     rest = planner.plan(open_tweets, planned.endpoint, types=planned.types, window=planned.window, alone=planned.alone)
@@ -159,12 +159,12 @@ def _pull_one(
 
 
 def publish_landed(settings: Settings, *, progress: Progress = quiet) -> list[Publication]:
-    """Bring tables and views up to what has landed; PublishError names days that could not be, all others are."""
+    """Publish what has landed, and refresh the views. PublishError names the days that failed; all others are done."""
     lake = Lake(settings.data)
     try:
         publications = publisher.publish_pulls(lake, progress=progress)
     except PublishError:
-        with suppress(LakeError):  # what is damaged may be in the way of the views, and is told already
+        with suppress(LakeError):  # a damaged file may stop the views too, and PublishError has named it already
             catalog.refresh(lake)
         raise
     catalog.refresh(lake)
@@ -179,9 +179,9 @@ def rebuild(
     last: date | None = None,
     progress: Progress = quiet,
 ) -> list[Rebuilt]:
-    """Make one of REBUILDABLE, or all, anew from raw, with its days from `first` to `last`; and the views.
+    """Make one table of REBUILDABLE, or all, from raw again, for the UTC days `first` to `last`; refresh the views.
 
-    Raises InputError where there is no lake or the days are none.
+    Raises InputError if there is no lake, or if `first` is after `last`.
     """
     if first and last and last < first:
         raise InputError(f"the first day, {first}, is after the last, {last}: swap them")
@@ -215,12 +215,12 @@ def spent(settings: Settings) -> list[Spent]:
 
 
 def drop(settings: Settings, pulls: Sequence[Spent]) -> None:
-    """Remove the raw of pulls that are spent; the tables stay as they are."""
+    """Remove the raw of these spent pulls; the tables stay as they are."""
     retention.drop(Lake(settings.data), pulls)
 
 
 def run(settings: Settings, prepared: Prepared, *, pulling: Progress = quiet, publishing: Progress = quiet) -> Outcome:
-    """Pull and publish; where the pull fails in part, the rest is published all the same."""
+    """Pull and publish. If a part of the pull fails, the rest is published all the same."""
     reports: list[PullReport] = []
     failure: PullError | None = None
     try:
@@ -249,7 +249,7 @@ class Days:
 
 
 def publish_days(settings: Settings, days: Sequence[date]) -> Days:
-    """Publish whatever has landed, and look at each of these days; raises LakeError where nothing can be published."""
+    """Publish whatever has landed, and report each of these days. Raises LakeError if nothing can be published."""
     lake = Lake(settings.data)
     unpublished: dict[date, EngagementError] = {}
     try:
@@ -269,6 +269,8 @@ def publish_days(settings: Settings, days: Sequence[date]) -> Days:
 
 
 def _day_report(lake: Lake, day: date, ask: Ask) -> DayReport:
-    if not lake.coverage(HISTORICAL, day).exists() and (not lake.tweets.exists() or checks.unaccounted(day, ask)):
+    rostered = lake.storage.exists(lake.tweets)
+    asked = lake.storage.exists(lake.coverage(HISTORICAL, day))
+    if not asked and (not rostered or checks.unaccounted(day, ask)):
         raise InputError(f"nothing has landed for {day}: materialize responses first")
     return describe(lake, day, ask)

@@ -122,10 +122,14 @@ def _world(data: Path, *, now: datetime | None, first_day: date) -> Iterator[tup
     if not (HOME / "workspace.yaml").exists():
         raise InputError("the Dagster code location is not beside the package: run this from a clone of the project")
     folder = data.absolute()
-    (folder / "tweets").mkdir(parents=True, exist_ok=True)
+    roster = folder / "tweets" / "roster.csv"
     with Emulator(now=now, requests_per_minute=REQUESTS_PER_MINUTE) as emulator:
-        emulator.credentials.write_accounts(folder / "accounts.toml")
-        _write_roster(emulator, folder / "tweets" / "roster.csv")
+        try:
+            emulator.world.refuse_foreign(roster)
+            emulator.credentials.write_accounts(folder / "accounts.toml")
+        except FileExistsError as error:
+            raise InputError(f"{error}; --data names the folder") from None
+        _write_roster(emulator, roster)
         chosen = {
             "CONFIG": os.devnull,  # ignore a user's own engagement.toml
             "API_URL": emulator.url,
@@ -150,6 +154,7 @@ def _bring_up_to_date(chosen: settings.Settings) -> None:
 def _write_roster(emulator: Emulator, path: Path) -> None:
     """Write the healthy Tweets of the emulator's world, so that each demo plans the same."""
     rows = (f"{tweet.tweet_id},{tweet.handle}\n" for tweet in emulator.world.tweets() if tweet.state == "ok")
+    path.parent.mkdir(exist_ok=True)
     path.write_text("tweet_id,handle\n" + "".join(rows))
 
 

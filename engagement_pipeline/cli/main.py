@@ -1,22 +1,21 @@
 """The `engagement` command: arguments in, one library call, print.
 
-Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 failed, 2 wrong use.
+Results go to standard output, everything else to standard error. Exit codes: 0 done, 1 failed, 2 wrong use. No message
+holds a known secret or a character that commands a terminal.
 """
 
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 from dataclasses import replace
-from datetime import UTC, date, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from engagement_pipeline import pipeline
-from engagement_pipeline.cli import demo, output
+from engagement_pipeline.cli import arguments, demo, failures, output
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL
 from engagement_pipeline.core.errors import EngagementError, InputError
@@ -25,7 +24,7 @@ from engagement_pipeline.extract import plan_text
 from engagement_pipeline.extract.prepare import Prepared, prepare
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query import catalog
-from engagement_pipeline.transport import accounts, oauth
+from engagement_pipeline.transport import oauth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,11 +32,12 @@ if TYPE_CHECKING:
 INTERRUPTED = 130  # as shells count a SIGINT
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> int:
     """Run one command and return its exit code; every failure prints one line on standard error."""
-    logging.basicConfig(level=logging.WARNING, format="engagement: %(message)s", stream=sys.stderr, force=True)
+    failures.show_logs()
+    options = argparse.Namespace(traceback=False)
     try:
-        options = _parser().parse_args(arguments)
+        _parser().parse_args(argv, options)
         options.command(options)
         sys.stdout.flush()
     except EngagementError as error:
@@ -48,11 +48,14 @@ def main(arguments: Sequence[str]) -> int:
         return _failed(str(error), EngagementError.exit_code)
     except KeyboardInterrupt:
         return _failed("interrupted; what a pull has landed is kept: run the same pull again to resume it", INTERRUPTED)
+    except Exception as error:  # noqa: BLE001 - the last resort, since any may hold a secret
+        failures.show_mistake(error, where=options.traceback)
+        return EngagementError.exit_code
     return 0
 
 
 def _failed(message: str, code: int) -> int:
-    print(f"engagement: {' '.join(message.splitlines())}", file=sys.stderr)
+    failures.show_failure(message)
     return code
 
 
@@ -63,20 +66,31 @@ class _Parser(argparse.ArgumentParser):
         raise InputError(f"{message}; see {self.prog} --help")
 
 
+_Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"  # noqa: SLF001 - it has no public name
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="engagement", description="The Engagement API as a lake that answers SQL. Settings: see engagement.toml."
     )
     version = f"%(prog)s {metadata.version('engagement-pipeline')}"
     parser.add_argument("--version", action="version", version=version, help="print the version, and end")
+    _add_traceback(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (_account_commands, _pull_commands, _table_commands, _emulator_command, _demo_commands):
+        add(commands)
+    return parser
+
+
+def _account_commands(commands: _Commands) -> None:
+    """Add the commands for the accounts."""
     sub = _add(
         commands,
         "authorize",
         _authorize,
         "let a handle give its tokens to the app, and write them to the accounts file",
     )
-    sub.add_argument("handle", metavar="HANDLE", type=_handle, help="the handle that logs in on the page")
+    sub.add_argument("handle", metavar="HANDLE", type=arguments.handle, help="the handle that logs in on the page")
 
     sub = _add(
         commands,
@@ -86,6 +100,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_skipping(sub)
 
+
+def _pull_commands(commands: _Commands) -> None:
+    """Add plan and pull, which take the same options."""
     for name, command, text in (
         ("plan", _plan, "show the requests that a pull would send, and send none"),
         ("pull", _pull, "pull from an endpoint, publish what came and refresh the views"),
@@ -101,33 +118,46 @@ def _parser() -> argparse.ArgumentParser:
             "--from",
             dest="first",
             metavar="DAY",
-            type=_day,
+            type=arguments.day,
             help=f"first UTC day of /{HISTORICAL}; by default the first of the look-back",
         )
         sub.add_argument(
             "--to",
             dest="last",
             metavar="DAY",
-            type=_day,
+            type=arguments.day,
             help="last UTC day, included; by default the last day that is over",
         )
         _add_skipping(sub)
 
+
+def _table_commands(commands: _Commands) -> None:
+    """Add the commands for the tables and the raw of a lake."""
     sub = _add(
         commands, "sql", _sql, "answer a query over the lake's views: engagements, daily, tweets, coverage and more"
     )
     sub.add_argument("query", metavar="QUERY", help="one statement in DuckDB's SQL")
     sub.add_argument("--format", choices=output.FORMATS, default="table", help="how to print (default: table)")
+    text = "with --format csv: write ' before a text that a spreadsheet would run as a formula"
+    sub.add_argument("--safe-csv", action="store_true", help=text)
 
     sub = _add(
         commands, "rebuild", _rebuild, "make tables again from the responses that have landed, without a request"
     )
     sub.add_argument("--table", choices=pipeline.REBUILDABLE, help="the table to make; by default all")
     sub.add_argument(
-        "--from", dest="first", metavar="DAY", type=_day, help="first UTC day; by default the first that is known"
+        "--from",
+        dest="first",
+        metavar="DAY",
+        type=arguments.day,
+        help="first UTC day; by default the first that is known",
     )
     sub.add_argument(
-        "--to", dest="last", metavar="DAY", type=_day, help="last UTC day, included; by default the last that is known"
+        "--to",
+        dest="last",
+        metavar="DAY",
+        type=arguments.day,
+        help="last UTC day, included; by default the last that is known",
     )
 
     _add(commands, "upgrade", _upgrade, "bring the files of a lake that an older program wrote to this one's format")
@@ -140,13 +170,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--yes", action="store_true", help="remove them; without it nothing is removed")
 
+
+def _emulator_command(commands: _Commands) -> None:
+    """Add the emulator."""
     sub = _add(commands, "emulator", _emulator, "serve the Engagement API on this machine, for demos and tests")
     sub.add_argument("--port", type=int, required=True, help="port to listen on; 0 picks a free one")
-    sub.add_argument("--accounts", type=Path, metavar="FILE", help="write the credentials that it accepts to this file")
-    sub.add_argument("--tweets", type=Path, metavar="FILE", help="write the roster of its world to this file")
-    sub.add_argument("--now", type=_moment, metavar="TIME", help="fix its clock, for example to 2026-02-01")
+    for name, what in (("--accounts", "credentials that it accepts"), ("--tweets", "roster of its world")):
+        text = f"write the {what} to this file; overwrite only its own"
+        sub.add_argument(name, type=Path, metavar="FILE", help=text)
+    sub.add_argument("--now", type=arguments.moment, metavar="TIME", help="fix its clock, for example to 2026-02-01")
     sub.add_argument("--seed", type=int, default=1, help="number of its world (default: 1)")
-    sub.add_argument("--requests-per-minute", type=_positive, default=300, metavar="N", help="its rate (default: 300)")
+    sub.add_argument(
+        "--requests-per-minute", type=arguments.positive, default=300, metavar="N", help="its rate (default: 300)"
+    )
     sub.add_argument(
         "--latency", type=float, default=0.0, metavar="SECONDS", help="wait before each answer (default: 0)"
     )
@@ -154,62 +190,45 @@ def _parser() -> argparse.ArgumentParser:
         "--settle-hours", type=int, default=0, metavar="N", help="counts grow until an hour is this old (default: 0)"
     )
     sub.add_argument(
-        "--max-age-days", type=_positive, metavar="N", help="how far back /historical goes; by default to 2014-09-01"
+        "--max-age-days",
+        type=arguments.positive,
+        metavar="N",
+        help="how far back /historical goes; by default to 2014-09-01",
     )
     sub.add_argument("--require-gzip", action="store_true", help="refuse a request that does not accept gzip")
 
+
+def _demo_commands(commands: _Commands) -> None:
+    """Add the commands that run on the emulator."""
     sub = _add(commands, "demo", _demo, "run the whole job on the emulator: no network, no credentials")
     sub.add_argument(
         "--data", type=Path, metavar="DIR", default=Path("data/demo"), help="its lake (default: data/demo)"
     )
     sub = _add(commands, "up", _up, "start Dagster on the emulator; Ctrl-C ends both")
     sub.add_argument("--data", type=Path, metavar="DIR", default=Path("data/up"), help="its lake (default: data/up)")
-    sub.add_argument("--port", type=_positive, default=3000, help="port of the Dagster UI (default: 3000)")
-    return parser
+    sub.add_argument("--port", type=arguments.positive, default=3000, help="port of the Dagster UI (default: 3000)")
 
 
 def _add(
-    commands: argparse._SubParsersAction[_Parser],
+    commands: _Commands,
     name: str,
     command: Callable[[argparse.Namespace], None],
     text: str,
 ) -> argparse.ArgumentParser:
     sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
     sub.set_defaults(command=command)
+    _add_traceback(sub)
     return sub
+
+
+def _add_traceback(parser: argparse.ArgumentParser) -> None:
+    text = "if the program makes a mistake, print where it happened, without secrets"
+    parser.add_argument("--traceback", action="store_true", default=argparse.SUPPRESS, help=text)
 
 
 def _add_skipping(sub: argparse.ArgumentParser) -> None:
     text = "say which of the roster's rows are bad and go on with the rest, as the setting skip_bad_rows has it"
     sub.add_argument("--skip-bad-rows", action="store_true", help=text)
-
-
-def _handle(text: str) -> str:
-    try:
-        return accounts.parse_handle(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _day(text: str) -> date:
-    try:
-        return settings.parse_day(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time such as 2026-02-01T00:00:00Z") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
 
 
 def _prepared(options: argparse.Namespace, chosen: settings.Settings) -> Prepared:
@@ -273,8 +292,10 @@ def _pull(options: argparse.Namespace) -> None:
 
 
 def _sql(options: argparse.Namespace) -> None:
-    chosen = settings.load()
-    output.show_table(catalog.query(Lake(chosen.data), options.query), style=options.format)
+    if options.safe_csv and options.format != "csv":
+        raise InputError("--safe-csv is for --format csv: leave it out, or add that")
+    style = output.SAFE_CSV if options.safe_csv else options.format
+    output.show_table(catalog.query(Lake(settings.load().data), options.query), style=style)
 
 
 def _rebuild(options: argparse.Namespace) -> None:
@@ -327,7 +348,7 @@ def _emulator(options: argparse.Namespace) -> None:
             require_gzip=options.require_gzip,
             ready=lambda url: print(f"the Engagement API, emulated, at {url}; Ctrl-C ends it", flush=True),
         )
-    except ValueError as error:
+    except (ValueError, FileExistsError) as error:
         raise InputError(str(error)) from None
 
 

@@ -1,6 +1,8 @@
 """What the command line prints and asks for: plans, progress, outcomes, tables, a PIN.
 
-In: reports of the pipeline and Arrow tables. Out: text on standard output, progress on standard error.
+In: reports of the pipeline and Arrow tables. Out: text on standard output, progress on standard error. What the API or
+the roster brought along commands no terminal: there, control characters are written as escapes. The CSV and Parquet of
+a file hold them unchanged.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from rich.table import Table
 
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.model import quiet
-from engagement_pipeline.core.redaction import shown
+from engagement_pipeline.core.redaction import UNPRINTABLE, printable, redacted, shown
 from engagement_pipeline.extract.plan_text import counted, plan_lines
 from engagement_pipeline.lake.layout import FORMAT
 
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     from engagement_pipeline.publish.upgrade import Upgraded
 
 FORMATS = ("table", "csv", "json", "parquet")
+SAFE_CSV = "safe csv"  # a style of show_table beside FORMATS
+FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")  # how a text begins that a spreadsheet runs
 SHOWN_ROWS = 50  # of a table on the terminal; the other formats print all
 SHOWN_TWEETS = 3  # of each reason
 TWEET_IDS = ("tweet_id", "tweet_ids")  # the ends of the names of columns that hold them
@@ -48,25 +52,34 @@ SAFE_INTEGER = 2**53  # JavaScript rounds larger whole numbers
 UNLIMITED = 1_000_000  # columns of a terminal
 
 
+def on_terminal(text: str) -> str:
+    """Return lines of text without a character that commands a terminal."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def _say(text: str = "") -> None:
+    print(on_terminal(redacted(text)))
+
+
 def ask_pin(url: str, *, handle: str) -> str:
     """Print the address of the page with the PIN; return what the user types, or nothing if input ends."""
-    print(f"Open this page, logged in as {handle}, and let the app in:\n  {url}")
+    _say(f"Open this page, logged in as {handle}, and let the app in:\n  {url}")
     try:
         return input("PIN: ")
     except (EOFError, UnicodeDecodeError):
-        print()
+        _say()
         return ""
 
 
 def show_findings(findings: list[Finding]) -> None:
     """Print one line for each account."""
     for finding in findings:
-        print(f"{finding.handle or '(bearer token)':<16} {finding.text}")
+        _say(f"{finding.handle or '(bearer token)':<16} {finding.text}")
 
 
 def show_plan(prepared: Prepared, *, per_minute: int) -> None:
     """Print what a pull will do."""
-    print("\n".join(plan_lines(prepared, per_minute=per_minute)))
+    _say("\n".join(plan_lines(prepared, per_minute=per_minute)))
 
 
 @contextmanager
@@ -92,16 +105,16 @@ def show_outcome(outcome: Outcome) -> None:
         _show_answers(outcome.reports)
     for publication in outcome.publications:
         stored, aside = len(publication.stored), publication.set_aside
-        print(
+        _say(
             f"{publication.pull}: {counted(publication.requested, 'Tweet')} asked for = "
             f"{stored:,} stored + {len(aside):,} set aside"
         )
         if publication.revised:
-            print(f"  {counted(publication.revised, 'count')} revised: see the view revisions")
+            _say(f"  {counted(publication.revised, 'count')} revised: see the view revisions")
         if publication.early:
-            print(f"  {counted(publication.early, 'row')} of hours before their Tweet was posted, and not zero")
+            _say(f"  {counted(publication.early, 'row')} of hours before their Tweet was posted, and not zero")
         for reason, tweets in sorted(_by_reason(aside).items()):
-            print(f"  {reason}: {_ids(tweets)}")
+            _say(f"  {reason}: {_ids(tweets)}")
 
 
 def _show_answers(reports: Sequence[PullReport]) -> None:
@@ -110,17 +123,17 @@ def _show_answers(reports: Sequence[PullReport]) -> None:
         sum(getattr(report, name) for report in reports)
         for name in ("answered", "planned", "rejected", "negative", "early", "unscanned")
     )
-    print(f"answered: {counted(answered, 'request')}, {planned:,} planned")
+    _say(f"answered: {counted(answered, 'request')}, {planned:,} planned")
     if answered > planned:
-        print(f"  {answered - planned:,} more than planned, to find Tweets with whole requests refused; now set aside")
+        _say(f"  {answered - planned:,} more than planned, to find Tweets with whole requests refused; now set aside")
     if rejected:
-        print(f"  {counted(rejected, 'response')} did not pass the audit: kept in rejected/, and asked for again")
+        _say(f"  {counted(rejected, 'response')} did not pass the audit: kept in rejected/, and asked for again")
     if negative:
-        print(f"  {counted(negative, 'count')} below zero: kept, because people can undo what was counted")
+        _say(f"  {counted(negative, 'count')} below zero: kept, because people can undo what was counted")
     if early:
-        print(f"  {counted(early, 'count')} of hours before their Tweet was posted: kept, because the API gave them")
+        _say(f"  {counted(early, 'count')} of hours before their Tweet was posted: kept, because the API gave them")
     if unscanned:
-        print(f"  {counted(unscanned, 'response')} in an unusual form: read by the slow parser")
+        _say(f"  {counted(unscanned, 'response')} in an unusual form: read by the slow parser")
 
 
 def show_rebuilt(rebuilt: Sequence[Rebuilt]) -> None:
@@ -128,20 +141,20 @@ def show_rebuilt(rebuilt: Sequence[Rebuilt]) -> None:
     for endpoint in dict.fromkeys(day.endpoint for day in rebuilt):
         days = [day for day in rebuilt if day.endpoint == endpoint]
         changed = sum(day.changed for day in days)
-        print(
+        _say(
             f"/{endpoint}, {days[0].day} to {days[-1].day}: {sum(day.rows for day in days):,} rows in "
             f"{counted(len(days), 'day')}, {changed:,} of them different from before"
         )
     if not rebuilt:
-        print("nothing has landed or is published for these days")
+        _say("nothing has landed or is published for these days")
     for path in dict.fromkeys(path for day in rebuilt for path in day.damaged):
-        print(f"  {path} was damaged, and is made again")
+        _say(f"  {path} was damaged, and is made again")
     for day in rebuilt:
         if day.kept:
             rows = sum(day.kept.values())
-            print(f"  {day.day}: {rows:,} rows of {_named([*day.kept])} stay as published: raw no longer has them")
+            _say(f"  {day.day}: {rows:,} rows of {_named([*day.kept])} stay as published: raw no longer has them")
         if day.lost:
-            print(
+            _say(
                 f"  {day.day}: rows of {_named(day.lost)} are lost, because only a damaged or missing file held them: "
                 "pull the day again"
             )
@@ -150,23 +163,23 @@ def show_rebuilt(rebuilt: Sequence[Rebuilt]) -> None:
 def show_upgraded(upgraded: Upgraded) -> None:
     """Print what an upgrade changed, and each damaged file that it left alone."""
     if upgraded.older == FORMAT:
-        print(f"the lake has format {FORMAT} already")
+        _say(f"the lake has format {FORMAT} already")
         return
-    print(
+    _say(
         f"format {upgraded.older} -> {FORMAT}: {counted(upgraded.days, 'day')} written anew, "
         f"{counted(upgraded.dropped, 'zero')} dropped of hours before their Tweet was posted"
     )
     for damage in upgraded.damaged:
-        print(f"  {damage}")
+        _say(f"  {damage}")
 
 
 def show_spent(spent: Sequence[Spent], *, days: int) -> None:
     """Print which pulls retention no longer needs, by endpoint."""
-    print(f"published and begun more than {counted(days, 'day')} ago: {counted(len(spent), 'pull')}")
+    _say(f"published and begun more than {counted(days, 'day')} ago: {counted(len(spent), 'pull')}")
     for endpoint in sorted({each.pull.endpoint for each in spent}, key=str):
         of_endpoint = [each for each in spent if each.pull.endpoint == endpoint]
         begun = [each.pull.started_at.date() for each in of_endpoint]
-        print(
+        _say(
             f"  /{endpoint}: {counted(len(of_endpoint), 'pull')} of {begun[0]} to {begun[-1]}, "
             f"{counted(sum(each.responses for each in of_endpoint), 'response')}, "
             f"{sum(each.size for each in of_endpoint) / 1e6:,.1f} MB"
@@ -193,22 +206,43 @@ def _by_reason(set_aside: dict[int, str]) -> dict[str, list[int]]:
 
 
 def show_table(table: pa.Table, *, style: str = "table", title: str | None = None) -> None:
-    """Print a query's answer in one of FORMATS.
+    """Print a query's answer in one of FORMATS, or as SAFE_CSV: with ' before each text that would run as a formula.
 
     JSON carries Tweet IDs and other large whole numbers as text, because JavaScript rounds them.
     """
     if style == "table":
         _show_grid(table, title)
     elif style == "json":
-        rows = (json.dumps(_as_json(row), ensure_ascii=False) for row in table.to_pylist())
+        rows = (_json_text(_as_json(row)) for row in table.to_pylist())
         print("[" + ",\n ".join(rows) + "]")
-    elif style == "csv":
+    elif style in {"csv", SAFE_CSV}:
+        flat = _unnested(table)
+        if style == SAFE_CSV:
+            flat = _with_texts(flat, lambda text: f"'{text}" if FORMULA.match(text) else text)
+        if sys.stdout.isatty():
+            flat = _with_texts(flat, printable)
         sys.stdout.flush()
-        pyarrow.csv.write_csv(_unnested(table), sys.stdout.buffer)
+        pyarrow.csv.write_csv(flat, sys.stdout.buffer)
     elif sys.stdout.isatty():
         raise InputError("Parquet is not for a terminal: send it to a file, as in engagement sql … > rows.parquet")
     else:
         pq.write_table(table, pa.PythonFile(sys.stdout.buffer, mode="w"))
+
+
+def _json_text(value: Any) -> str:  # noqa: ANN401 - what JSON has
+    text = json.dumps(value, ensure_ascii=False)
+    return UNPRINTABLE.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
+
+
+def _with_texts(table: pa.Table, change: Callable[[str], str]) -> pa.Table:
+    """Return the table with all its texts changed, the names of its columns too."""
+    for place, column in enumerate(table.columns):
+        kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_binary(kind):
+            values = (v.decode(errors="backslashreplace") if isinstance(v, bytes) else v for v in column.to_pylist())
+            texts = pa.array([None if v is None else change(v) for v in values], pa.string())
+            table = table.set_column(place, table.column_names[place], texts)
+    return table.rename_columns([change(name) for name in table.column_names])
 
 
 def _unnested(table: pa.Table) -> pa.Table:
@@ -240,11 +274,11 @@ def _as_json(value: Any, name: str = "") -> Any:  # noqa: ANN401 - a value of an
 
 def _show_grid(table: pa.Table, title: str | None) -> None:
     if title:
-        print(title)
+        _say(title)
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for field in table.schema:
         number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type) or pa.types.is_decimal(field.type)
-        grid.add_column(field.name, justify="right" if number else "left", no_wrap=True)
+        grid.add_column(printable(field.name), justify="right" if number else "left", no_wrap=True)
     shown = table.slice(0, SHOWN_ROWS)
     columns = [
         [_cell(name, value) for value in column.to_pylist()]
@@ -257,7 +291,7 @@ def _show_grid(table: pa.Table, title: str | None) -> None:
     console.width = max(console.width, needed)  # let the terminal wrap lines rather than cut them
     console.print(grid)
     if table.num_rows > SHOWN_ROWS:
-        print(f"the first {SHOWN_ROWS} of {table.num_rows:,} rows; --format csv, json or parquet give all")
+        _say(f"the first {SHOWN_ROWS} of {table.num_rows:,} rows; --format csv, json or parquet give all")
 
 
 def _cell(name: str, value: Any) -> str:  # noqa: ANN401 - a value of any SQL type
@@ -265,4 +299,4 @@ def _cell(name: str, value: Any) -> str:  # noqa: ANN401 - a value of any SQL ty
         return "NULL"
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool) and not name.endswith(TWEET_IDS):
         return f"{value:,}"
-    return str(value)
+    return printable(str(value))

@@ -1,6 +1,6 @@
-"""The endpoints that can be asked: what one request may hold, who may ask, and the table that an answer fills.
+"""The endpoints: what one request may hold, who may ask, and which table an answer fills.
 
-In: nothing. Out: Endpoint objects. Whatever differs from endpoint to endpoint is an attribute here.
+In: nothing. Out: Endpoint objects. Whatever differs between endpoints is an attribute here.
 Source: the vendor's documentation of the Engagement API, its overview and its reference of the three endpoints.
 """
 
@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 class Endpoint:
     """One endpoint of a vendor API.
 
-    `name` stands in the lake's folders and in the command's options. `source` names the folder of sources/ that
-    writes its requests and reads its answers. `types` are the engagement types that it serves to the owner's tokens,
-    in alphabetical order; `public_types` those that it serves to the app's bearer token, of any public Tweet. A request
-    holds `max_tweets` Tweets and `max_days` UTC days at most; without `max_days`, the endpoint knows the present alone.
-    `period` is how far back such a present reaches, None for all time. An unfinished pull may be gone on with for
-    `resume`, by default for the setting resume_hours.
+    name: as in the lake's folders and the command's options.
+    source: the folder in sources/ that writes its requests and reads its answers.
+    table: the table that its answers fill.
+    types: the engagement types that it serves to the owner's tokens, in alphabetical order.
+    public_types: the types that it serves to the app's bearer token, for any public Tweet.
+    max_tweets: the most Tweets in a request.
+    max_days: the most UTC days in a request; None if the endpoint knows only the present.
+    period: how far back that present reaches; None for all time.
+    resume: how long an unfinished pull can be resumed; None for the setting resume_hours.
     """
 
     name: str
@@ -69,7 +72,7 @@ RECENT = Endpoint(
     types=_served("28hr"),
     max_tweets=25,
     period=timedelta(hours=28),
-    resume=timedelta(hours=1),  # later, its 28 hours are others
+    resume=timedelta(hours=1),  # later, the last 28 hours are different ones
 )
 TOTALS = Endpoint(
     name="totals",
@@ -84,5 +87,5 @@ ENDPOINTS = {endpoint.name: endpoint for endpoint in (TOTALS, RECENT, HISTORICAL
 
 
 def filling(table: Table) -> tuple[Endpoint, ...]:
-    """Return the endpoints whose answers fill a table."""
+    """Return the endpoints that fill a table."""
     return tuple(endpoint for endpoint in ENDPOINTS.values() if endpoint.table is table)

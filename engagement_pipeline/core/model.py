@@ -10,13 +10,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from engagement_pipeline.core.redaction import SHOWN_CHARACTERS
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from engagement_pipeline.core.endpoints import Endpoint
 
 Progress = Callable[[int, int], None]  # done, in all
-LARGEST_BODY = 64 * 2**20  # bytes; 25 Tweets, 17 types and 28 days of counts of 20 digits are 8 MB
+# Bytes of a body in a landed file. A constant, since the lake knows no source that could say how large the answer to a
+# request can be. It keeps a damaged file from filling the memory. No source allows a larger answer.
+LARGEST_BODY = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,11 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
     size: int
+
+    @property
+    def text(self) -> str:
+        """The beginning of the body as text, whatever it holds."""
+        return self.body[: 4 * SHOWN_CHARACTERS].decode(errors="replace")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
-"""The tables of a lake: what one row is, its columns, where its files lie, how newer rows are merged.
+"""The tables of a lake: what one row is, the columns, the place of the files, and how newer rows are merged.
 
-In: nothing. Out: Table objects. Whoever reads or writes rows asks here, and so do the catalogue's comments, Dagster's
-column schema, the README's table of tables and the data dictionary.
+In: nothing. Out: Table objects. All code that reads or writes rows uses them. The catalogue's comments, Dagster's
+column schema, the README's table of views and the data dictionary are made from them.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
 TIMESTAMP = pa.timestamp("us", "UTC")
 EPOCH = date(1970, 1, 1)
 TYPE_NAMES = tuple(sorted(metric.name for metric in METRICS))  # the dictionary of engagement_type
-STORED = "stored"  # the outcome of a Tweet that the API gave counts of
+STORED = "stored"  # the outcome of a Tweet if the API gave its counts
 
 
 class Merge(Enum):
-    """How the rows of a newer answer meet those that are published."""
+    """How the rows of a newer answer are merged with the published rows."""
 
-    CELL = "a newer count replaces the older one of the same key, and the older goes to revisions"
-    SNAPSHOT = "a file a day of observation, in which a Tweet's newest answer replaces its earlier one whole"
-    LATEST = "one file, in which a Tweet's newest answer replaces its earlier one whole, until it is too old"
+    CELL = "a newer count replaces the older one of the same key, and the older one goes to revisions"
+    SNAPSHOT = "one file for each day of observation; a Tweet's newest answer replaces all rows of its earlier one"
+    LATEST = "one file; a Tweet's newest answer replaces all rows of its earlier one, and old rows are dropped"
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column: its name, its type in Arrow and its meaning for a stranger.
 
-    `in_folder`: the name of the file's folder holds it. `derived`: the view computes it from the others.
+    `in_folder`: the file's folder has the value in its name. `derived`: the view computes it from other columns.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Column:
 
     @property
     def field(self) -> pa.Field:
-        """The column as Arrow has it."""
+        """The column as an Arrow field."""
         return pa.field(self.name, self.type, nullable=self.nullable)
 
 
@@ -59,9 +59,11 @@ class Column:
 class Table:
     """A table and its files.
 
-    `grain` says what one row is, `key` which columns tell rows apart. `file` is where a day's rows lie, relative to
-    the lake, with the places {day} and {month} or none; `glob` finds them all. `merge` is None where no endpoint
-    fills the table by itself.
+    grain: what one row is.
+    key: the columns that tell rows apart.
+    file: the path of a day's rows, relative to the lake; it may contain {day} or {month}.
+    glob: finds all files of the table.
+    merge: None if no endpoint fills the table directly.
     """
 
     name: str
@@ -80,7 +82,7 @@ class Table:
 
     @cached_property
     def schema(self) -> pa.Schema:
-        """The columns that a file holds, as Arrow has them."""
+        """The columns that a file holds, as an Arrow schema."""
         return pa.schema([column.field for column in self.columns if not (column.in_folder or column.derived)])
 
     @cached_property
@@ -90,37 +92,39 @@ class Table:
 
     @cached_property
     def in_folders(self) -> tuple[Column, ...]:
-        """The columns that the names of folders hold."""
+        """The columns with their values in the names of folders."""
         return tuple(column for column in self.columns if column.in_folder)
 
     def place(self, day: date) -> str:
-        """Return where the rows of a UTC day lie, relative to the lake."""
+        """Return the path of the rows of a UTC day, relative to the lake."""
         return self.file.format(day=day, month=f"{day:%Y-%m}")
 
     def glob_of(self, day: date) -> str:
-        """Return the glob that finds the files of one UTC day alone, of a table with a file a day or month."""
+        """Return the glob that finds only the files of one UTC day, for a table with a file a day or month."""
         return self.glob.replace("day=*", f"day={day}").replace("daily/*", f"daily/{day:%Y-%m}")
 
 
-TWEET_ID = Column("tweet_id", pa.int64(), "The Tweet. Text in JSON and JavaScript, which round such numbers.")
+TWEET_ID = Column(
+    "tweet_id", pa.int64(), "The Tweet. Write it as text in JSON and JavaScript, which round such numbers."
+)
 TYPE = Column(
     "engagement_type",
     pa.dictionary(pa.int8(), pa.string()),
     "What was counted, under the API's own name. The view metrics says what each means.",
 )
 DAY = Column("day", pa.date32(), "The UTC day on which it happened.")
-DAY_IN_FOLDER = replace(DAY, in_folder=True)  # in the file too, many readers would refuse the folder
+DAY_IN_FOLDER = replace(DAY, in_folder=True)  # if the file held it too, many readers would refuse the folder
 HOUR = Column("hour", pa.int32(), "The UTC hour of the day in which it happened, 0 to 23.")
-COUNT = Column("count", pa.int64(), "How often. Below zero where more was undone than done.")
+COUNT = Column("count", pa.int64(), "How often it happened. Below zero if more was undone than done.")
 PARTIAL = Column("partial", pa.bool_(), "Whether only a part of the hour was asked for.")
-OBSERVED_AT = Column("observed_at", TIMESTAMP, "When the answer was asked for.")
+OBSERVED_AT = Column("observed_at", TIMESTAMP, "When the request for the count was sent.")
 ASKED_AT = Column("asked_at", TIMESTAMP, "When the newest request that named the Tweet was sent.")
 
 ENGAGEMENTS = Table(
     name="engagements",
     grain="a count that /historical gave",
-    description="How often each Tweet was seen, liked, clicked …, by type and UTC hour. A row means that the API "
-    "answered; a missing row is not a zero, and coverage has the reason.",
+    description="How often each Tweet was seen, liked, clicked …, by type and UTC hour. A row means that the API gave "
+    "a count. A missing row is not a zero: coverage has the reason.",
     key=("tweet_id", "engagement_type", "day", "hour"),
     columns=(TWEET_ID, TYPE, DAY_IN_FOLDER, HOUR, COUNT),
     file="engagements/day={day}/engagements.parquet",
@@ -129,8 +133,8 @@ ENGAGEMENTS = Table(
 )
 DAILY = Table(
     name="daily",
-    grain="a Tweet, type and UTC day: its hours summed",
-    description="The hours of engagements summed by day and stored beside them.",
+    grain="a count of engagements, summed over the hours of its day",
+    description="The sums are stored, so that questions about days are answered fast.",
     key=("tweet_id", "engagement_type", "day"),
     columns=(TWEET_ID, TYPE, DAY, COUNT),
     file="daily/{month}.parquet",
@@ -138,8 +142,8 @@ DAILY = Table(
 )
 TOTALS = Table(
     name="totals",
-    grain="a Tweet's lifetime count as observed that day",
-    description="What /totals said of each Tweet's whole life. One day's row is not a day's count: it is the sum so "
+    grain="a Tweet's lifetime count, as observed that day",
+    description="What /totals said about each Tweet's whole life. The count is not that of a day: it is the sum so "
     "far.",
     key=("tweet_id", "engagement_type", "observed_on"),
     columns=(
@@ -147,7 +151,7 @@ TOTALS = Table(
         TYPE,
         COUNT,
         OBSERVED_AT,
-        Column("observed_on", pa.date32(), "The UTC day on which the pull was begun.", in_folder=True),
+        Column("observed_on", pa.date32(), "The UTC day on which the pull began.", in_folder=True),
     ),
     file="totals/observed_on={day}/totals.parquet",
     glob="totals/*/*.parquet",
@@ -156,7 +160,7 @@ TOTALS = Table(
 RECENT = Table(
     name="recent",
     grain="a count of the last 28 hours, from /28hr",
-    description="Newer than engagements and provisional. The view engagements_now has both.",
+    description="It is newer than engagements, and provisional. The view engagements_now has both.",
     key=("tweet_id", "engagement_type", "day", "hour"),
     columns=(TWEET_ID, TYPE, DAY, HOUR, COUNT, PARTIAL, OBSERVED_AT),
     file="recent.parquet",
@@ -166,18 +170,18 @@ RECENT = Table(
 REVISIONS = Table(
     name="revisions",
     grain="a count that a later pull changed, or added to a Tweet's day",
-    description="What engagements held before. The first answer for a Tweet's day revises nothing.",
+    description="It keeps the count from before. The first answer for a Tweet's day revises nothing.",
     key=("tweet_id", "engagement_type", "day", "hour", "new_pulled_at"),
     columns=(
         TWEET_ID,
         TYPE,
         DAY,
         HOUR,
-        Column("old", pa.int64(), "The count before. NULL: the Tweet's day had other counts, not this.", nullable=True),
+        Column("old", pa.int64(), "The count before. NULL if the Tweet's day had no such count.", nullable=True),
         Column("new", pa.int64(), "The count since."),
         Column("old_pulled_at", TIMESTAMP, "When the Tweet's day was pulled before.", nullable=True),
-        Column("new_pulled_at", TIMESTAMP, "When the answer with the new count was asked for."),
-        Column("pulled_on", pa.date32(), "The UTC day on which that pull was begun.", in_folder=True),
+        Column("new_pulled_at", TIMESTAMP, "When the request for the new count was sent."),
+        Column("pulled_on", pa.date32(), "The UTC day on which that pull began.", in_folder=True),
     ),
     file="",  # a file a pull: Lake.revisions
     glob="revisions/*/*.parquet",
@@ -185,18 +189,25 @@ REVISIONS = Table(
 COVERAGE = Table(
     name="coverage",
     grain="a Tweet and day that an endpoint was asked for",
-    description="What was asked for, when, and what came of it.",
+    description="The row says when it was last asked for, and what came of it.",
     key=("tweet_id", "endpoint", "day"),
     columns=(
         TWEET_ID,
-        replace(DAY_IN_FOLDER, meaning="The UTC day that was asked for; of the present, the day of the pull."),
+        replace(DAY_IN_FOLDER, meaning="The UTC day that was asked for; for /totals and /28hr, the day of the pull."),
         ASKED_AT,
-        Column("outcome", pa.string(), "What came of it: stored, or why not."),
+        Column("outcome", pa.string(), "What came of it: stored, or the reason why there is no row."),
         Column("text", pa.string(), "The API's own words for a refusal.", nullable=True),
-        Column("first_pulled_at", TIMESTAMP, "The first request that gave rows of the Tweet's day.", nullable=True),
-        Column("pulled_at", TIMESTAMP, "The newest request that gave rows. NULL: there are none.", nullable=True),
+        Column(
+            "first_pulled_at",
+            TIMESTAMP,
+            "When the first request that gave rows of the Tweet's day was sent.",
+            nullable=True,
+        ),
+        Column(
+            "pulled_at", TIMESTAMP, "When the newest request that gave rows was sent. NULL: no rows.", nullable=True
+        ),
         Column("rows", pa.int32(), "How many rows are stored."),
-        Column("source", pa.string(), "The response that gave the rows, relative to the lake.", nullable=True),
+        Column("source", pa.string(), "The file of the response that gave the rows, in the lake.", nullable=True),
         Column("endpoint", pa.string(), "The endpoint that was asked.", in_folder=True),
         Column("table_name", pa.string(), "The table that the endpoint's answers fill.", derived=True),
     ),
@@ -205,8 +216,8 @@ COVERAGE = Table(
 )
 SET_ASIDE = Table(
     name="set_aside",
-    grain="a Tweet that the API would not serve",
-    description="Not asked for again for a while. A Tweet that is served again leaves the table.",
+    grain="a Tweet that the API does not serve",
+    description="It is not asked for again for a while. A Tweet that is served again leaves the table.",
     key=("tweet_id",),
     columns=(
         TWEET_ID,
@@ -215,7 +226,7 @@ SET_ASIDE = Table(
         Column("reason", pa.string(), "unavailable, protected or forbidden."),
         Column("text", pa.string(), "The API's own words for a refusal.", nullable=True),
         ASKED_AT,
-        Column("tokens", pa.string(), "A fingerprint of the tokens that it was refused to."),
+        Column("tokens", pa.string(), "A fingerprint of the tokens that asked."),
     ),
     file="set_aside.parquet",
     glob="set_aside.parquet",
@@ -223,7 +234,7 @@ SET_ASIDE = Table(
 TWEETS = Table(
     name="tweets",
     grain="a Tweet that is or was in the roster",
-    description="The roster, with its further columns.",
+    description="The roster's further columns follow those below.",
     key=("tweet_id",),
     columns=(
         Column("tweet_id", pa.int64(), TWEET_ID.meaning, nullable=True),
@@ -237,7 +248,7 @@ TWEETS = Table(
 REQUESTS = Table(
     name="requests",
     grain="a request that was sent",
-    description="What counts to the contract's rate and to the handles that it bills.",
+    description="The contract counts these requests, and the handles in them.",
     key=("asked_at", "endpoint", "handle"),
     columns=(
         Column("asked_at", TIMESTAMP, "When its last try was sent."),
@@ -246,10 +257,10 @@ REQUESTS = Table(
         Column("tweet_ids", pa.list_(pa.int64()), "The Tweets that it named."),
         Column("first_day", pa.date32(), "The first UTC day that it asked for; NULL for the present.", nullable=True),
         Column("last_day", pa.date32(), "The last UTC day, included.", nullable=True),
-        Column("status", pa.int32(), "The HTTP status of the last try; NULL where no answer came.", nullable=True),
+        Column("status", pa.int32(), "The HTTP status of the last try; NULL if no answer came.", nullable=True),
         Column("tries", pa.int32(), "How many tries were sent."),
-        Column("bytes", pa.int64(), "The size of the last answer on the wire."),
-        Column("seconds", pa.float64(), "How long the last try took."),
+        Column("bytes", pa.int64(), "The size of the last answer as it was sent, perhaps compressed."),
+        Column("seconds", pa.float64(), "How many seconds the last try took."),
     ),
     file="requests/{month}.jsonl",
     glob="requests/*.jsonl",
@@ -269,7 +280,7 @@ def engagements_table(
 ) -> pa.Table:
     """Return columns of one length as rows of ENGAGEMENTS with their day.
 
-    `types` are places in TYPE_NAMES, `days` since 1970; hours are of 8 bits as long as they are computed with.
+    `types` are places in TYPE_NAMES, `days` count from 1970. `hours` may have 8 bits; the rows have 32.
     """
     arrays = [
         pa.array(tweets),

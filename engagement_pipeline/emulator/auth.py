@@ -5,6 +5,7 @@ reason. OAuth 1.0a signatures are checked in full: consumer, token, HMAC-SHA1, a
 clock, and a new nonce. JSON bodies are not part of an OAuth 1.0a signature.
 """
 
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
@@ -16,11 +17,13 @@ from urllib.parse import urlsplit
 from oauthlib.oauth1.rfc5849 import signature
 
 from engagement_pipeline.emulator.chance import letters
-from engagement_pipeline.emulator.files import write_aside
+from engagement_pipeline.emulator.files import refuse_foreign, write_aside
 from engagement_pipeline.emulator.refusals import unauthenticated
 from engagement_pipeline.emulator.world import HANDLES
 
 TIMESTAMP_WINDOW_SECONDS = 300
+MARK = "# Credentials of the emulator with seed {}: they open nothing else, and it writes this file anew."
+MARKED = re.compile(MARK.format("([0-9]{1,20})") + "\n")
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Credentials:
     consumer_secret: str = field(repr=False)
     bearer_token: str = field(repr=False)
     tokens: Mapping[str, Token]
+    seed: int
 
     @classmethod
     def from_seed(cls, seed: int) -> "Credentials":
@@ -55,11 +59,31 @@ class Credentials:
             consumer_secret=letters(50, seed, "consumer secret"),
             bearer_token="A" * 22 + letters(82, seed, "bearer"),
             tokens=tokens,
+            seed=seed,
         )
 
+    def refuse_foreign(self, path: Path) -> None:
+        """Raise FileExistsError if there is an accounts.toml that no emulator wrote, or that was changed since."""
+        refuse_foreign(path, self._wrote)
+
     def write_accounts(self, path: Path) -> None:
-        """Write them as an accounts.toml that only the owner can read; create its parent folders."""
+        """Write them as an accounts.toml that only the owner can read; create its parent folders.
+
+        Raises FileExistsError as `refuse_foreign` does: it may be the only copy of somebody's tokens.
+        """
+        self.refuse_foreign(path)
+        write_aside(path, self._accounts(), mode=0o600)
+
+    def _wrote(self, text: str) -> bool:
+        """Tell whether a text is, to the letter, what an emulator of this seed or of the one in its mark writes."""
+        marked = MARKED.match(text)
+        writer = Credentials.from_seed(int(marked[1])) if marked else self
+        whole = writer._accounts()  # noqa: SLF001 - one of its own
+        return text in (whole, whole.partition("\n")[2])  # older files have no mark
+
+    def _accounts(self) -> str:
         lines = [
+            MARK.format(self.seed),
             "[app]",
             f'consumer_key = "{self.consumer_key}"',
             f'consumer_secret = "{self.consumer_secret}"',
@@ -72,7 +96,7 @@ class Credentials:
                 f'access_token = "{token.key}"',
                 f'access_token_secret = "{token.secret}"',
             ]
-        write_aside(path, "\n".join([*lines, ""]), mode=0o600)
+        return "\n".join([*lines, ""])
 
 
 class Gate:

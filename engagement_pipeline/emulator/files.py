@@ -1,8 +1,29 @@
-"""Writes a text file so that a reader finds the old file or the new one, never a part of it."""
+"""Writes a text file so that a reader finds the old file or the new one, never a part of it.
+
+A file that the emulator did not write is refused.
+"""
 
 import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
+
+
+def refuse_foreign(path: Path, is_ours: Callable[[str], bool]) -> None:
+    """Raise FileExistsError, in one line, if there is a file whose text is not one that an emulator wrote."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except UnicodeDecodeError:
+        text = "not ours"
+    except OSError as error:
+        raise OSError(f"cannot read {path}: {error.strerror}") from error
+    if text.strip() and not is_ours(text):
+        raise FileExistsError(
+            f"{path} holds what the emulator did not write, so it is left as it is: name another file, "
+            "best in a folder of its own, or move that one away"
+        )
 
 
 def write_aside(path: Path, text: str, *, mode: int = 0o644) -> None:

@@ -119,14 +119,14 @@ def serve(
     max_age_days: int | None = None,
     ready: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM, then return. Call it from the main thread.
+    """Serve until SIGINT or SIGTERM, then return. Call it from the main thread. Its arguments make it long.
 
     It first writes `accounts` and `tweets`. Then `ready` gets the URL, which connects from then on. `latency` is in
     seconds a request. `settle_hours` is the age at which counts stop growing. `max_age_days` is how far back
     /historical goes; None is 2014-09-01. If `now` is None, the world lives in real time.
 
-    Raises OSError if the port is in use or a file cannot be written, ValueError for an impossible argument. Each text
-    is one line.
+    Raises OSError if the port is in use or a file cannot be written, FileExistsError for a file that no emulator wrote,
+    ValueError for an impossible argument. Each text is one line, and then no file has changed.
     """
     emulator = Emulator(
         port=port,
@@ -140,12 +140,21 @@ def serve(
     )
     try:
         if accounts:
+            emulator.credentials.refuse_foreign(accounts)
+        if tweets:
+            emulator.world.refuse_foreign(tweets)
+        if accounts:
             emulator.credentials.write_accounts(accounts)
         if tweets:
             emulator.world.write_roster(tweets, foreign=True)
     except OSError:
         emulator.close()
         raise
+    _run_until_signalled(emulator, ready)
+
+
+def _run_until_signalled(emulator: Emulator, ready: Callable[[str], None] | None) -> None:
+    """Serve until SIGINT or SIGTERM, and leave the handlers as they were."""
     # Once it has stopped, uvicorn raises the signal again for the handler from before. That is this one, which makes
     # the end a plain return.
     before = {number: signal.signal(number, lambda *_: emulator.stop()) for number in (signal.SIGINT, signal.SIGTERM)}

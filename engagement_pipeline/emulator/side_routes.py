@@ -1,14 +1,17 @@
 """The routes beside the API: the vendor's token endpoints, and /admin for tests against the emulator.
 
-In: HTTP. Out: HTTP. The server listens only on the loopback address, so /admin needs no key.
+In: HTTP. Out: HTTP. The server listens only on the loopback address, so /admin needs no key. But a web page in a
+browser of this machine reaches it too. So /admin refuses what a browser sends for another site, also by another name
+for this address. None of these routes reads a large body.
 
     POST /oauth/request_token   GET /oauth/authorize   POST /oauth/access_token   POST /oauth2/token
     GET, POST, DELETE /admin/faults   GET /admin/requests
 """
 
 import html
-from collections.abc import Callable, Mapping
-from typing import Any
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from functools import wraps
 from urllib.parse import parse_qsl, urlencode
 
 import orjson
@@ -21,7 +24,13 @@ from engagement_pipeline.emulator.refusals import Refusal
 from engagement_pipeline.emulator.tokens import TokenDesk
 from engagement_pipeline.emulator.world import HANDLES
 
+LARGEST_BODY = 2**16  # bytes; all dials together are 1,000
+HOSTS = {"127.0.0.1", "localhost", "[::1]"}
+OWN_SITES = {"same-origin", "none"}  # none: typed into the address bar
 FORM = "application/x-www-form-urlencoded"
+
+
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def json_response(content: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -34,36 +43,42 @@ def refused(refusal: Refusal) -> Response:
     return json_response({"errors": list(refusal.errors)}, status=refusal.status)
 
 
+def _or_refused(endpoint: Endpoint) -> Endpoint:
+    """Let an endpoint answer with the refusal that it raises."""
+
+    @wraps(endpoint)
+    async def answered(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except Refusal as refusal:
+            return refused(refusal)
+        except _TooLargeError:
+            return _too_large()
+
+    return answered
+
+
 def token_routes(desk: TokenDesk) -> list[Route]:
     """Return the routes of the vendor's token host."""
 
-    def signed(step: Callable[[str, str, str], dict[str, str]]) -> Callable[[Request], Any]:
+    def signed(step: Callable[[str, str, str], dict[str, str]]) -> Endpoint:
+        @_or_refused
         async def endpoint(request: Request) -> Response:
-            authorization = request.headers.get("authorization", "")
-            try:
-                fields = step(str(request.url), authorization, await _form(request))
-            except Refusal as refusal:
-                return refused(refusal)
+            fields = step(str(request.url), request.headers.get("authorization", ""), await _form(request))
             return Response(urlencode(fields), media_type=FORM)
 
         return endpoint
 
+    @_or_refused
     async def authorize(request: Request) -> Response:
         token = request.query_params.get("oauth_token", "")
         handle = request.query_params.get("handle", HANDLES[0].name)
-        try:
-            pin = desk.authorize(token, handle)
-        except Refusal as refusal:
-            return refused(refusal)
-        return HTMLResponse(_pin_page(token, handle, pin))
+        return HTMLResponse(_pin_page(token, handle, desk.authorize(token, handle)))
 
+    @_or_refused
     async def bearer(request: Request) -> Response:
         form = dict(parse_qsl(await _form(request)))
-        try:
-            fields = desk.bearer(request.headers.get("authorization", ""), form.get("grant_type", ""))
-        except Refusal as refusal:
-            return refused(refusal)
-        return json_response(fields)
+        return json_response(desk.bearer(request.headers.get("authorization", ""), form.get("grant_type", "")))
 
     return [
         Route("/oauth/request_token", signed(desk.request_token), methods=["POST"]),
@@ -78,7 +93,7 @@ def admin_routes(faults: Faults, requests_so_far: Callable[[], Mapping[str, obje
 
     async def set_faults(request: Request) -> Response:
         try:
-            faults.set(**orjson.loads(await request.body()))
+            faults.set(**orjson.loads(await _body(request)))
         except (TypeError, ValueError) as error:  # TypeError: JSON, but no object
             return json_response({"errors": [str(error)]}, status=400)
         return json_response(faults.read())
@@ -94,17 +109,57 @@ def admin_routes(faults: Faults, requests_so_far: Callable[[], Mapping[str, obje
         return json_response(requests_so_far())
 
     return [
-        Route("/admin/faults", set_faults, methods=["POST"]),
-        Route("/admin/faults", read_faults, methods=["GET"]),
-        Route("/admin/faults", reset_faults, methods=["DELETE"]),
-        Route("/admin/requests", requests, methods=["GET"]),
+        Route("/admin/faults", _own_site_only(set_faults), methods=["POST"]),
+        Route("/admin/faults", _own_site_only(read_faults), methods=["GET"]),
+        Route("/admin/faults", _own_site_only(reset_faults), methods=["DELETE"]),
+        Route("/admin/requests", _own_site_only(requests), methods=["GET"]),
     ]
+
+
+def _own_site_only(endpoint: Endpoint) -> Endpoint:
+    """Refuse what a browser was made to send by a page of another site, and bodies that are too large."""
+
+    async def guarded(request: Request) -> Response:
+        host = request.headers.get("host", "")
+        if re.sub(":[0-9]+$", "", host) not in HOSTS:
+            return _objection(421, f"The Host must be this machine's own: {', '.join(sorted(HOSTS))}")
+        origin = request.headers.get("origin", f"http://{host}")
+        if origin != f"http://{host}" or request.headers.get("sec-fetch-site", "none") not in OWN_SITES:
+            return _objection(403, "Pages of other sites may not ask here")
+        try:
+            return await endpoint(request)
+        except _TooLargeError:
+            return _too_large()
+
+    return guarded
+
+
+def _too_large() -> Response:
+    return _objection(413, f"The body must not have more than {LARGEST_BODY:,} bytes")
+
+
+def _objection(status: int, text: str) -> Response:
+    return json_response({"errors": [text]}, status=status)
+
+
+class _TooLargeError(Exception):
+    """A body with more than LARGEST_BODY."""
+
+
+async def _body(request: Request) -> bytes:
+    """Return the body of a request; raises _TooLargeError before it is read whole."""
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > LARGEST_BODY:
+            raise _TooLargeError
+    return body
 
 
 async def _form(request: Request) -> str:
     """Return the body if it is form-encoded; only such a body is part of an OAuth 1.0a signature."""
     is_form = request.headers.get("content-type", "").startswith(FORM)
-    return (await request.body()).decode("utf-8", "replace") if is_form else ""
+    return (await _body(request)).decode("utf-8", "replace") if is_form else ""
 
 
 def _pin_page(token: str, handle: str, pin: str) -> str:

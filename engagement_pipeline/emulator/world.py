@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from engagement_pipeline.emulator import counts as cells
 from engagement_pipeline.emulator.chance import hash64, share
-from engagement_pipeline.emulator.files import write_aside
+from engagement_pipeline.emulator.files import refuse_foreign, write_aside
 
 State = Literal["ok", "deleted", "protected"]
 
@@ -27,6 +27,7 @@ RECENT_DAYS = 90
 OLD_DAYS = 1_800
 FIRST_NOW, LAST_NOW = datetime(2016, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)  # with Tweets to show
 DAY_MS = 86_400_000
+ID_DIGITS = 19
 
 # In each block of this many days, every handle has one deleted and one protected Tweet. The last 90 days hold at least
 # two whole blocks, so they have two of each at any date. A share of all Tweets comes on top.
@@ -155,11 +156,13 @@ class World:
 
     def tweet(self, tweet_id: int) -> Tweet | None:
         """Return the Tweet with that ID, in the roster or not; None if nobody has posted it yet."""
-        made_ms = cells.created_ms(tweet_id)
-        now = self.now()
-        if made_ms > now.timestamp() * 1000:
+        if cells.created_ms(tweet_id) > self.now().timestamp() * 1000:
             return None
-        day = datetime.fromtimestamp(made_ms // 1000, UTC).date()
+        return self._posted(tweet_id)
+
+    def _posted(self, tweet_id: int) -> Tweet | None:
+        """Return the Tweet of that ID, whenever it is posted."""
+        day = datetime.fromtimestamp(cells.created_ms(tweet_id) // 1000, UTC).date()
         posted = (t for author in AUTHORS for t in tweets_of_day(self.seed, author, day))
         return next((t for t in posted if t.tweet_id == tweet_id), None)
 
@@ -195,11 +198,28 @@ class World:
             sums[row] = self._settled(cells.happened(self.seed, [tweet_id], types, alive), alive)[0].sum(axis=1)
         return sums
 
+    def refuse_foreign(self, path: Path) -> None:
+        """Raise FileExistsError if there is a roster with anything that is not of a world of this seed."""
+        refuse_foreign(path, self._wrote)
+
+    def _wrote(self, text: str) -> bool:
+        head, *rows = text.splitlines()
+        return head in {"tweet_id,handle,state", "tweet_id,handle"} and all(map(self._is_row, rows))
+
+    def _is_row(self, row: str) -> bool:
+        tweet_id, handle, *_ = [*row.split(","), ""]
+        if not (tweet_id.isascii() and tweet_id.isdecimal() and len(tweet_id) <= ID_DIGITS):
+            return False
+        tweet = self._posted(int(tweet_id))
+        return tweet is not None and handle == ("" if tweet.handle == STRANGER.name else tweet.handle)
+
     def write_roster(self, path: Path, *, foreign: bool = False) -> None:
         """Write `tweet_id,handle,state` as CSV, one line a Tweet, by ascending ID; create the parent folders.
 
-        With `foreign`, include the stranger's Tweets, without a handle.
+        With `foreign`, include the stranger's Tweets, without a handle. Raises FileExistsError as `refuse_foreign`
+        does: somebody may have written the roster by hand.
         """
+        self.refuse_foreign(path)
         rows = [(tweet.tweet_id, tweet.handle, tweet.state) for tweet in self.tweets()]
         if foreign:
             rows += [(tweet.tweet_id, "", tweet.state) for tweet in self.foreign_tweets()]

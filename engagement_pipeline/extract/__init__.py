@@ -1,4 +1,4 @@
-"""What to ask of whom, and landing what comes.
+"""Plan the requests to send, send them, and land the responses.
 
     roster ──> planner ──> prepare ──> puller <──> ownership
 

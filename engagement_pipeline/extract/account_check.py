@@ -1,8 +1,10 @@
-"""Whether each account may ask, with one cheap request where the first Tweet tells.
+"""Find out whether each account may ask. One cheap request is enough if the first Tweet tells.
 
 In: a Client, the accounts, the roster and the Tweets that are set aside. Out: a Finding for each account, and one
-for the bearer token where the roster holds Tweets of others. Whose the tokens are is told by a Tweet: the API
-answers its owner alone. A Tweet that is protected, gone or forbidden tells less, so a few others are tried then.
+for the bearer token if the roster holds Tweets of others.
+
+A Tweet shows to whom the tokens belong, because the API serves it only to its owner. A Tweet that is protected, gone
+or forbidden shows less, so a few others are tried then.
 """
 
 from __future__ import annotations
@@ -25,15 +27,15 @@ if TYPE_CHECKING:
     from engagement_pipeline.transport.accounts import Accounts
     from engagement_pipeline.transport.client import Client
 
-USER_ID = re.compile(r"(\d+)-")  # with which an access token begins
-AUTHOR_ID = re.compile(r"author id (\d+)", re.IGNORECASE)  # of a Tweet's owner, in one spelling of a 403
-TRIED_TWEETS = 3  # of an account, where the first ones do not tell
-NO_TWEET = "not tried: the roster holds no Tweet of this handle to try with"
+USER_ID = re.compile(r"(\d+)-")  # an access token begins with it
+AUTHOR_ID = re.compile(r"author id (\d+)", re.IGNORECASE)  # some answers with 403 name the Tweet's owner so
+TRIED_TWEETS = 3  # for each account, if the first ones do not tell
+NO_TWEET = "not tried: the roster has no Tweet of this handle"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found of an account: `handle` is empty for the bearer token, `works` is None where nothing told."""
+    """What was found about an account. `handle` is empty for the bearer token; `works` is None if nothing told."""
 
     handle: str
     works: bool | None
@@ -42,14 +44,14 @@ class Finding:
 
 @dataclass(slots=True)
 class _Trial:
-    """What the API answered to an account: the Tweet and the types that it served, and the Tweets that tell less."""
+    """What the API answered to an account: the Tweet and types that it served, and the Tweets that it did not."""
 
     handle: str
     served: int | None = None
     types: str = ""
     gone: list[int] = field(default_factory=list)
     protected: list[int] = field(default_factory=list)
-    forbidden: dict[int, str] = field(default_factory=dict)  # and what the API said
+    forbidden: dict[int, str] = field(default_factory=dict)  # by Tweet, what the API said
     failure: str = ""
     untried: str = ""
 
@@ -57,9 +59,9 @@ class _Trial:
 def check_accounts(
     client: Client, accounts: Accounts, roster: Roster, *, types: Collection[str], aside: Collection[int] = ()
 ) -> list[Finding]:
-    """Ask /28hr once for each account, and /totals for the bearer token; more often where a Tweet does not tell.
+    """Ask /28hr once for each account, and /totals for the bearer token; ask again if a Tweet does not tell.
 
-    Where /28hr serves none of `types`, an account is asked for on /totals too. Tweets `aside` are tried last.
+    If /28hr serves none of `types`, accounts are tried on /totals too. Tweets `aside` are tried last.
     """
     followed: dict[str, list[Tweet]] = {handle: [] for handle in accounts.by_handle}
     for tweet in sorted(roster.tweets, key=lambda tweet: (tweet.tweet_id not in aside, tweet.tweet_id), reverse=True):
@@ -70,7 +72,7 @@ def check_accounts(
 
 
 def _tried(client: Client, handle: str, tweets: list[Tweet], types: Collection[str]) -> _Trial:
-    """Try an account with one Tweet after another until one tells."""
+    """Try an account with one Tweet after another, until one tells."""
     trial = _Trial(handle)
     endpoint = RECENT if handle and set(types) & {*RECENT.types} else TOTALS
     if not tweets:
@@ -90,7 +92,7 @@ def _tried(client: Client, handle: str, tweets: list[Tweet], types: Collection[s
 
 
 def _told(client: Client, request: Request, trial: _Trial) -> bool:
-    """Ask for one Tweet and note what came; tell whether that settles it."""
+    """Ask for one Tweet and note the answer; return whether the trial is over."""
     (tweet,) = request.tweet_ids
     try:
         flat = source_of(request.endpoint).read(client.ask(request).body, request)
@@ -114,7 +116,7 @@ def _told(client: Client, request: Request, trial: _Trial) -> bool:
 
 
 def _types(request: Request, came: Collection[str]) -> str:
-    """Return in words which of the types that were asked for came."""
+    """Return in words which of the requested types came."""
     lacking = [name for name in request.types if name not in came]
     number = f"{len(request.types) - len(lacking)} of " if lacking else ""
     noun = "type" if len(request.types) == 1 else "types"
@@ -124,15 +126,16 @@ def _types(request: Request, came: Collection[str]) -> str:
 
 
 def _user(accounts: Accounts, handle: str) -> str:
-    """Return the user ID that an account's access token begins with, empty where it tells none."""
+    """Return the user ID at the start of an account's access token, empty if there is none."""
     user = USER_ID.match(accounts.by_handle[handle].access_token) if handle else None
     return user[1] if user else ""
 
 
 def _owners(trials: list[_Trial], accounts: Accounts) -> dict[str, str]:
-    """Return the handles of user IDs, the surest last: as written in the accounts, as a 403 names them, as served.
+    """Return the handle of each user ID. A surer source overrides a less sure one.
 
-    A 403 names the author of a handle's Tweet, which is another where a row of the roster is wrong.
+    The sources, the surest last: the accounts file, the author that a 403 names, a Tweet that was served. The author
+    in a 403 is somebody else if a row of the roster is wrong.
     """
     owned = [trial for trial in trials if trial.handle]
     written = {_user(accounts, trial.handle): trial.handle for trial in owned if not trial.forbidden}
@@ -146,7 +149,7 @@ def _owners(trials: list[_Trial], accounts: Accounts) -> dict[str, str]:
 
 
 def _finding(trial: _Trial, user: str, owners: dict[str, str]) -> Finding:
-    """Say what an account's trial tells; `user` is whose its tokens are, `owners` the handles of user IDs."""
+    """Say what an account's trial shows. `user` is the user ID in its tokens, `owners` has the handle of each ID."""
     if trial.untried:
         return Finding(trial.handle, None, trial.untried)
     if trial.failure:
@@ -154,24 +157,24 @@ def _finding(trial: _Trial, user: str, owners: dict[str, str]) -> Finding:
     owner = f"user id {user}" if user else "their user"
     notes = _notes(trial)
     if trial.served:
-        whose = [f"the tokens are of {owner}, who owns Tweet {trial.served}"] if trial.handle else []
+        whose = [f"the tokens belong to {owner}, who owns Tweet {trial.served}"] if trial.handle else []
         return Finding(trial.handle, works=True, text="; ".join([f"works, {trial.types}", *whose, *notes]))
     if trial.forbidden and trial.handle:
         another = owners.get(user, trial.handle)
         looks = f" (they look like {another}'s)" if another != trial.handle else ""
         tweet, said = next(iter(trial.forbidden.items()))
-        text = f"the tokens are of {owner}{looks}, who may not see Tweet {tweet} ({shown(said)}): "
-        return Finding(trial.handle, works=False, text=text + "mend the tokens or the roster")
-    whose = [f"the tokens are of {owner}, but whether these Tweets are theirs is not known"] if trial.handle else []
+        text = f"the tokens belong to {owner}{looks}, who may not see Tweet {tweet} ({shown(said)}): "
+        return Finding(trial.handle, works=False, text=text + "correct the tokens or the roster")
+    whose = [f"the tokens belong to {owner}, but nothing shows who owns these Tweets"] if trial.handle else []
     return Finding(trial.handle, works=True, text="; ".join(["is let in", *notes, *whose]))
 
 
 def _notes(trial: _Trial) -> list[str]:
-    """Return what there is to say of the Tweets that were not served."""
+    """Return what there is to say about the Tweets that were not served."""
     found = {
         "unavailable": trial.gone,
         "protected": trial.protected,
-        "forbidden to it, so mend the roster": [*trial.forbidden],
+        "forbidden to it, so correct the roster": [*trial.forbidden],
     }
     return [
         f"{'Tweet' if len(tweets) == 1 else 'Tweets'} {', '.join(map(str, tweets))} "

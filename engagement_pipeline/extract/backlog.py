@@ -1,10 +1,10 @@
-"""Days of Tweets that were never asked for: what a Tweet that is new in the roster lacks since it was posted.
+"""The backlog: days of Tweets that no request has asked for, for example of a Tweet that is new in the roster.
 
-In: the roster's files, and a lake's coverage. Out: the files as fingerprints, to see which are new; and the windows
-over which something is lacking, each for one run. Nothing is asked here. `missed` are days that no Tweet has.
+In: the roster's files, and a lake's coverage. Out: a fingerprint of each file, to see which are new; and the windows
+with missing days, each for one run. This module sends nothing. `missed` finds days that no Tweet has.
 
-A Tweet is new since a moment if no answer about any of its days had come by then. So one whose last days a daily run
-took up before anybody looked is new all the same, and a roster may be one file that grows.
+A Tweet is new since a moment if no answer about any of its days had come by then. So a Tweet stays new if a daily run
+has asked for its last days before anybody looked. And a roster may be one file that grows.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ LACKING = """
 
 
 def fingerprints(settings: Settings) -> dict[str, str]:
-    """Return the roster's files, each with a text that changes as its content does."""
+    """Return a fingerprint of each file of the roster; it changes when the content does."""
     files, _ = roster_files.find(settings.tweets)
     try:
         return {str(path): hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in files}
@@ -55,10 +55,11 @@ def fingerprints(settings: Settings) -> dict[str, str]:
 
 
 def windows(settings: Settings, known: Mapping[str, str], *, since: datetime) -> list[Window]:
-    """Return the windows to pull for Tweets new `since` then, of files that are not `known` as they are, oldest first.
+    """Return the windows to pull for Tweets that are new `since` a moment, the oldest window first.
 
-    A window holds up to 28 days, from the first that a Tweet lacks since it was posted, and no earlier than the
-    setting first_day. Raises InputError where roster or accounts cannot be read.
+    Only files that are new or have changed are looked at: those whose fingerprint is not in `known`. A window holds up
+    to 28 days. It begins with the first day that a Tweet lacks since it was posted, and not before the setting
+    first_day. Raises InputError if the roster or the accounts cannot be read.
     """
     changed = [file for file, text in fingerprints(settings).items() if known.get(file) != text]
     tweets = _tweets_of(settings, changed) if changed else []
@@ -76,9 +77,10 @@ def windows(settings: Settings, known: Mapping[str, str], *, since: datetime) ->
 
 
 def missed(settings: Settings, first: date, known: Collection[date]) -> list[Window]:
-    """Return the window of days between `first` and the last day before it that is `known` to be there, if any.
+    """Return the window between the last `known` day before `first`, and `first`; an empty list if no day is missing.
 
-    None where they are more than 28: then it was no outage, but a day that somebody pulled long ago.
+    The list is empty too if more than 28 days are missing: somebody pulled the last known day long ago, so this was no
+    outage.
     """
     last_known = max((day for day in known if day < first), default=None)
     after = max(last_known + timedelta(days=1), settings.first_day, settings.oldest_day()) if last_known else first
@@ -87,18 +89,18 @@ def missed(settings: Settings, first: date, known: Collection[date]) -> list[Win
 
 
 def has_begun(settings: Settings) -> bool:
-    """Tell whether anything was ever asked for: before, all Tweets of the roster lack all their days."""
-    return any(Lake(settings.data).root.glob("coverage/endpoint=historical/*"))
+    """Tell whether a first pull has been published; before it, all Tweets of the roster lack all their days."""
+    return Lake(settings.data).storage.holds("coverage/endpoint=historical/*")
 
 
 def had(lake: Lake, tweets: Sequence[Tweet], window: Window, *, since: datetime) -> set[Tweet]:
-    """Return the Tweets that are not new `since` then, or lack no day of a window on which they lived."""
+    """Return the Tweets that are not new `since` a moment, and those that lack no day of a window."""
     lacking = {tweet_id for tweet_id, _ in _lacking(lake, tweets, window, since)}
     return {tweet for tweet in tweets if tweet.tweet_id not in lacking}
 
 
 def _tweets_of(settings: Settings, files: Iterable[str]) -> list[Tweet]:
-    """Return the owned Tweets that some files of the roster hold; the whole roster must be a good one."""
+    """Return the owned Tweets in some files of the roster. The whole roster must be readable."""
     handles = accounts.load(settings.accounts).by_handle
     whole = roster.load(settings.tweets, handles=handles, skip_bad_rows=settings.skip_bad_rows)
     chosen = {tweet_id for path in map(Path, files) if path in whole.files for tweet_id in whole.files[path].tolist()}
@@ -106,7 +108,7 @@ def _tweets_of(settings: Settings, files: Iterable[str]) -> list[Tweet]:
 
 
 def _lacking(lake: Lake, tweets: Iterable[Tweet], window: Window, since: datetime) -> list[tuple[int, date]]:
-    """Return the days of new Tweets, from that of their posting on, that no request of /historical ever named."""
+    """Return the Tweets and days that /historical was never asked for, from the day on which a Tweet was posted."""
     lake.open()
     rows = [{"tweet_id": tweet.tweet_id, "posted_at": posted_at(tweet.tweet_id)} for tweet in tweets]
     first, last, moment = (quoted(str(when)) for when in (window.first, window.last, since))

@@ -1,20 +1,20 @@
-"""Whose tokens an account has, and which of its Tweets are refused: what to do after each outcome of a request.
+"""Decide after each outcome of a request: has the account its own tokens, which Tweets are refused, what comes next.
 
-In, of one account: a request was answered, and served a Tweet or not; it was refused, and some Tweets were named or
-none; it stayed unanswered. Out: where the account stands now, and what to do next: ask for Tweets, or set them aside.
-At the end a verdict. It sends nothing and keeps no files; of what landed before it is told by an iterator.
+In, for one account: the outcome of a request. It was answered, and served a Tweet or not. It was refused, and named
+some Tweets or none. Or it got no answer. Out: the account's new standing, and what to do next: ask for Tweets, or set
+them aside. At the end: a verdict. This module sends nothing and keeps no files. An iterator tells what landed before.
 
     in doubt ──── a Tweet was served, now or before ────> let in
         │
         └──── at the end: all has an outcome, some Tweets were forbidden, none was served ────> wrong tokens
 
-A refusal may name Tweets: those are set aside, and the rest is asked for again. A request of which none was named is
-halved until the culprits are alone. Once a half is answered, the refusal was about the other, which need not be asked
-for whole.
+A refusal may name Tweets: they are set aside, and the others are asked for again. If a refusal names none, the request
+is halved until the refused Tweets are alone. If the first half is answered, the refusal was about the second half, so
+that half is halved at once.
 
-Only a Tweet that was served shows that the tokens are the account's own. In doubt, what is forbidden is not set aside,
-and one forbidden request alone is halved. The others are held: the standing keeps them, and nothing is to be done.
-Once the account is let in, what was forbidden is set aside and what was held is halved.
+Only a Tweet that was served shows that the tokens are the account's own. While the account is in doubt, no forbidden
+Tweet is set aside, and only one forbidden request is halved. The standing holds the others until later. Once the
+account is let in, the forbidden Tweets are set aside and the held requests are halved.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Suspects:
-    """A request of which some Tweets are refused, and nobody knows which; with the refusal."""
+    """A request with some refused Tweets, and the refusal, which does not say which they are."""
 
     request: Request
     refusal: RefusedError
@@ -41,8 +41,8 @@ class Suspects:
 class Ask:
     """A decision: send this request.
 
-    `depth` counts the halvings that led to it. If it is the first half of a refused one, `other` is the second half,
-    kept back until the first has an outcome.
+    `depth` counts the halvings that led to it. If it is the first half of a refused request, `other` is the second
+    half, which waits until the first has an outcome.
     """
 
     request: Request
@@ -52,7 +52,7 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """A decision: ask no more for the Tweets of this request, since the API refuses them to this account."""
+    """A decision: stop asking for the Tweets of this request, because the API refuses them to this account."""
 
     request: Request
     refusal: RefusedError
@@ -60,7 +60,7 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True)
 class WrongTokens:
-    """A verdict: the tokens of an account are of another handle. With one of its refusals."""
+    """A verdict: the account has the tokens of another handle. `refusal` is one that shows it."""
 
     handle: str
     refusal: RefusedError
@@ -68,11 +68,12 @@ class WrongTokens:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What is known of one account.
+    """What is known about one account.
 
-    `before` tells of each answer that landed before whether it served a Tweet. It is read once the account is
-    forbidden something, as far as it takes. In doubt, `forbidden` is what would be set aside, `held` what would be
-    halved, and `followed` the depth of the newest forbidden request that was halved, -1 before the first.
+    `before` says of each earlier answer whether it served a Tweet. It is read only if the account is forbidden
+    something, and only until one did. While the account is in doubt, `forbidden` holds what would be set aside, and
+    `held` what would be halved. `followed` is the depth of the newest forbidden request that was halved, -1 before the
+    first.
     """
 
     handle: str
@@ -89,19 +90,19 @@ Step = tuple[Standing, tuple[Decision, ...]]
 
 
 def at_first(handle: str, *, before: Iterable[bool] = ()) -> Standing:
-    """Return where an account stands at first: in doubt, but for the bearer token, which is nobody's."""
+    """Return an account's first standing: in doubt. The bearer token belongs to no handle, so it is let in."""
     return Standing(handle, iter(before), let_in=not handle)
 
 
 def answered(standing: Standing, asked: Ask, *, served: bool) -> Step:
-    """Take an answer: it served a Tweet, or it told only which Tweets are gone, as the API tells anybody."""
+    """Take an answer: it served a Tweet, or it only named Tweets that are gone, which the API tells anybody."""
     standing, released = _let_in(standing) if served else (standing, ())
     standing, further = _halve(standing, asked.other, depth=asked.depth) if asked.other else (standing, ())
     return standing, (*released, *further)
 
 
 def refused(standing: Standing, asked: Ask, refusal: RefusedError) -> Step:
-    """Take a refusal that is about Tweets. A half that was kept back is asked for whole: it may be all right."""
+    """Take a refusal that is about Tweets. A second half that waited is asked for whole: it may hold no refused one."""
     if refusal.forbidden and not standing.let_in and any(standing.before):
         standing = replace(standing, let_in=True)
     standing, decisions = _narrow(standing, asked, refusal)
@@ -110,27 +111,27 @@ def refused(standing: Standing, asked: Ask, refusal: RefusedError) -> Step:
 
 
 def unanswered(standing: Standing) -> Step:
-    """Take that a request got no answer, or was never sent: its Tweets might have been served."""
+    """Note that a request got no answer or was never sent: its Tweets might have been served."""
     return replace(standing, unanswered=True), ()
 
 
 def verdict(standing: Standing) -> WrongTokens | None:
-    """Tell, once nothing is left to ask, whether the tokens are of another handle.
+    """Say, once nothing is left to ask, whether the tokens belong to another handle.
 
-    An account with requests that were not answered has failed for another reason, and stays in doubt.
+    An account with unanswered requests has failed for another reason, and stays in doubt.
     """
     refusals = [*(aside.refusal for aside in standing.forbidden), *(suspects.refusal for suspects in standing.held)]
     return WrongTokens(standing.handle, refusals[0]) if refusals and not standing.unanswered else None
 
 
 def _let_in(standing: Standing) -> Step:
-    """Take what the account was forbidden as the Tweets' own matter, since it was served one."""
+    """Let the account in. It was served a Tweet, so its refusals are about the Tweets and not about the tokens."""
     halves = [_halved(suspects, depth=0) for suspects in standing.held]
     return replace(standing, let_in=True, forbidden=(), held=()), (*standing.forbidden, *halves)
 
 
 def _narrow(standing: Standing, asked: Ask, refusal: RefusedError) -> Step:
-    """Set aside the Tweets that made the API refuse a request, and ask again for the others."""
+    """Set aside the refused Tweets of a request, and ask again for the others."""
     tweet_ids = asked.request.tweet_ids
     culprits = tweet_ids if len(tweet_ids) == 1 else tuple(one for one in tweet_ids if one in refusal.tweet_ids)
     if not culprits:
@@ -144,10 +145,10 @@ def _narrow(standing: Standing, asked: Ask, refusal: RefusedError) -> Step:
 
 
 def _halve(standing: Standing, suspects: Suspects, *, depth: int) -> Step:
-    """Ask for the first half of a refused request, or hold it.
+    """Ask for the first half of a refused request, or hold the request.
 
-    Of an account in doubt, one forbidden request of each depth is followed and the others are held: its first to be
-    refused, then of each two halves the one that is refused first.
+    While an account is in doubt, one forbidden request at each depth is halved, and the others are held. It is the
+    first that is refused; then, of its two halves, the one that is refused first.
     """
     if _in_doubt(standing, suspects.refusal):
         if depth <= standing.followed:
@@ -157,7 +158,7 @@ def _halve(standing: Standing, suspects: Suspects, *, depth: int) -> Step:
 
 
 def _halved(suspects: Suspects, *, depth: int) -> Ask:
-    """Return the first half with the other kept back; of a single Tweet, that alone."""
+    """Return the first half, with the second half to wait. A request for a single Tweet is returned whole."""
     middle = len(suspects.request.tweet_ids) // 2
     if not middle:
         return Ask(suspects.request, depth + 1)
@@ -169,5 +170,5 @@ def _halved(suspects: Suspects, *, depth: int) -> Ask:
 
 
 def _in_doubt(standing: Standing, refusal: RefusedError) -> bool:
-    """Tell whether a refusal may be about the tokens rather than about the Tweets."""
+    """Tell whether a refusal may be about the tokens, and not about the Tweets."""
     return refusal.forbidden and not standing.let_in

@@ -1,4 +1,4 @@
-"""A plan in words, for a person.
+"""Write a plan in words, for a person.
 
 In: Prepared. Out: lines of text. The command line prints them before a pull, and Dagster's runs log them.
 """
@@ -21,10 +21,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def plan_lines(prepared: Prepared, *, per_minute: int) -> list[str]:
-    """Return for a person: each plan's requests by account, who is left out and why, the time at the contract's rate.
-
-    The command line prints them before a pull, and Dagster's runs log them.
-    """
+    """Return each plan's requests by account, the Tweets left out and why, and the time at the contract's rate."""
     lines: list[str] = []
     for planned in prepared.plans:
         tweets = Counter(tweet.handle for tweet in planned.tweets)

@@ -1,11 +1,11 @@
-"""Roster and days -> the fewest requests that can answer for them.
+"""Roster and days -> the fewest requests that cover them.
 
-In: Tweets, an endpoint and, for /historical, a range of UTC days. Out: Plans of requests, each signed by one
-account and within the vendor's limits, and the Tweets that no request names, with the reason. Pure: no clock, no
+In: Tweets, an endpoint and, for /historical, a range of UTC days. Out: Plans of requests, each signed by one account
+and within the vendor's limits. A plan also has the Tweets that no request names, with the reason. Pure: no clock, no
 network, no files.
 
-The number of requests is the lower bound: over accounts and windows, the sum of ceil(living Tweets / limit); and one
-for each Tweet that is asked for alone, since it may have a whole request refused.
+No plan needs fewer requests: for each account and window, the number of its Tweets divided by the limit, rounded up.
+A Tweet that may make the API refuse a whole request is asked for alone, in a request of its own.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ NOT_PUBLIC = "of others, and none of the setting types is public"
 
 
 def windows(first: date, last: date, *, last_whole_day: date, oldest_day: date = OLDEST_DAY) -> tuple[Window, ...]:
-    """Cut a range of days into windows of at most 28, refusing what the API cannot serve.
+    """Cut a range of UTC days into windows of at most 28.
 
-    Raises InputError where `first` is after `last`, before the API's first day, or `last` is not over yet.
+    Raises InputError if `first` is after `last` or before the API's first day, or if `last` is not over yet.
     """
     for day in (first, last):
         if day < oldest_day:
@@ -59,30 +59,24 @@ def plan(
 ) -> Plan:
     """Batch the Tweets that `endpoint` can serve.
 
-    Left out are the Tweets that did not live in `window` yet, those of others where the endpoint serves owned
-    ones only, and those `resting`, with the reason given there. Tweets `alone` get a request each. Raises InputError
-    where the endpoint serves none of `types`.
+    These Tweets are left out: those posted after `window`, those of others if the endpoint serves only owned ones, and
+    those in `resting`, with the reason given there. Each Tweet in `alone` gets a request of its own. Raises InputError
+    if the endpoint serves none of `types`.
     """
     served = tuple(name for name in endpoint.types if name in types)
     public = tuple(name for name in endpoint.public_types if name in types)
     if not served:
         raise InputError(f"none of the setting types is served by /{endpoint}: add some of {', '.join(endpoint.types)}")
+    reasons = {
+        tweet: _unasked(tweet, endpoint, window=window, public=public) or (resting or {}).get(tweet)
+        for tweet in sorted(tweets)
+    }
     by_handle: dict[str, list[int]] = defaultdict(list)
-    left_out: dict[int, str] = {}
-    for tweet in sorted(tweets):
-        reason = _unasked(tweet, endpoint, window=window, public=public) or (resting or {}).get(tweet)
-        if reason:
-            left_out[tweet.tweet_id] = reason
-        else:
+    for tweet, reason in reasons.items():
+        if not reason:
             by_handle[tweet.handle].append(tweet.tweet_id)
     requests = tuple(
-        Request(
-            endpoint=endpoint,
-            handle=handle,
-            tweet_ids=batch,
-            types=served if handle else public,
-            window=window,
-        )
+        Request(endpoint=endpoint, handle=handle, tweet_ids=batch, types=served if handle else public, window=window)
         for handle, ids in sorted(by_handle.items())
         for batch in _batches(ids, endpoint.max_tweets, alone)
     )
@@ -91,13 +85,13 @@ def plan(
         window=window,
         types=served,
         requests=requests,
-        left_out=left_out,
+        left_out={tweet.tweet_id: reason for tweet, reason in reasons.items() if reason},
         alone=frozenset(tweet_id for ids in by_handle.values() for tweet_id in ids if tweet_id in alone),
     )
 
 
 def _batches(ids: list[int], most: int, alone: Collection[int]) -> Iterator[tuple[int, ...]]:
-    """Cut the Tweets of an account into requests: full ones, what is left, and those of a single Tweet."""
+    """Cut an account's Tweets into requests: full ones, one with the rest, and those with a single Tweet."""
     together = [tweet_id for tweet_id in ids if tweet_id not in alone]
     for start in range(0, len(together), most):
         yield tuple(together[start : start + most])
@@ -107,7 +101,7 @@ def _batches(ids: list[int], most: int, alone: Collection[int]) -> Iterator[tupl
 
 
 def _unasked(tweet: Tweet, endpoint: Endpoint, *, window: Window | None, public: tuple[str, ...]) -> str | None:
-    """Return why the endpoint is not asked for a Tweet, None where it is."""
+    """Return why the endpoint is not asked for a Tweet, None if it is."""
     if not tweet.handle and not endpoint.public_types:
         return OF_OTHERS
     if not tweet.handle and not public:

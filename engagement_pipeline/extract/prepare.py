@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """What a pull will do; `plans` are made as if nothing had landed yet, and each as if it were the first.
+    """What a pull will do. `plans` hold all requests, as if nothing had landed yet.
 
-    `handles_queried` are those that were asked for earlier in this month: contracts count them. `types_left_out` are
-    those of a `types` setting narrower than all which the endpoint does not serve.
+    `handles_queried` are the handles that were asked for earlier in this month: contracts count them. If the setting
+    `types` names only some types, `types_left_out` are those of them that the endpoint does not serve.
     """
 
     accounts: Accounts
@@ -53,33 +53,14 @@ def prepare(
     endpoint: Endpoint = HISTORICAL,
     new_since: datetime | None = None,
 ) -> Prepared:
-    """Read accounts and roster and plan the requests; raises InputError where there is nothing to ask.
+    """Read accounts and roster, and plan the requests. Raises InputError if there is nothing to ask.
 
-    /historical takes the UTC days `first` to `last`, both included; the other endpoints know the present alone. With
-    `new_since`, it is asked for Tweets alone that are new since then and lack one of the days (backlog.py).
+    /historical takes the UTC days `first` to `last`, both included; the other endpoints know only the present. With
+    `new_since`, the plan has only Tweets that are new since then and lack one of the days (backlog.py).
     """
-    windows: tuple[Window | None, ...] = (None,)
-    if endpoint.max_days:
-        assert first is not None
-        assert last is not None
-        windows = planner.windows(
-            first, last, last_whole_day=settings.last_whole_day(), oldest_day=settings.oldest_day()
-        )
+    windows = _windows(settings, endpoint, first, last)
     known = accounts.load(settings.accounts)
-    if not endpoint.public_types and not known.by_handle:
-        raise InputError(f"{settings.accounts} holds no account yet: run engagement authorize HANDLE for each handle")
-    followed = roster.load(settings.tweets, handles=known.by_handle, skip_bad_rows=settings.skip_bad_rows)
-    if not endpoint.public_types and not any(tweet.handle for tweet in followed.tweets):
-        raise InputError(
-            f"the roster {settings.tweets} holds Tweets of others only (no handle), which /totals alone serves: "
-            "add owned ones, or ask with --endpoint totals"
-        )
-    public = TOTALS.public_types
-    if not any(tweet.handle for tweet in followed.tweets) and not {*public} & {*settings.types}:
-        raise InputError(
-            f"the roster {settings.tweets} holds Tweets of others only (no handle), and none of the setting types is "
-            f"public: add some of {', '.join(public)}"
-        )
+    followed = _followed(settings, endpoint, known)
     lake, now = Lake(settings.data), datetime.now(UTC)
     roster.tell_unavailable(followed, set_aside.unavailable(lake))
     resting, alone = set_aside.resting(lake, known.fingerprints, now=now), set_aside.asked_alone(lake)
@@ -105,8 +86,36 @@ def prepare(
     )
 
 
+def _windows(
+    settings: Settings, endpoint: Endpoint, first: date | None, last: date | None
+) -> tuple[Window | None, ...]:
+    """Return the windows to ask for; a single None if the endpoint takes no days."""
+    if not endpoint.max_days:
+        return (None,)
+    assert first is not None
+    assert last is not None
+    return planner.windows(first, last, last_whole_day=settings.last_whole_day(), oldest_day=settings.oldest_day())
+
+
+def _followed(settings: Settings, endpoint: Endpoint, known: Accounts) -> Roster:
+    """Read the roster; raises InputError if the endpoint can serve none of its Tweets."""
+    if not endpoint.public_types and not known.by_handle:
+        raise InputError(f"{settings.accounts} holds no account yet: run engagement authorize HANDLE for each handle")
+    followed = roster.load(settings.tweets, handles=known.by_handle, skip_bad_rows=settings.skip_bad_rows)
+    if any(tweet.handle for tweet in followed.tweets):
+        return followed
+    only_others = f"the roster {settings.tweets} holds Tweets of others only (no handle)"
+    if not endpoint.public_types:
+        raise InputError(f"{only_others}, which /totals alone serves: add owned ones, or ask with --endpoint totals")
+    if not {*TOTALS.public_types} & {*settings.types}:
+        raise InputError(
+            f"{only_others}, and none of the setting types is public: add some of {', '.join(TOTALS.public_types)}"
+        )
+    return followed
+
+
 def _had(lake: Lake, followed: Roster, window: Window | None, since: datetime | None) -> dict[Tweet, str]:
-    """Return the Tweets that are not to be asked for again, with the reason, where new ones alone are."""
+    """Return the Tweets that are left out, with the reason, if only new ones are asked for."""
     if not window or not since:
         return {}
-    return dict.fromkeys(backlog.had(lake, followed.tweets, window, since=since), "not new, or lacking no day")
+    return dict.fromkeys(backlog.had(lake, followed.tweets, window, since=since), "that are not new, or lack no day")

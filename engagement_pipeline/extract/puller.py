@@ -1,9 +1,10 @@
-"""A plan -> landed responses, until every Tweet is answered for or set aside with a reason.
+"""A plan -> landed responses, until every Tweet has an answer or is set aside with a reason.
 
-In: a Plan and an unfinished Pull to land in. Out: a PullReport. Requests leave in parallel as the budget
-allows; each response lands before it is looked at, and one that does not add up is set apart and asked for
-again. Where the API refuses a request because of some Tweets, or because the account has the tokens of another
-handle, ownership.py decides what is set aside and what is asked for next.
+In: a Plan and an unfinished Pull to land in. Out: a PullReport. Requests leave in parallel, as fast as the rate
+allows. Each response lands before it is read. One that fails the audit is rejected and asked for again.
+
+The API may refuse a request because of some Tweets, or because the account has the tokens of another handle. Then
+ownership.py decides which Tweets are set aside and which are asked for next.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from engagement_pipeline.core.redaction import shown
 from engagement_pipeline.extract import ownership
 from engagement_pipeline.extract.ownership import Ask, SetAside, Standing, Step, WrongTokens
 from engagement_pipeline.sources import source_of
-from engagement_pipeline.transport.client import MAX_IN_FLIGHT, Client
+from engagement_pipeline.transport.sessions import MAX_IN_FLIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,22 +37,26 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engagement_pipeline.lake.raw import Landed, Pull
+    from engagement_pipeline.transport.client import Client
 
 logger = logging.getLogger(__name__)
 BODIES_TRIED = 3  # responses to one request that may fail the audit before the request has failed
-GIVEN_UP_IN_A_ROW = 3  # requests that used up their tries, one after another, before the API counts as down
+GIVEN_UP_IN_A_ROW = 3  # requests that use up their tries, one after another, before the API counts as down
 SHOWN_TWEETS = 3  # in an error message
 
 
 @dataclass(slots=True)
 class PullReport:
-    """What a pull came to.
+    """What came of a pull.
 
-    `planned` are the requests of the plan, `answered` those that got a 200 or a refusal; `rejected` counts
-    responses that did not add up and were asked for again; `refused` are the Tweets that the API would not
-    serve, with its text, and `unavailable` those that it named so in an answer. `negative` counts are below zero, and
-    kept; `unscanned` responses were written in a way that only the plain reader knows, which is slow and no less right.
-    `early` counts are of hours before their Tweet was posted and not zero, and kept.
+    planned: the requests of the plan.
+    answered: the requests that got a 200 or a refusal.
+    rejected: the responses that failed the audit and were asked for again.
+    negative: the counts below zero, which are kept.
+    early: the counts of hours before their Tweet was posted that are not zero, which are kept.
+    unscanned: the responses that only the reference parser could read, which is slow and just as right.
+    refused: the Tweets that the API did not serve, with its text.
+    unavailable: the Tweets that an answer named as unavailable.
     """
 
     planned: int
@@ -66,10 +71,10 @@ class PullReport:
 
 
 def run(plan: Plan, pull: Pull, *, client: Client, progress: Progress = quiet) -> PullReport:
-    """Send a plan's requests and land what comes.
+    """Send a plan's requests and land the responses.
 
-    Raises PullError once everything that can be had has landed: with AccountErrors, one an account that was not
-    let in, or with what stopped the pull. The next pull of the same window goes on from what has landed.
+    If something fails, everything else lands first; then PullError is raised. It holds an AccountError for each account
+    that was not let in, or the error that stopped the pull. The next pull of the same window resumes this one.
     """
     with ThreadPoolExecutor(max_workers=max(1, min(MAX_IN_FLIGHT, len(plan.requests)))) as pool:
         report = PullReport(planned=len(plan.requests))
@@ -77,7 +82,7 @@ def run(plan: Plan, pull: Pull, *, client: Client, progress: Progress = quiet) -
 
 
 def settle(pull: Pull) -> None:
-    """Audit what a killed pull landed and had no time to look at."""
+    """Audit the responses that a killed pull landed and did not read."""
     for landed in pull.unsettled():
         _audit(pull, landed.path, landed.body(), landed.request)
 
@@ -85,7 +90,7 @@ def settle(pull: Pull) -> None:
 def answered(pull: Pull, client: Client) -> set[Tweet]:
     """Return the Tweets that an unfinished pull has an answer for, each with the account that asked.
 
-    A refusal counts as long as the account has the tokens that it was given to.
+    A refusal counts as long as the account still has the tokens that were refused.
     """
     return {
         Tweet(tweet_id, landed.request.handle)
@@ -96,14 +101,14 @@ def answered(pull: Pull, client: Client) -> set[Tweet]:
 
 
 def refusals(pull: Pull, client: Client) -> list[Landed]:
-    """Return the refusals of a pull that were given to the tokens which its accounts have."""
+    """Return the refusals of a pull to tokens that its accounts still have."""
     return [landed for landed in pull.landed() if landed.refusal and _still_holds(landed, client)]
 
 
 def repeat(pull: Pull, refused: Iterable[Landed], tweets: AbstractSet[Tweet]) -> set[Tweet]:
-    """Land what was refused in another window in this one too, for those of `tweets` that it names; return them.
+    """Land the refusals of another window in this one too, as far as they name some of `tweets`; return those Tweets.
 
-    The API refuses a Tweet, whatever the days, so asking again would cost as much and tell nothing.
+    The API refuses a Tweet for all days, so another request would tell nothing new.
     """
     repeated: set[Tweet] = set()
     for landed in refused:
@@ -124,7 +129,7 @@ def _still_holds(refusal: Landed, client: Client) -> bool:
 
 
 def _audit(pull: Pull, path: Path, body: bytes, request: Request) -> Flat | str:
-    """Let a landed response count if it adds up; else set it apart and return why, and where it is kept."""
+    """Accept a landed response if it passes the audit; else reject it, and return why and where it is kept."""
     try:
         flat = source_of(request.endpoint).read(body, request)
     except ResponseError as error:
@@ -138,14 +143,14 @@ def _audit(pull: Pull, path: Path, body: bytes, request: Request) -> Flat | str:
 def _serves(flat: Flat) -> bool:
     """Tell whether an answer shows that its Tweets are the account's own.
 
-    The API looks at no owner of a Tweet that is gone, so an answer which holds gone ones alone shows nothing. One
-    without rows and without a word about any Tweet holds zeros that nobody measured: it was served.
+    The API does not look at the owner of a Tweet that is gone, so an answer with only such Tweets shows nothing. An
+    answer without rows and without a word about any Tweet was served: its counts were zeros that nobody measured.
     """
     return bool(flat.rows.num_rows) or not (flat.unavailable or flat.said)
 
 
 def _standings(plan: Plan, pull: Pull) -> dict[str, Standing]:
-    """Return where each account of a plan stands at first; what landed before is flattened only where it must tell."""
+    """Return the first standing of each account of a plan; what landed before is read only when it is needed."""
     before: dict[str, list[Landed]] = defaultdict(list)
     for landed in pull.landed():
         if not landed.refusal:
@@ -161,8 +166,8 @@ def _served(landed: Landed) -> bool:
 def _wrong_tokens(found: WrongTokens) -> AccountError:
     said = shown("; ".join(found.refusal.texts))
     message = (
-        f"account {found.handle}: the API forbids its Tweets and serves none ({said}): are its tokens another "
-        f"handle's? engagement check tells, engagement authorize {found.handle} gets new ones"
+        f"account {found.handle}: the API forbids its Tweets and serves none ({said}), so its tokens may be another "
+        f"handle's: engagement check shows whose they are, engagement authorize {found.handle} gets new ones"
     )
     return AccountError(message, account=found.handle, status=found.refusal.status, texts=found.refusal.texts)
 
@@ -203,7 +208,7 @@ class _Run:
         self.in_flight[self.pool.submit(self._fetch, asked.request)] = asked
 
     def _fetch(self, request: Request) -> Flat:
-        """In a thread: ask, land, look; ask again where the body does not add up."""
+        """In a thread: ask, land, audit; ask again if the body fails the audit."""
         problem = ""
         for _ in range(BODIES_TRIED):
             response = self.client.ask(request)
@@ -215,7 +220,7 @@ class _Run:
         raise UnavailableError(f"{problem}: pull again later", account=request.handle)
 
     def _settle(self, future: Future[Flat], asked: Ask) -> None:
-        """Take the outcome of one request; whatever is not of the API or its answers is raised."""
+        """Take the outcome of one request. Errors that are not about the API or its answers are raised."""
         standing = self.standings[asked.request.handle]
         try:
             flat = future.result()
@@ -235,7 +240,7 @@ class _Run:
         self.progress(self.report.answered, self.report.answered + len(self.in_flight))
 
     def _drop(self, error: AccountError) -> None:
-        """Name an account that is not let in once, and ask nothing more for it; the others go on."""
+        """Note an account that is not let in, once, and stop asking for it; the others go on."""
         if not any(isinstance(known, AccountError) and known.account == error.account for known in self.failures):
             self.failures.append(error)
         for future, asked in self.in_flight.items():
@@ -243,7 +248,7 @@ class _Run:
                 future.cancel()
 
     def _give_up(self, error: UnavailableError) -> None:
-        """Leave a request that used up its tries; after several in a row, all of them."""
+        """Give up a request that has used up its tries; after several in a row, stop the pull."""
         self.failures.append(error)
         self.given_up_in_a_row += 1
         if self.given_up_in_a_row == GIVEN_UP_IN_A_ROW:
@@ -269,7 +274,7 @@ class _Run:
         self._go_on(ownership.answered(standing, asked, served=_serves(flat)))
 
     def _go_on(self, step: Step) -> None:
-        """Do what was decided after an outcome."""
+        """Keep the account's new standing, and carry out the decisions."""
         standing, decisions = step
         self.standings[standing.handle] = standing
         for decision in decisions:
@@ -290,7 +295,7 @@ class _Run:
         self.settled.update(refused.tweet_ids)
 
     def _leave_out_wrong_tokens(self) -> list[AccountError]:
-        """Ask nothing more for accounts with the tokens of another handle, in later windows neither; return them."""
+        """Stop asking for accounts with the tokens of another handle, in later windows too; return their errors."""
         verdicts = [ownership.verdict(standing) for _, standing in sorted(self.standings.items())]
         failures = [_wrong_tokens(found) for found in verdicts if found]
         for failure in failures:
@@ -298,13 +303,13 @@ class _Run:
         return failures
 
     def _missed(self) -> list[EngagementError]:
-        """Return a failure where a Tweet of the plan got neither an answer nor a refusal."""
+        """Return a failure if a Tweet of the plan got neither an answer nor a refusal."""
         missed = sorted({tweet_id for request in self.plan.requests for tweet_id in request.tweet_ids} - self.settled)
         first = ", ".join(map(str, missed[:SHOWN_TWEETS])) + (", …" if len(missed) > SHOWN_TWEETS else "")
-        return [EngagementError(f"{len(missed)} Tweets were not answered for: {first}")] if missed else []
+        return [EngagementError(f"{len(missed)} Tweets got no answer: {first}")] if missed else []
 
     def _stop(self) -> None:
-        """Send nothing more; requests that wait for a slot or a back-off end now, those on the wire land."""
+        """Send nothing more. Requests that still wait end now; the answers to those already sent land."""
         self.client.stop()
         for future in self.in_flight:
             future.cancel()

@@ -1,11 +1,11 @@
-"""Which Tweets we follow and which handle owns each.
+"""Read the roster: which Tweets we follow, and which handle owns each.
 
     roster_files     the setting `tweets` -> the rows of each file
-    roster_rows      which of them can be used, and what is wrong with the others (rounded_ids)
-    roster_columns   one name and one type a column
+    roster_rows      which rows can be used, and what is wrong with the others (rounded_ids)
+    roster_columns   one name and one type for each column
 
 In: the files that the setting names, and the handles of the accounts. Out: a Roster sorted by tweet_id, and the bad
-rows by file and line. What is left alone, kept under another name or strange is logged.
+rows by file and line. Files that are left alone, columns that are renamed and values that differ are logged.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from engagement_pipeline.core.tables import TIMESTAMP
 from engagement_pipeline.extract import roster_files, roster_rows, rounded_ids
 from engagement_pipeline.extract.roster_columns import FOLLOWED, HANDLE, POSTED_AT, TWEET_ID, joined, named
 from engagement_pipeline.extract.roster_rows import Bad
-from engagement_pipeline.lake import storage
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -44,12 +43,13 @@ SHOWN_ROWS = 10
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """What we follow.
+    """The Tweets that we follow.
 
-    `tweets` is sorted by tweet_id; `table` holds the same Tweets in the same order as Arrow: tweet_id int64,
-    handle string (null for a Tweet of others), posted_at timestamp[us, UTC] (null before Snowflake), and the roster's
-    further columns. `files` are the IDs that each file holds, in its order.
-    `bad_rows` are the rows that were left out, one line of text for all of a kind.
+    tweets: sorted by tweet_id.
+    table: the same Tweets in the same order, as Arrow. Its columns are tweet_id (int64), handle (string, null for a
+        Tweet of others), posted_at (timestamp[us, UTC], null before Snowflake IDs) and the roster's further columns.
+    files: the IDs in each file, in the file's order.
+    bad_rows: the rows that were left out, as lines of text; many rows of one kind are one line.
     """
 
     tweets: tuple[Tweet, ...]
@@ -59,11 +59,11 @@ class Roster:
 
 
 def load(pattern: str, *, handles: Collection[str], skip_bad_rows: bool = False) -> Roster:
-    """Read every file that `pattern` names.
+    """Read every file that `pattern` names. A Tweet that stands twice with the same handle counts once.
 
-    A Tweet that stands twice with one handle counts once. Raises RosterError where no file or no usable Tweet is found,
-    where a file cannot be read, and, unless `skip_bad_rows`, where any row has a bad or a rounded ID, a handle outside
-    `handles`, or a Tweet that an earlier one gives to another handle.
+    Raises RosterError if no file or no usable Tweet is found, or if a file cannot be read. Unless `skip_bad_rows`, it
+    also raises RosterError for a bad row: a bad or rounded ID, a handle outside `handles`, or a Tweet that an earlier
+    row gives to another handle.
     """
     files = _files(pattern, handles)
     judged = [roster_rows.judged(rows, handles) for rows in files]
@@ -75,7 +75,7 @@ def load(pattern: str, *, handles: Collection[str], skip_bad_rows: bool = False)
         shown = "; ".join(lines[:SHOWN_ROWS]) + (f"; and {len(lines) - SHOWN_ROWS} more" if lines[SHOWN_ROWS:] else "")
         number = "1 bad row" if len(bad) == 1 else f"{len(bad):,} bad rows"
         raise RosterError(
-            f"{number} of the roster: {shown}. Mend them, or go on without them: --skip-bad-rows, or the setting "
+            f"{number} of the roster: {shown}. Correct them, or go on without them: --skip-bad-rows, or the setting "
             "skip_bad_rows",
             rows=lines,
         )
@@ -92,32 +92,32 @@ def load(pattern: str, *, handles: Collection[str], skip_bad_rows: bool = False)
 
 
 def _files(pattern: str, handles: Collection[str]) -> list[Rows]:
-    """Return the rows of each file of the roster, and say what is left alone."""
+    """Return the rows of each file of the roster, and log what is left alone."""
     paths, ignored = roster_files.find(pattern)
     read = {path: roster_files.read(path, handles) for path in paths}
     found = [rows for rows in read.values() if rows]
     ignored = sorted([*ignored, *(path for path, rows in read.items() if not rows)])
     names = [f"{path} (a folder)" if path.is_dir() else str(path) for path in ignored[:SHOWN_ROWS]]
     left = ", ".join(names) + (f" and {len(ignored) - SHOWN_ROWS:,} more" if ignored[SHOWN_ROWS:] else "")
-    kinds = f"{', '.join(roster_files.READERS)}, or one of these with {roster_files.PACKED} behind it"
+    kinds = f"{', '.join(roster_files.READERS)}, or one of these and {roster_files.PACKED}"
     if not found:
         also = f", but {left}" if ignored else ""
         raise RosterError(
             f"no roster: {pattern} names no file ending in {kinds}, with the columns tweet_id and handle{also}; the "
-            "README shows what one holds"
+            "README describes such a file"
         )
     if ignored:
         logger.warning(
-            "left alone, as no file of a roster: %s; one ends in %s, and names tweet_id and handle", left, kinds
+            "left alone, not a file of the roster: %s; such a file ends in %s, and has tweet_id and handle", left, kinds
         )
     return found
 
 
 def _merged(parts: Sequence[Good]) -> tuple[pa.Table, list[Bad], list[str]]:
-    """Return the rows of all files sorted by tweet_id, each Tweet once: the first, and what a later one adds to it.
+    """Return the rows of all files, sorted by tweet_id, with one row a Tweet.
 
-    And the rows that give a Tweet to another handle than the first does, and a line for each column in which they
-    differ otherwise.
+    A Tweet keeps its first row, and later rows fill what that row leaves empty. The other results are the rows that
+    give a Tweet to another handle than its first row does, and a line for each further column with differing values.
     """
     table, ids = joined([part.table() for part in parts]), np.concatenate([part.ids for part in parts])
     _, firsts, inverse = np.unique(ids, return_index=True, return_inverse=True)
@@ -140,9 +140,9 @@ def _merged(parts: Sequence[Good]) -> tuple[pa.Table, list[Bad], list[str]]:
 def _filled(
     table: pa.Table, later: npt.NDArray[np.intp], first: npt.NDArray[np.intp], parts: Sequence[Good]
 ) -> tuple[pa.Table, list[str]]:
-    """Return a table in which the first row of a Tweet has what it left empty and a later one of the same has.
+    """Fill what the first row of a Tweet leaves empty from its later rows.
 
-    And a line for each column in which they hold different things.
+    Returns the table, and a line for each column in which rows of one Tweet have different values.
     """
     lines = []
     for place, name in enumerate(table.column_names[2:], 2):
@@ -171,7 +171,7 @@ def _is_empty(value: object) -> bool:
 
 
 def _place(parts: Sequence[Good], row: int) -> str:
-    """Return where a row of all files stands."""
+    """Return the file and line of a row, counted over all files."""
     for part in parts:
         if row < len(part.ids):
             return part.source.place(part.rows[row])
@@ -180,49 +180,50 @@ def _place(parts: Sequence[Good], row: int) -> str:
 
 
 def _posted_at(ids: npt.NDArray[np.int64]) -> pa.Array:
-    """Return when Tweets were posted, as model.posted_at has it, null where an ID carries no time."""
+    """Return when Tweets were posted, as model.posted_at does; null if the ID carries no time."""
     moments = (ids >> 22) + round(SNOWFLAKE_EPOCH.timestamp() * 1000)
     return pa.array(moments, mask=ids < FIRST_SNOWFLAKE).cast(pa.timestamp("ms", "UTC")).cast(TIMESTAMP)
 
 
 def _renamed(files: Sequence[Rows]) -> list[str]:
-    """Return a line that says which columns are kept under another name, none where all keep theirs."""
+    """Return a line that says which columns are kept under another name, or no line if all keep theirs."""
     renamed = {found: name for rows in files for found, name in rows.renamed.items()}
     pairs = ", ".join(f"{found} as {name}" for found, name in renamed.items())
-    why = "views of the lake have columns of these names, or the file has them twice"
-    return [f"the roster's own columns are kept under other names: {pairs}; {why}"] if renamed else []
+    why = "views of the lake have columns with these names, or the file has them twice"
+    return [f"columns of the roster are kept under other names: {pairs}; {why}"] if renamed else []
 
 
 def tell_unavailable(roster: Roster, unavailable: Collection[int]) -> None:
-    """Warn of each file of which so many Tweets are unavailable that its IDs may be wrong."""
+    """Warn of each file with so many unavailable Tweets that its IDs may be wrong."""
     for line in rounded_ids.suspects(roster.files, unavailable):
         logger.warning("%s", line)
 
 
 def save_roster(lake: Lake, roster: Roster) -> None:
-    """Keep the roster with the lake, so that SQL can join it; a Tweet that left the roster stays, not `followed`."""
+    """Write the roster into the lake, so that SQL can join it. A Tweet that has left the roster stays, unfollowed."""
     table = _followed(roster.table, value=True)
-    if lake.tweets.exists():
+    if lake.storage.exists(lake.tweets):
         known = _known(lake)
         gone = known.filter(pc.invert(pc.is_in(known[TWEET_ID], table[TWEET_ID])))
         table = joined([table, _followed(gone, value=False)]).sort_by(TWEET_ID)
     buffer = io.BytesIO()
     pq.write_table(table, buffer)
-    storage.write_whole(lake.tweets, buffer.getvalue())
+    lake.storage.write_whole(lake.tweets, buffer.getvalue())
 
 
 def _known(lake: Lake) -> pa.Table:
-    """Return the Tweets that the lake keeps, without `followed`; LakeError where they cannot be read."""
+    """Return the Tweets in the lake, without the column followed. Raises LakeError if they cannot be read."""
     try:
-        known = pq.read_table(lake.tweets, partitioning=None)
+        with lake.storage.source(lake.tweets) as file:
+            known = pq.ParquetFile(file).read()
         ids = known[TWEET_ID].cast(pa.int64())
     except PermissionError as error:
-        raise LakeError(f"{lake.tweets} cannot be read: {error.strerror}; give yourself the right to") from None
+        raise LakeError(f"{lake.tweets} cannot be read: {error.strerror}; let this user read it") from None
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         raise LakeError(
-            f"{lake.tweets} is damaged ({' '.join(str(error).split())}), and nothing was asked: put it back from a "
-            "backup of the lake. Without one, give it another name: the roster's Tweets come again with the next pull, "
-            "those that have left it keep their counts alone"
+            f"{lake.tweets} is damaged ({' '.join(str(error).split())}), and nothing was asked: restore it from a "
+            "backup of the lake. Without a backup, give it another name: the next pull writes the roster's Tweets "
+            "again. Tweets that have left the roster keep their counts, but not their rows in the view tweets"
         ) from None
     known = known.set_column(known.column_names.index(TWEET_ID), TWEET_ID, ids)
     return known.rename_columns(named(known.column_names, own=(POSTED_AT, FOLLOWED)))

@@ -1,8 +1,8 @@
-"""The roster's columns: under which names the lake keeps them, and of which type where files or days disagree.
+"""The roster's columns: the names under which the lake keeps them, and one type a column if files or days differ.
 
-In: the names of a file's columns, and tables with columns of one name and several types. Out: names that no other view
-of the lake has, so that joins with the view `tweets` stay unambiguous; and one table. DuckDB does not tell upper case
-from lower, so neither is told apart here.
+In: the names of a file's columns, and tables with columns of one name and several types. Out: one table, with names
+that no other view of the lake has, so that joins with the view `tweets` stay unambiguous. DuckDB ignores the case of
+names, so this module does too.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ TAKEN = {
 
 
 def named(found: Sequence[str], *, own: Collection[str] = ()) -> list[str]:
-    """Return the name to keep each column under: its own, but for one that a view has, that is there twice or is empty.
+    """Return the name under which to keep each column.
 
-    `own` are columns that the lake itself has written.
+    A column gets another name if a view has a column of its name, if the name stands twice, or if it is empty. `own`
+    are columns that the lake itself has written; they keep their names.
     """
     names, used = [], set(own)
     for place, text in enumerate(found, 1):
@@ -51,9 +52,9 @@ def named(found: Sequence[str], *, own: Collection[str] = ()) -> list[str]:
 
 
 def joined(tables: Sequence[pa.Table]) -> pa.Table:
-    """Return the rows of tables as one, with the columns of all: null where a table has none.
+    """Return the rows of several tables as one table with all their columns; null if a table lacks the column.
 
-    A column of several types gets one that holds all its values as they are, text at last.
+    A column of several types gets one type that holds all values unchanged. If there is none, it becomes text.
     """
     spelled: dict[str, str] = {}  # as the first table writes it, by lower case
     for table in tables:
@@ -69,7 +70,7 @@ def _part(table: pa.Table, key: str) -> pa.ChunkedArray:
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a column without what is only a way to store it: a dictionary, an extension, a wide offset."""
+    """Return a column in its plain type: no dictionary, no extension type, no wide offsets."""
     kind = column.type
     if isinstance(kind, pa.BaseExtensionType):
         return _plain(column.cast(kind.storage_type))
@@ -91,7 +92,7 @@ def _column(parts: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
 
 
 def _common(kinds: Collection[pa.DataType]) -> pa.DataType:
-    """Return the type that holds the values of all these as they are, as far as there is one."""
+    """Return the type that holds all values of these types unchanged; text if there is none."""
     if len(kinds) <= 1:
         return next(iter(kinds), pa.null())
     if all(map(pa.types.is_integer, kinds)):
@@ -107,7 +108,7 @@ def _common(kinds: Collection[pa.DataType]) -> pa.DataType:
 
 
 def _as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a column as text, whatever it holds: JSON for a list or a struct."""
+    """Return a column of any type as text; a list or a struct becomes JSON."""
     try:
         return column.cast(pa.string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):

@@ -1,8 +1,8 @@
-"""The roster's files: which there are, and the rows of each.
+"""Find the roster's files, and read the rows of each.
 
-In: the setting `tweets`, a glob or a folder. Out: the files to read and what is left alone; then for each file its
-Rows. Every row of a file is among them, or the file is refused with the line. Of a text file every value stays text: a
-guessed type could turn IDs into floats, which corrupt them past 2^53.
+In: the setting `tweets`, a glob or a folder. Out: the files to read and the paths that are left alone; then the Rows of
+each file. A file is read to its last row, or refused with the line. All values of a text file stay text: a guessed type
+could turn IDs into floats, and a float changes an ID above 2^53.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
 PACKED = ".gz"
-GZIP = b"\x1f\x8b"  # how a packed file begins, whatever its name
+GZIP = b"\x1f\x8b"  # a packed file begins so, whatever its name
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # a spreadsheet's "Unicode text"
 DELIMITERS = ",;\t|"
 SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[ ,;\t]*(?:\r\n?|\n)', re.IGNORECASE)  # a spreadsheet's first line
 HEAD = 2**16  # characters; no header is longer
-CHUNK = 50_000  # rows that are held as Python's own texts at once
+CHUNK = 50_000  # rows that are held as Python strings at once
 LONG_ID = 15  # digits; no other number in a text is as long
-ESCAPED = re.compile(r"\[[*?[]\]")  # in a glob: a sign that stands for itself
+ESCAPED = re.compile(r"\[[*?[]\]")  # in a glob: a character that stands for itself
 LINE_END = re.compile(r"\r\n?|\n")
 SHOWN_CHARACTERS = 200  # of a header in a message
 QUOTES = 'close each quote that opens a value, and write one inside a quoted value twice ("")'
@@ -45,10 +45,11 @@ QUOTES = 'close each quote that opens a value, and write one inside a quoted val
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """The rows of a file; `table` has the columns tweet_id and handle, and further ones under the names to keep.
+    """The rows of a file. `table` has the columns tweet_id and handle, and further ones under the names to keep.
 
-    `lines` holds the number of each row as its file counts, `unit` says of what if not of lines. `misshapen` are rows
-    that have more values than the header has names, with the reason in words.
+    `lines` holds the number of each row in its file. `unit` says what is numbered, and is empty for lines. `misshapen`
+    are rows with more values than the header has names, each with the reason in words. `renamed` has the new name of
+    each column that does not keep its own.
     """
 
     path: Path
@@ -59,12 +60,12 @@ class Rows:
     renamed: Mapping[str, str] = field(default_factory=dict)
 
     def place(self, row: int) -> str:
-        """Return where a row stands."""
+        """Return the file and line of a row."""
         return f"{self.path}:{self.unit}{self.lines[row]}"
 
 
 def find(pattern: str) -> tuple[list[Path], list[Path]]:
-    """Return the files to read that a glob, or a folder's path, names; and what else it names, which is left alone."""
+    """Return the files to read that a glob or a folder names, and the other paths that it names."""
     paths = [Path(name) for name in glob.glob(pattern, recursive=True)]  # noqa: PTH207 - the pattern is absolute
     if not glob.has_magic(ESCAPED.sub("", Path(pattern).name)):
         paths = [inner for path in paths for inner in (path.glob("[!.]*") if path.is_dir() else [path])]
@@ -75,19 +76,19 @@ def find(pattern: str) -> tuple[list[Path], list[Path]]:
 
 
 def read(path: Path, handles: Collection[str]) -> Rows | None:
-    """Return the rows of a file; None for a .txt that is no roster.
+    """Return the rows of a file; None for a .txt file that is no roster.
 
-    Raises RosterError where the file cannot be read to its end, or lacks a column. `handles` are those of the accounts:
-    a row of theirs inside a quoted value tells that the quote is a stray one.
+    Raises RosterError if the file cannot be read to its end, or lacks a column. `handles` are those of the accounts: if
+    a quoted value holds a row with one of them, its quote is a stray one.
     """
     content = _content(path)
     if not content.strip() and _kind(path) != ".txt":
-        raise RosterError(f"{path} is empty: it needs the columns tweet_id and handle, or to be moved away")
+        raise RosterError(f"{path} is empty: write the columns tweet_id and handle, or move the file away")
     return READERS[_kind(path)](path, content, handles)
 
 
 def _kind(path: Path) -> str:
-    """Return how a file's name ends, packed or not."""
+    """Return the suffix of a file's name, without that of packing."""
     return Path(path.name.lower().removesuffix(PACKED)).suffix
 
 
@@ -98,7 +99,7 @@ def _content(path: Path) -> bytes:
     except OSError as error:
         raise RosterError(f"{path} cannot be read: {error.strerror or error}") from None
     except (EOFError, zlib.error) as error:
-        raise RosterError(f"{path} cannot be read: {error}; copy it anew, a part of it is missing") from None
+        raise RosterError(f"{path} cannot be read: {error}; a part of it is missing, so copy it again") from None
 
 
 def _text(path: Path, content: bytes) -> str:
@@ -111,7 +112,7 @@ def _text(path: Path, content: bytes) -> str:
 
 def _delimited(path: Path, content: bytes, handles: Collection[str]) -> Rows | None:
     if _kind(path) == ".txt" and TWEET_ID.encode() not in content[:HEAD].replace(b"\0", b"").lower():
-        return None  # before it is decoded: somebody's notes may be in any encoding
+        return None  # not decoded: somebody's notes may be in any encoding
     text = _text(path, content)
     hint = SEPARATOR_LINE.match(text)
     body = text[hint.end() :] if hint else text
@@ -145,7 +146,7 @@ def _delimited(path: Path, content: bytes, handles: Collection[str]) -> Rows | N
 
 
 def _header(head: str, delimiters: str) -> tuple[str, list[str]]:
-    """Return the delimiter under which the first row names tweet_id and handle, else makes the most of it."""
+    """Return the delimiter with which the first row names tweet_id and handle, else the one that gives most names."""
     found = []
     for delimiter in delimiters:
         records = csv.reader(io.StringIO(head, newline=""), delimiter=delimiter)
@@ -155,9 +156,9 @@ def _header(head: str, delimiters: str) -> tuple[str, list[str]]:
 
 
 def _records(path: Path, body: str, *, delimiter: str, before: int) -> Iterator[tuple[int, list[str], bool]]:
-    """Yield each row that holds something: the line on which it starts, its values, and whether it has several lines.
+    """Yield each row that is not blank: the line on which it starts, its values, and whether it has several lines.
 
-    Lines may end in any way, and each in another. `before` are the lines of the file that are not in the body.
+    Any kind of line end is taken, and a file may mix them. `before` counts the file's lines above the body.
     """
     reader = csv.reader(io.StringIO(body, newline=""), delimiter=delimiter, strict=True)
     last = 0
@@ -179,7 +180,7 @@ def _refuse_swallowed(
     header: Sequence[str],
     handles: Collection[str],
 ) -> None:
-    """Raise where a value of several lines holds whole rows, as one does between two stray quotes."""
+    """Raise RosterError if a value of several lines holds whole rows, as a value between two stray quotes does."""
     columns = [_keys(header).index(column) for column in (TWEET_ID, HANDLE)]
     number = line
     for value in record:
@@ -190,11 +191,11 @@ def _refuse_swallowed(
                 tweet_id, handle = (cells[column].strip() for column in columns)
                 alike = len(cells) == len(header) and (not handle or len(tweet_id) >= LONG_ID)
                 if tweet_id.isdecimal() and (alike or normalised(handle) in handles):
-                    raise RosterError(f"{path}:{line} opens a quote that takes in the row of line {number}: {QUOTES}")
+                    raise RosterError(f"{path}:{line} opens a quote that contains the row of line {number}: {QUOTES}")
 
 
 def _table(width: int, records: Sequence[Sequence[str]]) -> pa.Table:
-    """Return rows of text as a table; an empty value is null."""
+    """Return rows of text as a table; an empty value becomes null."""
     columns = zip(*records, strict=True) if records else [()] * width
     texts = [pa.array([value or None for value in column], pa.string()) for column in columns]
     return pa.Table.from_arrays(texts, names=[str(place) for place in range(width)])
@@ -207,7 +208,7 @@ def _json(path: Path, content: bytes, _handles: Collection[str]) -> Rows:
     strange = next((number for number, item in items if not isinstance(item, dict)), None)
     unit = "item " if array else ""
     if strange:
-        raise RosterError(f"{path}:{unit}{strange} is no object with tweet_id and handle")
+        raise RosterError(f"{path}:{unit}{strange} is not an object with tweet_id and handle")
     header = list(dict.fromkeys(name for _, item in items for name in item))
     _check(path, header)
     texts = [_texts([_as_text(item.get(name)) for _, item in items]) for name in header]
@@ -216,7 +217,7 @@ def _json(path: Path, content: bytes, _handles: Collection[str]) -> Rows:
 
 
 def _array(path: Path, text: str) -> list[tuple[int, Any]]:
-    """Return what a JSON array holds, numbered."""
+    """Return the items of a JSON array, each with its number."""
     try:
         return list(enumerate(json.loads(text), 1))
     except json.JSONDecodeError as error:
@@ -226,7 +227,7 @@ def _array(path: Path, text: str) -> list[tuple[int, Any]]:
 
 
 def _json_lines(path: Path, text: str) -> list[tuple[int, Any]]:
-    """Return what each line that is not blank holds, with its number."""
+    """Return the value on each line that is not blank, with the line's number."""
     items = []
     for number, line in enumerate(io.StringIO(text, newline=None), 1):
         try:
@@ -235,7 +236,7 @@ def _json_lines(path: Path, text: str) -> list[tuple[int, Any]]:
         except (ValueError, RecursionError) as error:
             what = error.msg if isinstance(error, json.JSONDecodeError) else error
             raise RosterError(
-                f"{path}:{number} cannot be read: {what}; write an object a line, or all of them as one array"
+                f"{path}:{number} cannot be read: {what}; write one object on each line, or one array of all objects"
             ) from None
     return items
 
@@ -249,7 +250,7 @@ def _as_text(value: object) -> str | None:
 def _texts(values: list[str | None]) -> pa.Array:
     try:
         return pa.array(values, pa.string())
-    except UnicodeEncodeError:  # half of a pair, which JSON can write and UTF-8 cannot
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can write and UTF-8 cannot
         return pa.array([value and value.encode(errors="replace").decode() for value in values], pa.string())
 
 
@@ -274,7 +275,7 @@ def _keys(header: Sequence[str]) -> list[str]:
 
 
 def _check(path: Path, header: Sequence[str]) -> None:
-    """Raise RosterError where a file has not one column tweet_id and one column handle."""
+    """Raise RosterError unless a file has one column tweet_id and one column handle."""
     for column in (TWEET_ID, HANDLE):
         number = _keys(header).count(column)
         if not number:
@@ -283,11 +284,11 @@ def _check(path: Path, header: Sequence[str]) -> None:
             cut = shown if len(shown) <= SHOWN_CHARACTERS else shown[:SHOWN_CHARACTERS] + "…"
             raise RosterError(f"{path} has no column {column}: it has {cut}")
         if number > 1:
-            raise RosterError(f"{path} has the column {column} {number} times: give the others another name")
+            raise RosterError(f"{path} has the column {column} {number} times: rename all but one")
 
 
 def _rows(path: Path, header: Sequence[str], table: pa.Table, **further: Any) -> Rows:  # noqa: ANN401 - fields of Rows
-    """Return a file's rows with its columns under the names to keep; one without name and values is none."""
+    """Return a file's rows with its columns under the names to keep. Drop columns without a name and without values."""
     names = named(header)
     table = table.rename_columns(names)
     empty = [

@@ -1,7 +1,7 @@
-"""The rows of a roster's file, judged one by one: which can be used, and what is wrong with the others.
+"""Judge the rows of a roster's file one by one: which can be used, and what is wrong with the others.
 
 In: the Rows of a file, and the handles of the accounts. Out: Good rows, with exact IDs and normalised handles; and Bad
-ones, in words that name the place and the fix.
+rows, with a text that names the place and the fix.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ logger = logging.getLogger(__name__)
 MAX_ID = 2**63 - 1
 MAX_DIGITS = len(str(MAX_ID))
 FLOAT = re.compile(r"\d+(\.\d*)?([eE]\+?\d+)?", re.ASCII)  # an ID that was a float once
-SHOWN_ROWS = 10  # of a kind, one by one
+SHOWN_ROWS = 10  # bad rows of one kind; if there are more, they are one line
 
 
 @dataclass(frozen=True, slots=True)
 class Bad:
-    """A row that cannot be used. Rows of one `kind` are told in one line where they are many, or `together` anyway."""
+    """A row that cannot be used. Rows of one `kind` become one line of text if they are many, or if `together`."""
 
     place: str
     text: str
@@ -45,7 +45,7 @@ class Bad:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Good:
-    """The rows of a file that can be used: which of the file they are, and their IDs and handles."""
+    """The rows of a file that can be used: their places in the file, their IDs and their handles."""
 
     source: Rows
     rows: npt.NDArray[np.int64]
@@ -53,7 +53,7 @@ class Good:
     owners: Sequence[str | None]
 
     def without(self, places: npt.NDArray[np.intp]) -> Good:
-        """Return the rows but those at some places among them."""
+        """Return all rows except those at `places` among them."""
         kept = np.setdiff1d(np.arange(len(self.ids)), places)
         owners = [self.owners[place] for place in kept]
         return Good(source=self.source, rows=self.rows[kept], ids=self.ids[kept], owners=owners)
@@ -88,7 +88,7 @@ def judged(source: Rows, handles: Collection[str]) -> tuple[Good, list[Bad]]:
 
 
 def exact(good: Good) -> tuple[Good, list[Bad]]:
-    """Return the rows without those that surely have a rounded ID, and these; log where some may have one."""
+    """Separate the rows that surely have a rounded ID, as bad rows. If some only may have one, log that."""
     found = rounded_ids.look(good.ids)
     if not found:
         return good, []
@@ -101,7 +101,7 @@ def exact(good: Good) -> tuple[Good, list[Bad]]:
 
 
 def lines(bad: Iterable[Bad]) -> list[str]:
-    """Return a line for each bad row, but one for all of a kind that are many, in the order in which they came."""
+    """Return a line for each bad row, or one line for a kind with many rows, in the order of their first rows."""
     kinds: dict[str, list[Bad]] = {}
     for row in bad:
         kinds.setdefault(row.kind, []).append(row)
@@ -116,7 +116,7 @@ def lines(bad: Iterable[Bad]) -> list[str]:
 
 
 def _wrong(value: object) -> tuple[str, str]:
-    """Return of what kind it is and what is wrong with a tweet_id, empty texts where nothing is."""
+    """Return the kind of what is wrong with a tweet_id, and a text about it; both are empty if nothing is wrong."""
     if isinstance(value, float):
         return "float", f"tweet_id {value!r} is a floating-point number, which cannot hold an ID: write it as text"
     text = "" if value is None else str(value).strip()
@@ -129,9 +129,10 @@ def _wrong(value: object) -> tuple[str, str]:
 
 
 def _owner(handle: str, handles: Collection[str]) -> tuple[str | None, str]:
-    """Return a handle as we compare it, None where nobody is named, and what is wrong with it, empty where nothing is.
+    """Return a handle as we compare it, and what is wrong with it.
 
-    A typo never makes an owned Tweet one of others.
+    The handle is None if the row names nobody; the text is empty if nothing is wrong. A typo is an error, and never
+    makes an owned Tweet a Tweet of others.
     """
     text = handle.strip()
     name = normalised(text)

@@ -1,8 +1,8 @@
-"""IDs that were a number somewhere on their way, and lost their last digits there.
+"""Find rounded IDs: some program read them as numbers, and they lost their last digits.
 
-In: the IDs of a file. Out: which look rounded, and how surely. The API calls such an ID unavailable, as it does a
-deleted Tweet's. Some IDs end in zeros by themselves, so what counts is how many more do than chance has it. Most
-true IDs are multiples of 4096, since their sequence number is 0: of those, one in 5 ends in 0, one in 25 in 00.
+In: the IDs of a file. Out: which look rounded, and how surely. The API calls a rounded ID unavailable, like the ID of a
+deleted Tweet. Some true IDs end in zeros, so a file is suspect only if more of its IDs do than chance explains. Most
+true IDs are multiples of 4096, because their sequence number is 0. One in 5 of these ends in 0, one in 25 in 00.
 """
 
 from __future__ import annotations
@@ -20,20 +20,21 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 POWERS = 10 ** np.arange(19, dtype=np.int64)
-SPREADSHEET_DIGITS, FLOAT_DIGITS = 15, 17  # the digits of a number that a spreadsheet keeps, and that JavaScript shows
+SPREADSHEET_DIGITS, FLOAT_DIGITS = 15, 17  # how many digits of a number a spreadsheet keeps, and JavaScript shows
 EXACT = 2**53  # up to here a float holds each whole number
 SEQUENCE = 2**12  # the sequence number of an ID: its last bits
-LIKELY, SURE = log(1e-2), log(1e-5)  # of the chance that so many look rounded and none is
+LIKELY, SURE = log(1e-2), log(1e-5)  # the chance that so many look rounded and none is
 NEARLY_ALL = 0.9  # of the IDs of a file
-FEW = 5  # Tweets; that fewer were deleted, all of a file, is nothing strange
+FEW = 5  # Tweets; in a smaller file, it is not strange that all are deleted
 CURE = "export the IDs again with the column tweet_id as text, and import it as text into a spreadsheet"
 
 
 @dataclass(frozen=True, slots=True)
 class Rounded:
-    """The places of IDs that look rounded, of all that a float would have rounded; `by` is what rounds so.
+    """The places of the IDs that look rounded, and `of` how many that could be; `by` says what rounds in this way.
 
-    `chance` is the logarithm of the chance that none is; `surely` where nearly all look so and it is too small.
+    `chance` is the logarithm of the chance that none is rounded. `surely` is true if nearly all look rounded and that
+    chance is too small.
     """
 
     places: npt.NDArray[np.intp]
@@ -47,7 +48,7 @@ class Rounded:
 
 
 def look(ids: npt.NDArray[np.int64]) -> Rounded | None:
-    """Return which of a file's IDs look rounded, None where no more do than chance has it."""
+    """Return which of a file's IDs look rounded, None if no more do than chance explains."""
     digits = np.searchsorted(POWERS, ids, side="right")
     found = [
         _rounded(*_short(ids, digits, SPREADSHEET_DIGITS), by="as by a spreadsheet, which keeps 15 digits"),
@@ -59,7 +60,7 @@ def look(ids: npt.NDArray[np.int64]) -> Rounded | None:
 
 
 def suspects(files: Mapping[Path, npt.NDArray[np.int64]], unavailable: Collection[int]) -> list[str]:
-    """Return a line for each file of the roster that has so many unavailable Tweets that its IDs may be wrong."""
+    """Return a line for each file of the roster with so many unavailable Tweets that its IDs may be wrong."""
     lines = []
     gone = np.fromiter(unavailable, np.int64)
     for path, ids in files.items():
@@ -77,14 +78,14 @@ def suspects(files: Mapping[Path, npt.NDArray[np.int64]], unavailable: Collectio
 def _short(
     ids: npt.NDArray[np.int64], digits: npt.NDArray[np.intp], kept: int
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], float]:
-    """Return which IDs are longer than the digits kept, which of them end in zeros after those, and how many should."""
+    """Return which IDs have more digits than are kept, which of these end in zeros from there, and how many should."""
     zeros = np.maximum(digits - kept, 0)
     longer = zeros > 0
     return longer, longer & (ids % POWERS[zeros] == 0), float((longer * 5.0**-zeros).sum())
 
 
 def _binary(ids: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_], float]:
-    """Return the same of IDs that a float holds as they are though their sequence number is not 0."""
+    """Return the same for IDs that a float holds exactly although their sequence number is not 0."""
     step = np.spacing(ids.astype(np.float64)).astype(np.int64)
     longer = ids > EXACT
     exact = longer & (ids % np.maximum(step, 1) == 0) & (ids % SEQUENCE != 0)
@@ -99,5 +100,5 @@ def _rounded(longer: npt.NDArray[np.bool_], mask: npt.NDArray[np.bool_], expecte
 
 
 def _chance(number: int, expected: float) -> float:
-    """Return the logarithm of what the chance of so many is at most, where so many are expected (Chernoff)."""
+    """Return the logarithm of the largest possible chance of so many if `expected` are expected (Chernoff's bound)."""
     return number - expected + number * log(expected / number) if number > expected else 0.0

@@ -1,5 +1,12 @@
 """The files of a lake.
 
+    layout          where each file lies, and the format of the lake
+    raw             the landed responses, by pull
+    request_log     the requests that were sent
+    set_aside       the Tweets that the API would not serve
+    parquet         tables, read and checked
+    storage         under all of these: the only module that touches a file
+
 In: bytes and Arrow tables. Out: files that are whole or absent, and what lies where.
 May import: core.
 """

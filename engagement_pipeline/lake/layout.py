@@ -13,26 +13,24 @@
     tweets.parquet                           every Tweet that was ever in the roster
     engagement.duckdb                        views over the Parquet (catalog.py)
 
-Every file is plain Parquet that is written aside and renamed, so a glob never meets a half-written one.
+Every table is plain Parquet that is staged and then put in its place, so a glob never meets a half-written file.
+storage.py alone touches the files.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import os
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
-
-from filelock import FileLock, Timeout
 
 from engagement_pipeline.core.errors import InputError, LakeError
 from engagement_pipeline.core.tables import DAILY
-from engagement_pipeline.lake import storage
+from engagement_pipeline.lake.storage import LocalStorage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from datetime import date
     from pathlib import Path
 
@@ -47,9 +45,13 @@ ELSEWHERE = "give yourself the right to, or name another folder in ENGAGEMENT_DA
 
 @dataclass(frozen=True, slots=True)
 class Lake:
-    """The files of one lake."""
+    """The files of one lake: where each lies, and in `storage` all that touches them, by default on the disk."""
 
     root: Path
+    storage: LocalStorage = field(default=None, compare=False, repr=False)  # type: ignore[assignment]  # it is never None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "storage", self.storage or LocalStorage(self.root))
 
     @property
     def raw(self) -> Path:
@@ -58,7 +60,7 @@ class Lake:
 
     @property
     def staging(self) -> Path:
-        """Files of a publication before they are renamed; on the same file system, outside every glob."""
+        """The folder of a publication's files before they are put in their places; outside every glob."""
         return self.root / ".aside"
 
     @property
@@ -104,14 +106,14 @@ class Lake:
         LakeError where a newer program wrote it, or an older one, unless `older` says that it is to be upgraded.
         """
         try:
-            found = json.loads(self._marker.read_bytes())["format"]
+            found = json.loads(self.storage.read(self._marker))["format"]
         except FileNotFoundError:
             if not create:
                 raise InputError(
                     f"there is no lake in {self.root}: pull first, or name one in ENGAGEMENT_DATA"
                 ) from None
             try:
-                self.root.mkdir(parents=True, exist_ok=True)
+                self.storage.make_folder(self.root)
             except OSError as error:
                 raise LakeError(f"the lake {self.root} cannot be made: {error.strerror}; {ELSEWHERE}") from None
             self.mark()
@@ -128,42 +130,13 @@ class Lake:
 
     def mark(self) -> None:
         """Say that all tables have the format of this program."""
-        storage.write_whole(self._marker, json.dumps({"format": FORMAT}).encode())
+        self.storage.write_whole(self._marker, json.dumps({"format": FORMAT}).encode())
 
     @property
     def _marker(self) -> Path:
         return self.root / "lake.json"
 
-    @contextmanager
-    def locked(self, name: str, waiting_for: str) -> Iterator[None]:
-        """Hold one of the lake's locks, and say what for where it must be waited for.
-
-        The operating system frees it when its holder dies.
-        """
-        lock = FileLock(self.root / f".{name}.lock")
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            logger.warning("waiting for %s of the lake %s to end", waiting_for, self.root)
-            lock.acquire()
-        try:
-            yield
-        finally:
-            lock.release()
-
-    def replace(self, files: dict[Path, Path]) -> None:
-        """Rename files from aside to their places, in the order given, as fast as the system does it.
-
-        They are on the disk first: a power cut must not leave an empty file under a good name.
-        """
-        for target in files.values():
-            target.parent.mkdir(parents=True, exist_ok=True)
-        for aside in files:
-            with aside.open("rb") as file:
-                os.fsync(file.fileno())
-        for aside, target in files.items():
-            aside.replace(target)
-        # With those above, which may be new too.
-        for folder in {folder for target in files.values() for folder in target.parents}:
-            if folder.is_relative_to(self.root):
-                storage.sync_folder(folder)
+    def locked(self, name: str, waiting_for: str) -> AbstractContextManager[None]:
+        """Hold one of the lake's locks, and say what for where it must be waited for."""
+        tell = partial(logger.warning, "waiting for %s of the lake %s to end", waiting_for, self.root)
+        return self.storage.lock(name, waiting=tell)

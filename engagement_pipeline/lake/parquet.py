@@ -1,6 +1,7 @@
 """Parquet files of a lake: read, written and checked.
 
-In: a path and the schema that the file must have. Out: an Arrow table, or LakeError that names the file and the fix.
+In: a lake, a path in it and the schema that the file must have. Out: an Arrow table, or LakeError that names the file
+and the fix.
 """
 
 from __future__ import annotations
@@ -22,21 +23,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from engagement_pipeline.lake.layout import Lake
+
 MADE_BY = b"engagement_pipeline"  # the key of a file's metadata that says in JSON what it holds
+UNNAMED = "Could not open Parquet input source '<Buffer>': "  # how Arrow calls a file that was opened for it
 
 
-def read(path: Path, schema: pa.Schema, *, filters: object = None, columns: Sequence[str] = ()) -> pa.Table:
+def read(lake: Lake, path: Path, schema: pa.Schema, *, filters: object = None, columns: Sequence[str] = ()) -> pa.Table:
     """Read a file of the lake, or some columns; no rows where there is none, LakeError where it is damaged.
 
     A column `day` comes from the name of the file's folder if it is there.
     """
     if columns:
         schema = pa.schema([schema.field(name) for name in columns])
-    if not path.exists():
+    if not lake.storage.exists(path):
         return schema.empty_table()
     names = [name for name in schema.names if not path.parent.name.startswith(f"{name}=")]
     try:
-        table = pq.read_table(path, filters=filters, columns=names, partitioning=None, page_checksum_verification=True)
+        with lake.storage.source(path) as file:
+            table = pq.read_table(file, filters=filters, columns=names, page_checksum_verification=True)
         table = plausible(table, path)
         for name in {*schema.names} - {*names}:
             table = table.append_column(name, pa.repeat(pa.scalar(_day_of(path)), len(table)))
@@ -46,17 +51,17 @@ def read(path: Path, schema: pa.Schema, *, filters: object = None, columns: Sequ
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[pq.ParquetFile]:
+def opened(lake: Lake, path: Path) -> Iterator[pq.ParquetFile]:
     """Open a Parquet file of the lake, to be read in parts; whatever is damaged in it is a LakeError."""
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with lake.storage.source(path) as source, pq.ParquetFile(source, page_checksum_verification=True) as file:
             yield file
     except (OSError, pa.ArrowException, ValueError, KeyError) as error:
         raise damaged(path, error) from None
 
 
 def write(table: pa.Table, path: Path) -> None:
-    """Write a whole file, with checksums that tell a flipped bit when it is read."""
+    """Write a staged file whole, with checksums that tell a flipped bit when it is read."""
     pq.write_table(table, path, compression="zstd", write_page_checksum=True)
 
 
@@ -80,11 +85,11 @@ def made_by(schema: pa.Schema) -> dict[str, str]:
     return found
 
 
-def is_sound(path: Path, schema: pa.Schema) -> bool:
+def is_sound(lake: Lake, path: Path, schema: pa.Schema) -> bool:
     """Tell whether a file, if there is one, can be read to its end and has the right columns."""
     try:
-        if path.exists():
-            with opened(path) as file:
+        if lake.storage.exists(path):
+            with opened(lake, path) as file:
                 check_columns(file.schema_arrow, schema)
                 for group in range(file.num_row_groups):
                     plausible(file.read_row_group(group, columns=schema.names), path)
@@ -105,7 +110,7 @@ def damaged(path: Path, error: Exception) -> LakeError:
     """Return the error that names a file of the lake, why its reader could not read it, and the fix."""
     if isinstance(error, PermissionError):
         return LakeError(f"{path} cannot be read: {error.strerror}; give yourself the right to", day=_day_of(path))
-    detail = (str(error).splitlines() or [repr(error)])[0]
+    detail = (str(error).removeprefix(UNNAMED).splitlines() or [repr(error)])[0]
     fix = "move it away and pull again"
     day = _day_of(path)
     if path.name == "recent.parquet":

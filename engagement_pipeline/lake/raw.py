@@ -8,15 +8,16 @@ In: a Request and its Response. Out: one compressed file a response, and the lis
         ….json.zst.new                        landed, and not yet known to add up
         rejected/                             bodies that do not add up: kept to be looked at, never published
 
-A file appears whole or not at all, so whatever is there can be trusted, and a pull that stopped anywhere goes
-on from it. No header that was sent is kept, so no token can be.
+The storage keeps the state of each response; on a disk, in its name as above. A file appears whole or not at all, so
+whatever is there can be trusted, and a pull that stopped anywhere goes on from it. No header that was sent is kept, so
+no token can be.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
@@ -25,19 +26,20 @@ import pyarrow as pa
 from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import LARGEST_BODY, Plan, Request, Response, Window
-from engagement_pipeline.lake.storage import write_whole
+from engagement_pipeline.lake.storage import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from engagement_pipeline.core.endpoints import Endpoint
+    from engagement_pipeline.lake.layout import Lake
+    from engagement_pipeline.lake.storage import LocalStorage
 
 logger = logging.getLogger(__name__)
 ZSTD = pa.Codec("zstd", compression_level=3)  # higher levels cost more time than they save space
 STAMP = "%Y%m%dT%H%M%S.%fZ"  # sorts as text in the order of time
 SUFFIX = ".json.zst"
-UNSETTLED = SUFFIX + ".new"
 HEADER_BYTES = 16_384  # read at a time until the header's line ends
 LARGEST_HEADER = 2**20  # bytes; 250 Tweets are 6,000
 
@@ -55,10 +57,11 @@ class Landed:
     asked_at: datetime
     refusal: str
     tokens: str
+    storage: LocalStorage = field(compare=False, repr=False)
 
     def body(self) -> bytes:
         """Return the body as received; raises LakeError naming a file that is damaged."""
-        return _read(self.path)[1]
+        return _read(self.storage, self.path)[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,7 @@ class Pull:
     window: Window | None
     types: tuple[str, ...]
     started_at: datetime
+    storage: LocalStorage = field(compare=False, repr=False)
     finished: bool = False
     published: bool = False
 
@@ -103,32 +107,31 @@ class Pull:
         }
         owner = request.handle or "bearer"
         name = f"{owner}-{request.tweet_ids[0]}-{response.asked_at.strftime(STAMP)}"
-        path = self.path / (name + (SUFFIX if refusal else UNSETTLED))
-        write_whole(path, ZSTD.compress(json.dumps(header).encode() + b"\n" + response.body))
-        return path
+        content = ZSTD.compress(json.dumps(header).encode() + b"\n" + response.body)
+        return self.storage.put(self.path / (name + SUFFIX), content, State.COUNTS if refusal else State.LANDED)
 
     def accept(self, path: Path) -> Path:
         """Let a landed response count, since it adds up; return where it is."""
-        return path.rename(_settled(path))
+        return self.storage.mark(path, State.COUNTS)
 
     def reject(self, path: Path) -> Path:
         """Set a landed response apart, which frees its Tweets to be asked for again; return where it is."""
-        (self.path / "rejected").mkdir(exist_ok=True)
-        return path.rename(self.path / "rejected" / _settled(path).name)
+        return self.storage.mark(path, State.REJECTED)
 
     def landed(self) -> Iterator[Landed]:
         """Yield the responses that count, in the order of the file names."""
-        for path in sorted(self.path.glob("*" + SUFFIX)):
-            yield _landed(path)
+        for path in self._in_state(State.COUNTS):
+            yield _landed(self.storage, path)
 
     def stamps(self) -> list[str]:
         """Return when each response that counts was asked for, as text that sorts, in the order of time."""
-        return sorted(path.name.removesuffix(SUFFIX).rpartition("-")[2] for path in self.path.glob("*" + SUFFIX))
+        names = (path.name.removesuffix(SUFFIX) for path in self._in_state(State.COUNTS))
+        return sorted(name.rpartition("-")[2] for name in names)
 
     def unsettled(self) -> Iterator[Landed]:
         """Yield the responses that have landed and were not looked at."""
-        for path in sorted(self.path.glob("*" + UNSETTLED)):
-            yield _landed(path)
+        for path in self._in_state(State.LANDED):
+            yield _landed(self.storage, path)
 
     def marked(self, *, finished: bool | None = None, published: bool | None = None) -> Self:
         """Record that nothing more will land in it, or that every landed response is in the tables."""
@@ -150,21 +153,25 @@ class Pull:
             "published": self.published,
             **_days(self.window),
         }
-        write_whole(self.path / "pull.json", json.dumps(fields, indent=1).encode())
+        self.storage.write_whole(self.path / "pull.json", json.dumps(fields, indent=1).encode())
+
+    def _in_state(self, state: State) -> list[Path]:
+        return self.storage.marked(self.path, "*" + SUFFIX, state)
 
 
-def all_pulls(raw: Path, endpoint: Endpoint | None = None) -> list[Pull]:
+def all_pulls(lake: Lake, endpoint: Endpoint | None = None) -> list[Pull]:
     """Return the pulls of one endpoint, or of all, oldest first."""
-    pulls = (_load(path) for path in raw.glob(f"{endpoint or '*'}/*/[!.]*/pull.json"))
+    found = lake.storage.find(f"{endpoint or '*'}/*/[!.]*/pull.json", within=lake.raw)
+    pulls = (_load(lake.storage, path) for path in found)
     return sorted(pulls, key=lambda pull: pull.started_at)
 
 
-def open_pulls(raw: Path) -> list[Pull]:
+def open_pulls(lake: Lake) -> list[Pull]:
     """Return the pulls whose responses are not all in the tables yet, oldest first."""
-    return [pull for pull in all_pulls(raw) if not pull.published]
+    return [pull for pull in all_pulls(lake) if not pull.published]
 
 
-def begin(raw: Path, plan: Plan, *, now: datetime, resume: timedelta) -> Pull:
+def begin(lake: Lake, plan: Plan, *, now: datetime, resume: timedelta) -> Pull:
     """Return the pull of the same endpoint, window and types that is not published yet, or start one.
 
     One older than `resume` is not taken up, since what it landed may have been revised: it is finished as it is.
@@ -173,7 +180,7 @@ def begin(raw: Path, plan: Plan, *, now: datetime, resume: timedelta) -> Pull:
     """
     window = _days(plan.window)
     place = f"{window['first']}_{window['last']}" if window else str(now.date())
-    for pull in open_pulls(raw):
+    for pull in open_pulls(lake):
         if pull.endpoint != plan.endpoint:
             continue
         if now - pull.started_at >= resume or (not window and pull.path.parent.name != place):
@@ -181,22 +188,29 @@ def begin(raw: Path, plan: Plan, *, now: datetime, resume: timedelta) -> Pull:
         elif (pull.window, pull.types) == (plan.window, plan.types):
             logger.info("going on with the pull of %s that was started %s", pull, pull.started_at)
             return pull.marked(finished=False)
-    path = raw / plan.endpoint.name / place / now.strftime(STAMP)
-    pull = Pull(path=path, endpoint=plan.endpoint, window=plan.window, types=plan.types, started_at=now)
-    pull.path.mkdir(parents=True)
+    pull = Pull(
+        path=lake.raw / plan.endpoint.name / place / now.strftime(STAMP),
+        endpoint=plan.endpoint,
+        window=plan.window,
+        types=plan.types,
+        started_at=now,
+        storage=lake.storage,
+    )
+    lake.storage.make_folder(pull.path)
     pull.save()
     return pull
 
 
-def _load(path: Path) -> Pull:
+def _load(storage: LocalStorage, path: Path) -> Pull:
     try:
-        fields = json.loads(path.read_bytes())
+        fields = json.loads(storage.read(path))
         return Pull(
             path=path.parent,
             endpoint=ENDPOINTS[fields["endpoint"]],
             window=_window(fields),
             types=tuple(fields["types"]),
             started_at=datetime.fromisoformat(fields["started_at"]),
+            storage=storage,
             finished=fields["finished"],
             published=fields["published"],
         )
@@ -204,12 +218,8 @@ def _load(path: Path) -> Pull:
         raise LakeError(f"{path} is damaged ({error!r}): move its folder away and pull the window again") from None
 
 
-def _settled(path: Path) -> Path:
-    return path.with_name(path.name.removesuffix(UNSETTLED) + SUFFIX)
-
-
-def _landed(path: Path) -> Landed:
-    header = _read(path, header_only=True)[0]
+def _landed(storage: LocalStorage, path: Path) -> Landed:
+    header = _read(storage, path, header_only=True)[0]
     try:
         request = Request(
             endpoint=ENDPOINTS[header["endpoint"]],
@@ -224,15 +234,16 @@ def _landed(path: Path) -> Landed:
             asked_at=datetime.fromisoformat(header["asked_at"]),
             refusal=header["refusal"],
             tokens=header["tokens"],
+            storage=storage,
         )
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(path, repr(error)) from None
 
 
-def _read(path: Path, *, header_only: bool = False) -> tuple[dict[str, Any], bytes]:
+def _read(storage: LocalStorage, path: Path, *, header_only: bool = False) -> tuple[dict[str, Any], bytes]:
     """Return a landed file's header and, unless `header_only`, its body."""
     try:
-        with pa.OSFile(str(path)) as file, pa.CompressedInputStream(file, "zstd") as stream:
+        with storage.source(path) as file, pa.CompressedInputStream(file, "zstd") as stream:
             content = stream.read(HEADER_BYTES)
             while b"\n" not in content and len(content) < LARGEST_HEADER:
                 more = stream.read(HEADER_BYTES)

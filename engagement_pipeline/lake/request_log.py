@@ -6,14 +6,9 @@ reads meanwhile sees whole lines.
 
 from __future__ import annotations
 
-import errno
-import fcntl
-import os
 from typing import TYPE_CHECKING, Any
 
 import orjson
-
-from engagement_pipeline.core.errors import LakeError
 
 if TYPE_CHECKING:
     from datetime import date
@@ -40,30 +35,13 @@ def write(lake: Lake, exchange: Exchange) -> None:
         "bytes": exchange.size,
         "seconds": round(exchange.seconds, 3),
     }
-    path = _month(lake, exchange.asked_at)
-    try:
-        path.parent.mkdir(exist_ok=True)
-        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX)  # given back at closing; else a line that is being written looks torn
-            size = os.fstat(file).st_size
-            torn = size and os.pread(file, 1, size - 1) != b"\n"
-            content = b"\n" * bool(torn) + orjson.dumps(line) + b"\n"
-            if os.write(file, content) < len(content):  # the disk is full
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        finally:
-            os.close(file)
-    except OSError as error:
-        raise LakeError(f"{path} cannot be written: {error.strerror}; what landed before is kept") from error
+    lake.storage.append_line(_month(lake, exchange.asked_at), orjson.dumps(line))
 
 
 def handles(lake: Lake, day: date) -> frozenset[str]:
     """Return the handles that were queried in the UTC month of `day`."""
-    path = _month(lake, day)
-    if not path.exists():
-        return frozenset()
-    with path.open("rb") as lines:
-        found = {line["handle"] for line in map(_parsed, lines) if line.get("status") in ANSWERED}
+    lines = map(_parsed, lake.storage.lines(_month(lake, day)))
+    found = {line["handle"] for line in lines if line.get("status") in ANSWERED}
     return frozenset(found - {None})
 
 

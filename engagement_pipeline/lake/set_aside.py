@@ -44,7 +44,7 @@ class SetAside:
 
 def load(lake: Lake) -> dict[int, SetAside]:
     """Return the list by Tweet; empty where there is none."""
-    return {row["tweet_id"]: SetAside(**row) for row in read(lake.set_aside, SET_ASIDE.schema).to_pylist()}
+    return {row["tweet_id"]: SetAside(**row) for row in read(lake, lake.set_aside, SET_ASIDE.schema).to_pylist()}
 
 
 def merge(lake: Lake, heard: Mapping[int, SetAside], *, into: Path) -> bool:

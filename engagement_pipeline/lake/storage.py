@@ -1,38 +1,230 @@
-"""Files of a lake, written whole or not at all.
+"""Where the files of a lake are: the only module that touches them.
 
-In: a path and its content. Out: a file that survives a power cut.
+In: paths under a lake's root, and contents. Out: files that are whole or absent, and what lies where.
+
+    read      exists · size · find · holds · read · lines · source, for Arrow · location, for DuckDB
+    write     write_whole · append_line · staging, then swap · remove · remove_folder
+    responses put · mark · marked: each has landed, counts or is rejected
+    wait      lock
+
+LocalStorage keeps them on a disk. Another storage, of objects for example, takes the paths as names, and has the same
+methods. In any storage, the files in a staging folder are local ones, which whoever stages them writes by their path.
 """
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
+import re
+import shutil
+from contextlib import contextmanager
+from enum import Enum
+from io import BytesIO
 from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from filelock import FileLock, Timeout
 
 from engagement_pipeline.core.errors import LakeError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that is either absent or complete, whatever happens meanwhile."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with aside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-        sync_folder(path.parent)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise LakeError(f"{path} cannot be written: {error.strerror}; what landed before is kept") from error
+UNSETTLED = ".new"  # behind the name of a response that has landed and was not looked at
+REJECTED = "rejected"  # the folder of responses that are
+DROPPED = ".dropped-"  # before the name of a folder that is being removed
 
 
-def sync_folder(path: Path) -> None:
+class State(Enum):
+    """What is known of a response: that it has landed, that it counts too, or that it is rejected."""
+
+    LANDED = "landed"
+    COUNTS = "counts"
+    REJECTED = "rejected"
+
+
+class LocalStorage:
+    """The files of the lake in the folder `root`.
+
+    What the system refuses is an OSError unless another is named. The state of a response is in its name, so that a
+    mark is one rename: ….new has landed, rejected/… is rejected, and any other counts.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def exists(self, path: Path) -> bool:
+        """Tell whether there is a file or a folder."""
+        return path.exists()
+
+    def size(self, path: Path) -> int:
+        """Return the bytes of a file, 0 where there is none."""
+        return path.stat().st_size if path.exists() else 0
+
+    def find(self, pattern: str, *, within: Path | None = None) -> list[Path]:
+        """Return the files and folders that match a glob within the lake, or a folder of it, sorted."""
+        return sorted((within or self.root).glob(pattern))
+
+    def holds(self, pattern: str) -> bool:
+        """Tell whether any file or folder of the lake matches a glob; it looks no further than the first."""
+        return any(self.root.glob(pattern))
+
+    def read(self, path: Path) -> bytes:
+        """Return what a file holds; raises FileNotFoundError where there is none."""
+        return path.read_bytes()
+
+    def lines(self, path: Path) -> Iterator[bytes]:
+        """Yield the lines of a file with their ends, none where there is no file."""
+        with path.open("rb") if path.exists() else BytesIO() as lines:
+            yield from lines
+
+    def source(self, path: Path) -> pa.NativeFile:
+        """Open a file for Arrow to read at any place, several threads at once; to be closed by who opens it."""
+        return pa.OSFile(str(path))
+
+    def location(self, pattern: str) -> str:
+        """Return a glob within the lake as DuckDB reads it, from any working directory."""
+        return re.sub(r"([*?\[])", r"[\1]", str(self.root.absolute())) + f"/{pattern}"
+
+    def make_folder(self, path: Path) -> None:
+        """Have a folder, and those above it, in which files are then written by their path."""
+        path.mkdir(parents=True, exist_ok=True)
+
+    def write_whole(self, path: Path, content: bytes) -> None:
+        """Write a file that is absent or complete, whatever happens meanwhile, a power cut included; or LakeError."""
+        aside = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            with aside.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            aside.replace(path)
+            _sync_folder(path.parent)
+        except OSError as error:
+            aside.unlink(missing_ok=True)
+            raise _unwritten(path, error) from error
+
+    def append_line(self, path: Path, line: bytes) -> None:
+        """Append a line in one write, or raise LakeError; safe to call from several threads and processes."""
+        try:
+            path.parent.mkdir(exist_ok=True)
+            file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+            try:
+                _append(file, line)
+            finally:
+                os.close(file)
+        except OSError as error:
+            raise _unwritten(path, error) from error
+
+    @contextmanager
+    def staging(self, folder: Path) -> Iterator[Path]:
+        """Have an empty local folder, and none afterwards; what a killed process left in it is gone."""
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            folder.mkdir()
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def swap(self, files: Mapping[Path, Path]) -> None:
+        """Put staged files in their places, in the order given, as fast as the system does it.
+
+        They are on the disk first: a power cut must not leave an empty file under a good name.
+        """
+        for target in files.values():
+            target.parent.mkdir(parents=True, exist_ok=True)
+        for staged in files:
+            with staged.open("rb") as file:
+                os.fsync(file.fileno())
+        for staged, target in files.items():
+            staged.replace(target)
+        # With those above, which may be new too.
+        for folder in {folder for target in files.values() for folder in target.parents}:
+            if folder.is_relative_to(self.root):
+                _sync_folder(folder)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file, if there is one."""
+        path.unlink(missing_ok=True)
+
+    def remove_folder(self, path: Path) -> None:
+        """Remove a folder with all in it, at once for whoever looks; and the one above, if nothing else is there."""
+        _remove_dropped(path.rename(path.with_name(DROPPED + path.name)))
+
+    def sweep(self, folders: str) -> None:
+        """Remove what a `remove_folder` that was killed left in folders that match a glob."""
+        for path in self.find(f"{folders}/{DROPPED}*"):
+            _remove_dropped(path)
+
+    def put(self, path: Path, content: bytes, state: State) -> Path:
+        """Write a response, whole or not at all, or raise LakeError; return where it is."""
+        placed = _placed(path, state)
+        self.write_whole(placed, content)
+        return placed
+
+    def mark(self, path: Path, state: State) -> Path:
+        """Write down the state of a response that is where `put` has said; return where it is now."""
+        placed = _placed(path.with_name(path.name.removesuffix(UNSETTLED)), state)
+        if state is State.REJECTED:
+            placed.parent.mkdir(exist_ok=True)
+        return path.rename(placed)
+
+    def marked(self, folder: Path, pattern: str, state: State) -> list[Path]:
+        """Return where a folder's responses are that match a glob and have a state, in the order of their names."""
+        placed = _placed(folder / pattern, state)
+        return sorted(placed.parent.glob(placed.name))
+
+    @contextmanager
+    def lock(self, name: str, *, waiting: Callable[[], object]) -> Iterator[None]:
+        """Hold a lock of the lake; `waiting` is called once if somebody else holds it.
+
+        The operating system frees it when its holder dies.
+        """
+        lock = FileLock(self.root / f".{name}.lock")
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            waiting()
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _placed(path: Path, state: State) -> Path:
+    """Return where a response lies in a state."""
+    if state is State.LANDED:
+        return path.with_name(path.name + UNSETTLED)
+    return path if state is State.COUNTS else path.parent / REJECTED / path.name
+
+
+def _remove_dropped(path: Path) -> None:
+    shutil.rmtree(path)
+    if not any(path.parent.iterdir()):
+        path.parent.rmdir()
+
+
+def _append(file: int, line: bytes) -> None:
+    """Append a line in one write; one before it that a full disk or a power cut left torn is ended first."""
+    fcntl.flock(file, fcntl.LOCK_EX)  # given back at closing; else a line that is being written looks torn
+    size = os.fstat(file).st_size
+    torn = size and os.pread(file, 1, size - 1) != b"\n"
+    content = b"\n" * bool(torn) + line + b"\n"
+    if os.write(file, content) < len(content):  # the disk is full
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _sync_folder(path: Path) -> None:
     """Have the names in a folder survive a power cut, as the files do."""
     folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _unwritten(path: Path, error: OSError) -> LakeError:
+    return LakeError(f"{path} cannot be written: {error.strerror}; what landed before is kept")

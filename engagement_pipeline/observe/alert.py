@@ -1,11 +1,13 @@
 """A failed run -> a message to a person: to a webhook in Slack's format, by mail, or both.
 
 In: the failed run, and the settings alert_webhook, alert_mail, alert_smtp and dagster_url. Out: the message, delivered,
-or AlertError. Anybody who has the webhook's address can post there, so no error names more than its host.
+or AlertError. Anybody who has the webhook's address can post there, so no error names more than its host. No message
+holds a known secret, whatever the run said.
 """
 
 from __future__ import annotations
 
+import io
 import logging
 import smtplib
 import time
@@ -14,9 +16,9 @@ from email.message import EmailMessage
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import requests
-
+from engagement_pipeline.core import bounds
 from engagement_pipeline.core.errors import AlertError
+from engagement_pipeline.core.redaction import redacted, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +29,7 @@ logger = logging.getLogger(__name__)
 TIMEOUT_SECONDS = 5  # of one try; all tries of both channels fit into the minute that Dagster allows a sensor
 TRIES = 3
 PAUSE_SECONDS = 1
+LARGEST_ANSWER = 2**16  # bytes of a mail relay
 SHOWN_CHARACTERS = 1_000  # of the error; the link leads to the rest
 
 
@@ -52,7 +55,7 @@ def is_wanted(settings: Settings) -> bool:
 
 def message(failed: FailedRun, *, dagster_url: str) -> str:
     """Return the text of the message: the first line names the job, the last line is the link to the run."""
-    error = failed.error.strip()
+    error = redacted(failed.error).strip()
     lines = [f"engagement-pipeline: a run of {failed.job} failed"]
     lines += [f"asset: {', '.join(failed.assets)}"] if failed.assets else []
     lines += [f"partitions: {failed.partitions}"] if failed.partitions else []
@@ -64,6 +67,7 @@ def message(failed: FailedRun, *, dagster_url: str) -> str:
 
 def send(settings: Settings, text: str, *, sleep: Callable[[float], None] = time.sleep) -> None:
     """Send the text to each channel that is set, then raise AlertError if a channel failed."""
+    text = redacted(text)
     problems: list[str] = []
     if settings.alert_webhook:
         problems += _tried(lambda: _post(settings.alert_webhook, text), sleep=sleep)
@@ -90,15 +94,29 @@ def _post(webhook: str, text: str) -> str:
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     host = urlsplit(webhook).hostname
     try:
-        # Do not read the body of the answer: no time-out covers that.
-        with requests.post(
-            webhook, json={"text": escaped}, timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True
-        ) as answer:
+        # Do not read the body of the answer: a message that was taken would be sent again if that took too long.
+        with (
+            bounds.bounded_session() as session,
+            bounds.sending(
+                session, "POST", webhook, seconds=TIMEOUT_SECONDS, largest=0, json={"text": escaped}
+            ) as answer,
+        ):
             if answer.status_code // 100 == 2:  # noqa: PLR2004 - any success
                 return ""
             return f"the webhook at {host} answered {answer.status_code}: check alert_webhook"
     except OSError as error:  # of requests, with the whole address in its text, or of the files that TLS needs
         return f"the webhook at {host} cannot be reached ({type(error).__name__}): check alert_webhook"
+
+
+class _Relay(smtplib.SMTP):
+    """A relay that answers within the time of a try in all, however it draws out its lines."""
+
+    def getreply(self) -> tuple[int, bytes]:
+        """Read one answer."""
+        if self.file is None and self.sock:
+            bound = bounds.Bound(seconds=TIMEOUT_SECONDS, size=LARGEST_ANSWER)
+            self.file = io.BufferedReader(bounds.Reader(self.sock, bound))
+        return super().getreply()
 
 
 def _mail(settings: Settings, text: str) -> str:
@@ -109,8 +127,9 @@ def _mail(settings: Settings, text: str) -> str:
     mail.set_content(text)
     host, _, port = settings.alert_smtp.rpartition(":")
     try:
-        with smtplib.SMTP(host, int(port), timeout=TIMEOUT_SECONDS) as relay:
+        with _Relay(host, int(port), timeout=TIMEOUT_SECONDS) as relay:
             relay.send_message(mail)
     except (OSError, smtplib.SMTPException) as error:
-        return f"the mail relay {settings.alert_smtp} did not take the mail ({error}): check alert_smtp and alert_mail"
+        said = shown(str(error))
+        return f"the mail relay {settings.alert_smtp} did not take the mail ({said}): check alert_smtp and alert_mail"
     return ""

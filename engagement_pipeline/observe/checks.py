@@ -166,7 +166,7 @@ def fresh(lake: Lake, settings: Settings) -> Verdict:
     first = settings.look_back_day()  # that the newest daily run asks for
     days = [first + timedelta(days=place) for place in range((last - first).days + 1)]
     missing = days
-    if lake.tweets.exists():
+    if lake.storage.exists(lake.tweets):
         with by_day.by_day(lake) as ask:
             lacking = {day: {row["tweet_id"] for row in unaccounted(day, ask)} for day in days}
             due = datetime.combine(last + timedelta(days=1), settings.daily_at, UTC)
@@ -176,7 +176,7 @@ def fresh(lake: Lake, settings: Settings) -> Verdict:
         missing = [
             day
             for day, tweets in lacking.items()
-            if tweets & served or (tweets and not lake.coverage(HISTORICAL, day).exists())
+            if tweets & served or (tweets and not lake.storage.exists(lake.coverage(HISTORICAL, day)))
         ]
     if not missing:
         return Verdict(passed=True, words=f"the {len(days)} days to {last} are complete")
@@ -195,9 +195,9 @@ def _key_unique(day: Day) -> Verdict:
 
 def _schema(day: Day) -> Verdict:
     path, wanted = day.lake.rows(ENGAGEMENTS, day.day), ENGAGEMENTS.schema
-    if not path.exists():
+    if not day.lake.storage.exists(path):
         return Verdict(passed=True, words="the day has no rows, and so no file")
-    with opened(path) as file:
+    with opened(day.lake, path) as file:
         found = file.schema_arrow
     wrong = [f"{field.name} is missing" for field in wanted if field.name not in found.names]
     wrong += [

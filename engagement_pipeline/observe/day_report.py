@@ -98,17 +98,17 @@ def describe(lake: Lake, day: date, ask: Ask) -> DayReport:
             "largest": tuple(found["largest"] or ()),
         },
         restated=restated(lake, day),
-        bytes=rows.stat().st_size if rows.exists() else 0,
+        bytes=lake.storage.size(rows),
     )
 
 
 def restated(lake: Lake, day: date) -> int:
     """Return how many counts of the day the pull with the newest rows changed."""
-    served = read(lake.coverage(HISTORICAL, day), COVERAGE.schema, columns=["pulled_at", "source"]).drop_null()
+    served = read(lake, lake.coverage(HISTORICAL, day), COVERAGE.schema, columns=["pulled_at", "source"]).drop_null()
     if not served.num_rows:
         return 0
     newest = served["source"][pc.index(served["pulled_at"], pc.max(served["pulled_at"])).as_py()].as_py()
     window, started = newest.split("/")[-3:-1]
-    files = lake.root.glob(f"revisions/*/{window}_{started}.parquet")
+    files = lake.storage.find(f"revisions/*/{window}_{started}.parquet")
     of_day = pc.field("day") == day
-    return sum(read(file, REVISIONS.schema, filters=of_day, columns=["day"]).num_rows for file in files)
+    return sum(read(lake, file, REVISIONS.schema, filters=of_day, columns=["day"]).num_rows for file in files)

@@ -55,7 +55,7 @@ def stage(lake: Lake, pending: Pending, staged: Staged) -> Covered:
     reasons: dict[int, str] = {}
     for place, day in enumerate(pending.days):
         target = lake.coverage(pending.pull.endpoint, day)
-        old = read(target, COVERAGE.schema_with_day)
+        old = read(lake, target, COVERAGE.schema_with_day)
         merged = merged_coverage(old, _new_coverage(pending, words, place, staged.stored[:, place]))
         if not merged.equals(old):
             into = lake.staging / f"{day}.coverage.parquet"

@@ -44,18 +44,22 @@ def write_months(lake: Lake, fresh: Mapping[date, Path | None], *, days: Sequenc
     where a file of these is damaged.
     """
     renamed = {}
-    lacking = {day for day in days if not lake.daily(day).exists()}
+    lacking = {day for day in days if not lake.storage.exists(lake.daily(day))}
     for target, of_month in groupby(sorted(lacking | fresh.keys()), lake.daily):
         month = [*of_month]
         new = [day for day in month if day in fresh]
         sums = [path for path in (fresh[day] for day in new) if path]
-        sound = is_sound(target, DAILY.schema)
+        sound = is_sound(lake, target, DAILY.schema)
         if not sound:
             logger.warning("%s is damaged: it is made anew of the rows of its days", target)
-        others = [target] if sound and target.exists() else [_summed(lake, day) for day in _others(lake, month[0], new)]
+        others = (
+            [target]
+            if sound and lake.storage.exists(target)
+            else [_summed(lake, day) for day in _others(lake, month[0], new)]
+        )
         if sums or others:
             into = lake.staging / f"month.{target.name}"
-            _merge(sums + others, into, leave_out=pa.array(new, pa.date32()), of=target)
+            _merge(lake, sums + others, into, leave_out=pa.array(new, pa.date32()), of=target)
             renamed[into] = target
     return renamed
 
@@ -64,19 +68,19 @@ def _others(lake: Lake, of_month: date, new: list[date]) -> list[date]:
     """Return the days of a day's month that have rows, but for the new ones."""
     _, last = monthrange(of_month.year, of_month.month)
     days = (of_month.replace(day=number) for number in range(1, last + 1))
-    return [day for day in days if day not in new and lake.rows(ENGAGEMENTS, day).exists()]
+    return [day for day in days if day not in new and lake.storage.exists(lake.rows(ENGAGEMENTS, day))]
 
 
 def _summed(lake: Lake, day: date) -> Path:
     """Sum the rows of a published day into a staged file."""
     rows, into = lake.rows(ENGAGEMENTS, day), lake.staging / f"{day}.summed.parquet"
-    if not is_sound(rows, ENGAGEMENTS.schema):
+    if not is_sound(lake, rows, ENGAGEMENTS.schema):
         raise LakeError(
             f"{rows} is damaged, and {lake.daily(day)} cannot be made without it: {rebuild_of_month(day)} makes both "
             "anew from raw"
         )
     with (
-        closing(SortedReader(rows)) as published,
+        closing(SortedReader(lake, rows)) as published,
         closing(RowGroupWriter(into, DAILY.schema, row_group=DAILY_ROW_GROUP)) as sink,
     ):
         for tweet in published.row_group_ends(LAST_ID):
@@ -85,10 +89,10 @@ def _summed(lake: Lake, day: date) -> Path:
     return into
 
 
-def _merge(sources: list[Path], into: Path, *, leave_out: pa.Array, of: Path) -> None:
+def _merge(lake: Lake, sources: list[Path], into: Path, *, leave_out: pa.Array, of: Path) -> None:
     """Merge files that are sorted by Tweet; of the published one, these days are left out."""
     with ExitStack() as stack:
-        files = [stack.enter_context(closing(SortedReader(path, DAILY.schema))) for path in sources]
+        files = [stack.enter_context(closing(SortedReader(lake, path, DAILY.schema))) for path in sources]
         sink = stack.enter_context(closing(RowGroupWriter(into, DAILY.schema)))
         for tweet in sorted({end for file in files for end in file.row_group_ends(LAST_ID)}):
             parts = [DAILY.schema.empty_table()]

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from engagement_pipeline.core.tables import DAILY, ENGAGEMENTS
 from engagement_pipeline.lake.layout import FORMAT, Lake
-from engagement_pipeline.lake.parquet import MADE_BY, damaged, made_by, plausible
+from engagement_pipeline.lake.parquet import MADE_BY, damaged, made_by, opened, plausible
 from engagement_pipeline.publish.merge import NEVER, Revised, Rows, daily_sums, merged, of_table, to_table
 
 if TYPE_CHECKING:
@@ -70,17 +70,15 @@ class RowGroupWriter:
 class SortedReader:
     """A file sorted by Tweet, as it is, read once from its first Tweet to its last; no rows where there is none."""
 
-    def __init__(self, path: Path, schema: pa.Schema = ENGAGEMENTS.schema) -> None:
+    def __init__(self, lake: Lake, path: Path, schema: pa.Schema = ENGAGEMENTS.schema) -> None:
         self.path = path
         self._schema = schema
         self._row_group = 0
         self._waiting = schema.empty_table()
+        self._open = ExitStack()
         self._file: pq.ParquetFile | None = None
-        if path.exists():
-            try:
-                self._file = pq.ParquetFile(path, page_checksum_verification=True)
-            except (OSError, pa.ArrowException) as error:
-                raise damaged(path, error) from None
+        if lake.storage.exists(path):
+            self._file = self._open.enter_context(opened(lake, path))
 
     def up_to(self, tweet: int) -> pa.Table:
         """Return the rows that were not returned yet, up to a Tweet and with it."""
@@ -110,8 +108,7 @@ class SortedReader:
 
     def close(self) -> None:
         """Give the file back."""
-        if self._file:
-            self._file.close()
+        self._open.close()
 
     def _next_row_group(self, file: pq.ParquetFile) -> pa.Table:
         try:
@@ -151,15 +148,15 @@ class DayFile:
     def __init__(
         self, lake: Lake, day: date, *, newest_pull: str = "", published: Path | None = None, anew: bool = False
     ) -> None:
+        self._lake = lake
         self._day = day
         self._changed = False
         self._target = lake.rows(ENGAGEMENTS, day)
-        self._staging = lake.staging
-        self._published = SortedReader(published or self._target)
+        self._published = SortedReader(lake, published or self._target)
         self._newest_pull = newest_pull
         self._unchanged_to = NEVER
         self._sinks: tuple[RowGroupWriter, RowGroupWriter] | None = None
-        if anew and self._target.exists():
+        if anew and lake.storage.exists(self._target):
             self._sinks = self._begun()
 
     def take(self, tweet: int, new: Rows) -> tuple[Rows, Revised]:
@@ -203,7 +200,7 @@ class DayFile:
             RowGroupWriter(self._file("daily"), DAILY.schema, row_group=DAILY_ROW_GROUP),
         )
         if self._unchanged_to > NEVER:
-            again = SortedReader(self._target)
+            again = SortedReader(self._lake, self._target)
             for tweet in again.row_group_ends(self._unchanged_to):
                 self._write(of_table(again.up_to(tweet)))
             again.close()
@@ -220,4 +217,4 @@ class DayFile:
             self._sinks[1].append(daily_sums(rows, table))
 
     def _file(self, kind: str) -> Path:
-        return self._staging / f"{self._day}.{kind}.parquet"
+        return self._lake.staging / f"{self._day}.{kind}.parquet"

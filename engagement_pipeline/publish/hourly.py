@@ -36,7 +36,7 @@ def stage(lake: Lake, pending: Pending, *, sums: bool, progress: Progress) -> St
     stored = np.zeros(pending.later.shape, np.int32)
     revised = early = 0
     unavailable: dict[int, str] = {}
-    with closing(revisions.Writer(lake.staging / "revisions.parquet")) as sink, ExitStack() as stack:
+    with closing(revisions.Writer(lake, lake.staging / "revisions.parquet")) as sink, ExitStack() as stack:
         files = {
             place: stack.enter_context(closing(DayFile(lake, days[place], newest_pull=pull.name))) for place in places
         }

@@ -26,7 +26,6 @@ from engagement_pipeline.publish import coverage, hourly, snapshots
 from engagement_pipeline.publish.coverage import BEFORE_POSTED, MISSING
 from engagement_pipeline.publish.merge import NEVER
 from engagement_pipeline.publish.pending import Pending
-from engagement_pipeline.publish.staging import Staged, staging
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 
     from engagement_pipeline.lake.layout import Lake
     from engagement_pipeline.lake.raw import Pull
+    from engagement_pipeline.publish.staging import Staged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ def publish_pulls(lake: Lake, *, progress: Progress = quiet) -> list[Publication
     publications = []
     failures: dict[date, LakeError] = {}
     with lake.locked("lake", "a publication"):
-        for pull in raw.open_pulls(lake.raw):
+        for pull in raw.open_pulls(lake):
             made, damaged = _but_for_damaged(lake, pull, pull.days(), progress=progress)
             publications += made
             failures |= damaged
@@ -110,10 +110,10 @@ def publish_days(
     """
     pending = Pending.of(lake, pull, days)
     try:
-        with staging(lake):
+        with lake.storage.staging(lake.staging):
             rows = _stage_rows(lake, pending, sums=sums, progress=progress)
             covered = coverage.stage(lake, pending, rows)
-            lake.replace(rows.files | _stage_set_aside(lake, pending, covered.newest) | covered.files)
+            lake.storage.swap(rows.files | _stage_set_aside(lake, pending, covered.newest) | covered.files)
     except OSError as error:
         raise LakeError(
             f"{lake.root} cannot be written ({error.strerror or error}): the tables are as they were and "
@@ -144,7 +144,7 @@ def _miss_none(lake: Lake, pending: Pending) -> None:
     """Raise where rows that were published are gone: taken for none, they would be lost without a word."""
     for day, known in zip(pending.days, pending.known, strict=True):
         path = lake.rows(pending.pull.endpoint.table, day)
-        if (known.pulled_at > NEVER).any() and not path.exists():
+        if (known.pulled_at > NEVER).any() and not lake.storage.exists(path):
             raise LakeError(
                 f"{path} is missing, and its coverage tells of rows: engagement rebuild --from {day} --to {day} "
                 "makes it anew from raw",

@@ -12,7 +12,6 @@ left alone.
 
 from __future__ import annotations
 
-import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -29,7 +28,6 @@ from engagement_pipeline.publish import daily, rebuild_days, rebuild_revisions
 from engagement_pipeline.publish.publisher import publish_days
 from engagement_pipeline.publish.rebuild_days import Known
 from engagement_pipeline.publish.retention import reaches
-from engagement_pipeline.publish.staging import staging
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -90,26 +88,23 @@ def rebuild_table(
 def _days(lake: Lake, endpoint: Endpoint) -> list[date]:
     """Return the days of a table of which anything is known, in order."""
     pulled = {day for pull in _pulls(lake, endpoint) for day in pull.days()}
-    folders = lake.coverage(endpoint, date.min).parent.parent.glob("day=*")
+    folders = lake.storage.find("day=*", within=lake.coverage(endpoint, date.min).parent.parent)
     return sorted(pulled | {date.fromisoformat(folder.name.removeprefix("day=")) for folder in folders})
 
 
 def _pulls(lake: Lake, endpoint: Endpoint) -> list[Pull]:
     """Return the pulls that the table is made of, oldest first."""
-    pulls = raw.all_pulls(lake.raw, endpoint)
+    pulls = raw.all_pulls(lake, endpoint)
     return [pull for pull in pulls if reaches(pull, pulls[-1].started_at)]
 
 
 @contextmanager
 def _shadow(lake: Lake) -> Iterator[Lake]:
-    """Have an empty lake within the lake, and none afterwards."""
-    shadow = Lake(lake.root / ".rebuild")
-    shutil.rmtree(shadow.root, ignore_errors=True)  # of a rebuild that was killed
-    try:
+    """Have an empty lake within the lake, and none afterwards; it is staged, and so on the disk in any storage."""
+    with lake.storage.staging(lake.root / ".rebuild") as folder:
+        shadow = Lake(folder)
         shadow.open()
         yield shadow
-    finally:
-        shutil.rmtree(shadow.root, ignore_errors=True)
 
 
 def _publish_again(shadow: Lake, pulls: Sequence[Pull], known: Mapping[date, Known], *, progress: Progress) -> None:
@@ -124,7 +119,7 @@ def _publish_again(shadow: Lake, pulls: Sequence[Pull], known: Mapping[date, Kno
     for day in known.values():
         table = day.endpoint.table
         made = shadow.rows(table, day.day)
-        if table.merge is Merge.LATEST and day.target in day.damaged and not made.exists():
+        if table.merge is Merge.LATEST and day.target in day.damaged and not shadow.storage.exists(made):
             write(table.schema.empty_table(), made)  # of nothing in raw: it becomes one without rows
 
 
@@ -142,11 +137,13 @@ def _put_back(lake: Lake, shadow: Lake, days: Sequence[Known], healed: Mapping[d
     """Put days that were made again over the published ones, all at once, and say what came of each."""
     first = days[0]
     of_month = first.endpoint.table.merge is Merge.CELL
-    damaged_month = [lake.daily(first.day)] if of_month and not is_sound(lake.daily(first.day), DAILY.schema) else []
+    damaged_month = (
+        [lake.daily(first.day)] if of_month and not is_sound(lake, lake.daily(first.day), DAILY.schema) else []
+    )
     files: dict[Path, Path] = {}
     sums: dict[date, Path | None] = {}
     reports = []
-    with staging(lake):
+    with lake.storage.staging(lake.staging):
         for known in days:
             made = rebuild_days.stage(known, shadow)
             files |= made.files
@@ -163,5 +160,5 @@ def _put_back(lake: Lake, shadow: Lake, days: Sequence[Known], healed: Mapping[d
                     damaged=damaged,
                 )
             )
-        lake.replace((daily.write_months(lake, sums) if of_month else {}) | files)
+        lake.storage.swap((daily.write_months(lake, sums) if of_month else {}) | files)
     return reports

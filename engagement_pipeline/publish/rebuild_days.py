@@ -75,9 +75,9 @@ class Known:
     def of(cls, lake: Lake, endpoint: Endpoint, day: date) -> Self:
         """Look through a day's coverage and rows."""
         coverage, rows = lake.coverage(endpoint, day), lake.rows(endpoint.table, day)
-        damaged = [coverage] if _coverage(coverage) is None else []
-        damaged += [] if is_sound(rows, endpoint.table.schema) else [rows]
-        sound = rows.exists() and rows not in damaged
+        damaged = [coverage] if _coverage(lake, coverage) is None else []
+        damaged += [] if is_sound(lake, rows, endpoint.table.schema) else [rows]
+        sound = lake.storage.exists(rows) and rows not in damaged
         return cls(lake=lake, endpoint=endpoint, day=day, rows=sound, damaged=tuple(damaged))
 
     @property
@@ -99,7 +99,7 @@ class Known:
     @property
     def coverage(self) -> pa.Table:
         """All of the day's coverage."""
-        coverage = _coverage(self.lake.coverage(self.endpoint, self.day))
+        coverage = _coverage(self.lake, self.lake.coverage(self.endpoint, self.day))
         return COVERAGE.schema_with_day.empty_table() if coverage is None else coverage
 
     @property
@@ -107,13 +107,14 @@ class Known:
         """The coverage of the rows that raw does not hold any more."""
         coverage = self.coverage
         sources = pc.unique(coverage["source"].drop_null())
-        missing = [source for source in sources.to_pylist() if not (self.lake.root / source).exists()]
+        in_raw = self.lake.storage.exists
+        missing = [source for source in sources.to_pylist() if not in_raw(self.lake.root / source)]
         return coverage.filter(pc.is_in(coverage["source"], pa.array(missing, pa.string())))
 
     def cover(self, shadow: Lake) -> None:
         """Let rows whose answer raw does not hold stand in the way of older answers."""
         path = shadow.coverage(self.endpoint, self.day)
-        path.parent.mkdir(parents=True)
+        shadow.storage.make_folder(path.parent)
         gone = self.gone if self.rows else COVERAGE.schema_with_day.empty_table()
         write(gone.select(COVERAGE.schema.names), path)
 
@@ -128,9 +129,9 @@ class Known:
         return {tweet for tweet, rows in known if now.get(tweet, 0) < rows}
 
 
-def _coverage(path: Path) -> pa.Table | None:
+def _coverage(lake: Lake, path: Path) -> pa.Table | None:
     """Read a day's coverage, None where it is damaged."""
-    return read(path, COVERAGE.schema_with_day) if is_sound(path, COVERAGE.schema) else None
+    return read(lake, path, COVERAGE.schema_with_day) if is_sound(lake, path, COVERAGE.schema) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +157,7 @@ def stage(known: Known, shadow: Lake) -> Remade:
     remake = {Merge.CELL: _cells, Merge.SNAPSHOT: _snapshot, Merge.LATEST: _latest}[known.merge]
     made = remake(known, shadow)
     staged = known.lake.staging / f"{known.day}.coverage.parquet"
-    new = read(shadow.coverage(known.endpoint, known.day), COVERAGE.schema_with_day)
+    new = read(shadow, shadow.coverage(known.endpoint, known.day), COVERAGE.schema_with_day)
     merged = _merged_coverage(known.coverage, new, made.counts)
     write(merged.select(COVERAGE.schema.names), staged)
     return replace(made, files=made.files | {staged: known.lake.coverage(known.endpoint, known.day)})
@@ -178,8 +179,8 @@ def _cells(known: Known, shadow: Lake) -> Remade:
     now: dict[int, int] = {}
     kept: dict[int, int] = {}
     with ExitStack() as stack:
-        files = (shadow.rows(ENGAGEMENTS, known.day), known.published)
-        remade, published = (stack.enter_context(closing(SortedReader(path))) for path in files)
+        files = ((shadow, shadow.rows(ENGAGEMENTS, known.day)), (known.lake, known.published))
+        remade, published = (stack.enter_context(closing(SortedReader(*file))) for file in files)
         newest = max(remade.newest_pull or "", published.newest_pull or "", key=_begun)
         file = DayFile(known.lake, known.day, newest_pull=newest, published=published.path, anew=True)
         stack.enter_context(closing(file))
@@ -211,12 +212,13 @@ def _begun(pull: str) -> str:
 def _snapshot(known: Known, shadow: Lake) -> Remade:
     """Put a Tweet's later answer over its earlier one whole: one of fewer rows has lost nothing."""
     table = known.endpoint.table
-    new, old = read(shadow.rows(table, known.day), table.schema), read(known.published, table.schema)
+    new = read(shadow, shadow.rows(table, known.day), table.schema)
+    old = read(known.lake, known.published, table.schema)
     stays = old.filter(pc.invert(pc.is_in(old["tweet_id"], new["tweet_id"])))
     rows, staged = in_order(pa.concat_tables([new, stays])), known.lake.staging / "rows.parquet"
     write(rows, staged)
     return Remade(
-        files={staged: known.target} if len(rows) or known.target.exists() else {},
+        files={staged: known.target} if len(rows) or known.lake.storage.exists(known.target) else {},
         rows=len(rows),
         changed=not _equal(rows, old),
         counts=_by_tweet(rows),
@@ -228,11 +230,12 @@ def _snapshot(known: Known, shadow: Lake) -> Remade:
 def _latest(known: Known, shadow: Lake) -> Remade:
     """Take the file as it was made; it is one for all days, so that the first takes it."""
     made = shadow.rows(known.endpoint.table, known.day)
-    if not made.exists():
+    if not shadow.storage.exists(made):
         return Remade(files={}, rows=0, changed=False, counts=None)
     rows = 0
-    with opened(made) as new, ExitStack() as stack:
-        old = stack.enter_context(opened(known.published)) if known.published.exists() else None
+    with opened(shadow, made) as new, ExitStack() as stack:
+        there = known.lake.storage.exists(known.published)
+        old = stack.enter_context(opened(known.lake, known.published)) if there else None
         changed = old is None or old.num_row_groups != new.num_row_groups
         for group in range(new.num_row_groups):
             table = new.read_row_group(group)

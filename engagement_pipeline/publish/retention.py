@@ -9,7 +9,6 @@ one whose response is gone.
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from engagement_pipeline.lake.layout import Lake
     from engagement_pipeline.lake.raw import Pull
 
-DROPPED = ".dropped-"  # before the name of a folder that is being removed
 LAST = "9999"  # behind every stamp
 
 
@@ -41,8 +39,9 @@ def spent(lake: Lake, *, before: datetime) -> list[Spent]:
     """Return the published pulls that were begun before a moment, oldest first; raises InputError without a lake."""
     lake.open(create=False)
     found = []
-    for pull in _older(raw.all_pulls(lake.raw), before):
-        sizes = [path.stat().st_size for path in pull.path.rglob(f"*{raw.SUFFIX}")]
+    for pull in _older(raw.all_pulls(lake), before):
+        files = lake.storage.find(f"**/*{raw.SUFFIX}", within=pull.path)
+        sizes = [lake.storage.size(path) for path in files]
         found.append(Spent(pull=pull, responses=len(sizes), size=sum(sizes)))
     return found
 
@@ -83,14 +82,8 @@ def drop(lake: Lake, pulls: Sequence[Spent]) -> None:
     """Remove the folders of pulls, each at once: stopped in between, the others are whole."""
     try:
         with lake.locked("lake", "a publication"):
-            left = [*lake.raw.glob(f"*/*/{DROPPED}*")]  # by a prune that was killed
-            for path in left:
-                shutil.rmtree(path)
-            paths = [each.pull.path for each in pulls]
-            for path in paths:
-                shutil.rmtree(path.rename(path.with_name(DROPPED + path.name)))
-            for window in {path.parent for path in left + paths}:
-                if not any(window.iterdir()):
-                    window.rmdir()
+            lake.storage.sweep(f"{lake.raw.name}/*/*")  # of a prune that was killed
+            for each in pulls:
+                lake.storage.remove_folder(each.pull.path)
     except OSError as error:
         raise LakeError(f"{error.filename or lake.raw} cannot be removed: {error.strerror}") from error

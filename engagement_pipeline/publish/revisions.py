@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from engagement_pipeline.lake.layout import Lake
+
 KNOWN_FIRST = """
     select * from known
     union all
@@ -38,7 +40,8 @@ KNOWN_FIRST = """
 class Writer:
     """The revisions of one pull, staged as they are found."""
 
-    def __init__(self, staged: Path) -> None:
+    def __init__(self, lake: Lake, staged: Path) -> None:
+        self._lake = lake
         self._staged = staged
         self._sink: RowGroupWriter | None = None
 
@@ -67,8 +70,8 @@ class Writer:
         self.close()
         if not self._sink:
             return {}
-        if target.exists():
-            both = joined(read(target, REVISIONS.schema), read(self._staged, REVISIONS.schema))
+        if self._lake.storage.exists(target):
+            both = joined(*(read(self._lake, path, REVISIONS.schema) for path in (target, self._staged)))
             write(both, self._staged)
         return {self._staged: target}
 

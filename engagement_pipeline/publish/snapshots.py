@@ -45,10 +45,10 @@ def stage(lake: Lake, pending: Pending, *, progress: Progress) -> Staged:
         return Staged(files={}, stored=stored, unavailable=unavailable)
     later = pa.array(pending.tweets[pending.later[:, 0]])
     with closing(RowGroupWriter(into, schema)) as sink:
-        for chunk in pending.chunks([_tweets(target)], progress):
+        for chunk in pending.chunks([_tweets(lake, target)], progress):
             parts = pending.answers.parts(chunk.low, chunk.high)
             fresh = of_tweets(pa.concat_tables([schema.empty_table(), *map(_observed, parts)]), later)
-            kept = _kept(_published(target, schema, chunk), fresh, behind)
+            kept = _kept(_published(lake, target, schema, chunk), fresh, behind)
             sink.append(in_order(pa.concat_tables([kept, fresh])))
             early += _early(fresh)
             counted = fresh["tweet_id"].value_counts()
@@ -69,18 +69,18 @@ def _observed(part: Part) -> pa.Table:
     return part.rows.append_column(OBSERVED_AT.field, asked_at)
 
 
-def _tweets(published: Path) -> Ints:
+def _tweets(lake: Lake, published: Path) -> Ints:
     """Return the Tweets that have rows in a file."""
-    if not published.exists():
+    if not lake.storage.exists(published):
         return np.empty(0, np.int64)
-    with opened(published) as file:
+    with opened(lake, published) as file:
         groups = (file.read_row_group(group, columns=["tweet_id"]) for group in range(file.num_row_groups))
         return np.concatenate([np.empty(0, np.int64), *(np.unique(rows["tweet_id"]) for rows in groups)])
 
 
-def _published(path: Path, schema: pa.Schema, chunk: Chunk) -> pa.Table:
+def _published(lake: Lake, path: Path, schema: pa.Schema, chunk: Chunk) -> pa.Table:
     in_range = (pc.field("tweet_id") > chunk.low) & (pc.field("tweet_id") <= chunk.high)
-    return read(path, schema, filters=in_range)
+    return read(lake, path, schema, filters=in_range)
 
 
 def _kept(published: pa.Table, fresh: pa.Table, behind: datetime | None) -> pa.Table:

@@ -1,24 +1,16 @@
-"""What a publication stages: files in a folder of their own, to be renamed all at once.
-
-In: a lake. Out: its empty staging folder, and what was staged of rows.
-"""
+"""What a publication stages of rows: files in the lake's staging folder, to be renamed all at once."""
 
 from __future__ import annotations
 
-import shutil
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import date
     from pathlib import Path
 
     import numpy as np
     import numpy.typing as npt
-
-    from engagement_pipeline.lake.layout import Lake
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -37,14 +29,3 @@ class Staged:
     revised: int = 0
     days_written: tuple[date, ...] = ()
     early: int = 0
-
-
-@contextmanager
-def staging(lake: Lake) -> Iterator[None]:
-    """Have an empty staging folder, and none afterwards."""
-    shutil.rmtree(lake.staging, ignore_errors=True)  # of a publication that was killed
-    try:
-        lake.staging.mkdir()
-        yield
-    finally:
-        shutil.rmtree(lake.staging, ignore_errors=True)

@@ -36,7 +36,6 @@ from engagement_pipeline.publish import daily
 from engagement_pipeline.publish.coverage import BEFORE_POSTED, MISSING
 from engagement_pipeline.publish.day_file import DAILY_ROW_GROUP, RowGroupWriter, SortedReader
 from engagement_pipeline.publish.merge import LAST_ID, Ints, daily_sums, of_table, to_table
-from engagement_pipeline.publish.staging import staging
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +90,8 @@ def upgrade(lake: Lake, *, progress: Progress = quiet) -> Upgraded:
 def _upgrade_tables(lake: Lake, progress: Progress) -> tuple[int, int, list[LakeError]]:
     """Return how many days were written anew, how many zeros dropped, and what is damaged."""
     damaged = _upgrade_revisions(lake)
-    folders = [*lake.root.glob("engagements/day=*"), *lake.root.glob("coverage/endpoint=*/day=*")]
+    find = lake.storage.find
+    folders = [*find("engagements/day=*"), *find("coverage/endpoint=*/day=*")]
     days = sorted({date.fromisoformat(folder.name.removeprefix("day=")) for folder in folders})
     done = dropped = 0
     for _, of_month in groupby(days, lake.daily):
@@ -111,9 +111,9 @@ def _upgrade_tables(lake: Lake, progress: Progress) -> tuple[int, int, list[Lake
 def _upgrade_revisions(lake: Lake) -> list[LakeError]:
     """Write anew what each pull revised; a count that was not measured was not there. Return what is damaged."""
     damaged = []
-    for path in sorted(lake.root.glob(REVISIONS.glob)):
+    for path in lake.storage.find(REVISIONS.glob):
         try:
-            rows = read(path, REVISIONS.schema)
+            rows = read(lake, path, REVISIONS.schema)
         except LakeError as error:
             damaged.append(error)
             continue
@@ -121,10 +121,10 @@ def _upgrade_revisions(lake: Lake) -> list[LakeError]:
         old = pc.if_else(pc.and_(early, pc.equal(rows["old"], 0).fill_null(fill_value=False)), None, rows["old"])
         rows = rows.set_column(rows.column_names.index("old"), REVISIONS.schema.field("old"), old)
         nothing = pc.and_(early, pc.and_(pc.is_null(rows["old"]), pc.equal(rows["new"], 0)))
-        with staging(lake):
+        with lake.storage.staging(lake.staging):
             staged = lake.staging / "revisions.parquet"
             write(rows.filter(pc.invert(nothing)), staged)
-            lake.replace({staged: path})
+            lake.storage.swap({staged: path})
     return damaged
 
 
@@ -133,18 +133,18 @@ def _upgrade_month(lake: Lake, days: Sequence[date]) -> tuple[int, list[LakeErro
     damaged: list[LakeError] = []
     made: dict[date, _Rows] = {}
     coverage: dict[Path, Path] = {}
-    with staging(lake):
+    with lake.storage.staging(lake.staging):
         for day in days:
             try:
-                if lake.rows(ENGAGEMENTS, day).exists():
+                if lake.storage.exists(lake.rows(ENGAGEMENTS, day)):
                     made[day] = _stage_rows(lake, day)
             except LakeError as error:
                 damaged.append(error)
-            for path in lake.root.glob(f"coverage/endpoint=*/day={day}/coverage.parquet"):
+            for path in lake.storage.find(f"coverage/endpoint=*/day={day}/coverage.parquet"):
                 staged = lake.staging / f"{day}.{path.parent.parent.name}.parquet"
                 try:
                     rows = made.get(day) if path == lake.coverage(HISTORICAL, day) else None
-                    write(_recounted(_coverage(path), day, rows), staged)
+                    write(_recounted(_coverage(lake, path), day, rows), staged)
                 except LakeError as error:
                     damaged.append(error)
                 else:
@@ -154,7 +154,7 @@ def _upgrade_month(lake: Lake, days: Sequence[date]) -> tuple[int, list[LakeErro
         except LakeError as error:  # it is damaged, and so is a day that it could be made of
             damaged.append(error)
             months = {}
-        lake.replace(months | {rows.staged: lake.rows(ENGAGEMENTS, day) for day, rows in made.items()} | coverage)
+        lake.storage.swap(months | {rows.staged: lake.rows(ENGAGEMENTS, day) for day, rows in made.items()} | coverage)
     return sum(rows.dropped for rows in made.values()), damaged
 
 
@@ -163,7 +163,7 @@ def _stage_rows(lake: Lake, day: date) -> _Rows:
     staged, sums = lake.staging / f"{day}.rows.parquet", lake.staging / f"{day}.daily.parquet"
     tweets, numbers = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     dropped = 0
-    with closing(SortedReader(lake.rows(ENGAGEMENTS, day))) as published:
+    with closing(SortedReader(lake, lake.rows(ENGAGEMENTS, day))) as published:
         made_by = json.dumps({"format": FORMAT, "day": str(day), "newest_pull": published.newest_pull})
         schema = ENGAGEMENTS.schema.with_metadata({MADE_BY: made_by})
         with (
@@ -185,14 +185,14 @@ def _stage_rows(lake: Lake, day: date) -> _Rows:
     )
 
 
-def _coverage(path: Path) -> pa.Table:
+def _coverage(lake: Lake, path: Path) -> pa.Table:
     """Read a day's coverage as COVERAGE.schema has it."""
-    with opened(path) as file:
+    with opened(lake, path) as file:
         names = file.schema_arrow.names
     if "first_pulled_at" in names:
-        return read(path, COVERAGE.schema)
+        return read(lake, path, COVERAGE.schema)
     place = COVERAGE.schema.names.index("first_pulled_at")
-    older = read(path, COVERAGE.schema.remove(place))
+    older = read(lake, path, COVERAGE.schema.remove(place))
     return older.add_column(place, COVERAGE.schema.field(place), older["pulled_at"])
 
 
@@ -226,24 +226,23 @@ def _with_rows(coverage: pa.Table, day: date, rows: npt.NDArray[np.int32]) -> pa
 def _upgrade_recent(lake: Lake) -> int:
     """Write recent.parquet anew, after the coverage of its answers; return how many zeros were dropped."""
     target = lake.rows(RECENT.table, date.min)
-    if not target.exists():
+    if not lake.storage.exists(target):
         return 0
-    rows = read(target, RECENT.table.schema)
+    rows = read(lake, target, RECENT.table.schema)
     measured = pa.array(~(rows_before_posted(rows) & (rows["count"].to_numpy() == 0)))
     answers = rows.select(["tweet_id", "observed_at"]).append_column("stored", measured.cast(pa.int32()))
     stored = answers.group_by(["tweet_id", "observed_at"]).aggregate([("stored", "sum")])
-    with staging(lake):
+    with lake.storage.staging(lake.staging):
         files = {}
-        for path in lake.root.glob(f"coverage/endpoint={RECENT}/day=*/coverage.parquet"):
+        for path in lake.storage.find(f"coverage/endpoint={RECENT}/day=*/coverage.parquet"):
             staged = lake.staging / f"{path.parent.name}.parquet"
-            write(
-                _of_answers(_coverage(path), date.fromisoformat(path.parent.name.removeprefix("day=")), stored), staged
-            )
+            day = date.fromisoformat(path.parent.name.removeprefix("day="))
+            write(_of_answers(_coverage(lake, path), day, stored), staged)
             files[staged] = path
         staged = lake.staging / "rows.parquet"
         with closing(RowGroupWriter(staged, RECENT.table.schema)) as sink:
             sink.append(rows.filter(measured))
-        lake.replace(files | {staged: target})
+        lake.storage.swap(files | {staged: target})
     return len(rows) - int(pc.sum(measured).as_py() or 0)
 
 

@@ -22,6 +22,7 @@ from engagement_pipeline.query.views import quoted
 if TYPE_CHECKING:
     from engagement_pipeline.lake.layout import Lake
 
+WORD, TEXT = re.compile(r"\w+"), re.compile(r"'[^']*'")  # a text may hold the name of a table that is not read
 OF_A_DAY = (ENGAGEMENTS, DAILY, COVERAGE, SET_ASIDE, TWEETS)
 
 Ask = Callable[[date, str], pa.Table]
@@ -40,7 +41,8 @@ def by_day(lake: Lake) -> Iterator[Ask]:
         made: set[tuple[date, Table]] = set()
 
         def ask(day: date, sql: str) -> pa.Table:
-            tables = [table for table in OF_A_DAY if re.search(rf"\b{table}\b", sql)]
+            words = {*WORD.findall(TEXT.sub("", sql))}
+            tables = [table for table in OF_A_DAY if table.name in words]
             try:
                 connection.execute(f'create schema if not exists "{day}"; use "{day}"')
                 new = [table for table in tables if (day, table) not in made]

@@ -13,7 +13,6 @@ memory, without opening that file.
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -50,29 +49,21 @@ AS_OF = """
 """
 
 
-def _literally(path: Path) -> str:
-    """Return a path as a glob that matches just that path."""
-    return re.sub(r"([*?\[])", r"[\1]", str(path))
-
-
 def refresh(lake: Lake) -> Path:
     """Write engagement.duckdb anew beside the old one and put it in its place; return where it is."""
     lake.open()
-    aside = lake.catalog.with_name(f".{lake.catalog.name}.{os.getpid()}")
-    aside.unlink(missing_ok=True)
     try:
-        with duckdb.connect(str(aside)) as connection:
-            _create_views(connection, lake)
-            _comment(connection)
-            connection.execute("checkpoint")  # at closing, a full disk would go unnoticed
-        # Left by somebody who wrote into the old file and was killed; the new one would not open with it.
-        lake.catalog.with_name(lake.catalog.name + ".wal").unlink(missing_ok=True)
-        aside.replace(lake.catalog)
+        with lake.storage.staging(lake.root / f".{lake.catalog.name}.staging.{os.getpid()}") as folder:
+            staged = folder / lake.catalog.name
+            with duckdb.connect(str(staged)) as connection:
+                _create_views(connection, lake)
+                _comment(connection)
+                connection.execute("checkpoint")  # at closing, a full disk would go unnoticed
+            # Left by somebody who wrote into the old file and was killed; the new one would not open with it.
+            lake.storage.remove(lake.catalog.with_name(lake.catalog.name + ".wal"))
+            lake.storage.swap({staged: lake.catalog})
     except (OSError, duckdb.Error) as error:
         raise LakeError(f"{lake.catalog} cannot be written: {str(error).splitlines()[0]}") from None
-    finally:
-        aside.unlink(missing_ok=True)
-        aside.with_name(aside.name + ".wal").unlink(missing_ok=True)
     return lake.catalog
 
 
@@ -112,21 +103,22 @@ def damage_behind(
     work with, the columns of all files are looked at.
     """
     for table in tables:
-        for path in sorted(lake.root.absolute().glob(_glob(table, day))):
+        for path in lake.storage.find(_glob(table, day), within=lake.root.absolute()):  # as DuckDB calls them
             whole = type(error) is duckdb.Error or str(path) in str(error)
             if path.suffix == ".parquet" and (whole or isinstance(error, duckdb.BinderException)):
                 try:
-                    _check(path, table.schema, whole=whole)
+                    _check(lake, path, table.schema, whole=whole)
                 except (OSError, pa.ArrowException, ValueError, KeyError) as problem:
                     return damaged(path, problem)
     return None
 
 
-def _check(path: Path, schema: pa.Schema, *, whole: bool) -> None:
+def _check(lake: Lake, path: Path, schema: pa.Schema, *, whole: bool) -> None:
     """Raise where a file cannot be read or has other columns than `schema`."""
-    if whole:
-        pq.read_table(path, partitioning=None).select(schema.names).cast(schema)
-    check_columns(pq.read_schema(path), schema)
+    with lake.storage.source(path) as file:
+        if whole:
+            pq.read_table(file).select(schema.names).cast(schema)
+        check_columns(pq.read_schema(file), schema)
 
 
 def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
@@ -145,8 +137,8 @@ def create_file_views(
     """Create a view over the files of each table, or of one UTC day alone; typed and empty where there are none."""
     for table in tables:
         pattern = _glob(table, day)
-        files = quoted(f"{_literally(lake.root.absolute())}/{pattern}")
-        if not any(lake.root.glob(pattern)):  # DuckDB refuses a glob that matches nothing
+        files = quoted(lake.storage.location(pattern))
+        if not lake.storage.holds(pattern):  # DuckDB refuses a glob that matches nothing
             columns = ", ".join(f'null::{kind} as "{name}"' for name, kind in _types(connection, table).items())
             select = f"select {columns} where false"
         elif pattern.endswith(".jsonl"):

@@ -89,7 +89,7 @@ def _metrics() -> View:
     return View(
         name="metrics",
         grain="an engagement type",
-        description="What the API can be asked for.",
+        description="It says what the API can be asked for. The key is engagement_type.",
         columns=columns,
         sql=f"select * from (values {', '.join(rows)}) as m({', '.join(columns)})",
     )

@@ -1,9 +1,10 @@
-"""One folder a vendor API. Whatever differs from API to API is known here alone.
+"""One folder a vendor API. Only this room knows what differs between APIs.
 
-In: a Request. Out: how it is written, what its answer holds, what its refusals mean, what it says of the rate.
+In: a Request. Out: the HTTP request, the size and the rows of its answer, the meaning of a refusal, and what the
+headers say about the rate.
 May import: core.
 
-A second API is a sibling of engagement/ with the four functions of Source, and an entry in SOURCES.
+A second API is a sibling of engagement/ with the functions of Source, and an entry in SOURCES.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from engagement_pipeline.sources import engagement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
 
     from engagement_pipeline.core.endpoints import Endpoint
@@ -22,19 +23,22 @@ if TYPE_CHECKING:
 
 
 class Source(Protocol):
-    """What a vendor API must tell. A module with these functions is one."""
+    """What this project must know about a vendor API. A module with these functions is a Source."""
 
     def http_request(self, request: Request) -> HttpRequest:
         """Write a request as the API takes it, without its signature."""
 
-    def read(self, body: bytes, request: Request) -> Flat:
-        """Read the rows of a body and audit them; raises ResponseError where it is not as the contract says."""
+    def largest_answer(self, request: Request) -> int:
+        """Return the most bytes that the body of a 200 has, LARGEST_BODY at most; a larger one is not read on."""
 
-    def error_of(self, answer: Answer, *, handle: str, asked_at: datetime, secrets: Iterable[str] = ()) -> ApiError:
-        """Say what an answer other than 200 means, and whether asking again can help."""
+    def read(self, body: bytes, request: Request) -> Flat:
+        """Read the rows of a body and audit them. Raises ResponseError if the body breaks the contract."""
+
+    def error_of(self, answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
+        """Return the error that says what an answer other than 200 means, and whether a retry can help."""
 
     def rate_of(self, headers: Mapping[str, str], *, asked_at: datetime, seconds: float, spent: bool) -> Rate:
-        """Read what the headers say of the rate; `spent` tells that the answer is a 429."""
+        """Read what the headers say about the rate. `spent` is true if the answer is a 429."""
 
 
 SOURCES: dict[str, Source] = {"engagement": engagement}

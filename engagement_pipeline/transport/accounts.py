@@ -2,7 +2,10 @@
 
 In: accounts.toml, in the layout that the README shows. Out: Accounts, validated as a whole, so that
 one message names everything that is missing; and the file again, with the tokens of one account written into it.
-Secrets never print: no repr here holds one.
+Secrets never print: no repr here holds one, and each is registered to be masked as soon as there is an object with it.
+
+Tokens are visible ASCII without quotation marks. White space about one is left out, with a warning. Any other character
+that a copy has brought along is an error with its name and line, since the API would say `401` and no more.
 """
 
 from __future__ import annotations
@@ -14,17 +17,23 @@ import re
 import stat
 import tempfile
 import tomllib
+import unicodedata
+from base64 import b64encode
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus
 
 import tomlkit
+from filelock import FileLock, Timeout
 from tomlkit.exceptions import TOMLKitError
 
 from engagement_pipeline.core.errors import InputError
+from engagement_pipeline.core.redaction import register
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 logger = logging.getLogger(__name__)
 APP_KEYS = ("consumer_key", "consumer_secret")
@@ -32,6 +41,12 @@ OPTIONAL_APP_KEYS = ("bearer_token",)
 ACCOUNT_KEYS = ("access_token", "access_token_secret")
 HANDLE = re.compile(r"[a-z0-9_]+", re.ASCII)  # it becomes part of file names, so nothing else may be in it
 FINGERPRINT_DIGITS = 12  # 48 bits: enough to tell the tokens of one handle apart
+BLANKS = " \t\r\n"  # what a copy leaves about a token; no token has any
+FOREIGN = re.compile(r"""[^!-~]|["']""")  # what no token holds: all but visible ASCII, and quotation marks
+CONTROLS = {"\t": "tab", "\n": "line end", "\r": "carriage return", '"': "quotation mark"}  # as people call them
+ASIDE = ".part"  # how the file of a save ends before it is renamed; what a killed one leaves is removed by the next
+SAVE_SECONDS = 30  # to wait for another save, which takes a moment
+TEXT = re.compile(r"""["']([^"'\n]+)["']""")  # of TOML, however broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +60,12 @@ class App:
     consumer_secret: str = field(repr=False)
     bearer_token: str = field(default="", repr=False)
 
+    def __post_init__(self) -> None:
+        """Register what must not be seen, the header that fetches a bearer token included."""
+        pair = f"{quote_plus(self.consumer_key)}:{quote_plus(self.consumer_secret)}"
+        basic = b64encode(pair.encode()).decode()
+        register(self.consumer_key, self.consumer_secret, self.bearer_token, basic, basic.rstrip("="))
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -53,6 +74,10 @@ class Account:
     handle: str
     access_token: str = field(repr=False)
     access_token_secret: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        """Register what must not be seen."""
+        register(self.access_token, self.access_token_secret)
 
     @property
     def fingerprint(self) -> str:
@@ -73,13 +98,6 @@ class Accounts:
         """That of each handle's tokens."""
         return {handle: account.fingerprint for handle, account in self.by_handle.items()}
 
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """Every secret that the file holds, longest first, so that none hides a part of another."""
-        of_app = (getattr(self.app, key) for key in (*APP_KEYS, *OPTIONAL_APP_KEYS))
-        of_accounts = (getattr(account, key) for account in self.by_handle.values() for key in ACCOUNT_KEYS)
-        return tuple(sorted({*of_app, *of_accounts} - {""}, key=len, reverse=True))
-
 
 def normalised(handle: str) -> str:
     """Return a handle as we compare it: no @, no case, as the vendor does."""
@@ -94,21 +112,56 @@ def parse_handle(text: str) -> str:
     return handle
 
 
+def flaw(token: str) -> str:
+    """Return the first character that no token holds, as in `a no-break space (U+00A0)`; empty where there is none."""
+    found = FOREIGN.search(token)
+    if not found:
+        return ""
+    sign = found[0]
+    name = CONTROLS.get(sign) or unicodedata.name(sign, "control character").lower()
+    return f"{'an' if name[0] in 'aeio' else 'a'} {name} (U+{ord(sign):04X})"
+
+
 def load(path: Path) -> Accounts:
-    """Read and validate accounts.toml; warn where others on the machine can read it."""
-    _, document = _read(path)
+    """Read and validate accounts.toml; warn where others on the machine can read it, or a token has blanks about it."""
+    text, document = _read(path)
     if path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
         logger.warning("%s can be read by others on this machine: chmod 600 %s", path, path)
-    return _validated(document, path)
+    accounts = _validated(document, path, text)
+    if padded := [place for place, token in _tokens(document) if token != token.strip(BLANKS)]:
+        told = ", ".join(f"{'.'.join(place)} in line {_line(text, place)}" for place in padded)
+        logger.warning("%s: blanks or a line end before or after a token are left out: %s", path, told)
+    _remove_leftovers(path)
+    return accounts
+
+
+def remember(path: Path) -> None:
+    """Have every secret of an accounts file masked from now on, whatever else is wrong with the file or its place."""
+    with suppress(OSError):
+        register(*TEXT.findall(path.read_bytes().decode(errors="replace")))
+    with suppress(InputError):
+        register(*(token for _, token in _tokens(_read(path)[1])))
 
 
 def save(path: Path, account: Account) -> None:
     """Write an account's tokens into accounts.toml, whose mode is 0600 then; all else in it stays, comments too.
 
-    Raises InputError, with the file as it was, where it cannot be read, changed or written.
+    Raises InputError, with the file as it was, where it cannot be read, changed or written. Several may save at once:
+    each reads what the one before has written.
     """
-    text, document = _read(path)
-    _validated(document, path)
+    for key in ACCOUNT_KEYS:
+        if wrong := flaw(getattr(account, key)):
+            raise InputError(f"the new {key} of {account.handle} holds {wrong}, so nothing is written to {path}")
+    _read(path)  # since a lock would make the folder of a file that is not there
+    with _alone(path):
+        _remove_asides(path)
+        text, document = _read(path)
+        _validated(document, path, text)
+        _write_private(path, _with_tokens(text, document, account, path))
+
+
+def _with_tokens(text: str, document: dict[str, Any], account: Account, path: Path) -> str:
+    """Return the text of the file with an account's tokens in it."""
     tables = document.setdefault("accounts", {})
     name = next((name for name in tables if normalised(name) == account.handle), account.handle)
     tokens = {key: getattr(account, key) for key in ACCOUNT_KEYS}
@@ -122,7 +175,48 @@ def save(path: Path, account: Account) -> None:
         raise InputError(
             f"{path} cannot take the tokens of {account.handle}: write its accounts as [accounts.HANDLE] tables"
         )
-    _write_private(path, changed)
+    return changed
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep other saves out: two that read the same file would lose the tokens of one."""
+    lock = FileLock(_lock_of(path), timeout=SAVE_SECONDS)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise InputError(f"{path} is being written by another program for {SAVE_SECONDS} s: try again") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}; nothing in it has changed") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _lock_of(path: Path) -> Path:
+    """Return the file that saves lock; pulls lock another, for hours."""
+    target = path.resolve()
+    return target.with_name(f".{target.name}.lock")
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove what a save that was killed has left, unless another save is at it, or the folder cannot be written."""
+    if _asides(path):
+        with suppress(OSError, Timeout), FileLock(_lock_of(path), timeout=0):
+            _remove_asides(path)
+
+
+def _remove_asides(path: Path) -> None:
+    for aside in _asides(path):
+        aside.unlink(missing_ok=True)
+
+
+def _asides(path: Path) -> list[Path]:
+    """Return the files that saves write before they rename them."""
+    target = path.resolve()
+    begins = f".{target.name}."
+    return [at for at in target.parent.iterdir() if at.name.startswith(begins) and at.suffix == ASIDE]
 
 
 def _read(path: Path) -> tuple[str, dict[str, Any]]:
@@ -144,7 +238,29 @@ def _position_only(error: Exception) -> str:
     return text[text.rindex("(at ") :].strip("()") if "(at " in text else "it is not UTF-8 text"
 
 
-def _validated(document: dict[str, Any], path: Path) -> Accounts:
+def _tokens(document: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the place of each token and key of a document, as in ("accounts", "ann", "access_token"), and its text."""
+    app, accounts = document.get("app"), document.get("accounts")
+    tables: list[tuple[tuple[str, ...], Any, tuple[str, ...]]] = [(("app",), app, (*APP_KEYS, *OPTIONAL_APP_KEYS))]
+    if isinstance(accounts, dict):
+        tables += [(("accounts", name), tokens, ACCOUNT_KEYS) for name, tokens in accounts.items()]
+    for place, table, keys in tables:
+        if isinstance(table, dict):
+            yield from (((*place, key), table[key]) for key in keys if isinstance(table.get(key), str))
+
+
+def _line(text: str, place: tuple[str, ...]) -> int:
+    """Return the line of the text, counted from 1, with which its document holds the value at a place."""
+    lines = text.split("\n")
+    for number in range(1, len(lines)):
+        with suppress(tomllib.TOMLDecodeError):  # a value of several lines is not over yet
+            if place in dict(_tokens(tomllib.loads("\n".join([*lines[:number], ""])))):
+                return number
+    return len(lines)
+
+
+def _validated(document: dict[str, Any], path: Path, text: str) -> Accounts:
+    register(*(token for _, token in _tokens(document)))
     app = document.get("app", {})
     accounts = document.get("accounts", {})
     if not isinstance(app, dict) or not isinstance(accounts, dict):
@@ -155,12 +271,18 @@ def _validated(document: dict[str, Any], path: Path) -> Accounts:
         missing += _missing(tokens, ACCOUNT_KEYS, f"accounts.{name}")
     if missing:
         raise InputError(f"{path} lacks {', '.join(missing)}: each must be non-empty text in quotes")
+    tokens = {place: token.strip(BLANKS) for place, token in _tokens(document)}
+    if wrong := [(place, flaw(token)) for place, token in tokens.items() if flaw(token)]:
+        told = "; ".join(f"{'.'.join(place)} in line {_line(text, place)} holds {sign}" for place, sign in wrong)
+        raise InputError(f"{path}: {told}: copy it again, without what does not belong to it")
     by_handle = {
-        handle: Account(handle, *(accounts[name][key] for key in ACCOUNT_KEYS)) for name, handle in by_name.items()
+        handle: Account(handle, *(tokens["accounts", name, key] for key in ACCOUNT_KEYS))
+        for name, handle in by_name.items()
     }
     if len(by_handle) < len(accounts):
         raise InputError(f"{path} holds the same handle twice: handles differ in more than case or an @")
-    return Accounts(App(**{key: app[key] for key in (*APP_KEYS, *OPTIONAL_APP_KEYS) if key in app}), by_handle)
+    of_app = {key: tokens["app", key] for key in (*APP_KEYS, *OPTIONAL_APP_KEYS) if key in app}
+    return Accounts(App(**of_app), by_handle)
 
 
 def _handle(name: str, path: Path) -> str:
@@ -192,7 +314,7 @@ def _write_private(path: Path, text: str) -> None:
     """Replace a file by one that only its owner can read: a reader finds the old one or the new, never half of it."""
     target = path.resolve()  # where the path is a link, it stays one
     try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)  # of mode 0600 at once
+        descriptor, name = tempfile.mkstemp(ASIDE, f".{target.name}.", target.parent)  # of mode 0600 at once
         aside = Path(name)
         try:
             with os.fdopen(descriptor, "wb") as file:

@@ -1,43 +1,41 @@
 """One request -> one response: sign, send, retry above the signature, raise.
 
-In: a planned Request, and the accounts that may sign it. Out: a Response whose body is the JSON that the API
-sent, or one error of errors.py. Each try is signed anew, since a signature's nonce serves once; so retries are
-here and never in the transport below.
+In: a planned Request, and the accounts that may sign it. Out: a Response, or one error of errors.py. The body of the
+Response is the JSON that the API sent, with BODY_MASK in place of each secret of ours. A try ends when
+`timeout_seconds` are over, however slowly its answer comes, or when there is more of it than its source allows. Each
+try is signed anew, since a signature's nonce serves once; so retries are here and never in the transport below.
 """
 
 from __future__ import annotations
 
 import logging
 import random
-import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
 import requests
-from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
-from requests_oauthlib import OAuth1Session
 
+from engagement_pipeline.core import bounds
+from engagement_pipeline.core.bounds import TooLargeError
 from engagement_pipeline.core.errors import AccountError, ApiError, UnavailableError
-from engagement_pipeline.core.model import LARGEST_BODY, Answer, Exchange, HttpRequest, Request, Response
-from engagement_pipeline.core.redaction import shown
-from engagement_pipeline.transport.oauth import bearer_token
+from engagement_pipeline.core.model import Exchange, Request, Response
+from engagement_pipeline.core.redaction import redacted_body, shown
+from engagement_pipeline.transport.sessions import SignedSessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from engagement_pipeline.core.model import Answer, HttpRequest
     from engagement_pipeline.sources import Source
     from engagement_pipeline.transport.accounts import Accounts
     from engagement_pipeline.transport.rate_limit import RateLimiter
 
 logger = logging.getLogger(__name__)
-MAX_IN_FLIGHT = 64  # requests; the budget decides how many of them wait for an answer at a time
 DOWN_AFTER = 18  # failed tries in a row, of any request: the API is down
 FIRST_PAUSE = 1.0  # seconds; doubled with each try, then drawn between nothing and that ("full jitter")
 LONGEST_PAUSE = 60.0
-PIECE = 2**18  # bytes, read at a time
-SHOWN_BYTES = 800  # of a body, before it is masked and cut
 
 
 class Client:
@@ -63,16 +61,12 @@ class Client:
         self._source = source
         self._base = api_url
         self._accounts = accounts
-        self._auth_url = auth_url
         self._rate_limiter = rate_limiter
         self._tries = tries
         self._timeout = timeout_seconds
         self._log = log
         self._now = now
-        self._connections = HTTPAdapter(pool_maxsize=MAX_IN_FLIGHT)  # safe to share by threads, as sessions are not
-        self._local = threading.local()
-        self._bearer = accounts.app.bearer_token
-        self._bearer_lock = threading.Lock()
+        self._sessions = SignedSessions(accounts, api_url=api_url, auth_url=auth_url, timeout_seconds=timeout_seconds)
         self._not_let_in: dict[str, AccountError] = {}
         self._failed_in_a_row = 0
 
@@ -80,7 +74,7 @@ class Client:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._connections.close()
+        self._sessions.close()
 
     def stop(self) -> None:
         """Send nothing more: whoever waits for a slot or a back-off gets a CancelledError."""
@@ -118,7 +112,9 @@ class Client:
             try:
                 response = self._try(request, written, sent)
             except UnavailableError as error:
-                no_token = not (request.handle or self._bearer)  # so it was the authorisation host's failure
+                no_token = not (
+                    request.handle or self._sessions.has_bearer_token
+                )  # so it was the authorisation host's failure
                 down = not no_token and self._counted(error) >= DOWN_AFTER
                 if attempt < self._tries and not down:
                     pause = self._pause(error, attempt)
@@ -141,11 +137,12 @@ class Client:
 
     def _try(self, request: Request, written: HttpRequest, sent: list[Exchange]) -> Response:
         """Send one try; raises what its answer means, or an error of the bearer token before anything is sent."""
-        session = self._session(request.handle)
+        session = self._sessions.of(request.handle)
         asked_at, started = self._now(), time.perf_counter()
         status = size = 0
         try:
-            answer = self._send(session, written, request.handle)
+            url, most = f"{self._base}{written.path}", self._source.largest_answer(request)
+            answer = _send(session, written, url, handle=request.handle, seconds=self._timeout, largest=most)
             status, size = answer.status, answer.size
         finally:
             seconds = time.perf_counter() - started
@@ -174,98 +171,38 @@ class Client:
         self._rate_limiter.sleep(seconds)
         return seconds
 
-    def _send(self, session: requests.Session, written: HttpRequest, handle: str) -> Answer:
-        """Send one signed try; raises UnavailableError where no whole answer came."""
-        url = f"{self._base}{written.path}"
-        try:
-            with session.request(
-                written.method,
-                url,
-                data=written.body,
-                headers={**written.headers, "Accept-Encoding": "gzip"},
-                timeout=self._timeout,
-                allow_redirects=False,
-                stream=True,
-            ) as answer:
-                return Answer(
-                    url=url,
-                    status=answer.status_code,
-                    headers=answer.headers,
-                    body=_whole_body(answer, handle),
-                    size=answer.raw.tell(),
-                )
-        except requests.exceptions.RequestException as error:
-            raise UnavailableError(
-                f"{url} cannot be reached ({_reason(error)}): check the network and api_url.",
-                account=handle,
-            ) from None
-
     def _check(self, answer: Answer, handle: str, asked_at: datetime) -> None:
         """Raise where the answer is not a 200 with a body that looks like JSON; whether it is, the audit finds."""
         if answer.status != requests.codes.ok:
-            secrets = (*self._accounts.secrets, self._bearer)
-            raise self._source.error_of(answer, handle=handle, asked_at=asked_at, secrets=secrets)
+            raise self._source.error_of(answer, handle=handle, asked_at=asked_at)
         if not _looks_like_json(answer.body):
             raise UnavailableError(
-                f"{answer.url} answered 200 with a body that is not JSON ({shown(_beginning(answer.body))!r}): "
+                f"{answer.url} answered 200 with a body that is not JSON ({shown(answer.text)!r}): "
                 "is a proxy in the way?",
                 account=handle,
             )
 
-    def _session(self, handle: str) -> requests.Session:
-        """Return this thread's session of an account; all share the connections."""
-        sessions: dict[str, requests.Session] = self._local.__dict__.setdefault("sessions", {})
-        if handle not in sessions:
-            sessions[handle] = session = self._signing(handle)
-            session.mount(self._base, self._connections)
-        return sessions[handle]
 
-    def _signing(self, handle: str) -> requests.Session:
-        app = self._accounts.app
-        if handle:
-            account = self._accounts.by_handle[handle]
-            signing: requests.Session = OAuth1Session(
-                app.consumer_key,
-                client_secret=app.consumer_secret,
-                resource_owner_key=account.access_token,
-                resource_owner_secret=account.access_token_secret,
-            )
-            return signing
-        with self._bearer_lock:
-            self._bearer = self._bearer or bearer_token(app, auth_url=self._auth_url, timeout_seconds=self._timeout)
-        session = requests.Session()
-        session.auth = _Bearer(self._bearer)
-        return session
-
-
-class _Bearer(AuthBase):
-    """Puts the bearer token into a request."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
-
-
-def _whole_body(answer: requests.Response, handle: str) -> bytes:
-    """Read a body piece by piece, so that one without an end is given up."""
-    body = bytearray()
-    for piece in answer.iter_content(PIECE):
-        body += piece
-        if len(body) > LARGEST_BODY:
-            raise UnavailableError(
-                f"{answer.url} answered with more than {LARGEST_BODY // 2**20} MB, and no answer of the API is that "
-                "large: is a proxy in the way?",
-                account=handle,
-            )
-    return bytes(body)
-
-
-def _beginning(body: bytes) -> str:
-    """Return what a message may show of a body."""
-    return body[:SHOWN_BYTES].decode(errors="replace")
+def _send(
+    session: requests.Session, written: HttpRequest, url: str, *, handle: str, seconds: float, largest: int
+) -> Answer:
+    """Send one signed try; raises UnavailableError if no whole answer comes in time."""
+    headers = {**written.headers, "Accept-Encoding": "gzip"}
+    try:
+        answer = bounds.send(
+            session, written.method, url, seconds=seconds, largest=largest, data=written.body, headers=headers
+        )
+    except TooLargeError as error:
+        raise UnavailableError(
+            f"{url} answered with more than {error.most:,} bytes, and no answer of the API is that large: "
+            "is a proxy in the way?",
+            account=handle,
+        ) from None
+    except requests.exceptions.RequestException as error:
+        raise UnavailableError(
+            f"{url} cannot be reached ({_reason(error)}): check the network and api_url.", account=handle
+        ) from None
+    return replace(answer, body=redacted_body(answer.body))
 
 
 def _looks_like_json(body: bytes) -> bool:

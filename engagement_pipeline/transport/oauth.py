@@ -14,12 +14,15 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote_plus, urlencode
 
+import orjson
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 from requests_oauthlib import OAuth1
 
-from engagement_pipeline.core.errors import AccountError, InputError, UnavailableError
-from engagement_pipeline.core.redaction import shown
+from engagement_pipeline.core import bounds
+from engagement_pipeline.core.bounds import TooLargeError
+from engagement_pipeline.core.errors import AccountError, EngagementError, InputError, UnavailableError
+from engagement_pipeline.core.redaction import register, shown
 from engagement_pipeline.transport import accounts
 from engagement_pipeline.transport.accounts import Account, App, normalised
 
@@ -27,8 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from engagement_pipeline.core.model import Answer
+
 for _signer in ("oauthlib", "requests_oauthlib"):  # at DEBUG they log the tokens and the signed header
     logging.getLogger(_signer).setLevel(logging.INFO)
+LARGEST_ANSWER = 2**16  # bytes; the longest, with a bearer token, has some 200
 OUT_OF_BAND = "oob"  # the callback that makes the vendor show a PIN
 TOKEN_FIELDS = ("oauth_token", "oauth_token_secret")
 NOT_LET_IN = (requests.codes.bad_request, requests.codes.unauthorized, requests.codes.forbidden)
@@ -87,7 +93,8 @@ def _account(
     token, secret, screen_name = _fields(answer, (*TOKEN_FIELDS, "screen_name"), account=handle)
     if normalised(screen_name) != handle:
         raise InputError(
-            f"{screen_name!r} let the app in, not {handle}, so nothing is written: log in there as {handle} and {again}"
+            f"{shown(screen_name)!r} let the app in, not {handle}, so nothing is written: log in there as {handle} and "
+            f"{again}"
         )
     return Account(handle, token, secret)
 
@@ -106,12 +113,15 @@ def bearer_token(app: App, *, auth_url: str, timeout_seconds: float) -> str:
         data={"grant_type": "client_credentials"},
     )
     try:
-        fields = answer.json()
+        fields = orjson.loads(answer.body)
         kind, token = fields["token_type"], fields["access_token"]
     except (ValueError, TypeError, KeyError):
         kind, token = "", ""
     if str(kind).lower() != "bearer" or not isinstance(token, str) or not token:
         raise _incomplete(answer, "a bearer token", account="")
+    register(token)
+    if flaw := accounts.flaw(token):
+        raise _unavailable(answer, f"with a bearer token that holds {flaw}", account="")
     return token
 
 
@@ -123,52 +133,68 @@ def _post(
     remedy: str,
     timeout_seconds: float,
     data: dict[str, str] | None = None,
-) -> requests.Response:
+) -> Answer:
     """Return a 200, or raise what any other answer means; `remedy` mends a refusal of these keys, tokens or PIN.
 
     `account` is the handle that authorises the app, empty where the app asks for itself.
     """
     try:
-        answer = requests.post(url, auth=auth, data=data, timeout=timeout_seconds, allow_redirects=False)
+        with bounds.bounded_session() as session:
+            answer = bounds.send(
+                session, "POST", url, seconds=timeout_seconds, largest=LARGEST_ANSWER, auth=auth, data=data
+            )
+    except TooLargeError as error:
+        raise UnavailableError(
+            f"{url} answered with more than {error.most:,} bytes, and no answer of this host is that large: "
+            "is a proxy in the way?",
+            account=account,
+        ) from None
     except requests.exceptions.RequestException as error:
         reason = type(error).__name__
         raise UnavailableError(
             f"{url} cannot be reached ({reason}): check the network and auth_url", account=account
         ) from None
-    status, said = answer.status_code, _said(answer)
-    if status == requests.codes.ok:
-        return answer
-    refusal = f"{url} answered {status} ({said or 'nothing'})"
+    if answer.status != requests.codes.ok:
+        raise _error_of(answer, account=account, remedy=remedy)
+    return answer
+
+
+def _error_of(answer: Answer, *, account: str, remedy: str) -> EngagementError:
+    """Return what an answer other than 200 means."""
+    status, said = answer.status, _said(answer)
+    refusal = f"{answer.url} answered {status} ({said or 'nothing'})"
     texts = [said] if said else []
     if status in NOT_LET_IN:
         who = f"account {account}" if account else "the app"
-        raise AccountError(f"{who}: {refusal}: {remedy}", account=account, status=status, texts=texts)
+        return AccountError(f"{who}: {refusal}: {remedy}", account=account, status=status, texts=texts)
     if status == requests.codes.too_many_requests or status >= requests.codes.server_error:
-        raise UnavailableError(
+        return UnavailableError(
             f"{refusal}: the vendor's side, try again later", account=account, status=status, texts=texts
         )
     if not account:
-        raise AccountError(f"the app: {refusal}: check auth_url", account=account, status=status, texts=texts)
-    raise InputError(f"{refusal}: check auth_url")
+        return AccountError(f"the app: {refusal}: check auth_url", account=account, status=status, texts=texts)
+    return InputError(f"{refusal}: check auth_url")
 
 
-def _said(answer: requests.Response) -> str:
+def _said(answer: Answer) -> str:
     """Return what an error body says on one short line, without anything that may be a token."""
     return shown("; ".join(MESSAGE.findall(answer.text)) or answer.text)
 
 
-def _fields(answer: requests.Response, names: tuple[str, ...], *, account: str) -> list[str]:
+def _fields(answer: Answer, names: tuple[str, ...], *, account: str) -> list[str]:
     """Return the fields of those names from a form-encoded answer, which must hold them all."""
-    fields = dict(parse_qsl(answer.text.strip()))
+    fields = dict(parse_qsl(answer.body.decode(errors="replace").strip()))
     missing = [name for name in names if name not in fields]
     if missing:
         raise _incomplete(answer, ", ".join(missing), account=account)
     return [fields[name] for name in names]
 
 
-def _incomplete(answer: requests.Response, lacking: str, *, account: str) -> UnavailableError:
+def _incomplete(answer: Answer, lacking: str, *, account: str) -> UnavailableError:
+    return _unavailable(answer, f"without {lacking}", account=account)
+
+
+def _unavailable(answer: Answer, how: str, *, account: str) -> UnavailableError:
     return UnavailableError(
-        f"{answer.url} answered 200 without {lacking}: is a proxy in the way?",
-        account=account,
-        status=answer.status_code,
+        f"{answer.url} answered 200 {how}: is a proxy in the way?", account=account, status=answer.status
     )

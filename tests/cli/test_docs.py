@@ -11,11 +11,9 @@ from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.emulator import Dials, Emulator, rules
 from engagement_pipeline.lake.layout import Lake
-from engagement_pipeline.query import catalog
 
 CLONE = Path(__file__).parents[2]
 PAGES = [CLONE / "README.md", CLONE / "data" / "README.md", *sorted((CLONE / "docs").glob("*.md"))]
-README = (CLONE / "README.md").read_text(encoding="utf-8")
 API = (CLONE / "docs" / "engagement-api.md").read_text(encoding="utf-8")
 
 
@@ -48,7 +46,7 @@ def test_the_table_of_types_is_the_metric_dictionary():
 def test_the_limits_of_a_request_are_the_ones_enforced():
     rows = {name: cells for name, *cells in (row(line) for line in API.splitlines() if line.startswith("| "))}
     assert rows["Tweet IDs a request"] == [str(rules.MOST_TWEETS[endpoint]) for endpoint in rules.ENDPOINTS]
-    assert rows["engagement types"] == [str(len(endpoint.types)) for endpoint in rules.ENDPOINTS]
+    assert rows["engagement types"] == [str(len(ENDPOINTS[endpoint].types)) for endpoint in rules.ENDPOINTS]
 
 
 def test_the_dials_of_the_emulator_are_all_told():
@@ -64,25 +62,13 @@ def test_the_routes_beside_the_api_are_all_told():
     assert {(verb, path) for verb, path in re.findall(r"^\| `(\w+) (/[\w/]+)", API, re.MULTILINE)} == served
 
 
-def test_the_views_and_their_columns_are_those_of_the_catalog(tmp_path):
-    section = README.split("## The tables")[1].split("\n## ")[0]
-    told = {}
-    for name, _, columns in (row(line) for line in section.splitlines() if line.startswith("| `")):
-        named = set(re.findall(r"`(\w+)`", columns))
-        told[name.strip("`")] = named - {"engagements"} | (told["engagements"] if "engagements" in named else set())
-    lake = Lake(tmp_path)
-    lake.open()
-    with catalog.connect(lake) as connection:
-        names = connection.sql("select view_name from duckdb_views() where not internal").fetchall()
-        assert told == {name: set(connection.view(name).columns) for (name,) in names}
-
-
 def test_the_page_of_the_data_folder_names_every_file_of_a_lake():
     page = (CLONE / "data" / "README.md").read_text(encoding="utf-8")
     told = [line.split()[0] for line in page.splitlines() if line.startswith("    ")]
     lake, day = Lake(Path()), date(2026, 1, 31)
     files = [lake.catalog, lake.raw, lake.set_aside, lake.requests, lake.tweets]
-    files += [path(endpoint, day) for path in (lake.rows, lake.coverage) for endpoint in ENDPOINTS]
+    for endpoint in ENDPOINTS.values():
+        files += [lake.rows(endpoint.table, day), lake.coverage(endpoint, day)]
     assert {file.parts[0] for file in files} <= {place.split("/")[0] for place in told}
 
 

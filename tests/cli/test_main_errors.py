@@ -101,7 +101,7 @@ def bad_rows(in_world):
 
 @pytest.mark.parametrize("command", ["plan", "pull"])
 def test_bad_rows_of_the_roster_stop_everything(failed, bad_rows, command):
-    fix = "Mend them, or go on without them: --skip-bad-rows, or the setting skip_bad_rows"
+    fix = "Correct them, or go on without them: --skip-bad-rows, or the setting skip_bad_rows"
     assert failed(command) == (2, f"2 bad rows of the roster: {'; '.join(bad_rows)}. {fix}")
 
 

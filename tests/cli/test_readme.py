@@ -16,7 +16,7 @@ README = (CLONE / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^ *\$ (.+)$", README, re.MULTILINE)
 IN_THE_CLONE = [command for command in COMMANDS if command == "make demo" or "data/demo" in command]
 AGAINST_THE_API = [command for command in COMMANDS if command not in IN_THE_CLONE]
-STARTS_DAGSTER = 'DAGSTER_HOME="$PWD/.dagster" .venv/bin/dagster dev'
+STARTS_DAGSTER = 'DAGSTER_HOME="$PWD/.dagster" .venv/bin/dg dev --workspace workspace.yaml'
 
 
 def outside():
@@ -61,7 +61,7 @@ def test_the_commands_are_the_ones_tested_here():
         [".venv/bin/engagement", "sql"],
         ["mkdir", "-p"],
         ["DAGSTER_HOME=$PWD/.dagster", ".venv/bin/dagster"],
-        ["DAGSTER_HOME=$PWD/.dagster", ".venv/bin/dagster"],
+        ["DAGSTER_HOME=$PWD/.dagster", ".venv/bin/dg"],
         [".venv/bin/engagement", "sql"],
         [".venv/bin/engagement", "rebuild"],
         [".venv/bin/engagement", "prune"],
@@ -93,13 +93,19 @@ def test_the_steps_against_the_api_work_in_order(in_world, free_port):
         done = shell(command, cwd=folder, env=environment)
         assert done.returncode == 0, done.stderr
     assert STARTS_DAGSTER in AGAINST_THE_API
-    dagster = started(
-        [".venv/bin/dagster", "dev", "--port", str(free_port)],
-        cwd=folder,
-        env=environment | {"DAGSTER_HOME": str(folder / ".dagster")},
-    )
-    assert any("Serving dagster-webserver" in line for line in dagster.stdout)
+    dagster = started(["sh", "-c", f"exec env {STARTS_DAGSTER} --port {free_port}"], cwd=folder, env=environment)
+    said = list(until("Serving dagster-webserver", dagster.stdout))
     stop(dagster)
+    assert "Serving dagster-webserver" in said[-1]
+    assert not [line for line in said if "Warning: " in line]
+
+
+def until(words, lines):
+    """Yield lines up to the first with these words."""
+    for line in lines:
+        yield line
+        if words in line:
+            return
 
 
 def authorizing(command, *, cwd, env):

@@ -11,7 +11,7 @@ NAMES = ("README", "CONTRIBUTING", "GLOSSARY", "CHANGELOG", "data/README", "benc
 PAGES = [*(CLONE / f"{name}.md" for name in NAMES), *sorted((CLONE / "docs").glob("*.md"))]
 SOURCES = [path for folder in ("engagement_pipeline", "assets") for path in (CLONE / folder).rglob("*.py")]
 MOST_WORDS = 30
-LONG_IN_DOCSTRINGS = 25  # as many as there are; lower it with each one that is mended, never raise it
+LONG_IN_DOCSTRINGS = 11  # as many as there are; lower it with each one that is mended, never raise it
 TERM = re.compile(r"^- \*\*(.+?)\*\*: (.+(?:\n  .+)*)", re.MULTILINE)
 GLOSSARY = TERM.findall((CLONE / "GLOSSARY.md").read_text(encoding="utf-8"))
 

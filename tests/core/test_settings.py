@@ -1,6 +1,7 @@
 """Settings: defaults, the file, the environment over it, and one line for each thing that is wrong."""
 
 import os
+from contextlib import suppress
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import InputError
+from engagement_pipeline.core.redaction import redacted
 
 ALL_TYPES = (
     "app_install_attempts app_opens detail_expands email_tweet engagements favorites hashtag_clicks impressions "
@@ -290,6 +292,14 @@ def test_the_address_of_a_webhook_is_kept_as_given_and_does_not_print(config):
     chosen = config('alert_webhook = "https://hooks.example.com/T0/s3cret/"')
     assert chosen.alert_webhook == "https://hooks.example.com/T0/s3cret/"
     assert "s3cret" not in repr(chosen)
+
+
+@pytest.mark.parametrize("scheme", ["https", "ftp"])
+def test_the_address_of_a_webhook_and_its_parts_are_masked_even_where_it_is_refused(config, scheme):
+    parts = (f"/services/T0/B0/S3cretOf{scheme}", f"S3cretOf{scheme}", f"pass-of-{scheme}")
+    with suppress(InputError):
+        config(f'alert_webhook = "{scheme}://user:{parts[2]}@hooks.example.com{parts[0]}"')
+    assert [redacted(f"url: {part} refused") for part in parts] == ["url: … refused"] * 3
 
 
 def test_bad_toml_is_named_with_its_place(config, tmp_path):

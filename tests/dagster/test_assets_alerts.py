@@ -105,7 +105,48 @@ def test_an_error_that_nobody_foresaw_is_told_as_it_was_raised(definitions, inst
     monkeypatch.setattr("assets.engagements.prepare", lambda *_, **__: 1 / 0)
     run_days(definitions, instance)
     tick()
-    assert text(receiver)[3] == "error: ZeroDivisionError: division by zero"
+    assert text(receiver)[3] == (
+        "error: ZeroDivisionError: division by zero: a mistake of this program; what has landed is kept"
+    )
+
+
+@pytest.fixture
+def token(in_world, monkeypatch):
+    """A token that an exception of the pull tells, since the program has a mistake."""
+    token = in_world.emulator.credentials.bearer_token
+
+    def mistaken(*_, **__):
+        raise ValueError(f"Invalid header value b'Bearer {token}\\n'")
+
+    monkeypatch.setattr("assets.engagements.pipeline.pull", mistaken)
+    return token
+
+
+def test_a_secret_that_an_exception_holds_is_neither_told_nor_kept(definitions, instance, tick, receiver, token):
+    run = run_days(definitions, instance)
+    (failure,) = run.get_step_failure_events()
+    kept = [entry.to_json() if hasattr(entry, "to_json") else repr(entry) for entry in instance.all_logs(run.run_id)]
+    assert not [entry for entry in kept if token in entry]
+    traceback = failure.step_failure_data.user_failure_data.metadata["traceback"].text
+    assert "in mistaken" in traceback
+    assert r"Invalid header value b'Bearer …\n'" in traceback
+    tick()
+    assert text(receiver)[3].startswith(r"error: ValueError: Invalid header value b'Bearer …\n': a mistake of this")
+
+
+@pytest.fixture
+def unread(in_world, definitions, monkeypatch):
+    """An accounts file that is broken, and a token of it that an exception tells before anybody has read the file."""
+    token = "ATokenThatTheSensorReads"
+    monkeypatch.setattr("assets.engagements.prepare", lambda *_, **__: {}[f"token {token}"])
+    in_world.accounts.write_text(f'[app]\nbearer_token = "{token}" oops')
+
+
+@pytest.mark.usefixtures("unread")
+def test_the_sensor_masks_what_a_run_told_though_it_has_asked_for_nothing(definitions, instance, tick, receiver):
+    run_days(definitions, instance)
+    tick()
+    assert text(receiver)[3].startswith("error: KeyError: 'token …': a mistake of this program")
 
 
 def test_a_run_that_died_is_told_with_what_it_was_to_do(definitions, instance, tick, receiver):
@@ -157,7 +198,7 @@ def an_error(text):
 
 
 KILLED = "Run execution process was terminated by signal 9 (SIGKILL)."
-STOPPED = "the run was stopped before its end (a stop of the services, or its process was ended)"
+STOPPED = "the run was stopped before its end: the services were stopped, or its process was killed"
 FORCED = "This job is being forcibly marked as failed. The computational resources may not have been cleaned up."
 
 

@@ -16,7 +16,10 @@ def test_a_day_before_the_contracts_horizon(in_world, definitions, instance, mon
 
 def test_a_day_before_the_first_partition(definitions, instance):
     (said,) = failures(run_days(definitions, instance, BEFORE, BEFORE))
-    assert said == f"{BEFORE} is before {DAYS[0]}, the setting first_day: start there or later, or set it and restart"
+    assert said == (
+        f"{BEFORE} is before {DAYS[0]}, the setting first_day: start there or later, or set an earlier first_day and "
+        "restart Dagster"
+    )
 
 
 def test_a_day_in_the_future(definitions, instance):
@@ -50,7 +53,7 @@ def test_what_new_tweets_lack_typed_by_hand(definitions, instance, config, said)
 
 def test_no_day(definitions, instance):
     result = definitions.resolve_job_def("daily").execute_in_process(instance=instance, raise_on_error=False)
-    assert failures(result) == ["the run names no day: choose partitions as you launch it, or launch a backfill"]
+    assert failures(result) == ["the run names no day: choose partitions when you launch it, or launch a backfill"]
 
 
 def test_a_range_the_wrong_way_round(definitions, instance):
@@ -68,8 +71,8 @@ def test_more_than_28_days_in_a_run_by_hand(in_world, instance, monkeypatch):
     monkeypatch.setenv("ENGAGEMENT_FIRST_DAY", BEFORE)
     (said,) = failures(run_days(load_definitions(), instance, BEFORE))
     assert said == (
-        f"{BEFORE} to {DAYS[-1]} are 29 days, and a run asks for 28 at most: launch a backfill of them, which makes as "
-        "many runs as it takes"
+        f"{BEFORE} to {DAYS[-1]} are 29 days, and a run asks for 28 at most: launch a backfill of these days, which "
+        "makes as many runs as they need"
     )
     assert in_world.emulator.requests == []
 
@@ -111,4 +114,4 @@ def test_a_lake_that_cannot_be_written(in_world, definitions, instance):
     (in_world.lake / "raw").touch()
     (failure,) = failures(run_days(definitions, instance))
     assert failure.startswith(f"{in_world.lake}/raw/historical/")
-    assert failure.endswith(" cannot be used: Not a directory; mend that and run again, what has landed is kept")
+    assert failure.endswith(" cannot be used: Not a directory; correct that and run again: what has landed is kept")

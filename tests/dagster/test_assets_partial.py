@@ -58,7 +58,7 @@ def test_of_28_days_one_is_damaged_and_27_are_green_with_their_numbers(damaged, 
 def test_the_red_one_has_its_reason_in_words(damaged, definitions, instance):
     (failure,) = failures(run_days(definitions, instance))
     summary, reason = failure.splitlines()
-    assert summary == "1 of 3 days failed, the others are done:"
+    assert summary == "1 of 3 days failed; the others are done:"
     assert reason.startswith(f"{damaged} is damaged (")
     assert reason.endswith(f": engagement rebuild --from {BAD} --to {BAD} makes it anew from raw")
 
@@ -112,7 +112,7 @@ def test_a_damaged_day_outside_the_run_is_a_warning_in_its_log(in_world, damaged
     result = run_days(definitions, instance, first=FEW[-1])
     assert result.success
     warned = [log.user_message for log in instance.all_logs(result.run_id) if log.level == 30]
-    assert [text for text in warned if text.startswith(f"not of this run, and not published: {damaged}")]
+    assert [text for text in warned if text.startswith(f"a day outside this run could not be published: {damaged}")]
 
 
 def test_a_day_that_nothing_was_pulled_for_fails_beside_those_that_were(in_world, definitions, instance):

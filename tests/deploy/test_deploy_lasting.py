@@ -1,5 +1,6 @@
 """deploy/systemd: what the units and the instance say, and a run whose events go to PostgreSQL."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import dagster as dg
 import postgres
 import pytest
+import receivers
 import yaml
 from code_location import DAYS, load_definitions, run_days
 from processes import CLONE
@@ -44,6 +46,33 @@ def test_the_services_differ_in_what_they_run_alone():
     own = {"Description", "After", "ExecStartPre", "ExecStart", "ExecStartPost", "ExecStop", "KillMode"}
     common = [[pair for pair in unit(service) if pair[0] not in own] for service in SERVICES]
     assert common[0] == common[1] == common[2]
+
+
+def test_the_hourly_look_is_held_as_the_services_are():
+    code, look = unit("code"), unit("look")
+    hardening = code[code.index(("CapabilityBoundingSet", "")) :]
+    assert len(hardening) > 15
+    assert [pair for pair in look if pair[0] in dict(hardening)] == hardening
+    assert value("look", "UMask") == value("code", "UMask")
+
+
+def test_the_hourly_look_tells_a_person_that_nothing_answers(tmp_path, in_world):
+    """As the unit runs it: in the clone, with the settings of the environment."""
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    python.symlink_to(sys.executable)
+    for name in ("dagster", "dagster-daemon"):
+        (python.parent / name).write_text("#!/bin/sh\nexit 1\n")
+        (python.parent / name).chmod(0o755)
+    with receivers.webhook() as receiver:
+        address = {
+            "ENGAGEMENT_ALERT_WEBHOOK": f"http://127.0.0.1:{receiver.port}/s3cret",
+            "PYTHONPATH": os.pathsep.join(sys.path),
+        }
+        done = subprocess.run([python, SYSTEMD / "look.py"], env=os.environ | address, cwd=CLONE, check=False)
+    assert done.returncode == 1
+    (body,) = receiver.got
+    assert body["text"].startswith("engagement-pipeline: no answer from the code location and the daemon or PostgreSQL")
 
 
 def test_the_address_of_the_code_location_is_the_one_it_serves():

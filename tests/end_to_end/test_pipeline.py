@@ -79,7 +79,7 @@ def test_a_body_that_was_never_looked_at_is_looked_at_before_going_on(world):
     tweets = world.tweets("harborbooks", 2)
     world.follow({"harborbooks": tweets})
     settings, plans = prepared(world)
-    pull = raw.begin(settings.data / "raw", nothing(WINDOW), now=at(1), resume=NEVER_STALE)
+    pull = raw.begin(Lake(settings.data), nothing(WINDOW), now=at(1), resume=NEVER_STALE)
     killed = Response(body=body({}, by_type={"impressions": "1"}), asked_at=at(1))
     path = pull.land(replace(plans.plans[0].requests[0], window=WINDOW), killed)
     pipeline.pull(world.settings(types=" ".join(TYPES), resume_hours="1000000"), plans)
@@ -92,7 +92,7 @@ def test_a_good_body_that_was_never_looked_at_counts_and_is_not_asked_for_again(
     world.follow({"harborbooks": world.tweets("harborbooks", 2)})
     settings, plans = prepared(world)
     pipeline.pull(settings, plans)
-    pull = raw.open_pulls(settings.data / "raw")[0].marked(finished=False)
+    pull = raw.open_pulls(Lake(settings.data))[0].marked(finished=False)
     (landed,) = pull.landed()
     landed.path.rename(landed.path.with_name(landed.path.name + ".new"))
     (report,) = pipeline.pull(settings, plans)
@@ -106,13 +106,13 @@ def test_an_abandoned_pull_is_published_and_closed(world):
     ours = Lake(settings.data)
     ours.open()
     started = datetime.now(UTC) - timedelta(hours=settings.resume_hours, minutes=1)
-    abandoned = raw.begin(ours.raw, nothing(EARLIER), now=started, resume=NEVER_STALE)
+    abandoned = raw.begin(ours, nothing(EARLIER), now=started, resume=NEVER_STALE)
     for tweets, further in (([1], {}), ([2], {"by_type": {"impressions": "1"}})):
         path = land(abandoned, full(tweets, 7), asked_at=started, **further)
         path.rename(path.with_name(path.name + ".new"))
     pipeline.run(settings, plans)
     assert {tweet: count for (tweet, *_), count in counts(ours).items() if tweet in {1, 2}} == {1: 7}
-    assert raw.open_pulls(ours.raw) == []
+    assert raw.open_pulls(ours) == []
     assert len(list((abandoned.path / "rejected").iterdir())) == 1
 
 
@@ -261,7 +261,7 @@ def test_a_damaged_list_of_tweets_is_named(world):
     ours = Lake(settings.data)
     ours.open()
     ours.tweets.write_bytes(b"no parquet")
-    with pytest.raises(LakeError, match=r"tweets\.parquet is damaged .*: put it back from a backup of the lake"):
+    with pytest.raises(LakeError, match=r"tweets\.parquet is damaged .*: restore it from a backup of the lake"):
         pipeline.pull(settings, plans)
     assert world.emulator.requests == []
     ours.tweets.unlink()

@@ -161,7 +161,7 @@ def unfinished(world, request, **landed):
     lake = Lake(world.settings().data)
     lake.open()
     now = datetime.now(UTC)
-    pull = raw.begin(lake.raw, nothing(WINDOW), now=now, resume=NEVER_STALE)
+    pull = raw.begin(lake, nothing(WINDOW), now=now, resume=NEVER_STALE)
     path = pull.land(request, Response(body=body({}), asked_at=now), **landed)
     if not landed:
         pull.accept(path)

@@ -33,7 +33,7 @@ def test_each_account_is_tried_with_one_request_for_one_tweet(world):
 def test_what_works_is_told_with_its_types_and_its_user(world):
     (newest,) = world.tweets("harborbooks", 1)
     user = world.emulator.credentials.tokens["harborbooks"].key.partition("-")[0]
-    told = f"works, 17 types of /28hr; the tokens are of user id {user}, who owns Tweet {newest}"
+    told = f"works, 17 types of /28hr; the tokens belong to user id {user}, who owns Tweet {newest}"
     assert checked(world)["harborbooks"].text == told
 
 
@@ -48,7 +48,7 @@ def test_tokens_of_another_handle_are_found_out(world):
         "tidalcoffee": False,
     }
     user = world.emulator.credentials.tokens["tidalcoffee"].key.partition("-")[0]
-    told = f"the tokens are of user id {user} (they look like tidalcoffee's), who may not see Tweet "
+    told = f"the tokens belong to user id {user} (they look like tidalcoffee's), who may not see Tweet "
     assert found["lumenaudio"].text.startswith(told)
 
 
@@ -87,7 +87,7 @@ def test_an_account_without_a_tweet_is_not_tried_and_no_failure(in_world, engage
     world.follow({"harborbooks": world.tweets("harborbooks", 1)})
     code, out, errors = engagement("check")
     assert (code, errors) == (0, [])
-    assert "lumenaudio       not tried: the roster holds no Tweet of this handle to try with\n" in out
+    assert "lumenaudio       not tried: the roster has no Tweet of this handle\n" in out
     assert [request.handle for request in world.emulator.requests] == ["harborbooks"]
 
 
@@ -96,8 +96,8 @@ def test_a_tweet_that_is_gone_does_not_tell_whose_the_tokens_are(world):
     world.follow({"harborbooks": [gone]})
     finding = checked(world)["harborbooks"]
     assert finding.works
-    assert finding.text.startswith(f"is let in; Tweet {gone} is unavailable; the tokens are of user id ")
-    assert finding.text.endswith(", but whether these Tweets are theirs is not known")
+    assert finding.text.startswith(f"is let in; Tweet {gone} is unavailable; the tokens belong to user id ")
+    assert finding.text.endswith(", but nothing shows who owns these Tweets")
 
 
 @pytest.mark.parametrize("state", ["protected", "deleted"])
@@ -126,7 +126,7 @@ def test_a_tweet_under_a_wrong_handle_makes_no_account_a_broken_one(world):
     world.follow({"harborbooks": [mine, foreign]})
     finding = checked(world)["harborbooks"]
     assert finding.works
-    assert finding.text.endswith(f"; Tweet {foreign} is forbidden to it, so mend the roster")
+    assert finding.text.endswith(f"; Tweet {foreign} is forbidden to it, so correct the roster")
 
 
 def test_a_tweet_that_is_set_aside_is_tried_last(world):

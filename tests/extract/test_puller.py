@@ -18,6 +18,7 @@ from engagement_pipeline.core.errors import AccountError, LakeError, PullError, 
 from engagement_pipeline.core.model import Plan, Request, Window
 from engagement_pipeline.extract import ownership, puller
 from engagement_pipeline.lake import raw
+from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.transport import accounts
 from engagement_pipeline.transport.accounts import Accounts
 
@@ -40,7 +41,7 @@ def planned(tweets, *, size=25):
 
 
 def begun(root):
-    return raw.begin(root / "raw", nothing(WINDOW), now=at(1), resume=NEVER_STALE)
+    return raw.begin(Lake(root), nothing(WINDOW), now=at(1), resume=NEVER_STALE)
 
 
 def pulling(url, known, plan, pull, *, tries=1, progress=model.quiet):
@@ -294,7 +295,7 @@ def test_a_plan_without_requests_is_done(scripted):
 
 def test_a_tweet_that_is_neither_answered_nor_refused_fails_the_pull(scripted, monkeypatch):
     monkeypatch.setattr(ownership, "refused", lambda standing, *_: (standing, ()))
-    with scripted(GONE) as script, pytest.raises(PullError, match="2 Tweets were not answered for: 1, 2"):
+    with scripted(GONE) as script, pytest.raises(PullError, match="2 Tweets got no answer: 1, 2"):
         pulling(script.api.url, ACCOUNTS, planned({"ann": [1, 2]}), script.pull)
 
 

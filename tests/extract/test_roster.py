@@ -82,7 +82,8 @@ def test_all_bad_rows_are_listed_and_the_fix(folder):
     error = refusal(folder, {"r.csv": f"{HEADER}x,a\n1,a\ny,a\n"})
     assert str(error) == (
         f"2 bad rows of the roster: {folder.path}/r.csv:2 tweet_id 'x' {NOT_A_NUMBER}; "
-        f"{folder.path}/r.csv:4 tweet_id 'y' {NOT_A_NUMBER}. Mend them, or go on without them: --skip-bad-rows, or the "
+        f"{folder.path}/r.csv:4 tweet_id 'y' {NOT_A_NUMBER}. Correct them, or go on without them: "
+        "--skip-bad-rows, or the "
         "setting skip_bad_rows"
     )
 
@@ -140,7 +141,7 @@ def test_columns_that_the_lakes_views_have_are_kept_under_another_name_and_said_
     ]
     assert table["posted_at"].to_pylist() == [posted_at(BIG)]
     (told,) = caplog.messages
-    assert told.startswith("the roster's own columns are kept under other names: posted_at as roster_posted_at, Day as")
+    assert told.startswith("columns of the roster are kept under other names: posted_at as roster_posted_at, Day as")
 
 
 def test_rows_that_are_left_out_are_told(folder, caplog):
@@ -201,7 +202,7 @@ def test_a_damaged_list_of_tweets_is_named_and_stays_where_it_is(folder, tmp_pat
     lake = Lake(tmp_path / "lake")
     lake.open()
     lake.tweets.write_bytes(b"no parquet")
-    with pytest.raises(LakeError, match=r"tweets\.parquet is damaged .*: put it back from a backup"):
+    with pytest.raises(LakeError, match=r"tweets\.parquet is damaged .*: restore it from a backup"):
         save_roster(lake, folder({"r.csv": f"{HEADER}1,a\n"}))
     assert lake.tweets.read_bytes() == b"no parquet"
 

@@ -122,14 +122,14 @@ def test_without_a_roster_file_the_pattern_and_the_kinds_are_named(folder, files
     [
         ("r.csv", "id,handle\n1,a\n", "has no column tweet_id: it has id, handle"),
         ("r.csv", "tweet_id,owner\n1,a\n", "has no column handle: it has tweet_id, owner"),
-        ("r.csv", "", "is empty: it needs the columns tweet_id and handle, or to be moved away"),
-        ("r.jsonl", "", "is empty: it needs the columns"),
+        ("r.csv", "", "is empty: write the columns tweet_id and handle, or move the file away"),
+        ("r.jsonl", "", "is empty: write the columns"),
         ("r.json", "[]", "has no column tweet_id: it has none"),
         ("r.jsonl", lines({"tweet_id": 1}), "has no column handle: it has tweet_id"),
         ("r.parquet", {"handle": ["a"]}, "has no column tweet_id: it has handle"),
         ("r.parquet", b"PAR1 but not really", "cannot be read: "),
-        ("r.csv.gz", gzip.compress(b"tweet_id,handle\n1,a\n")[:-9], "cannot be read: "),
-        ("r.csv", "tweet_id,handle,Handle\n1,a,b\n", "has the column handle 2 times: give the others another name"),
+        ("r.csv.gz", gzip.compress(b"tweet_id,handle\n1,a\n", mtime=0)[:-9], "cannot be read: "),
+        ("r.csv", "tweet_id,handle,Handle\n1,a,b\n", "has the column handle 2 times: rename all but one"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_named_with_the_reason(folder, name, content, words):
@@ -165,7 +165,7 @@ def test_rows_of_short_ids_are_not_lost_so_either(folder, row):
     rows = [row.format(k, '"' * (k == 505), '"' * (k == 509)) for k in range(500, 520)]
     header = "tweet_id,handle,text" + ",further" * row.endswith(",")
     message = str(refusal(folder, {"r.csv": "\n".join([header, *rows])}))
-    assert message.startswith(f"{folder.path}/r.csv:7 opens a quote that takes in the row of line 8: ")
+    assert message.startswith(f"{folder.path}/r.csv:7 opens a quote that contains the row of line 8: ")
 
 
 def test_a_text_of_several_lines_with_numbers_in_it_is_one_value(folder):
@@ -183,11 +183,11 @@ def test_a_row_with_more_values_than_the_header_is_bad_since_a_comma_cut_it(fold
     ("name", "content", "words"),
     [
         ("r.csv", b"tweet_id,handle\n1,\xff\xfe\n", ":2 cannot be read: it is not UTF-8 text; save the file as UTF-8"),
-        ("r.jsonl", '\n{"tweet_id": 1, "handle"\n', ":2 cannot be read: Expecting ':' delimiter; write an object a"),
+        ("r.jsonl", '\n{"tweet_id": 1, "handle"\n', ":2 cannot be read: Expecting ':' delimiter; write one object"),
         ("r.json", '[{"tweet_id": 1,\n "handle": "a"\n', ":3 cannot be read: Expecting ',' delimiter"),
-        ("r.json", '[{"tweet_id": 1, "handle": "a"}, 5]', ":item 2 is no object with tweet_id and handle"),
+        ("r.json", '[{"tweet_id": 1, "handle": "a"}, 5]', ":item 2 is not an object with tweet_id and handle"),
         ("r.jsonl", "[1]\n" * 2, ":2 cannot be read: Extra data"),
-        ("r.jsonl", "5\n", ":1 is no object with tweet_id and handle"),
+        ("r.jsonl", "5\n", ":1 is not an object with tweet_id and handle"),
         ("r.jsonl", "[" * 100_000, " cannot be read: "),
         ("r.jsonl", '{"tweet_id": ' + "9" * 5000 + "}\n", ":1 cannot be read: Exceeds the limit"),
     ],
@@ -216,7 +216,7 @@ def test_what_is_left_alone_is_named_in_one_line(folder, caplog):
     assert folder(files).tweets == (Tweet(1, "a"),)
     (told,) = caplog.messages
     left = ", ".join(f"{folder.path}/{name}" for name in ("book.xlsx", "gone.csv", "notes.txt", "old (a folder)"))
-    assert told.startswith(f"left alone, as no file of a roster: {left}; one ends in .csv, .tsv, .txt, ")
+    assert told.startswith(f"left alone, not a file of the roster: {left}; such a file ends in .csv, .tsv, .txt, ")
 
 
 @pytest.mark.parametrize("pattern", ["", "**", "**/*.csv", "deep/*"])

@@ -38,7 +38,7 @@ def test_a_bad_row_is_named_with_its_file_and_line_and_the_reason(folder, row, p
 def test_of_very_many_bad_rows_the_message_shows_ten_and_counts_the_rest(folder):
     error = refusal(folder, {"r.csv": HEADER + "".join(f"{k},stranger{k}\n" for k in range(1, 13))})
     assert str(error).count("is not in the accounts file") == 10
-    assert "; and 2 more. Mend them" in str(error)
+    assert "; and 2 more. Correct them" in str(error)
     assert len(error.rows) == 12
 
 

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import subprocess
 import sys
 import threading
@@ -115,7 +114,7 @@ def test_two_locks_do_not_wait_for_each_other(lake, caplog):
 
 
 def test_a_file_that_is_not_there_has_no_rows(lake):
-    assert read(lake.coverage(HISTORICAL, FIRST), COVERAGE.schema).equals(COVERAGE.schema.empty_table())
+    assert read(lake, lake.coverage(HISTORICAL, FIRST), COVERAGE.schema).equals(COVERAGE.schema.empty_table())
 
 
 @pytest.mark.parametrize(
@@ -131,7 +130,7 @@ def test_a_damaged_file_is_named(lake, write):
     path.parent.mkdir(parents=True)
     write(path)
     with pytest.raises(LakeError) as caught:
-        read(path, COVERAGE.schema)
+        read(lake, path, COVERAGE.schema)
     assert str(caught.value).startswith(f"{path} is damaged (")
     assert "\n" not in str(caught.value)
 
@@ -189,41 +188,3 @@ def test_a_lake_that_must_be_there_is_not_made(tmp_path):
     assert list(tmp_path.iterdir()) == []
     Lake(tmp_path).open()
     Lake(tmp_path).open(create=False)
-
-
-def test_what_is_replaced_survives_a_power_cut(lake, monkeypatch):
-    """The files are on the disk before the first rename, and after the last all folders up to the lake's own."""
-    lake.open()
-    aside = [lake.root / "a", lake.root / "b"]
-    for file in aside:
-        file.write_text(file.name)
-    steps, files = [], [file.stat().st_ino for file in aside]
-    fsync, replace = os.fsync, os.replace
-
-    def synced(descriptor):
-        steps.append(os.fstat(descriptor).st_ino)
-        fsync(descriptor)
-
-    def replaced(source, target):
-        steps.append("rename")
-        replace(source, target)
-
-    monkeypatch.setattr(os, "fsync", synced)
-    monkeypatch.setattr(os, "replace", replaced)
-    targets = [lake.rows(HISTORICAL.table, FIRST), lake.coverage(HISTORICAL, FIRST)]
-    lake.replace(dict(zip(aside, targets, strict=True)))
-    assert steps[:4] == [*files, "rename", "rename"]
-    folders = {folder for target in targets for folder in target.parents if folder.is_relative_to(lake.root)}
-    assert len(folders) == 6
-    assert sorted(steps[4:]) == sorted(folder.stat().st_ino for folder in folders)
-
-
-def test_files_are_replaced_in_the_order_given(lake):
-    aside = [lake.root / "a", lake.root / "b"]
-    lake.open()
-    for file in aside:
-        file.write_text(file.name)
-    targets = [lake.rows(HISTORICAL.table, FIRST), lake.coverage(HISTORICAL, FIRST)]
-    lake.replace(dict(zip(aside, targets, strict=True)))
-    assert [target.read_text() for target in targets] == ["a", "b"]
-    assert not any(file.exists() for file in aside)

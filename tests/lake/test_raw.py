@@ -48,7 +48,7 @@ def disk_full(monkeypatch):
 
 
 def resumed(lake, now, *, window=WINDOW, types=TYPES, resume_hours=24):
-    return raw.begin(lake.raw, nothing(window, types), now=now, resume=timedelta(hours=resume_hours))
+    return raw.begin(lake, nothing(window, types), now=now, resume=timedelta(hours=resume_hours))
 
 
 def kept(pull):
@@ -80,17 +80,24 @@ def test_the_header_says_what_was_asked_and_when(pull):
 def test_what_landed_is_listed_as_it_was_asked(pull):
     path = pull.land(REQUEST, ANSWER, refusal="403: no", tokens="0123")
     assert list(pull.landed()) == [
-        raw.Landed(path=path, request=REQUEST, asked_at=ANSWER.asked_at, refusal="403: no", tokens="0123")
+        raw.Landed(
+            path=path,
+            request=REQUEST,
+            asked_at=ANSWER.asked_at,
+            refusal="403: no",
+            tokens="0123",
+            storage=pull.storage,
+        )
     ]
 
 
 def test_a_request_without_days_or_handle_is_listed_as_it_was_asked(lake):
     plan = Plan(endpoint=TOTALS, window=None, types=("favorites",), requests=())
-    pull = raw.begin(lake.raw, plan, now=at(9), resume=timedelta(hours=1))
+    pull = raw.begin(lake, plan, now=at(9), resume=timedelta(hours=1))
     request = Request(endpoint=TOTALS, handle="", tweet_ids=(7,), types=("favorites",), window=None)
     pull.accept(pull.land(request, ANSWER))
     assert [landed.request for landed in pull.landed()] == [request]
-    assert raw.open_pulls(lake.raw) == [pull]
+    assert raw.open_pulls(lake) == [pull]
 
 
 def test_a_response_counts_once_it_is_accepted(pull):
@@ -137,7 +144,7 @@ def test_marking_a_pull_on_a_full_disk_leaves_it_as_it_was(lake, pull, monkeypat
     disk_full(monkeypatch)
     with pytest.raises(LakeError, match=r"pull\.json cannot be written"):
         pull.marked(finished=True)
-    assert raw.open_pulls(lake.raw) == [pull]
+    assert raw.open_pulls(lake) == [pull]
 
 
 @pytest.mark.parametrize("answer", [Answer(), error(403, "Forbidden to access tweets: 1")])
@@ -180,7 +187,7 @@ def test_a_pull_of_the_same_window_and_types_is_gone_on_with_until_it_is_publish
 def test_another_pull_is_started(lake, pull, changes):
     fresh = resumed(lake, **({"now": at(10)} | changes))
     assert fresh.path != pull.path
-    assert sorted(p.path for p in raw.open_pulls(lake.raw)) == sorted([pull.path, fresh.path])
+    assert sorted(p.path for p in raw.open_pulls(lake)) == sorted([pull.path, fresh.path])
 
 
 @pytest.mark.parametrize(("hour", "resume_hours"), [(9 + 24, 24), (11, 2)])
@@ -188,7 +195,7 @@ def test_a_pull_that_is_too_old_to_go_on_with_is_finished_as_it_is(lake, pull, h
     """Whatever is pulled next: so it is published once more, and not again at every publication."""
     other = Window(WINDOW.first, WINDOW.first)
     fresh = resumed(lake, at(0) + timedelta(hours=hour), window=other, resume_hours=resume_hours)
-    assert raw.open_pulls(lake.raw) == [replace(pull, finished=True), fresh]
+    assert raw.open_pulls(lake) == [replace(pull, finished=True), fresh]
 
 
 def test_a_published_pull_is_never_taken_up(lake, pull):
@@ -201,21 +208,21 @@ def test_a_published_pull_is_never_taken_up(lake, pull):
 def test_a_pull_of_the_present_is_gone_on_with_on_its_day_alone(lake, now, taken_up):
     """Its rows are filed under the day that it began on."""
     plan = Plan(endpoint=TOTALS, window=None, types=("favorites",), requests=())
-    pull = raw.begin(lake.raw, plan, now=at(23, 30), resume=timedelta(hours=1))
-    assert (raw.begin(lake.raw, plan, now=now, resume=timedelta(hours=1)) == pull) == taken_up
+    pull = raw.begin(lake, plan, now=at(23, 30), resume=timedelta(hours=1))
+    assert (raw.begin(lake, plan, now=now, resume=timedelta(hours=1)) == pull) == taken_up
 
 
 def test_pulls_are_open_until_they_are_published_oldest_first(lake, pull):
     later = begin(lake, at(12), window=Window(date(2025, 1, 1), date(2025, 1, 1)))
     pull = pull.marked(finished=True)
-    assert raw.open_pulls(lake.raw) == [pull, later]
+    assert raw.open_pulls(lake) == [pull, later]
     pull.marked(published=True)
-    assert raw.open_pulls(lake.raw) == [later]
+    assert raw.open_pulls(lake) == [later]
 
 
 def test_a_pull_that_was_killed_before_its_first_file_is_no_pull(lake, pull):
     (pull.path / "pull.json").unlink()
-    assert raw.open_pulls(lake.raw) == []
+    assert raw.open_pulls(lake) == []
 
 
 DAMAGES = {
@@ -250,7 +257,7 @@ def test_a_response_that_is_damaged_past_its_header_is_named_when_it_is_read(pul
 def test_a_damaged_pull_json_is_named(lake, pull, text):
     (pull.path / "pull.json").write_text(text)
     with pytest.raises(LakeError, match=r"pull\.json is damaged .*: move its folder away and pull the window again"):
-        raw.open_pulls(lake.raw)
+        raw.open_pulls(lake)
 
 
 def test_two_accounts_may_land_the_same_moment(pull):

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import pytest
 import receivers
+import trickles
 
 from engagement_pipeline.core.errors import AlertError
+from engagement_pipeline.core.redaction import register
 from engagement_pipeline.core.settings import Settings
 from engagement_pipeline.observe import alert
 
@@ -114,8 +116,38 @@ def test_a_receiver_that_never_answers_is_given_up(pauses, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         host = f"127.0.0.1:{silent.getsockname()[1]}"
         chosen = Settings(alert_webhook=f"http://{host}/s3cret", alert_mail="team@example.com", alert_smtp=host)
-        assert "(ReadTimeout)" in refusal(chosen, pauses)
+        assert "(Timeout)" in refusal(chosen, pauses)
     assert len(pauses) == 4
+
+
+def test_a_webhook_that_draws_out_its_headers_is_given_up(pauses, monkeypatch):
+    monkeypatch.setattr(alert, "TIMEOUT_SECONDS", 0.2)
+    with trickles.server(b"HTTP/1.1 200 OK\r\n", b"x", pause=0.02) as url:
+        assert "cannot be reached (Timeout)" in refusal(Settings(alert_webhook=f"{url}/s3cret"), pauses)
+
+
+def test_a_relay_that_draws_out_its_answer_is_given_up(pauses, monkeypatch):
+    monkeypatch.setattr(alert, "TIMEOUT_SECONDS", 0.2)
+    with trickles.server(b"220-x\r\n", b"220-x\r\n", pause=0.02, greets=True) as url:
+        relay = url.removeprefix("http://")
+        told = refusal(Settings(alert_mail="team@example.com", alert_smtp=relay), pauses)
+    assert told.startswith(f"the mail relay {relay} did not take the mail (")
+
+
+def test_a_webhook_that_has_taken_the_message_may_draw_out_the_rest(pauses):
+    with trickles.server(b"HTTP/1.1 200 OK\r\n\r\n", b" ", pause=0.02) as url:
+        alert.send(Settings(alert_webhook=url), TEXT, sleep=pauses.append)
+    assert pauses == []
+
+
+def test_a_secret_that_the_run_told_is_in_no_message(pauses):
+    register("ASecretThatTheRunTold")
+    failed = replace(FAILED, error="Invalid header value b'Bearer ASecretThatTheRunTold\\n'")
+    told = alert.message(failed, dagster_url="https://dagster.example.com")
+    assert r"error: Invalid header value b'Bearer …\n'" in told
+    with receivers.webhook() as receiver:
+        alert.send(Settings(alert_webhook=hook(receiver)), "told: ASecretThatTheRunTold", sleep=pauses.append)
+    assert receiver.got == [{"text": "told: …"}]
 
 
 def test_one_channel_that_fails_does_not_keep_the_other_from_its_message(pauses):

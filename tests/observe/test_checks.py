@@ -57,7 +57,7 @@ def failed(lake, day=DAY, **settings):
 def rewritten(lake, change, *, day=DAY):
     """Write the day's rows anew as `change` makes them of what they are."""
     path = lake.rows(HISTORICAL.table, day)
-    pq.write_table(change(read(path, HISTORICAL.table.schema)), path)
+    pq.write_table(change(read(lake, path, HISTORICAL.table.schema)), path)
 
 
 def test_a_healthy_day_passes_every_check_each_in_words(lake):
@@ -229,11 +229,11 @@ def test_a_lake_is_not_fresh_where_a_handle_is_served_no_more(lake):
     roster(lake, {1: "ann", 2: "ann", 3: "bob"})
     assert of_lake(lake).passed
     path, place = lake.coverage(HISTORICAL, DAY), COVERAGE.schema.names.index("first_pulled_at")
-    coverage = read(path, COVERAGE.schema)
+    coverage = read(lake, path, COVERAGE.schema)
     pq.write_table(coverage.filter(pc.not_equal(coverage["tweet_id"], 3)), path)
     assert of_lake(lake).passed  # nothing of it had come when the daily run was due
     path = lake.coverage(HISTORICAL, FIRST)
-    coverage = read(path, COVERAGE.schema)
+    coverage = read(lake, path, COVERAGE.schema)
     before = pa.array([datetime(2026, 1, 2, 3, tzinfo=UTC)] * len(coverage), COVERAGE.schema.field(place).type)
     pq.write_table(coverage.set_column(place, COVERAGE.schema.field(place), before), path)
     assert of_lake(lake).words.startswith(f"1 of the 2 days to {DAY} lack Tweets of the roster: {DAY}; the next")

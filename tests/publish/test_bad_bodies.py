@@ -217,7 +217,7 @@ def test_a_small_file_of_200_megabytes_of_white_space_is_named_in_bounded_memory
 def test_the_largest_body_is_read_and_one_byte_more_is_not(lake):
     whole = GOOD[:-1] + b" " * (LARGEST_BODY - len(GOOD)) + b"}"
     path = put(lake, whole)
-    assert len(next(raw.all_pulls(lake.raw)[-1].landed()).body()) == LARGEST_BODY
+    assert len(next(raw.all_pulls(lake)[-1].landed()).body()) == LARGEST_BODY
     path.unlink()
     put(lake, whole[:-1] + b" }", hour=3)
     with pytest.raises(LakeError, match="its body has more than 64 MB"):

@@ -162,7 +162,7 @@ def test_rows_that_are_gone_are_not_taken_for_none(lake):
 def test_a_day_that_has_no_rows_any_more_leaves_its_month(lake):
     over_new_year(lake, 1)
     lake.staging.mkdir()
-    lake.replace(daily.write_months(lake, {JANUARY: None}))
+    lake.storage.swap(daily.write_months(lake, {JANUARY: None}))
     assert {row["day"] for row in pq.read_table(lake.daily(JANUARY)).to_pylist()} == {date(2026, 1, 2)}
 
 

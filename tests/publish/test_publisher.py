@@ -76,12 +76,12 @@ def test_publishing_one_by_one_gives_the_same_tables_as_all_at_once(lake, tmp_pa
     truth = revisions(lake)
     other = Lake(tmp_path / "other")
     other.open()
-    for pull in raw.open_pulls(lake.raw):
+    for pull in raw.open_pulls(lake):
         target = other.root / pull.path.relative_to(lake.root)
         target.parent.mkdir(parents=True, exist_ok=True)
         pull.path.rename(target)
         publish_pulls(other)
-        assert len(raw.open_pulls(other.raw)) == 0
+        assert len(raw.open_pulls(other)) == 0
     pulls = other.raw / "historical"
     assert len(list(pulls.glob("*/*/pull.json"))) == 3
     assert counts(other) == truth
@@ -104,7 +104,7 @@ def test_an_unfinished_pull_is_published_as_far_as_it_landed_and_again_later(lak
     first = tables(lake)
     publish_pulls(lake)
     assert tables(lake) == first
-    assert raw.open_pulls(lake.raw) == [pull]
+    assert raw.open_pulls(lake) == [pull]
     land(pull, full([3], 1), asked_at=at(2))
     pull.marked(finished=True)
     publish_pulls(lake)
@@ -273,7 +273,7 @@ def test_a_body_that_was_not_looked_at_is_in_nobody_s_way(lake):
     publish_pulls(lake)
     assert counts(lake) == full([1], 1)
     assert waiting.exists()
-    assert raw.open_pulls(lake.raw) == [pull]
+    assert raw.open_pulls(lake) == [pull]
 
 
 def test_a_tweet_that_was_refused_before_it_was_answered_stays_stored(lake):

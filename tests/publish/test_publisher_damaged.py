@@ -35,7 +35,8 @@ TRUTH = full([1], 1, window=FIVE) | full([2, 3], 2, window=FIVE)
 
 def of_days(lake, days):
     """Return what the files of some days hold, by cell."""
-    tables = [read(lake.rows(HISTORICAL.table, day), HISTORICAL.table.schema_with_day).to_pylist() for day in days]
+    schema = HISTORICAL.table.schema_with_day
+    tables = [read(lake, lake.rows(HISTORICAL.table, day), schema).to_pylist() for day in days]
     return {tuple(row.values())[:4]: row["count"] for rows in tables for row in rows}
 
 
@@ -74,7 +75,7 @@ def test_a_day_that_turns_out_to_be_damaged_half_way_is_left_as_it_is(lake):
 def test_rows_of_another_day_are_damage_and_nothing_is_revised_against_them(lake):
     shutil.copy(lake.rows(HISTORICAL.table, DAYS[0]), lake.rows(HISTORICAL.table, MIDDLE))
     assert failed_days(lake) == [MIDDLE]
-    (revised,) = (read(path, REVISIONS.schema) for path in lake.root.glob("revisions/*/*.parquet"))
+    (revised,) = (read(lake, path, REVISIONS.schema) for path in lake.root.glob("revisions/*/*.parquet"))
     assert {*revised["day"].to_pylist()} == {*DAYS} - {MIDDLE}
 
 
@@ -83,11 +84,11 @@ def test_the_next_publication_takes_a_mended_day_up(lake):
     content = path.read_bytes()
     path.write_bytes(b"")
     failed_days(lake)
-    assert [pull.started_at for pull in raw.open_pulls(lake.raw)] == [at(2)]
+    assert [pull.started_at for pull in raw.open_pulls(lake)] == [at(2)]
     path.write_bytes(content)
     publish_pulls(lake)
     assert counts(lake) == TRUTH
-    assert raw.open_pulls(lake.raw) == []
+    assert raw.open_pulls(lake) == []
 
 
 def test_pulls_that_do_not_hold_the_damaged_day_are_done_with(lake):
@@ -95,7 +96,7 @@ def test_pulls_that_do_not_hold_the_damaged_day_are_done_with(lake):
     last = Window(FIVE.last, FIVE.last)
     pulled(lake, full([1], 3, window=last), at(3), window=last)
     failed_days(lake)
-    assert [pull.started_at for pull in raw.open_pulls(lake.raw)] == [at(2)]
+    assert [pull.started_at for pull in raw.open_pulls(lake)] == [at(2)]
     assert {count for cell, count in of_days(lake, [FIVE.last]).items() if cell[0] == 1} == {3}
 
 
@@ -105,7 +106,7 @@ def test_a_damaged_day_of_totals_does_not_keep_history_from_being_published(lake
     lake.coverage(TOTALS, at(0).date()).write_bytes(b"")
     assert failed_days(lake) == [at(0).date()]
     assert counts(lake) == TRUTH
-    assert [pull.endpoint for pull in raw.open_pulls(lake.raw)] == [TOTALS]
+    assert [pull.endpoint for pull in raw.open_pulls(lake)] == [TOTALS]
 
 
 @pytest.mark.parametrize(

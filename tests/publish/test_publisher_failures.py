@@ -58,7 +58,7 @@ def test_a_publication_that_dies_at_any_rename_is_made_good_by_the_next(lake, pl
     assert counts(lake) == truth
     assert outcomes(lake) == {(1, "stored"), (2, "stored"), (3, "unavailable"), (4, "stored")}
     assert [*set_aside.load(lake)] == [3]
-    assert raw.open_pulls(lake.raw) == []
+    assert raw.open_pulls(lake) == []
     assert not lake.staging.exists()
 
 
@@ -84,7 +84,7 @@ def test_a_publication_of_the_present_that_dies_is_made_good_too(lake, endpoint,
     assert catalog.query(lake, f"select count from {view}")["count"].to_pylist() == [5] * (
         1 if endpoint == TOTALS else 4
     )
-    assert raw.open_pulls(lake.raw) == []
+    assert raw.open_pulls(lake) == []
 
 
 def test_a_publication_that_died_is_made_good_by_a_newer_pull_too(lake):
@@ -100,7 +100,7 @@ def test_two_processes_that_publish_at_once_end_right(lake):
     both = [subprocess.Popen([sys.executable, "-c", PUBLISH, str(lake.root)]) for _ in range(2)]
     assert [process.wait(timeout=60) for process in both] == [0, 0]
     assert counts(lake) == truth
-    assert raw.open_pulls(lake.raw) == []
+    assert raw.open_pulls(lake) == []
 
 
 def no_space(*_):

@@ -91,7 +91,7 @@ def test_a_rebuild_that_died_is_made_good_by_a_publication_too(lake, place):
     assert counts(lake) == CHANGED
     check_daily(lake)
     assert len(contents(lake, "revisions")["revisions"]) == 8
-    assert raw.open_pulls(lake.raw) == []
+    assert raw.open_pulls(lake) == []
 
 
 @pytest.mark.parametrize("place", [1, 2])

@@ -14,7 +14,7 @@ from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import RECENT, TOTALS
 from engagement_pipeline.core.errors import InputError, LakeError
 from engagement_pipeline.core.model import Window
-from engagement_pipeline.lake import raw
+from engagement_pipeline.lake import raw, storage
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.publish import retention
 from engagement_pipeline.publish.publisher import publish_pulls
@@ -137,7 +137,7 @@ def test_only_the_folders_of_what_is_spent_go(lake):
     pruned(lake, at(2))
     assert not gone.path.exists()
     assert not alone.path.parent.exists()
-    assert [pull.path for pull in raw.all_pulls(lake.raw)] == [stays.path]
+    assert [pull.path for pull in raw.all_pulls(lake)] == [stays.path]
 
 
 @pytest.mark.parametrize("hour", range(7))
@@ -190,12 +190,12 @@ def test_what_a_killed_prune_left_is_removed_by_the_next(lake, monkeypatch):
         patch.setattr(shutil, "rmtree", killed)
         with pytest.raises(KeyboardInterrupt):
             pruned(lake, ALL_OF_IT)
-    assert any(path.name.startswith(retention.DROPPED) for path in folders(lake))
-    assert [pull.started_at for pull in raw.all_pulls(lake.raw)] == [at(2)]  # the other is whole
+    assert any(path.name.startswith(storage.DROPPED) for path in folders(lake))
+    assert [pull.started_at for pull in raw.all_pulls(lake)] == [at(2)]  # the other is whole
     rebuilt(lake)
     assert contents(lake) == before
     retention.drop(lake, [])
-    assert [pull.started_at for pull in raw.all_pulls(lake.raw)] == [at(2)]
+    assert [pull.started_at for pull in raw.all_pulls(lake)] == [at(2)]
     assert not any(path.name.startswith(".") for path in folders(lake))
     pruned(lake, ALL_OF_IT)
     assert folders(lake) == [Path("historical")]
@@ -204,7 +204,7 @@ def test_what_a_killed_prune_left_is_removed_by_the_next(lake, monkeypatch):
 def test_an_empty_window_that_a_killed_prune_left_goes_too(lake):
     pull = pulled(lake, full([1], 1), at(1))
     publish_pulls(lake)
-    pull.path.rename(pull.path.with_name(retention.DROPPED + pull.path.name))
+    pull.path.rename(pull.path.with_name(storage.DROPPED + pull.path.name))
     assert list(lake.raw.glob("historical/*"))
     retention.drop(lake, [])
     assert not list(lake.raw.glob("historical/*"))
@@ -256,7 +256,7 @@ def test_the_command_removes_it_where_it_is_told_to(aged, engagement):
     code, out, errors = engagement("prune", "--yes")
     assert (code, errors) == (0, [])
     assert out.endswith("removed; the tables are unchanged\n")
-    assert len(raw.all_pulls(aged.raw)) == 1
+    assert len(raw.all_pulls(aged)) == 1
     assert contents(aged) == before
     assert engagement("prune") == (0, "published and begun more than 90 days ago: 0 pulls\n", [])
 
@@ -288,4 +288,4 @@ def test_the_library_takes_the_days_from_the_settings(aged):
     chosen = settings.load({"ENGAGEMENT_DATA": str(aged.root), "ENGAGEMENT_CONFIG": "/dev/null"})
     spent = pipeline.spent(chosen)
     pipeline.drop(chosen, spent)
-    assert len(spent) == len(raw.all_pulls(aged.raw)) == 1
+    assert len(spent) == len(raw.all_pulls(aged)) == 1

@@ -15,6 +15,7 @@ from older import tweet_posted
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.errors import ResponseError
 from engagement_pipeline.core.model import Request, Window
+from engagement_pipeline.core.redaction import BODY_MASK
 from engagement_pipeline.core.tables import ENGAGEMENTS
 from engagement_pipeline.sources.engagement.flatten import read
 
@@ -116,6 +117,19 @@ def test_an_id_past_2_to_the_53_stays_exact():
 def test_what_is_not_there_is_missing_and_no_zero():
     partial = parts({(ONE, "impressions", FIRST, 23): 5})
     assert rows(flat(partial)) == [(ONE, "impressions", FIRST, 23, 5)]
+
+
+def test_a_body_that_held_a_secret_is_refused_however_right_the_rest_is():
+    content = GOLDEN | {"echo": f"Bearer {BODY_MASK.decode()}"}
+    with pytest.raises(
+        ResponseError, match=r"^\$: held a secret of the accounts file, in whose place stands \[a secret"
+    ):
+        flat(content)
+
+
+def test_what_looks_like_a_token_is_masked_in_the_api_s_texts():
+    content = GOLDEN | {"errors": ["1 Tweet ID(s) are unavailable to 99-AccessToken4OfAnn"]}
+    assert flat(content).said == "1 Tweet ID(s) are unavailable to …"
 
 
 @pytest.mark.parametrize("listed", ["1890000000000000009", 1890000000000000009])

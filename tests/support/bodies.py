@@ -67,7 +67,7 @@ def land(pull, cells, *, tweets=None, handle="ann", asked_at=None, refusal="", t
 def begin(lake, now, *, window=WINDOW, types=TYPES):
     """Begin a pull of its own in a lake."""
     lake.open()
-    return raw.begin(lake.raw, nothing(window, types), now=now, resume=ALWAYS_STALE)
+    return raw.begin(lake, nothing(window, types), now=now, resume=ALWAYS_STALE)
 
 
 def nothing(window=WINDOW, types=TYPES):
@@ -95,7 +95,7 @@ def observed(lake, endpoint, content, now, *, tweets, handle="ann", **root):
     """Make a finished pull of one response of an endpoint without days; return it."""
     lake.open()
     plan = Plan(endpoint=endpoint, window=None, types=endpoint.types, requests=())
-    pull = raw.begin(lake.raw, plan, now=now, resume=ALWAYS_STALE)
+    pull = raw.begin(lake, plan, now=now, resume=ALWAYS_STALE)
     request = Request(endpoint=endpoint, handle=handle, tweet_ids=tuple(tweets), types=plan.types, window=None)
     pull.accept(pull.land(request, Response(body=json.dumps(content | root).encode(), asked_at=now)))
     return pull.marked(finished=True)

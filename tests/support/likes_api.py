@@ -26,6 +26,10 @@ def http_request(request):
     return HttpRequest(method="GET", path=f"{ENDPOINT.path}?ids={','.join(map(str, request.tweet_ids))}")
 
 
+def largest_answer(request):
+    return 1_000
+
+
 def read(body, request):
     found = {item["id"]: item["likes"] for item in json.loads(body)}
     of_type = tables.type_column(pa.array([tables.TYPE_NAMES.index("favorites")] * len(found), pa.int8()))
@@ -35,7 +39,7 @@ def read(body, request):
     return Flat(pa.table(columns, schema=schema), unavailable=gone, said="", negative=0, scanned=True)
 
 
-def error_of(answer, *, handle, asked_at, secrets=()):
+def error_of(answer, *, handle, asked_at):
     return UnavailableError(f"{answer.url} answered {answer.status}", account=handle, status=answer.status)
 
 

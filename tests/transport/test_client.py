@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 import pytest
 import requests
 from oauthlib.oauth1 import RequestValidator, ResourceEndpoint
+from requests.adapters import HTTPAdapter
 from scripted_api import (
     ACCOUNTS,
     CUT_GZIP,
@@ -168,9 +169,9 @@ def test_a_response_says_when_the_try_that_it_answers_was_sent():
 
 def test_the_time_out_reaches_the_transport(monkeypatch):
     seen = []
-    send = requests.Session.send
+    send = HTTPAdapter.send
     monkeypatch.setattr(
-        requests.Session,
+        HTTPAdapter,
         "send",
         lambda self, *a, **options: seen.append(options["timeout"]) or send(self, *a, **options),
     )
@@ -183,7 +184,7 @@ def test_no_answer_in_time_is_retried_and_named(monkeypatch):
     def too_slow(*_, **__):
         raise requests.exceptions.ReadTimeout("secret detail")
 
-    monkeypatch.setattr(requests.Session, "send", too_slow)
+    monkeypatch.setattr(HTTPAdapter, "send", too_slow)
     caught, _ = raised(Answer())
     assert isinstance(caught, UnavailableError)
     assert "no answer in time" in str(caught)

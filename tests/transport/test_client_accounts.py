@@ -9,7 +9,8 @@ from scripted_api import ACCOUNTS, REQUEST, Answer, Clock, ScriptedApi, asking, 
 from engagement_pipeline.core.endpoints import TOTALS
 from engagement_pipeline.core.errors import AccountError, RefusedError
 from engagement_pipeline.transport.accounts import Accounts
-from engagement_pipeline.transport.client import DOWN_AFTER, MAX_IN_FLIGHT
+from engagement_pipeline.transport.client import DOWN_AFTER
+from engagement_pipeline.transport.sessions import MAX_IN_FLIGHT
 
 CLOSED_WITHIN = 10.0  # seconds; only a client that leaves connections open uses them up
 

@@ -193,7 +193,7 @@ def test_a_fetched_bearer_token_is_masked_in_what_is_kept():
     said = r'{"errors": ["Forbidden to access tweets: 1, AAAA\/FetchedBearer"]}'
     with asking(token, Answer(status=403, body=said.encode())) as (_, client, _), pytest.raises(RefusedError) as caught:
         client.ask(replace(REQUEST, endpoint=TOTALS, handle="", window=None))
-    assert caught.value.body.decode() == '{"errors": ["Forbidden to access tweets: 1, …"]}'
+    assert caught.value.body.decode() == '{"errors": ["Forbidden to access tweets: 1, [a secret of ours]"]}'
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,8 @@ def test_a_fetched_bearer_token_is_masked_in_what_is_kept():
         ("/insights/engagement/historical", None),
         ("2026-01-31T00:00:00Z to 2026-02-01T00:00:00Z", None),
         ("99-AccessTokenOfAnn", "…"),
-        ("token=AccessTokenSecretOfAnn!", "…!"),
+        ("token=AnotherAppsTokenSecret!", "…!"),
+        ("token=AccessTokenSecretOfAnn!", "token=…!"),
         ("aquitelongtokenoflowercase", "…"),
     ],
 )

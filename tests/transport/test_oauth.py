@@ -35,8 +35,8 @@ def pin_for(url, handle):
 @pytest.fixture
 def app_alone(in_world):
     """The world's accounts.toml with the app's keys and a comment, and no account."""
-    text = in_world.accounts.read_text().partition("[accounts.")[0]
-    in_world.accounts.write_text(f"# keep this\n{text}")
+    app = in_world.accounts.read_text().partition("[app]\n")[2].partition("[accounts.")[0]
+    in_world.accounts.write_text(f"# keep this\n[app]\n{app}")
     return in_world.accounts
 
 
@@ -236,13 +236,36 @@ def test_an_unreachable_host_is_named(app_alone, closed_url):
     assert message == expected
 
 
+def test_an_answer_that_is_larger_than_any_of_the_host_is_given_up(app_alone):
+    with ScriptedApi(Answer(body=b" " * (2**16 + 1))) as api:
+        message = refusal(
+            UnavailableError,
+            oauth.authorize,
+            app_alone,
+            "ann",
+            auth_url=api.url,
+            timeout_seconds=9,
+            ask_pin=pytest.fail,
+        )
+    assert message.endswith(
+        "answered with more than 65,536 bytes, and no answer of this host is that large: is a proxy in the way?"
+    )
+
+
+def test_a_bearer_token_that_no_header_can_carry_is_not_used():
+    body = b'{"token_type": "bearer", "access_token": "AnotherBearer\\nToken"}'
+    with ScriptedApi(Answer(body=body)) as api, pytest.raises(UnavailableError) as caught:
+        oauth.bearer_token(App("key", "secret"), auth_url=api.url, timeout_seconds=9)
+    assert str(caught.value).endswith("with a bearer token that holds a line end (U+000A): is a proxy in the way?")
+
+
 def test_a_host_that_stays_silent_is_given_up(app_alone):
     with socket.create_server(("127.0.0.1", 0)) as silent:  # it listens and never answers
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         message = refusal(
             UnavailableError, oauth.authorize, app_alone, "ann", auth_url=url, timeout_seconds=0.05, ask_pin=pytest.fail
         )
-    assert message.endswith("(ReadTimeout): check the network and auth_url")
+    assert message.endswith("(Timeout): check the network and auth_url")
 
 
 def test_a_refusal_that_is_a_page_is_cut_short(scripted):

@@ -1,5 +1,5 @@
 -- One row is a UTC month and a handle that was asked for in it.
--- Contracts count these handles. Tweets of others have no handle and do not count.
+-- Contracts count these handles. Tweets of others have no handle and do not count. The key is month and handle.
 --   month  The first day of the UTC month.
 --   handle  The account that was asked for.
 --   requests  How many requests were answered for it.

@@ -1,13 +1,12 @@
-"""An answer that is not what was asked for -> the error that says what it means and whether a retry can help.
+"""An answer other than 200 -> the error that says what it means and whether a retry can help.
 
-In: a whole Answer, and whose tokens asked. Out: one error of errors.py. What each status means is the contract's.
-A server may repeat the header that it was sent, so nothing of an answer is shown or kept before it is masked.
+In: a whole Answer, and the account that asked. Out: one error of errors.py. The vendor's documents say what each status
+means. The body holds no known secret any more. A server may repeat a header, so whatever looks like one is masked here.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -15,27 +14,25 @@ import orjson
 import requests
 
 from engagement_pipeline.core.errors import AccountError, ApiError, RefusedError, UnavailableError
-from engagement_pipeline.core.redaction import SHOWN_CHARACTERS, hidden, masked, shown
+from engagement_pipeline.core.redaction import masked, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
 
     from engagement_pipeline.core.model import Answer
 
-LARGEST_SKEW = 300  # seconds; a signature further from the API's clock is refused
+LARGEST_SKEW = 300  # seconds; the API refuses a signature that is further from its clock
 TWEETS_REFUSED = re.compile(r"access tweets|Tweet ID\(s\) are unavailable", re.IGNORECASE)
-KEYS_REFUSED = re.compile(r"signature|consumer", re.IGNORECASE)  # of a 401: what else than a token may be wrong
+KEYS_REFUSED = re.compile(r"signature|consumer", re.IGNORECASE)  # in a 401: more than the tokens may be wrong
 AUTHOR_ID = re.compile(r"author id \d+", re.IGNORECASE)
 TWEET_ID = re.compile(r"(?<!\d)\d{1,19}(?!\d)", re.ASCII)  # 64 bits need no more digits
 
 
-def error_of(answer: Answer, *, handle: str, asked_at: datetime, secrets: Iterable[str] = ()) -> ApiError:
+def error_of(answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
     """Translate any status but 200 into the error that says whether a retry can help.
 
-    None of the `secrets`, and nothing in its texts that looks like one, is in the error.
+    Nothing in its texts looks like a secret.
     """
-    answer = replace(answer, body=hidden(answer.body, secrets))
     status, url = answer.status, answer.url
     texts = _texts(answer)
     said = shown("; ".join(texts)) or "nothing"
@@ -55,7 +52,7 @@ def error_of(answer: Answer, *, handle: str, asked_at: datetime, secrets: Iterab
     elif status in (requests.codes.not_found, requests.codes.method_not_allowed):
         hint = ": is api_url right?"
     else:
-        hint = ": asking again cannot help, the request itself is not what the API takes"
+        hint = ": the API does not accept this request, so asking again cannot help"
     return RefusedError(
         f"{who}: {url} answered {status} ({said}){hint}",
         account=handle,
@@ -70,7 +67,7 @@ def error_of(answer: Answer, *, handle: str, asked_at: datetime, secrets: Iterab
 
 
 def _remedy(answer: Answer, handle: str, said: str, asked_at: datetime) -> str:
-    """Return what to do about an account that is not let in."""
+    """Return what to do about an account that the API does not let in."""
     if answer.status == requests.codes.forbidden and "access metrics" in said.lower():
         return "leave these types out of the setting types"
     if answer.status == requests.codes.forbidden and "application" in said.lower():
@@ -88,7 +85,7 @@ def _remedy(answer: Answer, handle: str, said: str, asked_at: datetime) -> str:
 
 
 def _seconds_ahead(answer: Answer, now: datetime) -> float:
-    """Return how far our clock is ahead of the API's; nought where it does not tell its time."""
+    """Return by how many seconds our clock is ahead of the API's; 0 if the answer has no readable date."""
     try:
         theirs = parsedate_to_datetime(answer.headers["Date"])
         return (now - theirs).total_seconds()
@@ -96,19 +93,14 @@ def _seconds_ahead(answer: Answer, now: datetime) -> float:
         return 0.0
 
 
-def _text(answer: Answer) -> str:
-    """Return the beginning of a body as text, whatever it holds."""
-    return answer.body[: 4 * SHOWN_CHARACTERS].decode(errors="replace")
-
-
 def _texts(answer: Answer) -> list[str]:
-    """Return what an error body says: texts, objects with a message, or whatever a proxy wrote; masked."""
+    """Return the masked texts of an error body: texts, objects with a message, or whatever a proxy wrote."""
     try:
         errors = orjson.loads(answer.body)["errors"]
         items = errors if isinstance(errors, list) else [errors]
         return [masked(str(item.get("message", item) if isinstance(item, dict) else item)) for item in items]
-    except (ValueError, TypeError, KeyError, RecursionError):  # the last of a message that is nested too deep
-        text = _text(answer).strip()
+    except (ValueError, TypeError, KeyError, RecursionError):  # RecursionError: a message that is nested too deep
+        text = answer.text.strip()
         return [masked(text)] if text else []
 
 

@@ -1,4 +1,4 @@
-"""A response -> tidy rows that add up.
+"""A response -> tidy rows that pass the audit.
 
 In: a body as received, and the request that it answers. Out: an Arrow table with one row for each count that the
 API gave, sorted by its key; and the Tweets that it could not serve. Pure.
@@ -7,10 +7,10 @@ API gave, sorted by its key; and the Tweets that it could not serve. Pure.
      "by_tweet_type": {TWEET: {TYPE: "sum"}}, "by_type": {TYPE: "sum"},   the API's own sums; of /totals, the rows
      "start": …, "end": …, "errors": […], "unavailable_tweet_ids": […], …}
 
-The rows must sum to the API's own sums exactly, and whatever the contract does not allow is a ResponseError that
-names its path: nothing unknown becomes a null or a zero, and what is not there stays missing.
+The rows must sum to the API's own sums exactly. Whatever the contract does not allow raises a ResponseError that names
+the path. An unknown value never becomes a null or a zero, and a missing count stays missing.
 
-The counts are read by parse_fast.py. What is written in a way that it does not know, parse_reference.py reads.
+parse_fast.py reads the counts. If it does not know the way in which they are written, parse_reference.py reads them.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from engagement_pipeline.core.errors import ResponseError
 from engagement_pipeline.core.measured import before_posted, first_hour, rows_before_posted
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.core.model import Flat
+from engagement_pipeline.core.redaction import BODY_MASK, masked
 from engagement_pipeline.core.tables import EPOCH, PARTIAL, TYPE_NAMES, engagements_table, type_column
 from engagement_pipeline.sources.engagement import parse_fast, parse_reference
 from engagement_pipeline.sources.engagement.parse_reference import Asked, Cells, Sums
@@ -46,18 +47,24 @@ if TYPE_CHECKING:
     from engagement_pipeline.core.model import Request
 
 LIFETIME = pa.schema([field for field in TOTALS.table.schema if field.name != "observed_at"])
-RECENT_HOURS = 28  # of /28hr; snapped outward to whole hours it has one more, unless it is asked on the hour
+RECENT_HOURS = 28  # of /28hr; it is widened to whole hours, so it has 29 unless it is asked on the hour
 COMMA, OBJECT = b",{"
-LIST_OR_OBJECT = ord("[") ^ OBJECT  # what opens a list and what opens an object differ in this bit alone
+LIST_OR_OBJECT = ord("[") ^ OBJECT  # the signs that open a list and an object differ only in this bit
 UNAVAILABLE = "unavailable_tweet_ids"
-UNSUPPORTED = {  # Tweets too old for these types, whose zeros are not measured
+UNSUPPORTED = {  # Tweets too old for these types: their zeros are not measured
     "unsupported_for_video_views_tweet_ids": ("video_views",),
     "unsupported_for_impressions_engagements_tweet_ids": ("impressions", "engagements"),
 }
 
 
 def read(body: bytes, request: Request) -> Flat:
-    """Flatten one body, audited; raises ResponseError naming the path of what is not as the contract says."""
+    """Flatten one body and audit it. Raises ResponseError with the path of what breaks the contract."""
+    if BODY_MASK in body:
+        raise ResponseError(
+            f"held a secret of the accounts file, in whose place stands {BODY_MASK.decode()}: is api_url right, or a "
+            "proxy that repeats requests in the way?",
+            path="$",
+        )
     _check_size(body, request)
     asked = _asked(request)
     scanned = None if request.endpoint == TOTALS else parse_fast.cells(body, asked)
@@ -68,7 +75,7 @@ def read(body: bytes, request: Request) -> Flat:
     else:
         cells = scanned[0] if scanned else parse_reference.cells(root, asked)
         _compare(TWEET_SUMS, stated, cells.sums)
-        if not scanned:  # which takes 15 digits at most, and a day of such cannot pass 64 bits
+        if not scanned:  # a scanned count has 15 digits at most, so the sum of a day fits 64 bits
             _check_days(cells)
         rows = engagements_table(cells.tweets, cells.types, cells.days, cells.hours, cells.counts)
         if request.endpoint == RECENT:
@@ -78,7 +85,7 @@ def read(body: bytes, request: Request) -> Flat:
     _compare(TYPE_SUMS, _stated_by_type(root), _by_type(stated))
     unavailable = _listed(root, UNAVAILABLE, asked)
     if unavailable and pc.any(pc.is_in(rows["tweet_id"], pa.array(unavailable, pa.int64()))).as_py():
-        raise ResponseError("names a Tweet that the response holds counts of", path=f"$.{UNAVAILABLE}")
+        raise ResponseError("names a Tweet, though the response holds its counts", path=f"$.{UNAVAILABLE}")
     for key, unsupported in UNSUPPORTED.items():
         rows = _without_zeros(rows, _listed(root, key, asked), unsupported)
     rows, early = _since_posted(_measured(rows, request), request)
@@ -94,9 +101,10 @@ def read(body: bytes, request: Request) -> Flat:
 
 
 def _check_size(body: bytes, request: Request) -> None:
-    """Raise where a body is larger than an answer can be, before it is parsed: a value may take 300 bytes of memory.
+    """Raise ResponseError if a body is larger than an answer can be.
 
-    Each value stands behind a comma or opens an object or a list, or is the first in one.
+    This comes before parsing, because a parsed value may take 300 bytes of memory. Each value stands behind a comma,
+    opens an object or a list, or is the first in one.
     """
     data = np.frombuffer(body, np.uint8)
     most = largest_answer(request)
@@ -113,7 +121,7 @@ def _too_large(found: str, most: int) -> str:
 
 
 def _asked(request: Request) -> Asked:
-    """Return what a body may hold that answers a request; /28hr may hold any day."""
+    """Return the Tweets, types and days that the answer to a request may hold; /28hr may hold any day."""
     days: Mapping[str, int] = _AnyDay()
     if request.window:
         days = {str(day): (day - EPOCH).days for day in request.window.days()}
@@ -125,7 +133,7 @@ def _asked(request: Request) -> Asked:
 
 
 def _lifetimes(stated: Sums, asked: Asked) -> pa.Table:
-    """Return the rows of /totals: its sums by Tweet and type."""
+    """Return the rows of /totals, which are its sums by Tweet and type."""
     rows = sorted(
         (
             parse_reference.known(tweet, asked.tweets, f"$.{TWEET_SUMS}.{tweet}"),
@@ -139,7 +147,7 @@ def _lifetimes(stated: Sums, asked: Asked) -> pa.Table:
 
 
 class _AnyDay(dict[str, int]):
-    """Days since 1970 of any day, written as the API does; KeyError for whatever is no day."""
+    """The number of each day since 1970, by its text as the API writes it. Raises KeyError for any other text."""
 
     def __missing__(self, text: str) -> int:
         try:
@@ -153,9 +161,10 @@ class _AnyDay(dict[str, int]):
 
 
 def _marked(root: dict[str, Any], rows: pa.Table) -> pa.Table:
-    """Mark the first and the last hour of /28hr as partial, where it was snapped outward.
+    """Mark the first and the last hour of /28hr as partial, if the period was widened to whole hours.
 
-    Its period is what the API echoes, else that of its rows; rows outside, or a longer period, are refused.
+    The period is the one that the API names, else that of the rows. Rows outside it raise ResponseError, and so does a
+    longer period.
     """
     hours = rows["day"].cast(pa.int32()).to_numpy().astype(np.int64) * 24 + rows["hour"].to_numpy()
     found = (int(hours.min()), int(hours.max()) + 1) if len(hours) else (0, 0)
@@ -165,14 +174,14 @@ def _marked(root: dict[str, Any], rows: pa.Table) -> pa.Table:
     if len(hours) and not start <= found[0] < found[1] <= end:
         raise ResponseError("holds hours outside of its start and end", path=f"$.{CELLS}")
     if end - start > RECENT_HOURS + 1:
-        raise ResponseError(f"spans {end - start} hours, more than 28 and one for the snapping", path=f"$.{CELLS}")
+        raise ResponseError(f"spans {end - start} hours, more than 28 widened to whole hours", path=f"$.{CELLS}")
     snapped = end - start > RECENT_HOURS
     partial = ((hours == start) | (hours == end - 1)) & snapped
     return rows.append_column(PARTIAL.field, pa.array(partial))
 
 
 def _check_echo(root: dict[str, Any], request: Request) -> None:
-    """Raise where the API says that it used another period than it was asked for."""
+    """Raise ResponseError if the API says that it used another period than the request's."""
     assert request.window
     for key, day in (("start", request.window.first), ("end", request.window.end)):
         echo = _echoed(root, key)
@@ -181,7 +190,7 @@ def _check_echo(root: dict[str, Any], request: Request) -> None:
 
 
 def _echoed(root: dict[str, Any], key: str) -> datetime | None:
-    """Return the start or end that the API says it used, None where it says nothing."""
+    """Return the start or end that the API says it used, None if it says nothing."""
     text = root.get(key)
     if text is None:
         return None
@@ -193,13 +202,13 @@ def _echoed(root: dict[str, Any], key: str) -> datetime | None:
 
 
 def _said(root: dict[str, Any]) -> str:
-    """Return the API's texts beside a partial result, of whatever shape: they are for people."""
+    """Return the masked texts of the API beside a partial result. They are for people, so any shape is taken."""
     errors = root.get("errors") or []
-    return "; ".join(map(str, errors if isinstance(errors, list) else [errors]))
+    return masked("; ".join(map(str, errors if isinstance(errors, list) else [errors])))
 
 
 def _without_zeros(rows: pa.Table, tweets: frozenset[int], types: Iterable[str]) -> pa.Table:
-    """Drop zeros of these Tweets and types; a count above zero is one, whatever the API says of its support."""
+    """Drop zeros of these Tweets and types. A count above zero stays, whatever the API says about its support."""
     if not tweets:
         return rows
     unmeasured = pc.and_(
@@ -210,7 +219,7 @@ def _without_zeros(rows: pa.Table, tweets: frozenset[int], types: Iterable[str])
 
 
 def _measured(rows: pa.Table, request: Request) -> pa.Table:
-    """Drop the zeros of /historical from before the first day of their type; a count above zero is one, as above."""
+    """Drop the zeros of /historical from before the first day of their type. A count above zero stays."""
     if not request.window:
         return rows
     for metric in METRICS:
@@ -263,7 +272,7 @@ def _by_type(sums: Sums) -> Sums:
 
 
 def _compare(grouping: str, stated: Sums, summed: Sums) -> None:
-    """Raise where the API's sum and ours differ; what only one of them has counts as zero in the other."""
+    """Raise ResponseError if the API's sum and ours differ; a key that only one of them has is zero in the other."""
     for key in {**stated, **summed}:
         if stated[key] != summed[key]:
             raise ResponseError(
@@ -273,7 +282,7 @@ def _compare(grouping: str, stated: Sums, summed: Sums) -> None:
 
 
 def _check_days(cells: Cells) -> None:
-    """Raise where the hours of a day add up to more than 64 bits, which no table of sums could hold."""
+    """Raise ResponseError if the sum of a day needs more than 64 bits, because no table of sums could hold it."""
     if (
         not len(cells.counts)
         or max(int(cells.counts.max()), -int(cells.counts.min())) <= parse_reference.MAX_COUNT // 24
@@ -286,13 +295,13 @@ def _check_days(cells: Cells) -> None:
     for (tweet, name, day), total in sums.items():
         if not parse_reference.MIN_COUNT <= total <= parse_reference.MAX_COUNT:
             raise ResponseError(
-                f"adds up to {total}, which is more than 64 bits hold",
+                f"adds up to {total}, which needs more than 64 bits",
                 path=f"$.{CELLS}.{tweet}.{TYPE_NAMES[name]}.{EPOCH + timedelta(days=day)}",
             )
 
 
 def _listed(root: dict[str, Any], key: str, asked: Asked) -> frozenset[int]:
-    """Return the Tweets of one of the API's lists, as strings or numbers."""
+    """Return the Tweets in one of the API's lists; it may write them as strings or numbers."""
     values = root.get(key) or []
     if not isinstance(values, list):
         raise ResponseError(f"must be a list, not {parse_reference.shown(values)}", path=f"$.{key}")

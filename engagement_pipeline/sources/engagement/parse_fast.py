@@ -1,17 +1,17 @@
-"""The counts of a body at the speed of the machine: numpy over many bytes at once, no Python object a count.
+"""The fast parser: numpy reads the counts of a body, many bytes at once, without a Python object for each count.
 
-In: bytes, and what the request asked for. Out: the same Cells that parse_reference.py finds, and the rest of the
-root, which is small; or None for whatever is not written just so: the reference parser then decides. Nothing is
-guessed here: every byte of the counts is accounted for, or the answer is None.
+In: bytes, and what the request asked for. Out: the same Cells that parse_reference.py finds, and the rest of the root,
+which is small. Or None, if the body is not written exactly as below: then the reference parser decides. Nothing is
+guessed: every byte of the counts is accounted for, or the result is None.
 
-What lies around the counts is no matter of bytes: the reference parser reads it, with a word in place of the counts.
-Where it finds that word under their key in the root, and nowhere else, the counts stand there too.
+The reference parser reads what lies around the counts, with a marker in their place. If it finds the marker under
+their key in the root, and nowhere else, the counts stand there too.
 
     {"ID":{"TYPE":{"2026-01-31":{"00":"0","01":"17", …, "23":"0"},"2026-02-01":{ …     no space, digits as text
 
-The braces tell where the days are, and what stands between two of them whether a type or a Tweet begins. Most days
-have 24 hours and counts of one digit, so that their text differs from WHOLE_DAY in digits alone; the others are read
-hour by hour, by the colons: between two hours stand eight bytes, `",` and `"HH":"`.
+The braces show where the days are. The text between two days shows whether a new type or a new Tweet begins. Most days
+have 24 hours and counts of one digit, so their text differs from WHOLE_DAY only in digits. The other days are read hour
+by hour, by the colons: between two counts stand eight bytes, `",` and `"HH":"`.
 """
 
 from __future__ import annotations
@@ -37,31 +37,31 @@ BEGIN = f'"{CELLS}":{{'.encode()
 END = b'"}}}}'  # of the last count, its day, its type, its Tweet and the grouping
 PLACE = "the counts stand here"  # in the rest of the body, as a text of JSON
 FIRST_HEAD = re.compile(rb'\{"(\d+)":\{"(\w+)":\{')  # before the first day
-NEXT_HEAD = re.compile(rb'(?:\},|\}\},"(\d+)":\{)"(\w+)":\{')  # between days, if a type begins; and a Tweet perhaps
-SAME_TYPE = b',"2026-01-31":'  # between days, if none does
+NEXT_HEAD = re.compile(rb'(?:\},|\}\},"(\d+)":\{)"(\w+)":\{')  # between days, if a type begins, and perhaps a Tweet
+SAME_TYPE = b',"2026-01-31":'  # between days of one type
 DAY = SAME_TYPE[1:]
 DAY_QUOTES, DAY_DASHES, DAY_COLON, DAY_DIGITS = [0, 11], [5, 8], 12, [1, 2, 3, 4, 6, 7, 9, 10]  # their places in DAY
 TWEET_ENDS = b'"}}},"'
-BLOCK = 200_000  # bytes that are read at a time, and Tweets whole
+BLOCK = 200_000  # bytes that are read at a time, up to the end of a Tweet
 SHORTEST = b'"00":"0",'  # a count
 COLUMNS = [np.dtype(kind) for kind in (np.int64, np.int8, np.int32, np.uint8, np.int64)]  # of Cells
 HOURS = np.arange(24, dtype=np.uint8)
 WHOLE_DAY = np.frombuffer(b"{" + b",".join(b'"%02d":"0"' % hour for hour in range(24)) + b"}", np.uint8)
 DIGITS = slice(len(b'{"00":"'), None, len(SHORTEST))  # their places in WHOLE_DAY
 NONE_ALIKE = np.empty((0, len(WHOLE_DAY)), np.uint8)
-WORD = 8  # bytes, loaded as one number; before an hour's count they are one of these two, with zeros for the hour
+WORD = 8  # bytes, loaded as one number; before an hour's count they are one of these two, with the hour as zeros
 LATER_HOUR, FIRST_HOUR = b'","\0\0":"', b'}{"\0\0":"'
 BUT_THE_HOUR = b"\xff\xff\xff\0\0\xff\xff\xff"
 TENS, ONES = 3, 4  # the places of the hour's digits in it
 ZERO, QUOTE, COMMA, DASH, COLON, OPEN, CLOSE = b'0",-:{}'
-BRACES, EITHER = 0x06, OPEN | 0x06  # the two braces differ in these bits alone
+BRACES, EITHER = 0x06, OPEN | 0x06  # the two braces differ only in these bits
 MOST_DIGITS, MOST_DAYS = 15, 300  # of a count, and of a Tweet and type, so that no sum passes 64 bits
 DAYS_APART = 2**32  # between the keys of two types of a Tweet, so that their days stay between
 assert OPEN | BRACES == CLOSE | BRACES == EITHER
 
 
 class _Runs(NamedTuple):
-    """The days of all Tweets and types: `keys` sort as Tweet, type and day do; at each of `firsts` a type begins."""
+    """The days of all Tweets and types. `keys` sort as Tweet, type and day do; a type begins at each of `firsts`."""
 
     tweets: Ints
     types: npt.NDArray[np.int8]
@@ -72,7 +72,7 @@ class _Runs(NamedTuple):
 
 
 class _Hours(NamedTuple):
-    """The hours of some days, one day after another: where each begins, the hours, and their counts."""
+    """The hours of some days, one day after another: the start of each day, the hours, and their counts."""
 
     starts: Ints
     hours: Bytes
@@ -80,7 +80,7 @@ class _Hours(NamedTuple):
 
 
 def cells(body: bytes, asked: Asked) -> tuple[Cells, dict[str, Any]] | None:
-    """Return a body's counts, and its root without them; None where the reference parser must decide."""
+    """Return a body's counts, and its root without them; None if the reference parser must decide."""
     begin = body.find(BEGIN) + len(BEGIN) - 1
     end = body.rfind(END) + len(END)
     if not len(BEGIN) <= begin + 1 < end or b"\\" in body:  # a text with a backslash is not what its bytes are
@@ -93,9 +93,9 @@ def cells(body: bytes, asked: Asked) -> tuple[Cells, dict[str, Any]] | None:
 
 
 def _rest(body: bytes, begin: int, end: int) -> dict[str, Any] | None:
-    """Return the root without the counts, which lie between two places; None where they are not the root's.
+    """Return the root without the counts, which lie between two places; None if they are not in the root.
 
-    One value of JSON may stand for another: the body is correct if, and only if, it is so with PLACE for the counts.
+    A JSON value can replace another: the body is correct JSON exactly if it is with PLACE instead of the counts.
     """
     rest = body[:begin] + f'"{PLACE}"'.encode() + body[end:]
     if rest.count(PLACE.encode()) > 1:
@@ -108,10 +108,10 @@ def _rest(body: bytes, begin: int, end: int) -> dict[str, Any] | None:
 
 
 def _in_blocks(body: bytes, begin: int, end: int, asked: Asked) -> Cells | None:
-    """Read some Tweets at a time; None where a block is not read, or the Tweets are not in order.
+    """Read some Tweets at a time; None if a block cannot be read, or if the Tweets are not in order.
 
-    What is read goes into memory of Arrow's, which is given out again as it is, and the rest is small: of memory that
-    is new at each call, the system's page faults would cost as much time as all else.
+    The columns lie in Arrow's memory, which Arrow reuses, and all other memory is small. With new memory at each call,
+    the page faults would take as long as everything else.
     """
     most = (end - begin) // len(SHORTEST) + 1
     columns = [np.frombuffer(pa.allocate_buffer(most * kind.itemsize), kind) for kind in COLUMNS]
@@ -139,7 +139,7 @@ def _blocks(body: bytes, begin: int, end: int) -> Iterator[bytes]:
 
 
 def _scanned(text: bytes, asked: Asked) -> Cells | None:
-    """Return the counts of the text of a grouping, None where it is not written so."""
+    """Return the counts in the text of a grouping, None if it is written in another way."""
     data = np.frombuffer(text, np.uint8)
     braces = np.flatnonzero((data | BRACES) == EITHER)
     kinds = data[braces]
@@ -157,7 +157,7 @@ def _scanned(text: bytes, asked: Asked) -> Cells | None:
 
 
 def _runs(text: bytes, begins: Ints, ends: Ints, asked: Asked) -> _Runs | None:
-    """Read what stands before each day: its key, and those of its type and Tweet where they begin."""
+    """Read the text before each day: its key, and the keys of a type and a Tweet if they begin there."""
     data = np.frombuffer(text, np.uint8)
     keys_at = begins - len(DAY)
     letters = data[keys_at[:, None] + np.arange(len(DAY))]
@@ -194,7 +194,7 @@ def _runs(text: bytes, begins: Ints, ends: Ints, asked: Asked) -> _Runs | None:
 
 
 def _days(letters: Bytes, digits: Bytes, asked: Asked) -> npt.NDArray[np.int32]:
-    """Return each run's day as a number; KeyError where nobody asked for it."""
+    """Return each run's day as a number. Raises KeyError if nobody asked for the day."""
     numbers = digits.astype(np.int64) @ 10 ** np.arange(len(DAY_DIGITS))[::-1]
     _, first, places = np.unique(numbers, return_index=True, return_inverse=True)
     texts = (letters[at, 1:11].tobytes().decode() for at in first)
@@ -202,7 +202,7 @@ def _days(letters: Bytes, digits: Bytes, asked: Asked) -> npt.NDArray[np.int32]:
 
 
 def _whole_days(text: bytes, begins: Ints, ends: Ints) -> _Hours | None:
-    """Read days that have all hours in order; None where one has not."""
+    """Read days with all hours in order; None if a day is different."""
     counts = np.empty((len(begins), len(HOURS)), np.int64)
     alike = np.flatnonzero(ends - begins == len(WHOLE_DAY) - 1)
     shape = (len(text) - len(WHOLE_DAY) + 1, len(WHOLE_DAY))  # of the windows of that length, wherever they begin
@@ -227,7 +227,7 @@ def _whole_days(text: bytes, begins: Ints, ends: Ints) -> _Hours | None:
 
 
 def _hours(days: Iterable[bytes]) -> _Hours | None:
-    """Read days hour by hour, each an object; None where one is not written so."""
+    """Read days hour by hour, each day an object; None if one is written in another way."""
     text = b"}" + b"".join(days)
     data = np.frombuffer(text, np.uint8)
     colons = np.flatnonzero(data == COLON)
@@ -254,7 +254,7 @@ def _hours(days: Iterable[bytes]) -> _Hours | None:
 
 
 def _numbers(data: Bytes, begins: Ints, ends: Ints) -> Ints | None:
-    """Read the digits between two places as numbers, last digit first, as long as any number has more."""
+    """Read the digits between each two places as numbers, from the last digit to the first."""
     lengths = ends - begins
     if lengths.min() < 1 or lengths.max() > MOST_DIGITS:
         return None
@@ -273,7 +273,7 @@ def _numbers(data: Bytes, begins: Ints, ends: Ints) -> Ints | None:
 
 
 def _in_order(runs: _Runs, found: _Hours) -> Cells | None:
-    """Sort by Tweet, type, day and hour, which most bodies are already; None where a key stands twice."""
+    """Sort by Tweet, type, day and hour; most bodies are sorted already. None if a key stands twice."""
     starts, hours, counts = found
     sums: Sums = Counter(dict(zip(runs.names, np.add.reduceat(counts, starts[runs.firsts]).tolist(), strict=True)))
     lengths = np.diff(starts, append=len(hours))

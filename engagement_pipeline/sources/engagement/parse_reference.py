@@ -1,7 +1,7 @@
-"""A body the plain way: JSON objects walked one by one, and every complaint with its path.
+"""The reference parser: it walks the JSON objects one by one, and each of its errors names the path.
 
-In: bytes, and what the request asked for. Out: objects, counts and Cells. It is the reference that parse_fast.py must
-equal, it decides whatever parse_fast.py does not recognise, and it words every error.
+In: bytes, and what the request asked for. Out: objects, counts and Cells. parse_fast.py must give the same results.
+Whatever parse_fast.py does not recognise is decided here, and all errors are worded here.
 
     body -> parsed -> root -> cells -> Cells
 """
@@ -34,7 +34,7 @@ Sums = Counter[tuple[str, ...]]  # by Tweet and type, or by type alone
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What may stand in a body, as it is written there: Tweets by ID, types by code, days by number since 1970."""
+    """What a body may hold. The keys are texts as in the body; the values are IDs, codes, and days since 1970."""
 
     tweets: Mapping[str, int]
     types: Mapping[str, int]
@@ -45,7 +45,8 @@ class Asked:
 class Cells:
     """The counts of a body: arrays of one length, sorted by Tweet, type, day and hour; and their sums.
 
-    `tweets` are IDs, `types` codes, `days` numbers since 1970, all as in Asked; `sums` is by Tweet and type, as text.
+    `tweets` are IDs, `types` codes and `days` numbers since 1970, all as in Asked. The keys of `sums` are the texts of
+    Tweet and type.
     """
 
     tweets: Ints
@@ -62,7 +63,7 @@ class Cells:
 
 
 class _Object(dict[str, Any]):
-    """A JSON object that remembers a key that it holds twice: which of the two values counts is nobody's guess."""
+    """A JSON object that remembers a key that it holds twice, since nobody can know which of the two values counts."""
 
     twice: str | None = None
 
@@ -76,10 +77,10 @@ class _Object(dict[str, Any]):
 
 
 def parsed(body: bytes) -> dict[str, Any]:
-    """Return a body's root; raises ResponseError where it is not a JSON object."""
+    """Return a body's root. Raises ResponseError if the body is not a JSON object."""
     try:
         if b"\\u" in body:
-            orjson.loads(body)  # refuses half of a surrogate pair, which no file can hold and json lets pass
+            orjson.loads(body)  # refuses half of a surrogate pair, which json lets pass and no file can hold
         root = json.loads(body.decode(), object_pairs_hook=_Object.of, parse_constant=_no_json)
         return as_object(root, "$")
     except ValueError as error:  # of JSON, of UTF-8, of a number with thousands of digits
@@ -89,11 +90,11 @@ def parsed(body: bytes) -> dict[str, Any]:
 
 
 def _no_json(name: str) -> None:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def cells(root: dict[str, Any], asked: Asked) -> Cells:
-    """Return the counts of the four-way grouping; raises ResponseError naming the path of what was not asked for."""
+    """Return the counts by Tweet, type, day and hour. Raises ResponseError with the path of what was not asked for."""
     rows: list[tuple[int, int, int, int, int]] = []
     sums: Sums = Counter()
     for tweet, by_type in items(root, CELLS, "$"):
@@ -124,7 +125,7 @@ def cells(root: dict[str, Any], asked: Asked) -> Cells:
 
 
 def as_object(value: Any, path: str) -> dict[str, Any]:  # noqa: ANN401 - JSON holds anything
-    """Return an object of the body; raises ResponseError where it is none or holds a key twice."""
+    """Return a value of the body as an object. Raises ResponseError if it is none, or holds a key twice."""
     if not isinstance(value, dict):
         raise ResponseError(f"must be an object, not {shown(value)}", path=path)
     if isinstance(value, _Object) and value.twice is not None:
@@ -133,14 +134,14 @@ def as_object(value: Any, path: str) -> dict[str, Any]:  # noqa: ANN401 - JSON h
 
 
 def items(parent: dict[str, Any], key: str, path: str) -> Iterable[tuple[str, Any]]:
-    """Return the entries of an object that must be there."""
+    """Return the entries of an object. Raises ResponseError if it is missing."""
     if key not in parent:
         raise ResponseError("is missing, though it was asked for", path=f"{path}.{key}")
     return as_object(parent[key], f"{path}.{key}").items()
 
 
 def known(key: str, asked: Mapping[str, int], path: str) -> int:
-    """Return what a key stands for; raises ResponseError where nobody asked for it."""
+    """Return what a key stands for. Raises ResponseError if nobody asked for it."""
     try:
         return asked[key]
     except KeyError:
@@ -148,7 +149,7 @@ def known(key: str, asked: Mapping[str, int], path: str) -> int:
 
 
 def count(value: Any, path: str) -> int:  # noqa: ANN401 - JSON holds anything
-    """Return a count, written as a text or a number; raises ResponseError where it is no 64-bit integer."""
+    """Return a count, written as a text or a number. Raises ResponseError if it is no 64-bit integer."""
     number = value if type(value) is int else None
     if isinstance(value, str) and INTEGER.fullmatch(value):
         number = int(value)

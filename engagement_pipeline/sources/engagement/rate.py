@@ -1,7 +1,6 @@
-"""What the Engagement API's headers say of the rate.
+"""Read what the Engagement API's headers say about the rate.
 
-In: the headers of an answer, and when it was asked for. Out: a Rate. A header that is absent or makes no sense counts
-as absent.
+In: the headers of an answer, and the time of the request. Out: a Rate. A header that makes no sense counts as absent.
 """
 
 from __future__ import annotations
@@ -17,15 +16,15 @@ if TYPE_CHECKING:
 
 MINUTE = 60.0  # seconds; the limits below are in seconds too
 AFTER_RESET = 1.0  # the API's clock and ours are not the same
-LONGEST_RESET = 120.0  # a minute, and clocks that differ by another: what is further off is not a minute's reset
+LONGEST_RESET = 120.0  # a minute, and another for clocks that differ; a later time is not the reset of a minute
 LONGEST_RETRY_AFTER = 900.0
 WHOLE_NUMBER = re.compile(r"[0-9]{1,15}")
 
 
 def rate_of(headers: Mapping[str, str], *, asked_at: datetime, seconds: float, spent: bool) -> Rate:
-    """Read the headers of an answer that took `seconds`; `spent` tells that it is a 429.
+    """Read the headers of an answer that took `seconds`. `spent` is true if the answer is a 429.
 
-    The minute is that in which the request was sent: an answer that comes late says nothing of the next one.
+    The headers are about the minute in which the request was sent: a late answer says nothing about the next minute.
     """
     asked = asked_at.timestamp()
     until_reset = (_number(headers, "x-per-minute-reset") or 0) - asked

@@ -1,7 +1,7 @@
 """A planned request -> the HTTP request that the API takes, and how large its answer can be.
 
-In: a Request. Out: method, path, headers and a JSON body with the groupings that we ask
-for; and the most bytes and values of an answer.
+In: a Request. Out: method, path, headers and a JSON body with our groupings; and the most bytes and values that an
+answer can have.
 """
 
 from __future__ import annotations
@@ -29,28 +29,28 @@ CELLS_AND_SUMS = {
     **SUMS,
 }
 
-# The most that an answer can be. A full one of /historical, of 25 Tweets, 17 types and 28 days, is 285,600 counts: with
-# the days around them a little more than COUNT_BYTES each, which makes 2.8 MB. ROOM allows all counts to have 20 digits
-# and a sign (3.1 times as many bytes), or white space with an indent of four (3.6 times): that is 10.8 MB.
+# The largest possible answer. A full one of /historical, for 25 Tweets, 17 types and 28 days, has 285,600 counts. With
+# the days around them, each takes a little more than COUNT_BYTES, so the answer has 2.8 MB. ROOM lets all counts have
+# 20 digits and a sign (3.1 times as many bytes), or an indent of four spaces (3.6 times). That makes 10.8 MB.
 COUNT_BYTES = len('"00":"0",')  # most counts have one digit
 ROOM = 4
-TWEET_BYTES = 1_000  # of a Tweet in the four lists and in the texts beside the counts; 200 are usual
-BESIDE = 2**16  # bytes or values, of all else in the root: the period, texts, keys that nobody knows
-RECENT_DAYS = 3  # that 28 hours touch, snapped outward
+TWEET_BYTES = 1_000  # for each Tweet, in the four lists and in the texts beside the counts; 200 are usual
+BESIDE = 2**16  # bytes or values, for everything else in the root: the period, texts, unknown keys
+RECENT_DAYS = 3  # the most days that 28 hours can touch, once widened to whole hours
 
 
 def largest_answer(request: Request) -> int:
-    """Return how many bytes an answer to a request has at most."""
+    """Return the most bytes that an answer to a request can have."""
     return ROOM * (COUNT_BYTES * _full(request) + TWEET_BYTES * len(request.tweet_ids) + BESIDE)
 
 
 def most_values(request: Request) -> int:
-    """Return how many values of JSON an answer to a request holds at most: counts, texts, lists and objects."""
+    """Return the most JSON values that an answer to a request can hold: counts, texts, lists and objects."""
     return _full(request) + BESIDE
 
 
 def _full(request: Request) -> int:
-    """Return how many counts, sums and objects there are if each Tweet has each type, day and hour."""
+    """Return the number of counts, sums and objects if each Tweet has each type, day and hour."""
     days = {RECENT: RECENT_DAYS, TOTALS: 0}.get(request.endpoint, 0)
     if request.window:
         days = (request.window.end - request.window.first).days
@@ -59,7 +59,7 @@ def _full(request: Request) -> int:
 
 
 def http_request(request: Request) -> HttpRequest:
-    """Write a request; the groupings beside the cells are the API's own sums, by which its answer is audited."""
+    """Write a request. The groupings beside the cells give the API's own sums, for the audit of its answer."""
     body: dict[str, Any] = {
         "tweet_ids": [str(tweet_id) for tweet_id in request.tweet_ids],
         "engagement_types": list(request.types),

@@ -1,0 +1,42 @@
+"""What the command line writes on standard error: log lines, and the one line of a failure.
+
+In: log records, messages, exceptions. Out: lines without a known secret or a character that commands a terminal.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from engagement_pipeline.cli.output import on_terminal
+from engagement_pipeline.core.redaction import guard_logs, redacted, traceback_of
+
+
+def show_logs() -> None:
+    """Have warnings of this process written on standard error, as lines like those of failures."""
+    guard_logs()
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter("engagement: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+class _Formatter(logging.Formatter):
+    """Makes lines of records, which are masked already."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the text of a record."""
+        return on_terminal(super().format(record))
+
+
+def show_failure(message: str) -> None:
+    """Print what happened, on one line."""
+    print(on_terminal(f"engagement: {' '.join(redacted(message).splitlines())}"), file=sys.stderr)
+
+
+def show_mistake(error: Exception, *, where: bool) -> None:
+    """Print what there is to say of an exception that nobody foresaw; with `where`, its traceback before."""
+    if where:
+        print(on_terminal(traceback_of(error)), file=sys.stderr)
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    hint = "" if where else "; the same command with --traceback shows where, without secrets"
+    show_failure(f"{what}: a mistake of this program; what has landed is kept{hint}")

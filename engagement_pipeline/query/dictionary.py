@@ -1,0 +1,115 @@
+"""Write the data dictionary, and the README's table of views, as Markdown.
+
+In: the tables and views. Out: docs/data-dictionary.md, and README.md with the table between its two comments. `make
+docs` runs this module in the clone: `python -m engagement_pipeline.query.dictionary`.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engagement_pipeline.core.tables import TABLES
+from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.query import catalog
+from engagement_pipeline.query.views import all_views
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DICTIONARY, README = Path("docs/data-dictionary.md"), Path("README.md")
+BEGIN, END = "<!-- `make docs` writes this table. -->\n\n", "\n<!-- The table ends here. -->\n"
+HEAD = """# Data dictionary
+
+The views of a lake: what one row is, the key, and each column. `make docs` writes this page from
+`engagement_pipeline/core/tables.py`, and from the comments at the head of the marts in
+`engagement_pipeline/query/marts/`. The types are DuckDB's.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a view: its name, its type in DuckDB and its meaning."""
+
+    name: str
+    type: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A view in the dictionary: what one row is, what else to know, and its columns in their order."""
+
+    name: str
+    grain: str
+    description: str
+    columns: Sequence[Column]
+
+
+def entries() -> list[Entry]:
+    """Return the tables, then the metric dictionary and the marts; their types are those of an empty lake's views."""
+    described = [
+        (table.name, table.grain, f"{table.description} {_key(table.key)}", {c.name: c.meaning for c in table.columns})
+        for table in TABLES.values()
+    ]
+    described += [(view.name, view.grain, view.description, dict(view.columns)) for view in all_views()]
+    with tempfile.TemporaryDirectory() as empty, catalog.connect(Lake(Path(empty))) as connection:
+        found = {name: connection.view(name) for name, *_ in described}
+        return [
+            Entry(
+                name=name,
+                grain=grain,
+                description=description,
+                columns=[
+                    Column(column, str(kind), meanings[column])
+                    for column, kind in zip(found[name].columns, found[name].types, strict=True)
+                ],
+            )
+            for name, grain, description, meanings in described
+        ]
+
+
+def page(views: Sequence[Entry]) -> str:
+    """Return the data dictionary, with a section for each view."""
+    return "\n".join([HEAD, *map(_section, views)])
+
+
+def table(views: Sequence[Entry]) -> str:
+    """Return the README's table, with a row for each view."""
+    rows = [f"| `{v.name}` | {v.grain} | {', '.join(f'`{c.name}`' for c in v.columns)} |\n" for v in views]
+    return "".join(["| view | one row is | columns |\n", "|---|---|---|\n", *rows])
+
+
+def with_table(readme: str, views: Sequence[Entry]) -> str:
+    """Return the README with the table between its two comments."""
+    begin, end = readme.index(BEGIN) + len(BEGIN), readme.index(END)
+    return readme[:begin] + table(views) + readme[end:]
+
+
+def _key(names: Sequence[str]) -> str:
+    *others, last = names
+    return f"The key is {', '.join(others)} and {last}." if others else f"The key is {last}."
+
+
+def _section(view: Entry) -> str:
+    rows = [f"| `{column.name}` | {column.type} | {column.meaning} |\n" for column in view.columns]
+    return "".join(
+        [
+            f"## {view.name}\n\nOne row is {view.grain}. {view.description}\n\n",
+            "| column | type | meaning |\n|---|---|---|\n",
+            *rows,
+        ]
+    )
+
+
+def main() -> None:
+    """Write the dictionary and the README's table into the working directory, which is the clone."""
+    views = entries()
+    DICTIONARY.write_text(page(views), encoding="utf-8")
+    README.write_text(with_table(README.read_text(encoding="utf-8"), views), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

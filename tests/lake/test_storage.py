@@ -1,0 +1,288 @@
+"""The storage: what each of its methods promises."""
+
+import errno
+import os
+import shutil
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from bodies import WINDOW
+
+from engagement_pipeline.core.endpoints import HISTORICAL
+from engagement_pipeline.core.errors import LakeError
+from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.lake.storage import DROPPED, LocalStorage, State
+
+FIRST, _ = WINDOW.days()
+RESPONSE, PATTERN = "ann-1.json.zst", "*.json.zst"
+
+
+@pytest.fixture
+def lake(tmp_path):
+    lake = Lake(tmp_path / "lake")
+    lake.root.mkdir()
+    return lake
+
+
+@pytest.fixture
+def storage(lake):
+    return lake.storage
+
+
+def no_space(*_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def made(storage, *names):
+    """Make files that hold their names."""
+    for name in names:
+        path = storage.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    return [storage.root / name for name in names]
+
+
+def of_root(storage, paths):
+    return [path.relative_to(storage.root).as_posix() for path in paths]
+
+
+# Reading.
+
+
+def test_a_lake_is_on_the_disk_unless_another_storage_is_named(tmp_path):
+    other = LocalStorage(tmp_path / "other")
+    assert Lake(tmp_path).storage.root == tmp_path
+    assert Lake(tmp_path, other).storage is other
+    assert Lake(tmp_path, other) == Lake(tmp_path)
+
+
+def test_files_and_folders_are_there_or_not(storage):
+    made(storage, "a/b")
+    assert [storage.exists(storage.root / name) for name in ("a/b", "a", "b")] == [True, True, False]
+
+
+def test_a_file_has_a_size_and_one_that_is_not_there_has_none(storage):
+    (path,) = made(storage, "a")
+    assert (storage.size(path), storage.size(storage.root / "b")) == (1, 0)
+
+
+def test_what_matches_is_found_sorted(storage):
+    made(storage, "b/2", "a/1", "b/1", "c")
+    assert of_root(storage, storage.find("*/1")) == ["a/1", "b/1"]
+    assert of_root(storage, storage.find("*", within=storage.root / "b")) == ["b/1", "b/2"]
+    assert storage.find("*", within=storage.root / "nothing") == []
+
+
+@pytest.mark.parametrize(("pattern", "there"), [("*/1", True), ("a", True), ("*/2", False)])
+def test_it_tells_whether_anything_matches(storage, pattern, there):
+    made(storage, "a/1")
+    assert storage.holds(pattern) == there
+
+
+def test_a_file_is_read_whole_or_by_line(storage):
+    (path,) = made(storage, "a")
+    path.write_bytes(b"1\n\n2")
+    assert storage.read(path) == b"1\n\n2"
+    assert [*storage.lines(path)] == [b"1\n", b"\n", b"2"]
+
+
+def test_a_file_that_is_not_there_has_no_lines_and_cannot_be_read(storage):
+    assert [*storage.lines(storage.root / "a")] == []
+    with pytest.raises(FileNotFoundError):
+        storage.read(storage.root / "a")
+
+
+def test_arrow_reads_a_source(storage):
+    path, rows = storage.root / "a.parquet", pa.table({"n": [1, 2]})
+    pq.write_table(rows, path)
+    with storage.source(path) as file:
+        assert pq.read_table(file).equals(rows)
+
+
+@pytest.mark.parametrize("name", ["lake", "[x]", "a*?", "it's"])
+def test_duckdb_reads_a_location_from_any_folder(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    storage = LocalStorage(type(tmp_path)(name))
+    for folder in (storage.root / "day=1", tmp_path / "xy" / "day=1"):
+        folder.mkdir(parents=True)
+        pq.write_table(pa.table({"n": [1]}), folder / "n.parquet")
+    location = storage.location("*/n.parquet")
+    monkeypatch.chdir("/")
+    with duckdb.connect() as connection:
+        assert connection.execute("select count(*) from read_parquet(?)", [location]).fetchall() == [(1,)]
+
+
+# Writing.
+
+
+def test_a_file_is_written_whole_over_another(storage):
+    (path,) = made(storage, "a")
+    storage.write_whole(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert [*storage.root.iterdir()] == [path]
+
+
+@pytest.mark.parametrize("function", ["fsync", "replace"])
+def test_a_file_that_cannot_be_written_is_as_it_was(storage, monkeypatch, function):
+    (path,) = made(storage, "a")
+    monkeypatch.setattr(os, function, no_space)
+    with pytest.raises(LakeError, match=f"^{path} cannot be written: No space left on device; what landed before"):
+        storage.write_whole(path, b"new")
+    assert path.read_bytes() == b"a"
+    assert [*storage.root.iterdir()] == [path]
+
+
+def test_lines_are_appended_in_a_folder_that_need_not_be_there(storage):
+    path = storage.root / "requests" / "a"
+    storage.append_line(path, b"1")
+    storage.append_line(path, b"2")
+    assert path.read_bytes() == b"1\n2\n"
+
+
+def test_a_torn_line_is_ended_first(storage):
+    (path,) = made(storage, "a")
+    path.write_bytes(b"1\nto")
+    storage.append_line(path, b"2")
+    assert path.read_bytes() == b"1\nto\n2\n"
+
+
+def test_a_folder_is_made_with_those_above_and_may_be_there(storage):
+    for _ in range(2):
+        storage.make_folder(storage.root / "a" / "b")
+    assert (storage.root / "a" / "b").is_dir()
+
+
+def test_a_staging_folder_is_empty_and_gone_afterwards(storage):
+    folder = storage.root / ".aside"
+    made(storage, ".aside/left")
+    with pytest.raises(ValueError, match="stop"), storage.staging(folder) as given:  # noqa: PT012 - it is used within
+        assert given == folder
+        assert [*folder.iterdir()] == []
+        made(storage, ".aside/file")
+        raise ValueError("stop")
+    assert not folder.exists()
+
+
+def test_a_file_is_removed_and_need_not_be_there(storage):
+    (path,) = made(storage, "a")
+    for _ in range(2):
+        storage.remove(path)
+    assert not path.exists()
+
+
+def test_a_folder_is_removed_and_the_one_above_once_it_is_empty(storage):
+    made(storage, "raw/w/1/a", "raw/w/2/b")
+    storage.remove_folder(storage.root / "raw/w/1")
+    assert of_root(storage, storage.find("raw/*/*")) == ["raw/w/2"]
+    storage.remove_folder(storage.root / "raw/w/2")
+    assert of_root(storage, storage.find("**/*")) == ["raw"]
+
+
+def test_a_folder_whose_removal_is_killed_is_gone_at_once_and_swept_later(storage, monkeypatch):
+    made(storage, "raw/w/1/a", "raw/w/2/b")
+
+    def killed(_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            storage.remove_folder(storage.root / "raw/w/1")
+    assert of_root(storage, storage.find("raw/*/*")) == [f"raw/w/{DROPPED}1", "raw/w/2"]
+    storage.sweep("raw/*")
+    assert of_root(storage, storage.find("**/*")) == ["raw", "raw/w", "raw/w/2", "raw/w/2/b"]
+
+
+# Responses.
+
+
+def in_each_state(storage):
+    return [of_root(storage, storage.marked(storage.root, PATTERN, state)) for state in State]
+
+
+@pytest.mark.parametrize(
+    ("state", "place"),
+    [(State.LANDED, f"{RESPONSE}.new"), (State.COUNTS, RESPONSE)],
+)
+def test_a_response_is_put_in_a_state(storage, state, place):
+    path = storage.put(storage.root / RESPONSE, b"body", state)
+    assert of_root(storage, [path]) == [place]
+    assert path.read_bytes() == b"body"
+    assert in_each_state(storage) == [[place] if each is state else [] for each in State]
+
+
+@pytest.mark.parametrize(("state", "place"), [(State.COUNTS, RESPONSE), (State.REJECTED, f"rejected/{RESPONSE}")])
+def test_a_response_is_marked_with_another_state(storage, state, place):
+    landed = storage.put(storage.root / RESPONSE, b"body", State.LANDED)
+    path = storage.mark(landed, state)
+    assert of_root(storage, [path]) == [place]
+    assert path.read_bytes() == b"body"
+    assert in_each_state(storage) == [[place] if each is state else [] for each in State]
+
+
+def test_responses_are_listed_in_the_order_of_their_names_without_what_is_none(storage):
+    made(storage, "b.json.zst", "a.json.zst", "pull.json", ".a.json.zst.1")
+    assert of_root(storage, storage.marked(storage.root, PATTERN, State.COUNTS)) == ["a.json.zst", "b.json.zst"]
+
+
+# Waiting.
+
+
+def test_a_lock_tells_once_that_it_must_be_waited_for(storage):
+    told = []
+
+    def waits():
+        told.append("waiting")
+        first.__exit__(None, None, None)
+
+    first = storage.lock("lake", waiting=waits)
+    first.__enter__()
+    with storage.lock("lake", waiting=waits):
+        assert told == ["waiting"]
+
+
+def test_locks_of_other_names_are_not_waited_for(storage):
+    told = []
+    with storage.lock("lake", waiting=told.append), storage.lock("pull", waiting=told.append):
+        assert told == []
+
+
+# Swapping.
+
+
+def test_what_is_swapped_survives_a_power_cut(lake, monkeypatch):
+    """The files are on the disk before the first rename, and after the last all folders up to the lake's own."""
+    aside = [lake.root / "a", lake.root / "b"]
+    for file in aside:
+        file.write_text(file.name)
+    steps, files = [], [file.stat().st_ino for file in aside]
+    fsync, replace = os.fsync, os.replace
+
+    def synced(descriptor):
+        steps.append(os.fstat(descriptor).st_ino)
+        fsync(descriptor)
+
+    def replaced(source, target):
+        steps.append("rename")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", replaced)
+    targets = [lake.rows(HISTORICAL.table, FIRST), lake.coverage(HISTORICAL, FIRST)]
+    lake.storage.swap(dict(zip(aside, targets, strict=True)))
+    assert steps[:4] == [*files, "rename", "rename"]
+    folders = {folder for target in targets for folder in target.parents if folder.is_relative_to(lake.root)}
+    assert len(folders) == 6
+    assert sorted(steps[4:]) == sorted(folder.stat().st_ino for folder in folders)
+
+
+def test_files_are_swapped_in_the_order_given(lake):
+    aside = [lake.root / "a", lake.root / "b"]
+    for file in aside:
+        file.write_text(file.name)
+    targets = [lake.rows(HISTORICAL.table, FIRST), lake.coverage(HISTORICAL, FIRST)]
+    lake.storage.swap(dict(zip(aside, targets, strict=True)))
+    assert [target.read_text() for target in targets] == ["a", "b"]
+    assert not any(file.exists() for file in aside)
