@@ -58,7 +58,7 @@ def test_a_partition_shows_its_first_tweets_and_some_rows(in_world, definitions,
     assert len(shown) == 6
     assert shown == sorted(shown, reverse=True)
     preview = record.asset_materialization.metadata["rows, largest first"]
-    assert [column.name for column in preview.schema.columns] == HISTORICAL.table.schema.names
+    assert [column.name for column in preview.schema.columns] == HISTORICAL.table.schema_with_day.names
     assert len(preview.records) == 10
 
 
