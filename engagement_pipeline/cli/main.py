@@ -12,7 +12,7 @@ import sys
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from engagement_pipeline import pipeline
 from engagement_pipeline.cli import arguments, demo, failures, output
@@ -59,23 +59,16 @@ def _failed(message: str, code: int) -> int:
     return code
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser with errors of one line, like all others."""
-
-    def error(self, message: str) -> NoReturn:
-        raise InputError(f"{message}; see {self.prog} --help")
-
-
-_Commands: TypeAlias = "argparse._SubParsersAction[_Parser]"  # noqa: SLF001 - it has no public name
+_Commands: TypeAlias = "argparse._SubParsersAction[arguments.Parser]"  # noqa: SLF001 - it has no public name
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = arguments.Parser(
         prog="engagement", description="The Engagement API as a lake that answers SQL. Settings: see engagement.toml."
     )
     version = f"%(prog)s {metadata.version('engagement-pipeline')}"
     parser.add_argument("--version", action="version", version=version, help="print the version, and end")
-    _add_traceback(parser)
+    arguments.add_traceback(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in (_account_commands, _pull_commands, _table_commands, _emulator_command, _demo_commands):
         add(commands)
@@ -98,7 +91,7 @@ def _account_commands(commands: _Commands) -> None:
         _check,
         "try each account with one cheap request; show which work, and to whom their tokens belong",
     )
-    _add_skipping(sub)
+    arguments.add_skipping(sub)
 
 
 def _pull_commands(commands: _Commands) -> None:
@@ -128,7 +121,7 @@ def _pull_commands(commands: _Commands) -> None:
             type=arguments.day,
             help="last UTC day, included; by default the last day that is over",
         )
-        _add_skipping(sub)
+        arguments.add_skipping(sub)
 
 
 def _table_commands(commands: _Commands) -> None:
@@ -217,18 +210,8 @@ def _add(
 ) -> argparse.ArgumentParser:
     sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
     sub.set_defaults(command=command)
-    _add_traceback(sub)
+    arguments.add_traceback(sub)
     return sub
-
-
-def _add_traceback(parser: argparse.ArgumentParser) -> None:
-    text = "if the program makes a mistake, print where it happened, without secrets"
-    parser.add_argument("--traceback", action="store_true", default=argparse.SUPPRESS, help=text)
-
-
-def _add_skipping(sub: argparse.ArgumentParser) -> None:
-    text = "say which of the roster's rows are bad and go on with the rest, as the setting skip_bad_rows has it"
-    sub.add_argument("--skip-bad-rows", action="store_true", help=text)
 
 
 def _prepared(options: argparse.Namespace, chosen: settings.Settings) -> Prepared:
