@@ -42,7 +42,7 @@ from engagement_pipeline.sources.engagement.request import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from engagement_pipeline.core.model import Request
 
@@ -84,8 +84,7 @@ def read(body: bytes, request: Request) -> Flat:
             _check_echo(root, request)
     _compare(TYPE_SUMS, _stated_by_type(root), _by_type(stated))
     unavailable = _listed(root, UNAVAILABLE, asked)
-    if unavailable and pc.any(pc.is_in(rows["tweet_id"], pa.array(unavailable, pa.int64()))).as_py():
-        raise ResponseError("names a Tweet, though the response holds its counts", path=f"$.{UNAVAILABLE}")
+    _check_unavailable(unavailable, rows)
     for key, unsupported in UNSUPPORTED.items():
         rows = _without_zeros(rows, _listed(root, key, asked), unsupported)
     rows, early = _since_posted(_measured(rows, request), request)
@@ -98,6 +97,11 @@ def read(body: bytes, request: Request) -> Flat:
         scanned=scanned is not None or request.endpoint == TOTALS or not len(rows),
         early=early,
     )
+
+
+def _check_unavailable(tweets: Collection[int], rows: pa.Table) -> None:
+    if tweets and pc.any(pc.is_in(rows["tweet_id"], pa.array(tweets, pa.int64()))).as_py():
+        raise ResponseError("names a Tweet, though the response holds its counts", path=f"$.{UNAVAILABLE}")
 
 
 def _check_size(body: bytes, request: Request) -> None:
