@@ -30,17 +30,18 @@ def server(first, then=b"", *, times=10**9, pause=0.0, proxied=b"", greets=False
                 pass
 
     def accept():
-        with listener:
+        try:
             while not stop.is_set():
-                try:
-                    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
-                except OSError:
-                    return
+                threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+        except OSError:
+            pass  # shut down, below
 
-    listener = socket.create_server(("127.0.0.1", 0))
-    threading.Thread(target=accept, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        stop.set()
-        listener.shutdown(socket.SHUT_RDWR)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        accepting = threading.Thread(target=accept, daemon=True)
+        accepting.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            stop.set()
+            listener.shutdown(socket.SHUT_RDWR)
+            accepting.join()
