@@ -222,7 +222,7 @@ def _asides(path: Path) -> list[Path]:
 def _read(path: Path) -> tuple[str, dict[str, Any]]:
     """Return the text of the file, and the document that it is."""
     try:
-        text = path.read_bytes().decode()
+        text = path.read_bytes().decode("utf-8-sig")  # some editors begin a file with a mark
         return text, tomllib.loads(text)
     except FileNotFoundError:
         raise InputError(f"{path} does not exist: the README shows what it holds") from None

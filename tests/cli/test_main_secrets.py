@@ -88,7 +88,7 @@ def test_an_answer_that_repeats_the_request_never_lands_as_it_is(in_world, faile
     )
     code, line = failed("pull", "--from", "2026-01-31")
     assert code == 1
-    assert "held a secret of the accounts file, in whose place stands [a secret of ours]" in line
+    assert "the body held a secret of the accounts file, and now [a secret of ours] instead" in line
     assert [*in_world.lake.rglob("rejected/*")]
     contents = "".join(unpacked(path) for path in in_world.lake.rglob("*") if path.is_file())
     assert "[a secret of ours]" in contents

@@ -49,6 +49,12 @@ def test_a_file_as_the_readme_shows_it_is_read(file):
     assert (account.handle, account.access_token, account.access_token_secret) == ("some_handle", "at-7f3a", "ats-7f3a")
 
 
+def test_a_mark_that_an_editor_puts_at_the_beginning_is_no_part_of_the_text(file):
+    path = file(f"\ufeff{WHOLE}")
+    save(path, NEW)
+    assert list(load(path).by_handle) == ["some_handle", "new_one"]
+
+
 def test_without_a_bearer_token_there_is_an_empty_one(file):
     assert load(file(WHOLE)).app.bearer_token == ""
 

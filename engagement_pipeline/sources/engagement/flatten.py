@@ -60,8 +60,8 @@ def read(body: bytes, request: Request) -> Flat:
     """Flatten one body and audit it. Raises ResponseError with the path of what breaks the contract."""
     if BODY_MASK in body:
         raise ResponseError(
-            f"held a secret of the accounts file, in whose place stands {BODY_MASK.decode()}: is api_url right, or a "
-            "proxy that repeats requests in the way?",
+            f"the body held a secret of the accounts file, and now {BODY_MASK.decode()} instead: is api_url right, or "
+            "does a proxy repeat requests?",
             path="$",
         )
     _check_size(body, request)
