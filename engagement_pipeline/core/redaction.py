@@ -71,6 +71,13 @@ def register(*secrets: str) -> None:
     _known.add(frozenset(part for secret in secrets for part in secret.split() if len(part) >= SHORTEST_SECRET))
 
 
+def register_address(address: str) -> None:
+    """Have an address that is a secret masked, and the part of it that an HTTP library names alone."""
+    host, path = re.sub(r"^\w+://", "", address.rstrip("/")).partition("/")[::2]
+    password = host.rpartition("@")[0].partition(":")[2]
+    register(address, address.rstrip("/"), f"/{path}", path.rpartition("/")[2], password)
+
+
 def _written(secret: str) -> Iterator[str]:
     """Yield a secret as it is, and as a URL, JSON, HTML or Python write it."""
     yield secret

@@ -21,7 +21,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.metrics import HISTORICAL_SINCE, METRICS, RENAMED
-from engagement_pipeline.core.redaction import register
+from engagement_pipeline.core.redaction import register_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -107,7 +107,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         else:
             logger.warning("%s is not a setting of this program%s", variable, _suggestion(key))
     for key in SECRETS & raw.keys():
-        _register_address(str(raw[key][0]))
+        register_address(str(raw[key][0]))
     parsed = {key: _parse(key, value, base, where) for key, (value, base, where) in raw.items()}
     for key in ("data", "accounts", "tweets"):
         parsed.setdefault(key, _PARSERS[key](getattr(Settings(), key), Path.cwd()))
@@ -127,13 +127,6 @@ def _read(path: Path) -> dict[str, Any]:
         if key not in _PARSERS:
             raise InputError(f"{path}: unknown setting {key!r}{_suggestion(key)}")
     return document
-
-
-def _register_address(address: str) -> None:
-    """Have an address that is a secret masked, and the part of it that an HTTP library names alone."""
-    host, path = re.sub(r"^\w+://", "", address.rstrip("/")).partition("/")[::2]
-    password = host.rpartition("@")[0].partition(":")[2]
-    register(address, address.rstrip("/"), f"/{path}", path.rpartition("/")[2], password)
 
 
 def _suggestion(key: str) -> str:
