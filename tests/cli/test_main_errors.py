@@ -227,7 +227,7 @@ def test_an_emulator_whose_port_is_taken_says_so(in_world, failed):
 
 def test_the_emulator_s_switches_reach_it(engagement, monkeypatch):
     asked = {}
-    monkeypatch.setattr("engagement_pipeline.cli.main.serve", lambda **options: asked.update(options))
+    monkeypatch.setattr("engagement_pipeline.cli.emulated.serve", lambda **options: asked.update(options))
     switches = ("--require-gzip", "--max-age-days", "365", "--settle-hours", "48")
     assert engagement("emulator", "--port", "0", *switches)[0] == 0
     assert (asked["require_gzip"], asked["max_age_days"], asked["settle_hours"]) == (True, 365, 48)
