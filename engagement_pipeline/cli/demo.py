@@ -131,7 +131,7 @@ def _world(data: Path, *, now: datetime | None, first_day: date) -> Iterator[tup
             raise InputError(f"{error}; --data names the folder") from None
         _write_roster(emulator, roster)
         chosen = {
-            "CONFIG": os.devnull,  # ignore a user's own engagement.toml
+            "CONFIG": os.devnull,  # ignore the files of a user
             "API_URL": emulator.url,
             "AUTH_URL": emulator.url,
             "DATA": str(folder),

@@ -25,7 +25,11 @@ def add_commands(commands: arguments.Commands) -> None:
 def _emulator_command(commands: arguments.Commands) -> None:
     """Add the emulator."""
     sub = arguments.add_command(
-        commands, "emulator", _emulator, "serve the Engagement API on this machine, for demos and tests"
+        commands,
+        "emulator",
+        _emulator,
+        "serve the Engagement API on this machine, for demos and tests",
+        reads_settings=False,
     )
     sub.add_argument("--port", type=int, required=True, help="port to listen on; 0 picks a free one")
     for name, what in (("--accounts", "credentials that it accepts"), ("--tweets", "roster of its world")):
@@ -54,12 +58,17 @@ def _emulator_command(commands: arguments.Commands) -> None:
 def _demo_commands(commands: arguments.Commands) -> None:
     """Add the commands that run on the emulator."""
     sub = arguments.add_command(
-        commands, "demo", _demo, "run the whole job on the emulator: no network, no credentials"
+        commands,
+        "demo",
+        _demo,
+        "run the whole job on the emulator: no network, no credentials",
+        reads_settings=False,
     )
     sub.add_argument(
         "--data", type=Path, metavar="DIR", default=Path("data/demo"), help="its lake (default: data/demo)"
     )
-    sub = arguments.add_command(commands, "up", _up, "start Dagster on the emulator; Ctrl-C ends both")
+    text = "start Dagster on the emulator; Ctrl-C ends both"
+    sub = arguments.add_command(commands, "up", _up, text, reads_settings=False)
     sub.add_argument("--data", type=Path, metavar="DIR", default=Path("data/up"), help="its lake (default: data/up)")
     sub.add_argument("--port", type=arguments.positive, default=3000, help="port of the Dagster UI (default: 3000)")
 

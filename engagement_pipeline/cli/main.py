@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engagement_pipeline import pipeline
-from engagement_pipeline.cli import arguments, emulated, failures, output
+from engagement_pipeline.cli import arguments, config, emulated, failures, output
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL
 from engagement_pipeline.core.errors import EngagementError, InputError
@@ -60,13 +60,14 @@ def _failed(message: str, code: int) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = arguments.Parser(
-        prog="engagement", description="The Engagement API as a lake that answers SQL. Settings: see engagement.toml."
+        prog="engagement", description="The Engagement API as a lake that answers SQL. Settings: engagement config."
     )
     version = f"%(prog)s {metadata.version('engagement-pipeline')}"
     parser.add_argument("--version", action="version", version=version, help="print the version, and end")
     arguments.add_traceback(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_account_commands, _pull_commands, _sql_commands, _table_commands, emulated.add_commands):
+    ours = (_account_commands, _pull_commands, _sql_commands, _table_commands)
+    for add in (config.add_command, *ours, emulated.add_commands):
         add(commands)
     return parser
 
@@ -190,12 +191,12 @@ def _prepared(options: argparse.Namespace, chosen: settings.Settings) -> Prepare
 
 def _settings(options: argparse.Namespace) -> settings.Settings:
     """Return the settings, with what the command line says of the roster."""
-    chosen = settings.load()
+    chosen = settings.load(config=options.config)
     return replace(chosen, skip_bad_rows=chosen.skip_bad_rows or options.skip_bad_rows)
 
 
 def _authorize(options: argparse.Namespace) -> None:
-    chosen = settings.load()
+    chosen = settings.load(config=options.config)
     tokens.authorize(
         chosen.accounts,
         options.handle,
@@ -238,14 +239,17 @@ def _sql(options: argparse.Namespace) -> None:
     if options.safe_csv and options.format != "csv":
         raise InputError("--safe-csv is for --format csv: leave it out, or add that")
     style = output.SAFE_CSV if options.safe_csv else options.format
-    output.show_table(catalog.query(Lake(settings.load().data), options.query, unsafe=options.unsafe), style=style)
+    output.show_table(
+        catalog.query(Lake(settings.load(config=options.config).data), options.query, unsafe=options.unsafe),
+        style=style,
+    )
 
 
 def _catalog(options: argparse.Namespace) -> None:
-    there = Lake((options.root or settings.load().data).absolute())
+    there = Lake((options.root or settings.load(config=options.config).data).absolute())
     if options.output:
         # Of a place that is not on this machine, the lake of the settings has the same views.
-        lake = there if there.storage.exists(there.root) else Lake(settings.load().data)
+        lake = there if there.storage.exists(there.root) else Lake(settings.load(config=options.config).data)
         written = catalog.elsewhere(lake, root=there.root, output=options.output)
     else:
         there.open(create=False)
@@ -256,7 +260,11 @@ def _catalog(options: argparse.Namespace) -> None:
 def _rebuild(options: argparse.Namespace) -> None:
     with output.bars() as bar:
         rebuilt = pipeline.rebuild(
-            settings.load(), options.table, first=options.first, last=options.last, progress=bar("pulls replayed")
+            settings.load(config=options.config),
+            options.table,
+            first=options.first,
+            last=options.last,
+            progress=bar("pulls replayed"),
         )
     output.show_rebuilt(rebuilt)
     lost = sum(len(day.lost) for day in rebuilt)
@@ -268,7 +276,7 @@ def _rebuild(options: argparse.Namespace) -> None:
 
 
 def _prune(options: argparse.Namespace) -> None:
-    chosen = settings.load()
+    chosen = settings.load(config=options.config)
     spent = pipeline.spent(chosen)
     output.show_spent(spent, days=chosen.keep_raw_days)
     if options.yes:

@@ -115,6 +115,11 @@ def redacted_body(body: bytes) -> bytes:
     return BODY_MASK if any(writing.is_sure and writing.letters in letters for writing in suspects) else body
 
 
+def without_password(address: str) -> str:
+    """Return a web address without the name and password that may stand before its host; any other text as it is."""
+    return re.sub(r"^(\w[\w+.-]*://)[^/?#]*@", r"\1", address)
+
+
 def masked(text: str) -> str:
     """Return a text with … for each known secret, and for whatever may be a token."""
     return TOKEN_LIKE.sub(lambda run: run[0] if NO_TOKEN.fullmatch(run[0]) else MASK, redacted(text))

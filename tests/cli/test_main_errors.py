@@ -57,7 +57,7 @@ def test_wrong_arguments_are_told_in_one_line_with_the_fix(in_world, failed, arg
     ("setting", "words"),
     [
         ("TRIES=none", "ENGAGEMENT_TRIES = 'none': must be a whole number"),
-        ("CONFIG=/no/such.toml", "/no/such.toml does not exist: create it or unset ENGAGEMENT_CONFIG"),
+        ("CONFIG=/no/such.toml", "/no/such.toml does not exist: create it, or name another with --config"),
         ("API_URL=http://example.org", "must be https"),
         ("ACCOUNTS=/no/accounts.toml", "/no/accounts.toml does not exist"),
         ("TWEETS=/no/tweets/*", "no roster: /no/tweets/* names no file"),
