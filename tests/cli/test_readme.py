@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from typing_at import terminal
 
 CLONE = Path(__file__).parents[2]
 README = (CLONE / "README.md").read_text(encoding="utf-8")
@@ -20,8 +21,9 @@ STARTS_DAGSTER = 'DAGSTER_HOME="$PWD/.dagster" .venv/bin/dg dev --workspace work
 
 
 def outside():
-    """Return the environment of a user without settings of this project."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("ENGAGEMENT_")}
+    """Return the environment of a user without settings of their own, whatever files this machine has."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("ENGAGEMENT_")}
+    return clean | {"ENGAGEMENT_CONFIG": str(CLONE / "engagement.toml")}
 
 
 def shell(command, *, cwd, env=None):
@@ -53,6 +55,7 @@ def test_the_commands_are_the_ones_tested_here():
     assert IN_THE_CLONE[0] == "make demo"
     assert len(IN_THE_CLONE) == 2
     assert [shlex.split(command)[:2] for command in AGAINST_THE_API] == [
+        [".venv/bin/engagement", "init"],
         [".venv/bin/engagement", "authorize"],
         [".venv/bin/engagement", "check"],
         [".venv/bin/engagement", "plan"],
@@ -62,6 +65,7 @@ def test_the_commands_are_the_ones_tested_here():
         ["mkdir", "-p"],
         ["DAGSTER_HOME=$PWD/.dagster", ".venv/bin/dagster"],
         ["DAGSTER_HOME=$PWD/.dagster", ".venv/bin/dg"],
+        [".venv/bin/engagement", "config"],
         [".venv/bin/engagement", "sql"],
         [".venv/bin/engagement", "catalog"],
         [".venv/bin/engagement", "rebuild"],
@@ -86,8 +90,13 @@ def test_the_steps_against_the_api_work_in_order(in_world, free_port):
     folder.mkdir()
     for name in (".venv", "assets", "deploy", "engagement.toml", "workspace.yaml"):
         (folder / name).symlink_to(CLONE / name)
-    environment = outside() | in_world.environment
-    authorize, *further = (command for command in AGAINST_THE_API if command != STARTS_DAGSTER)
+    environment = outside() | in_world.environment | {"XDG_CONFIG_HOME": str(folder)}
+    del environment["ENGAGEMENT_CONFIG"]
+    init, authorize, *further = (command for command in AGAINST_THE_API if command != STARTS_DAGSTER)
+    answers = {"Requests a minute": "300", "First UTC day": "2026-01-04", "Days that": ""}
+    code, said = terminal([init.removeprefix(".venv/bin/engagement ")], answers, cwd=folder, env=environment)
+    assert code == 0, said
+    assert (folder / "engagement.local.toml").exists()
     authorized = authorizing(authorize.replace("some_handle", "harborbooks"), cwd=folder, env=environment)
     assert authorized == f"the tokens of harborbooks are in {in_world.accounts}"
     for command in further:
