@@ -29,6 +29,7 @@ from urllib.parse import SplitResult, urlsplit
 from engagement_pipeline.core import setting_files
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.metrics import HISTORICAL_SINCE, METRICS, RENAMED
+from engagement_pipeline.core.proxies import is_loopback
 from engagement_pipeline.core.redaction import register_address
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 PREFIX = "ENGAGEMENT_"
-LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 MAX_LOOKBACK_DAYS = 28  # one window of /historical; more would cost a second request a batch every day
 OLDEST_DAY = HISTORICAL_SINCE
 SECRETS = {"alert_webhook"}  # settings: no message shows their values
@@ -185,14 +185,14 @@ def _url(value: Any, _base: Path) -> str:  # noqa: ANN401
     parts = _parts(value)
     if parts is None:
         raise ValueError("must be a URL such as https://data-api.twitter.com")
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError("must be https: http is only for the emulator on this machine")
     return str(value).rstrip("/")
 
 
 def _webhook(value: Any, _base: Path) -> str:  # noqa: ANN401
     parts = _parts(value)
-    if parts is None or (parts.scheme == "http" and parts.hostname not in LOOPBACK):
+    if parts is None or (parts.scheme == "http" and not is_loopback(parts.hostname)):
         raise ValueError("must be a URL that begins with https://, as the channel gave it")
     return str(value)
 

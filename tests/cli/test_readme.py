@@ -10,6 +10,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from proxy import proxy
 from typing_at import terminal
 
 CLONE = Path(__file__).parents[2]
@@ -24,6 +25,14 @@ def outside():
     """Return the environment of a user without settings of their own, whatever files this machine has."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("ENGAGEMENT_")}
     return clean | {"ENGAGEMENT_CONFIG": str(CLONE / "engagement.toml")}
+
+
+@pytest.fixture
+def company():
+    """A proxy for everything, without exceptions, which lets nothing through; `variables()` lead to it."""
+    with proxy() as made:
+        yield made
+    assert made.asked == []  # nothing here leaves the machine
 
 
 def shell(command, *, cwd, env=None):
@@ -73,10 +82,10 @@ def test_the_commands_are_the_ones_tested_here():
     ]
 
 
-def test_the_demo_shows_what_the_readme_shows_and_leaves_git_clean():
+def test_the_demo_shows_what_the_readme_shows_and_leaves_git_clean_behind_a_proxy_too(company):
     before = shell("git status --porcelain", cwd=CLONE).stdout
     for command in IN_THE_CLONE:
-        done = shell(command, cwd=CLONE)
+        done = shell(command, cwd=CLONE, env=outside() | company.variables())
         assert done.returncode == 0, done.stderr
         printed = [line.strip() for line in done.stdout.splitlines()]
         expected = shown_after(command)
@@ -85,12 +94,12 @@ def test_the_demo_shows_what_the_readme_shows_and_leaves_git_clean():
     assert shell("git status --porcelain", cwd=CLONE).stdout == before
 
 
-def test_the_steps_against_the_api_work_in_order(in_world, free_port):
+def test_the_steps_against_the_api_work_in_order_behind_a_proxy_too(in_world, free_port, company):
     folder = in_world.root / "clone"
     folder.mkdir()
     for name in (".venv", "assets", "deploy", "engagement.toml", "workspace.yaml"):
         (folder / name).symlink_to(CLONE / name)
-    environment = outside() | in_world.environment | {"XDG_CONFIG_HOME": str(folder)}
+    environment = outside() | in_world.environment | {"XDG_CONFIG_HOME": str(folder)} | company.variables()
     del environment["ENGAGEMENT_CONFIG"]
     init, authorize, *further = (command for command in AGAINST_THE_API if command != STARTS_DAGSTER)
     answers = {"Requests a minute": "300", "First UTC day": "2026-01-04", "Days that": ""}
@@ -130,11 +139,12 @@ def authorizing(command, *, cwd, env):
     return said.splitlines()[-1].removeprefix("PIN: ")
 
 
-def test_up_says_which_address_to_open_and_ctrl_c_ends_both(tmp_path, free_port):
+def test_up_says_which_address_to_open_and_ctrl_c_ends_both_behind_a_proxy_too(tmp_path, free_port, company):
     assert (
         shell("make --dry-run --no-print-directory up", cwd=CLONE).stdout.splitlines()[-1] == ".venv/bin/engagement up"
     )
-    up = started([".venv/bin/engagement", "up", "--data", str(tmp_path), "--port", str(free_port)], cwd=CLONE)
+    command = [".venv/bin/engagement", "up", "--data", str(tmp_path), "--port", str(free_port)]
+    up = started(command, cwd=CLONE, env=outside() | company.variables())
     address = f"http://127.0.0.1:{free_port}"
     said = next(line for line in up.stdout if line.startswith("open "))
     assert said.startswith(f"open {address} ")
