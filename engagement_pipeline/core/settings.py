@@ -28,8 +28,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from engagement_pipeline.core import setting_files
 from engagement_pipeline.core.errors import InputError
+from engagement_pipeline.core.loopback import is_loopback
 from engagement_pipeline.core.metrics import HISTORICAL_SINCE, METRICS, RENAMED
-from engagement_pipeline.core.proxies import is_loopback
 from engagement_pipeline.core.redaction import register_address
 
 if TYPE_CHECKING:

@@ -1,12 +1,13 @@
 """`engagement config`: each setting, its value and its origin, and no secret."""
 
+import argparse
 import json
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from engagement_pipeline.cli.main import main
+from engagement_pipeline.cli.main import _parser
 from engagement_pipeline.core.settings import Settings
 
 READS_SETTINGS = ("authorize ann", "check", "plan", "pull", "sql x", "catalog", "rebuild", "prune", "config")
@@ -96,9 +97,6 @@ def test_a_command_with_settings_of_its_own_does_not_take_it(folder, failed, com
     assert (code, "unrecognized arguments: --config no.toml" in line) == (2, True)
 
 
-def test_these_are_all_commands(capsys):
-    with pytest.raises(SystemExit):
-        main(["--help"])
-    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("    ")]
-    names = {command.split()[0] for command in (*READS_SETTINGS, *ITS_OWN)}
-    assert names <= set(listed)
+def test_these_are_all_commands():
+    (commands,) = (each for each in _parser()._actions if isinstance(each, argparse._SubParsersAction))
+    assert sorted(commands.choices) == sorted(command.split()[0] for command in (*READS_SETTINGS, *ITS_OWN))

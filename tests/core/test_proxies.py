@@ -4,7 +4,7 @@ import pytest
 from proxy import Proxy, proxy
 
 from engagement_pipeline.core.bounds import bounded_session, send
-from engagement_pipeline.core.proxies import is_loopback, proxy_for, without_loopback
+from engagement_pipeline.core.proxies import proxy_for
 from engagement_pipeline.core.redaction import redacted
 from engagement_pipeline.emulator import Emulator
 
@@ -20,16 +20,6 @@ def behind(monkeypatch):
             monkeypatch.setenv(name, value)
 
     return named
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "localhost", "LOCALHOST", "::1"])
-def test_this_machine_has_many_names(host):
-    assert is_loopback(host)
-
-
-@pytest.mark.parametrize("host", ["", None, "127.0.0.1.example.org", "localhost.example.org", "10.0.0.1", "::2"])
-def test_no_other_host_is_this_machine(host):
-    assert not is_loopback(host)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost", "[::1]:8000"])
@@ -48,15 +38,6 @@ def test_the_password_of_a_proxy_is_masked_from_then_on(behind):
     behind(https_proxy="http://ann:PasswordOfTheProxy@proxy.example.com:3128")
     proxy_for("https://data-api.twitter.com")
     assert redacted("PasswordOfTheProxy") == "…"
-
-
-@pytest.mark.parametrize("before", [{}, {"NO_PROXY": ".corp"}, {"no_proxy": ".corp", "NO_PROXY": "other"}])
-def test_a_child_reaches_this_machine_and_keeps_the_other_exceptions(before):
-    after = without_loopback(before)
-    assert after["no_proxy"] == after["NO_PROXY"]
-    names = after["no_proxy"].split(",")
-    assert {"localhost", "127.0.0.1", "::1"} <= set(names)
-    assert (".corp" in names) == bool(before)
 
 
 def test_the_emulator_is_reached_past_a_proxy(monkeypatch):

@@ -17,7 +17,7 @@ from processes import CLONE
 from receivers import webhook
 
 from engagement_pipeline.core import settings
-from engagement_pipeline.core.proxies import without_loopback
+from engagement_pipeline.core.loopback import without_loopback
 
 SYSTEMD = CLONE / "deploy" / "systemd"
 SERVICES = ["code", "daemon", "webserver"]

@@ -7,6 +7,7 @@ import socket
 
 import pytest
 import requests
+from proxy import proxy
 from scripted_api import SECRETS, Answer, ScriptedApi, error
 
 from engagement_pipeline.core.errors import AccountError, EngagementError, InputError, UnavailableError
@@ -260,6 +261,22 @@ def test_a_bearer_token_that_no_header_can_carry_is_not_used():
     with ScriptedApi(Answer(body=body)) as api, pytest.raises(UnavailableError) as caught:
         tokens.bearer_token(App("key", "secret"), auth_url=api.url, timeout_seconds=9)
     assert str(caught.value).endswith("with a bearer token that holds a line end (U+000A): is a proxy in the way?")
+
+
+def test_a_proxy_before_the_host_is_named_and_its_password_is_not(app_alone, monkeypatch):
+    with proxy(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n") as company:
+        monkeypatch.setenv("https_proxy", company.url.replace("//", "//ann:pa55word@"))
+        message = refusal(
+            UnavailableError,
+            tokens.authorize,
+            app_alone,
+            "ann",
+            auth_url="https://api.example.com",
+            timeout_seconds=10,
+            ask_pin=pytest.fail,
+        )
+    assert f"/oauth/request_token cannot be reached (the proxy {company.url} wants a login, 407): " in message
+    assert "pa55word" not in message
 
 
 def test_a_host_that_stays_silent_is_given_up(app_alone):
