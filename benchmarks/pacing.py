@@ -51,7 +51,8 @@ def measured(case, pulls):
         run(url, Path(name) / "accounts.toml", dict(zip(lakes, pulls, strict=True)))
         log = "select asked_at, seconds from requests where status = 200"
         answered = [row for lake in lakes for row in catalog.query(Lake(lake), log).to_pylist()]
-        with urllib.request.urlopen(url + "/admin/requests") as answer:
+        direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # whatever proxy there is
+        with direct.open(url + "/admin/requests") as answer:
             statuses = [request["status"] for request in json.load(answer)["requests"]]
     begin = min(row["asked_at"] for row in answered)
     spans = [(row["asked_at"], row["seconds"]) for row in answered if row["asked_at"] < begin + SPAN]

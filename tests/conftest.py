@@ -62,9 +62,10 @@ class EmulatedWorld:
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch):
-    """Hide the ENGAGEMENT_* variables and the engagement.toml of whoever runs the tests."""
-    for variable in [name for name in os.environ if name.startswith(settings.PREFIX)]:
-        monkeypatch.delenv(variable)
+    """Hide the ENGAGEMENT_* variables, the files of settings and the proxy of whoever runs the tests."""
+    for variable in list(os.environ):
+        if variable.startswith(settings.PREFIX) or variable.lower().endswith("_proxy"):
+            monkeypatch.delenv(variable)
     monkeypatch.setenv(settings.PREFIX + "CONFIG", os.devnull)
 
 

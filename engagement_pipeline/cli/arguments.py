@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from engagement_pipeline.core import settings
@@ -33,10 +34,15 @@ def add_command(
     name: str,
     command: Callable[[argparse.Namespace], None],
     text: str,
+    *,
+    reads_settings: bool = True,
 ) -> argparse.ArgumentParser:
     """Add a command with its help; return its parser."""
     sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
     sub.set_defaults(command=command)
+    if reads_settings:
+        text = "read the settings from this file alone, and from the environment, which wins over each file"
+        sub.add_argument("--config", type=Path, metavar="FILE", help=text)
     add_traceback(sub)
     return sub
 

@@ -26,6 +26,7 @@ from engagement_pipeline import pipeline
 from engagement_pipeline.cli import output
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import EngagementError, InputError, LakeError
+from engagement_pipeline.core.loopback import without_loopback
 from engagement_pipeline.core.orchestration import API_POOL, RANGE_END, RANGE_START
 from engagement_pipeline.emulator import Emulator
 from engagement_pipeline.extract.prepare import Prepared, prepare
@@ -42,6 +43,7 @@ REQUESTS_PER_MINUTE = 1_200
 DAGSTER, DG = ["-m", "dagster"], ["-m", "dagster_dg_cli.cli"]
 # The successor that this warning names, dg launch, takes no tags, and so no range of days.
 EXECUTE = ["-W", "ignore:Function `job_execute_command` is superseded", *DAGSTER, "job", "execute"]
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # to this machine, whatever proxy there is
 GLANCE = 0.1  # seconds between two looks at what Dagster has done
 QUESTIONS = {
     "top Tweets by impressions": """
@@ -131,7 +133,7 @@ def _world(data: Path, *, now: datetime | None, first_day: date) -> Iterator[tup
             raise InputError(f"{error}; --data names the folder") from None
         _write_roster(emulator, roster)
         chosen = {
-            "CONFIG": os.devnull,  # ignore a user's own engagement.toml
+            "CONFIG": os.devnull,  # ignore the files of a user
             "API_URL": emulator.url,
             "AUTH_URL": emulator.url,
             "DATA": str(folder),
@@ -142,6 +144,7 @@ def _world(data: Path, *, now: datetime | None, first_day: date) -> Iterator[tup
             "NOW": now.isoformat() if now else "",
         }
         outside = {name: value for name, value in os.environ.items() if not name.startswith(settings.PREFIX)}
+        outside |= without_loopback(os.environ)  # Dagster's processes talk to each other
         yield emulator, outside | {settings.PREFIX + name: value for name, value in chosen.items()}
 
 
@@ -217,7 +220,7 @@ def _refuse_taken(port: int) -> None:
 
 def _answers(address: str) -> bool:
     try:
-        with urllib.request.urlopen(address, timeout=1):  # noqa: S310 - our own address
+        with DIRECT.open(address, timeout=1):
             return True
     except OSError:
         return False

@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engagement_pipeline import pipeline
-from engagement_pipeline.cli import arguments, demo, failures, output
+from engagement_pipeline.cli import arguments, config, emulated, failures, init, output
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL
 from engagement_pipeline.core.errors import EngagementError, InputError
-from engagement_pipeline.emulator import serve
 from engagement_pipeline.extract import plan_text
 from engagement_pipeline.extract.prepare import Prepared, prepare
 from engagement_pipeline.lake.layout import Lake
@@ -61,13 +60,14 @@ def _failed(message: str, code: int) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = arguments.Parser(
-        prog="engagement", description="The Engagement API as a lake that answers SQL. Settings: see engagement.toml."
+        prog="engagement", description="The Engagement API as a lake that answers SQL. Settings: engagement config."
     )
     version = f"%(prog)s {metadata.version('engagement-pipeline')}"
     parser.add_argument("--version", action="version", version=version, help="print the version, and end")
     arguments.add_traceback(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_account_commands, _pull_commands, _sql_commands, _table_commands, _emulator_command, _demo_commands):
+    ours = (_account_commands, _pull_commands, _sql_commands, _table_commands)
+    for add in (init.add_command, config.add_command, *ours, emulated.add_commands):
         add(commands)
     return parser
 
@@ -175,48 +175,6 @@ def _table_commands(commands: arguments.Commands) -> None:
     sub.add_argument("--yes", action="store_true", help="remove them; without it nothing is removed")
 
 
-def _emulator_command(commands: arguments.Commands) -> None:
-    """Add the emulator."""
-    sub = arguments.add_command(
-        commands, "emulator", _emulator, "serve the Engagement API on this machine, for demos and tests"
-    )
-    sub.add_argument("--port", type=int, required=True, help="port to listen on; 0 picks a free one")
-    for name, what in (("--accounts", "credentials that it accepts"), ("--tweets", "roster of its world")):
-        text = f"write the {what} to this file; overwrite only its own"
-        sub.add_argument(name, type=Path, metavar="FILE", help=text)
-    sub.add_argument("--now", type=arguments.moment, metavar="TIME", help="fix its clock, for example to 2026-02-01")
-    sub.add_argument("--seed", type=int, default=1, help="number of its world (default: 1)")
-    sub.add_argument(
-        "--requests-per-minute", type=arguments.positive, default=300, metavar="N", help="its rate (default: 300)"
-    )
-    sub.add_argument(
-        "--latency", type=float, default=0.0, metavar="SECONDS", help="wait before each answer (default: 0)"
-    )
-    sub.add_argument(
-        "--settle-hours", type=int, default=0, metavar="N", help="counts grow until an hour is this old (default: 0)"
-    )
-    sub.add_argument(
-        "--max-age-days",
-        type=arguments.positive,
-        metavar="N",
-        help="how far back /historical goes; by default to 2014-09-01",
-    )
-    sub.add_argument("--require-gzip", action="store_true", help="refuse a request that does not accept gzip")
-
-
-def _demo_commands(commands: arguments.Commands) -> None:
-    """Add the commands that run on the emulator."""
-    sub = arguments.add_command(
-        commands, "demo", _demo, "run the whole job on the emulator: no network, no credentials"
-    )
-    sub.add_argument(
-        "--data", type=Path, metavar="DIR", default=Path("data/demo"), help="its lake (default: data/demo)"
-    )
-    sub = arguments.add_command(commands, "up", _up, "start Dagster on the emulator; Ctrl-C ends both")
-    sub.add_argument("--data", type=Path, metavar="DIR", default=Path("data/up"), help="its lake (default: data/up)")
-    sub.add_argument("--port", type=arguments.positive, default=3000, help="port of the Dagster UI (default: 3000)")
-
-
 def _prepared(options: argparse.Namespace, chosen: settings.Settings) -> Prepared:
     endpoint = ENDPOINTS[options.endpoint]
     if not endpoint.max_days and (options.first or options.last):
@@ -233,12 +191,12 @@ def _prepared(options: argparse.Namespace, chosen: settings.Settings) -> Prepare
 
 def _settings(options: argparse.Namespace) -> settings.Settings:
     """Return the settings, with what the command line says of the roster."""
-    chosen = settings.load()
+    chosen = settings.load(config=options.config)
     return replace(chosen, skip_bad_rows=chosen.skip_bad_rows or options.skip_bad_rows)
 
 
 def _authorize(options: argparse.Namespace) -> None:
-    chosen = settings.load()
+    chosen = settings.load(config=options.config)
     tokens.authorize(
         chosen.accounts,
         options.handle,
@@ -281,14 +239,17 @@ def _sql(options: argparse.Namespace) -> None:
     if options.safe_csv and options.format != "csv":
         raise InputError("--safe-csv is for --format csv: leave it out, or add that")
     style = output.SAFE_CSV if options.safe_csv else options.format
-    output.show_table(catalog.query(Lake(settings.load().data), options.query, unsafe=options.unsafe), style=style)
+    output.show_table(
+        catalog.query(Lake(settings.load(config=options.config).data), options.query, unsafe=options.unsafe),
+        style=style,
+    )
 
 
 def _catalog(options: argparse.Namespace) -> None:
-    there = Lake((options.root or settings.load().data).absolute())
+    there = Lake((options.root or settings.load(config=options.config).data).absolute())
     if options.output:
         # Of a place that is not on this machine, the lake of the settings has the same views.
-        lake = there if there.storage.exists(there.root) else Lake(settings.load().data)
+        lake = there if there.storage.exists(there.root) else Lake(settings.load(config=options.config).data)
         written = catalog.elsewhere(lake, root=there.root, output=options.output)
     else:
         there.open(create=False)
@@ -299,7 +260,11 @@ def _catalog(options: argparse.Namespace) -> None:
 def _rebuild(options: argparse.Namespace) -> None:
     with output.bars() as bar:
         rebuilt = pipeline.rebuild(
-            settings.load(), options.table, first=options.first, last=options.last, progress=bar("pulls replayed")
+            settings.load(config=options.config),
+            options.table,
+            first=options.first,
+            last=options.last,
+            progress=bar("pulls replayed"),
         )
     output.show_rebuilt(rebuilt)
     lost = sum(len(day.lost) for day in rebuilt)
@@ -311,7 +276,7 @@ def _rebuild(options: argparse.Namespace) -> None:
 
 
 def _prune(options: argparse.Namespace) -> None:
-    chosen = settings.load()
+    chosen = settings.load(config=options.config)
     spent = pipeline.spent(chosen)
     output.show_spent(spent, days=chosen.keep_raw_days)
     if options.yes:
@@ -319,30 +284,3 @@ def _prune(options: argparse.Namespace) -> None:
         print("removed; the tables are unchanged")
     elif spent:
         print("nothing is removed: engagement prune --yes removes them")
-
-
-def _emulator(options: argparse.Namespace) -> None:
-    try:
-        serve(
-            port=options.port,
-            accounts=options.accounts,
-            tweets=options.tweets,
-            now=options.now,
-            seed=options.seed,
-            requests_per_minute=options.requests_per_minute,
-            latency=options.latency,
-            settle_hours=options.settle_hours,
-            max_age_days=options.max_age_days,
-            require_gzip=options.require_gzip,
-            ready=lambda url: print(f"the Engagement API, emulated, at {url}; Ctrl-C ends it", flush=True),
-        )
-    except (ValueError, FileExistsError) as error:
-        raise InputError(str(error)) from None
-
-
-def _demo(options: argparse.Namespace) -> None:
-    demo.run(options.data)
-
-
-def _up(options: argparse.Namespace) -> None:
-    demo.up(options.data, port=options.port)

@@ -13,6 +13,7 @@ import sys
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
+from getpass import getpass
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ from engagement_pipeline.core.redaction import UNPRINTABLE, printable, redacted,
 from engagement_pipeline.extract.plan_text import counted, plan_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from engagement_pipeline.extract.account_check import Finding
     from engagement_pipeline.extract.prepare import Prepared
@@ -66,6 +67,26 @@ def ask_pin(url: str, *, handle: str) -> str:
     except (EOFError, UnicodeDecodeError):
         _say()
         return ""
+
+
+def ask(question: str, *, hidden: bool = False) -> str:
+    """Print a question, and return what the user types, unseen where it is `hidden`. Raises EOFError if input ends."""
+    try:
+        return getpass(f"{question}: ") if hidden else input(f"{question}: ")
+    except UnicodeDecodeError:
+        return ""
+
+
+def show_settings(values: Mapping[str, tuple[Any, str]], *, as_json: bool) -> None:
+    """Print each setting with where it is set and its value, which is as JSON has it."""
+    if as_json:
+        told = (f'"{key}": {_json_text({"value": value, "from": origin})}' for key, (value, origin) in values.items())
+        print("{" + ",\n ".join(told) + "}")
+        return
+    wide = max(len(origin) for _, origin in values.values())
+    for key, (value, origin) in values.items():
+        text = " ".join(value) if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else value
+        _say(f"{key:<20} {origin:<{wide}}  {'(not set)' if value is None else text}")
 
 
 def show_findings(findings: list[Finding]) -> None:

@@ -6,15 +6,20 @@ Out: a whole Answer, or an exception of requests: Timeout once the time is over,
 What requests calls a timeout is the longest pause between two bytes. So a server that sends one now and then holds a
 request for ever. Here the connection reads through a reader that knows when the whole must end. It reads the answer of
 a proxy, the status line, the headers and the body. Connecting, each address of a name has the time that is left.
+
+A request to this machine goes through no proxy. Others go through the one that the environment names. Certificates are
+checked against those of the file that REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE or SSL_CERT_FILE names.
 """
 
 from __future__ import annotations
 
 import http.client
 import io
+import os
 import time
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -23,6 +28,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from engagement_pipeline.core.model import Answer
+from engagement_pipeline.core.proxies import proxy_for
 
 if TYPE_CHECKING:
     import socket
@@ -32,6 +38,7 @@ if TYPE_CHECKING:
 
 PIECE = 2**18  # bytes of a body, read at a time
 LARGEST_REFUSAL = 2**20  # bytes of the body of any status but 200: a text of the API's, or a page of a proxy
+CERTIFICATES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")  # variables; the first that is set counts
 LARGEST_HEAD = 2**20  # bytes of status lines and headers, those of a proxy included; the library's own limit is 6 MB
 
 
@@ -41,6 +48,15 @@ class TooLargeError(requests.exceptions.RequestException):
     def __init__(self, most: int) -> None:
         super().__init__(f"more than {most:,} bytes")
         self.most = most
+
+
+class NoCertificatesError(requests.exceptions.RequestException):
+    """A `variable` that names a `path` where no certificates are."""
+
+    def __init__(self, variable: str, path: str) -> None:
+        super().__init__(f"{variable} names {path}, where no certificates are")
+        self.variable = variable
+        self.path = path
 
 
 class Bound:
@@ -180,10 +196,12 @@ def sending(
     try:
         prepared = session.prepare_request(requests.Request(method, url, **options))
         target = prepared.url or url
-        environment: Any = session.merge_environment_settings(target, {}, True, None, None)
-        with session.get_adapter(target).send(prepared, timeout=seconds, **environment) as answer:
+        verify = _certificates() if target.startswith("https") else True
+        proxies = {"all": proxy} if (proxy := proxy_for(target)) else {}
+        adapter = session.get_adapter(target)
+        with adapter.send(prepared, stream=True, timeout=seconds, verify=verify, proxies=proxies) as answer:
             yield answer
-    except TooLargeError:
+    except (TooLargeError, NoCertificatesError):
         raise
     except requests.exceptions.RequestException:
         if bound.is_full:
@@ -193,6 +211,19 @@ def sending(
         raise
     finally:
         _bound.reset(token)
+
+
+def _certificates() -> str | bool:
+    """Return the file or folder of certificates that the environment names, True for the library's own.
+
+    Raises NoCertificatesError if there is no such file.
+    """
+    for variable in CERTIFICATES:
+        if path := os.environ.get(variable):
+            if not Path(path).exists():
+                raise NoCertificatesError(variable, path)
+            return path
+    return True
 
 
 def send(

@@ -71,6 +71,13 @@ def register(*secrets: str) -> None:
     _known.add(frozenset(part for secret in secrets for part in secret.split() if len(part) >= SHORTEST_SECRET))
 
 
+def register_address(address: str) -> None:
+    """Have an address that is a secret masked, and the part of it that an HTTP library names alone."""
+    host, path = re.sub(r"^\w+://", "", address.rstrip("/")).partition("/")[::2]
+    password = host.rpartition("@")[0].partition(":")[2]
+    register(address, address.rstrip("/"), f"/{path}", path.rpartition("/")[2], password)
+
+
 def _written(secret: str) -> Iterator[str]:
     """Yield a secret as it is, and as a URL, JSON, HTML or Python write it."""
     yield secret
@@ -106,6 +113,11 @@ def redacted_body(body: bytes) -> bytes:
         body = body.replace(writing.bytes, BODY_MASK)
     letters = body.translate(None, NO_LETTERS) if suspects else b""
     return BODY_MASK if any(writing.is_sure and writing.letters in letters for writing in suspects) else body
+
+
+def without_password(address: str) -> str:
+    """Return a web address without the name and password that may stand before its host; any other text as it is."""
+    return re.sub(r"^(\w[\w+.-]*://)[^/?#]*@", r"\1", address)
 
 
 def masked(text: str) -> str:

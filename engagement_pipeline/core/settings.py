@@ -1,8 +1,16 @@
-"""engagement.toml and ENGAGEMENT_* variables -> one frozen Settings, read once at the edge.
+"""Variables and files -> one frozen Settings, read once at the edge.
 
-In: the file that ENGAGEMENT_CONFIG names, or ./engagement.toml if it exists; and the environment, which wins for each
-key. Out: Settings with absolute paths. Paths in the file are relative to the file. Paths in the environment are
-relative to the working directory.
+In: the environment, and the files that setting_files.py finds. Out: Settings with absolute paths. For each setting, the
+first of these that has it wins:
+
+    ENGAGEMENT_<KEY>                                    a variable
+    the file of --config, or else of ENGAGEMENT_CONFIG   read in place of the next three
+    ./engagement.local.toml                             this folder's, which git ignores
+    $XDG_CONFIG_HOME/engagement/engagement.toml         the user's; by default in ~/.config
+    ./engagement.toml                                   the project's, which states the defaults
+    Settings                                            the defaults of the program
+
+Paths in a file are relative to the file. Paths in the environment are relative to the working directory.
 """
 
 from __future__ import annotations
@@ -12,27 +20,28 @@ import glob
 import logging
 import os
 import re
-import tomllib
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
+from engagement_pipeline.core import setting_files
 from engagement_pipeline.core.errors import InputError
+from engagement_pipeline.core.loopback import is_loopback
 from engagement_pipeline.core.metrics import HISTORICAL_SINCE, METRICS, RENAMED
-from engagement_pipeline.core.redaction import register
+from engagement_pipeline.core.redaction import register_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 logger = logging.getLogger(__name__)
-DEFAULT_FILE = "engagement.toml"
 PREFIX = "ENGAGEMENT_"
-LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 MAX_LOOKBACK_DAYS = 28  # one window of /historical; more would cost a second request a batch every day
 OLDEST_DAY = HISTORICAL_SINCE
 SECRETS = {"alert_webhook"}  # settings: no message shows their values
+PATHS = {"data", "accounts", "tweets"}  # settings whose defaults are relative to the working directory
+DEFAULT = "default"  # the origin of what nobody has set
 LARGEST_PORT = 65_535
 LARGEST_NUMBER = 1_000_000  # of any setting; the system's clocks and time-outs allow little more
 
@@ -90,50 +99,72 @@ class Settings:
         return max(self.first_day, self.oldest_day(), date.fromordinal(max(1, reach)))
 
 
-def load(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Read the settings; raise InputError with the file or variable and the fix."""
-    named = environ.get(PREFIX + "CONFIG")
-    path = Path(named or DEFAULT_FILE)
-    raw: dict[str, tuple[Any, Path, str]] = {}  # key -> value, the base of its paths, the place where it is set
-    if named or path.exists():
-        for key, value in _read(path).items():
-            raw[key] = (value, path.absolute().parent, f"{path}: {key}")
+class Chosen(NamedTuple):
+    """The value of a setting, and its origin: a variable, a file, or DEFAULT."""
+
+    value: Any
+    origin: str
+
+
+class _Written(NamedTuple):
+    """What somebody wrote for a setting: as it stands there, the base of paths in it, its origin and its place."""
+
+    value: Any
+    base: Path
+    origin: str
+    place: str
+
+
+def load(environ: Mapping[str, str] = os.environ, *, config: Path | None = None) -> Settings:
+    """Read the settings; raise InputError with the file or variable and the fix. `config` is the file of --config."""
+    return Settings(**{key: each.value for key, each in chosen(environ, config=config).items()})
+
+
+def chosen(environ: Mapping[str, str] = os.environ, *, config: Path | None = None) -> dict[str, Chosen]:
+    """Return each setting by its name, with its origin. Arguments and errors are those of `load`."""
+    files = setting_files.found(environ, named=config)
+    written: dict[str, _Written] = {}
+    for layer in (*map(_of_file, reversed(files)), _of_variables(environ)):
+        for key in SECRETS & layer.keys():
+            register_address(str(layer[key].value))  # also where another origin wins
+        written |= layer
+    defaults = Settings()
+    return {
+        key: _parsed(key, written[key]) if key in written else Chosen(_default(key, defaults), DEFAULT)
+        for key in (each.name for each in fields(Settings))
+    }
+
+
+def checked(key: str, text: str) -> Any:  # noqa: ANN401 - a setting of any type
+    """Return the value of a setting that somebody types; raise InputError with the fix."""
+    return _parsed(key, _Written(text, Path.cwd(), "", key)).value
+
+
+def _of_variables(environ: Mapping[str, str]) -> dict[str, _Written]:
+    written = {}
     for variable, value in environ.items():
         key = variable.removeprefix(PREFIX).lower()
-        if not variable.startswith(PREFIX) or key == "config" or not value:
+        if not variable.startswith(PREFIX) or variable == setting_files.NAMING or not value:
             continue
         if key in _PARSERS:
-            raw[key] = (value, Path.cwd(), variable)
+            written[key] = _Written(value, Path.cwd(), variable, variable)
         else:
             logger.warning("%s is not a setting of this program%s", variable, _suggestion(key))
-    for key in SECRETS & raw.keys():
-        _register_address(str(raw[key][0]))
-    parsed = {key: _parse(key, value, base, where) for key, (value, base, where) in raw.items()}
-    for key in ("data", "accounts", "tweets"):
-        parsed.setdefault(key, _PARSERS[key](getattr(Settings(), key), Path.cwd()))
-    return Settings(**parsed)
+    return written
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist: create it or unset {PREFIX}CONFIG") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not valid TOML: {error}") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+def _of_file(path: Path) -> dict[str, _Written]:
+    document = setting_files.read(path)
     for key in document:
         if key not in _PARSERS:
             raise InputError(f"{path}: unknown setting {key!r}{_suggestion(key)}")
-    return document
+    base = path.absolute().parent
+    return {key: _Written(value, base, str(path), f"{path}: {key}") for key, value in document.items()}
 
 
-def _register_address(address: str) -> None:
-    """Have an address that is a secret masked, and the part of it that an HTTP library names alone."""
-    host, path = re.sub(r"^\w+://", "", address.rstrip("/")).partition("/")[::2]
-    password = host.rpartition("@")[0].partition(":")[2]
-    register(address, address.rstrip("/"), f"/{path}", path.rpartition("/")[2], password)
+def _default(key: str, defaults: Settings) -> Any:  # noqa: ANN401 - a setting of any type
+    value = getattr(defaults, key)
+    return _PARSERS[key](value, Path.cwd()) if key in PATHS else value
 
 
 def _suggestion(key: str) -> str:
@@ -141,26 +172,27 @@ def _suggestion(key: str) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def _parse(key: str, value: Any, base: Path, where: str) -> Any:  # noqa: ANN401 - TOML and text hold anything
+def _parsed(key: str, written: _Written) -> Chosen:
+    value = written.value
     try:
-        return _PARSERS[key](value, base)
+        return Chosen(_PARSERS[key](value, written.base), written.origin)
     except ValueError as error:
         shown = "…" if key in SECRETS else value if isinstance(value, date) else repr(value)
-        raise InputError(f"{where} = {shown}: {error}") from None
+        raise InputError(f"{written.place} = {shown}: {error}") from None
 
 
 def _url(value: Any, _base: Path) -> str:  # noqa: ANN401
     parts = _parts(value)
     if parts is None:
         raise ValueError("must be a URL such as https://data-api.twitter.com")
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError("must be https: http is only for the emulator on this machine")
     return str(value).rstrip("/")
 
 
 def _webhook(value: Any, _base: Path) -> str:  # noqa: ANN401
     parts = _parts(value)
-    if parts is None or (parts.scheme == "http" and parts.hostname not in LOOPBACK):
+    if parts is None or (parts.scheme == "http" and not is_loopback(parts.hostname)):
         raise ValueError("must be a URL that begins with https://, as the channel gave it")
     return str(value)
 

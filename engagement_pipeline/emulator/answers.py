@@ -37,10 +37,10 @@ def sort_tweets(
     vanished: Collection[int] = (),
     spelling: refusals.ForbiddenSpelling = "author",
 ) -> Sorted:
-    """Sort the requested Tweets. `author_id` is the caller's; None is a bearer token, which owns no Tweets.
+    """Sort the requested Tweets. `author_id` is the caller's; None is the app alone, which owns no Tweets.
 
     IDs that nobody posted, deleted Tweets and those in `vanished` are unavailable. Raises Refusal: 403 for metrics that
-    a bearer token may not read, 403 if a user asks for the Tweet of somebody else, 400 if a Tweet is protected.
+    the app alone may not read, 403 if a user asks for the Tweet of somebody else, 400 if a Tweet is protected.
     """
     private = [name for name in asked.types if name not in rules.PUBLIC_TYPES]
     if author_id is None and private:
@@ -90,16 +90,18 @@ def _lists(asked: Asked, tweets: Sorted) -> tuple[dict[str, list[str]], list[str
     if tweets.unavailable:
         lists[rules.UNAVAILABLE] = [str(tweet_id) for tweet_id in tweets.unavailable]
         errors.append(f"{len(tweets.unavailable)} Tweet ID(s) are unavailable")
-    limits: list[tuple[str, tuple[str, ...], int]] = [(rules.UNSUPPORTED_VIDEO_VIEWS, ("video_views",), OLD_DAYS)]
+    limits: list[tuple[str, tuple[str, ...], str, int]] = [
+        (rules.UNSUPPORTED_VIDEO_VIEWS, ("video_views",), "Video views", OLD_DAYS)
+    ]
     if asked.endpoint == "totals":
-        limits.append((rules.UNSUPPORTED_IMPRESSIONS, ("impressions", "engagements"), RECENT_DAYS))
-    for key, types, days in limits:
+        both = ("impressions", "engagements")
+        limits.append((rules.UNSUPPORTED_IMPRESSIONS, both, "Impressions & engagements", RECENT_DAYS))
+    for key, types, kind, days in limits:
         columns = [column for column, name in enumerate(asked.types) if name in types]
         rows = [row for row, tweet in enumerate(tweets.served) if asked.at - tweet.created > timedelta(days=days)]
         if columns and rows:
             lists[key] = [str(tweets.served[row].tweet_id) for row in rows]
-            what = " and ".join(asked.types[column] for column in columns)
-            errors.append(f"{len(rows)} Tweet ID(s) are older than {days} days, unsupported for {what}")
+            errors.append(f"{kind} for tweets older than {days} days ({', '.join(lists[key])}) are not supported")
             unsupported += [(row, column) for row in rows for column in columns]
     return lists, errors, unsupported
 

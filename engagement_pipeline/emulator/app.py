@@ -48,7 +48,7 @@ PROXY_PAGE = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad
 class LoggedRequest:
     """A request to an engagement endpoint, and the status of its answer.
 
-    `handle` is who signed; None for a bearer token or nobody. Tweets, types and window are empty or None if the body
+    `handle` is who signed; None for the app alone or nobody. Tweets, types and window are empty or None if the body
     broke a rule. The window is also None on /totals. `number` counts from 1.
     """
 
@@ -119,7 +119,7 @@ class Service:
                 raise refusals.too_many_requests()
             response = await self._judge(request, asked, handle, number)
         except Refusal as refusal:
-            response = refused(refusal)
+            response = _packed(request, refused(refusal))
         response.headers.update(headers)
         entry = (asked.tweet_ids, asked.types, asked.window) if isinstance(asked, Asked) else ((), (), None)
         self.log.append(LoggedRequest(number, endpoint, handle, *entry, response.status_code))
@@ -201,10 +201,19 @@ def _accepts_gzip(request: Request) -> bool:
     return any(GZIP.fullmatch(coding.strip()) for coding in codings)
 
 
+def _packed(request: Request, response: Response) -> Response:
+    """Return a response as it is, or compressed if the client accepts that."""
+    if not _accepts_gzip(request):
+        return response
+    headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+    body = gzip.compress(bytes(response.body), GZIP_LEVEL, mtime=0)
+    return Response(body, response.status_code, headers | {"content-encoding": "gzip"})
+
+
 async def _no_such_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     text = f"{HTTPStatus(error.status_code).phrase}: {request.method} {request.url.path}"
-    return json_response({"errors": [text]}, status=error.status_code, headers=error.headers)
+    return _packed(request, json_response({"errors": [text]}, status=error.status_code, headers=error.headers))
 
 
 async def _own_mistake(request: Request, error: Exception) -> Response:

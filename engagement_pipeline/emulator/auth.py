@@ -1,6 +1,6 @@
 """Who is asking: the credentials that the emulator accepts, and the check of a signed request.
 
-In: a method, a URL, an Authorization header. Out: the handle that signed it, None for a bearer token, or a 401 with its
+In: a method, a URL, an Authorization header. Out: the handle that signed it, None for the app alone, or a 401 with its
 reason. OAuth 1.0a signatures are checked in full: consumer, token, HMAC-SHA1, a timestamp within 300 s of the machine's
 clock, and a new nonce. JSON bodies are not part of an OAuth 1.0a signature.
 """
@@ -108,9 +108,10 @@ class Gate:
         self._nonces: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     def caller(self, method: str, url: str, authorization: str, *, revoked: Collection[str] = ()) -> str | None:
-        """Return the handle that signed, or None for the bearer token. Raises Refusal (401).
+        """Return the handle that signed, or None for the app alone. Raises Refusal (401).
 
-        Tokens of the handles in `revoked` are not accepted.
+        The app alone sends its bearer token, or signs without a token of a handle. Tokens of the handles in `revoked`
+        are not accepted.
         """
         scheme, _, rest = authorization.partition(" ")
         if scheme.lower() == "bearer":
@@ -119,8 +120,8 @@ class Gate:
             return None
         owners = {token.key: name for name, token in self.credentials.tokens.items() if name not in revoked}
         secrets = {key: self.credentials.tokens[name].secret for key, name in owners.items()}
-        signed = self.signed(method, url, authorization, secrets=secrets)
-        return owners[signed["oauth_token"]]
+        signed = self.signed(method, url, authorization, secrets=secrets | {"": ""})
+        return owners.get(signed.get("oauth_token", ""))
 
     def signed(
         self, method: str, url: str, authorization: str, *, secrets: Mapping[str, str], form: str = ""

@@ -51,6 +51,7 @@ LARGEST_ID = 2**63 - 1
 
 TWEET, TYPE, DAY, HOUR = "tweet.id", "engagement.type", "engagement.day", "engagement.hour"
 NAMES = (TWEET, TYPE, DAY, HOUR)
+OTHER_SPELLINGS = {"Tweet.id": TWEET}  # as a guide of the vendor writes it
 FOUR_WAY = ((TWEET, TYPE, DAY, HOUR), (TYPE, TWEET, DAY, HOUR))
 
 # The keys beside the groupings at the root of a response; a grouping of that name would be ambiguous.
@@ -179,6 +180,7 @@ def _group_by(endpoint: Endpoint, name: str, grouping: object) -> tuple[str, ...
     if not isinstance(given, list) or not given:
         raise bad_request(f"group_by of grouping {name} must be a non-empty array")
     legal = NAMES[:2] if endpoint == "totals" else NAMES
+    given = [OTHER_SPELLINGS.get(item, item) if isinstance(item, str) else item for item in given]
     for item in given:
         if item not in legal:
             raise bad_request(f"Grouping {name}: /{endpoint} cannot group by {orjson.dumps(item).decode()}")

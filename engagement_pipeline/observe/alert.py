@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from engagement_pipeline.core import bounds
 from engagement_pipeline.core.errors import AlertError
+from engagement_pipeline.core.reach import unreachable
 from engagement_pipeline.core.redaction import redacted, shown
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _post(webhook: str, text: str) -> str:
                 return ""
             return f"the webhook at {host} answered {answer.status_code}: check alert_webhook"
     except OSError as error:  # of requests, with the whole address in its text, or of the files that TLS needs
-        return f"the webhook at {host} cannot be reached ({type(error).__name__}): check alert_webhook"
+        return unreachable(f"the webhook at {host}", error, url=webhook, setting="alert_webhook")
 
 
 class _Relay(smtplib.SMTP):

@@ -225,7 +225,7 @@ def _read(path: Path) -> tuple[str, dict[str, Any]]:
         text = path.read_bytes().decode("utf-8-sig")  # some editors begin a file with a mark
         return text, tomllib.loads(text)
     except FileNotFoundError:
-        raise InputError(f"{path} does not exist: the README shows what it holds") from None
+        raise InputError(f"{path} does not exist: engagement init writes one") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not valid TOML: {_position_only(error)}") from None
     except OSError as error:

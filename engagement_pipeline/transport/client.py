@@ -21,6 +21,7 @@ from engagement_pipeline.core import bounds
 from engagement_pipeline.core.bounds import TooLargeError
 from engagement_pipeline.core.errors import AccountError, ApiError, UnavailableError
 from engagement_pipeline.core.model import Exchange, Request, Response
+from engagement_pipeline.core.reach import unreachable
 from engagement_pipeline.core.redaction import redacted_body, shown
 from engagement_pipeline.transport.signing import SignedSessions
 
@@ -199,9 +200,7 @@ def _send(
             account=handle,
         ) from None
     except requests.exceptions.RequestException as error:
-        raise UnavailableError(
-            f"{url} cannot be reached ({_reason(error)}): check the network and api_url.", account=handle
-        ) from None
+        raise UnavailableError(f"{unreachable(url, error, url=url, setting='api_url')}.", account=handle) from None
     return replace(answer, body=redacted_body(answer.body))
 
 
@@ -212,14 +211,3 @@ def _looks_like_json(body: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return (text[:1], text[-1:]) in {("{", "}"), ("[", "]")}
-
-
-def _reason(error: requests.exceptions.RequestException) -> str:
-    """Return why a transport failed, as a person says it."""
-    if isinstance(error, requests.exceptions.Timeout):
-        return "no answer in time"
-    if isinstance(error, requests.exceptions.SSLError):
-        return "its certificate was not accepted"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError):
-        return "the body broke off or its gzip is damaged"
-    return "no connection"

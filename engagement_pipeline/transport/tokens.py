@@ -22,6 +22,7 @@ from requests_oauthlib import OAuth1
 from engagement_pipeline.core import bounds
 from engagement_pipeline.core.bounds import TooLargeError
 from engagement_pipeline.core.errors import AccountError, EngagementError, InputError, UnavailableError
+from engagement_pipeline.core.reach import unreachable
 from engagement_pipeline.core.redaction import register, shown
 from engagement_pipeline.transport import accounts
 from engagement_pipeline.transport.accounts import Account, App, normalised
@@ -149,10 +150,7 @@ def _post(
             account=account,
         ) from None
     except requests.exceptions.RequestException as error:
-        reason = type(error).__name__
-        raise UnavailableError(
-            f"{url} cannot be reached ({reason}): check the network and auth_url", account=account
-        ) from None
+        raise UnavailableError(unreachable(url, error, url=url, setting="auth_url"), account=account) from None
     if answer.status != requests.codes.ok:
         raise _error_of(answer, account=account, remedy=remedy)
     return answer

@@ -57,7 +57,7 @@ def test_wrong_arguments_are_told_in_one_line_with_the_fix(in_world, failed, arg
     ("setting", "words"),
     [
         ("TRIES=none", "ENGAGEMENT_TRIES = 'none': must be a whole number"),
-        ("CONFIG=/no/such.toml", "/no/such.toml does not exist: create it or unset ENGAGEMENT_CONFIG"),
+        ("CONFIG=/no/such.toml", "/no/such.toml does not exist: create it, or name another with --config"),
         ("API_URL=http://example.org", "must be https"),
         ("ACCOUNTS=/no/accounts.toml", "/no/accounts.toml does not exist"),
         ("TWEETS=/no/tweets/*", "no roster: /no/tweets/* names no file"),
@@ -227,7 +227,7 @@ def test_an_emulator_whose_port_is_taken_says_so(in_world, failed):
 
 def test_the_emulator_s_switches_reach_it(engagement, monkeypatch):
     asked = {}
-    monkeypatch.setattr("engagement_pipeline.cli.main.serve", lambda **options: asked.update(options))
+    monkeypatch.setattr("engagement_pipeline.cli.emulated.serve", lambda **options: asked.update(options))
     switches = ("--require-gzip", "--max-age-days", "365", "--settle-hours", "48")
     assert engagement("emulator", "--port", "0", *switches)[0] == 0
     assert (asked["require_gzip"], asked["max_age_days"], asked["settle_hours"]) == (True, 365, 48)

@@ -10,6 +10,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from proxy import proxy
+from typing_at import terminal
 
 CLONE = Path(__file__).parents[2]
 README = (CLONE / "README.md").read_text(encoding="utf-8")
@@ -20,8 +22,17 @@ STARTS_DAGSTER = 'DAGSTER_HOME="$PWD/.dagster" .venv/bin/dg dev --workspace work
 
 
 def outside():
-    """Return the environment of a user without settings of this project."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("ENGAGEMENT_")}
+    """Return the environment of a user without settings of their own, whatever files this machine has."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("ENGAGEMENT_")}
+    return clean | {"ENGAGEMENT_CONFIG": str(CLONE / "engagement.toml")}
+
+
+@pytest.fixture
+def company():
+    """A proxy for everything, without exceptions, which lets nothing through; `variables()` lead to it."""
+    with proxy() as made:
+        yield made
+    assert made.asked == []  # nothing here leaves the machine
 
 
 def shell(command, *, cwd, env=None):
@@ -53,6 +64,7 @@ def test_the_commands_are_the_ones_tested_here():
     assert IN_THE_CLONE[0] == "make demo"
     assert len(IN_THE_CLONE) == 2
     assert [shlex.split(command)[:2] for command in AGAINST_THE_API] == [
+        [".venv/bin/engagement", "init"],
         [".venv/bin/engagement", "authorize"],
         [".venv/bin/engagement", "check"],
         [".venv/bin/engagement", "plan"],
@@ -62,6 +74,7 @@ def test_the_commands_are_the_ones_tested_here():
         ["mkdir", "-p"],
         ["DAGSTER_HOME=$PWD/.dagster", ".venv/bin/dagster"],
         ["DAGSTER_HOME=$PWD/.dagster", ".venv/bin/dg"],
+        [".venv/bin/engagement", "config"],
         [".venv/bin/engagement", "sql"],
         [".venv/bin/engagement", "catalog"],
         [".venv/bin/engagement", "rebuild"],
@@ -69,10 +82,10 @@ def test_the_commands_are_the_ones_tested_here():
     ]
 
 
-def test_the_demo_shows_what_the_readme_shows_and_leaves_git_clean():
+def test_the_demo_shows_what_the_readme_shows_and_leaves_git_clean_behind_a_proxy_too(company):
     before = shell("git status --porcelain", cwd=CLONE).stdout
     for command in IN_THE_CLONE:
-        done = shell(command, cwd=CLONE)
+        done = shell(command, cwd=CLONE, env=outside() | company.variables())
         assert done.returncode == 0, done.stderr
         printed = [line.strip() for line in done.stdout.splitlines()]
         expected = shown_after(command)
@@ -81,13 +94,18 @@ def test_the_demo_shows_what_the_readme_shows_and_leaves_git_clean():
     assert shell("git status --porcelain", cwd=CLONE).stdout == before
 
 
-def test_the_steps_against_the_api_work_in_order(in_world, free_port):
+def test_the_steps_against_the_api_work_in_order_behind_a_proxy_too(in_world, free_port, company):
     folder = in_world.root / "clone"
     folder.mkdir()
     for name in (".venv", "assets", "deploy", "engagement.toml", "workspace.yaml"):
         (folder / name).symlink_to(CLONE / name)
-    environment = outside() | in_world.environment
-    authorize, *further = (command for command in AGAINST_THE_API if command != STARTS_DAGSTER)
+    environment = outside() | in_world.environment | {"XDG_CONFIG_HOME": str(folder)} | company.variables()
+    del environment["ENGAGEMENT_CONFIG"]
+    init, authorize, *further = (command for command in AGAINST_THE_API if command != STARTS_DAGSTER)
+    answers = {"Requests a minute": "300", "First UTC day": "2026-01-04", "Days that": ""}
+    code, said = terminal([init.removeprefix(".venv/bin/engagement ")], answers, cwd=folder, env=environment)
+    assert code == 0, said
+    assert (folder / "engagement.local.toml").exists()
     authorized = authorizing(authorize.replace("some_handle", "harborbooks"), cwd=folder, env=environment)
     assert authorized == f"the tokens of harborbooks are in {in_world.accounts}"
     for command in further:
@@ -121,11 +139,12 @@ def authorizing(command, *, cwd, env):
     return said.splitlines()[-1].removeprefix("PIN: ")
 
 
-def test_up_says_which_address_to_open_and_ctrl_c_ends_both(tmp_path, free_port):
+def test_up_says_which_address_to_open_and_ctrl_c_ends_both_behind_a_proxy_too(tmp_path, free_port, company):
     assert (
         shell("make --dry-run --no-print-directory up", cwd=CLONE).stdout.splitlines()[-1] == ".venv/bin/engagement up"
     )
-    up = started([".venv/bin/engagement", "up", "--data", str(tmp_path), "--port", str(free_port)], cwd=CLONE)
+    command = [".venv/bin/engagement", "up", "--data", str(tmp_path), "--port", str(free_port)]
+    up = started(command, cwd=CLONE, env=outside() | company.variables())
     address = f"http://127.0.0.1:{free_port}"
     said = next(line for line in up.stdout if line.startswith("open "))
     assert said.startswith(f"open {address} ")

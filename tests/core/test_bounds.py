@@ -80,8 +80,6 @@ def test_a_refusal_may_have_more_bytes_than_the_answer_that_it_stands_for():
 
 
 def test_what_a_proxy_answers_is_within_the_bound_too(monkeypatch):
-    for name in ("no_proxy", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
     with server(b"", b"H", pause=PAUSE) as proxy:
         monkeypatch.setenv("https_proxy", proxy)
         with pytest.raises(requests.exceptions.Timeout):

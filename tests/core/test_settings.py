@@ -1,7 +1,9 @@
-"""Settings: defaults, the file, the environment over it, and one line for each thing that is wrong."""
+"""Settings: defaults, the files over them, the environment over these, and one line for each thing that is wrong."""
 
 import os
+import re
 from contextlib import suppress
+from dataclasses import fields
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 
@@ -16,6 +18,8 @@ ALL_TYPES = (
     "media_engagements media_views permalink_clicks quote_tweets replies retweets url_clicks user_follows "
     "user_profile_clicks video_views"
 )
+CLONE = Path(__file__).parents[2]
+DEVNULL = Path(os.devnull)
 
 
 @pytest.fixture
@@ -61,24 +65,16 @@ def test_without_file_or_variable_every_setting_has_its_documented_default(tmp_p
     )
 
 
-def test_the_engagement_toml_of_the_clone_states_the_defaults():
-    clone = Path(__file__).parents[2]
-    chosen = settings.load({"ENGAGEMENT_CONFIG": str(clone / "engagement.toml")})
-    defaults = settings.Settings()
-    same = (
-        "api_url",
-        "auth_url",
-        "first_day",
-        "lookback_days",
-        "requests_per_minute",
-        "types",
-        "tries",
-        "skip_bad_rows",
-    )
-    for name in (*same, "alert_webhook", "alert_mail", "alert_smtp", "dagster_url"):
-        assert getattr(chosen, name) == getattr(defaults, name)
-    assert chosen.resume_hours == defaults.resume_hours
-    assert (chosen.data, chosen.accounts) == (clone / "data", clone / "accounts.toml")
+def test_the_engagement_toml_of_the_clone_states_the_defaults(monkeypatch):
+    monkeypatch.chdir(CLONE)
+    stated = settings.load({"ENGAGEMENT_CONFIG": str(CLONE / "engagement.toml")})
+    assert stated == settings.load({"ENGAGEMENT_CONFIG": os.devnull})
+
+
+def test_the_engagement_toml_of_the_clone_names_every_setting():
+    text = (CLONE / "engagement.toml").read_text(encoding="utf-8")
+    named = re.findall(r"^(?:# )?(\w+) = ", text, re.MULTILINE)
+    assert sorted(named) == sorted(field.name for field in fields(settings.Settings))
 
 
 @pytest.mark.parametrize(
@@ -114,6 +110,96 @@ def test_the_file_of_the_working_directory_is_read(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("engagement.toml").write_text("tries = 2")
     assert settings.load({}).tries == 2
+
+
+@pytest.fixture
+def layers(tmp_path, monkeypatch):
+    """Return a function that writes all files but those named, and gives `tries` and its origin."""
+    monkeypatch.chdir(tmp_path)
+    user, named = tmp_path / "xdg" / "engagement" / "engagement.toml", tmp_path / "named.toml"
+    files = {named: 5, Path("engagement.local.toml"): 4, user: 3, Path("engagement.toml"): 2}
+
+    def chosen(*without, **environment):
+        for path, number in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"tries = {number}")
+            if path.name in without or path in without:
+                path.unlink()
+        return settings.chosen({"XDG_CONFIG_HOME": str(tmp_path / "xdg"), **environment})["tries"]
+
+    return chosen
+
+
+def test_of_all_that_set_a_value_the_first_in_the_order_of_precedence_wins(layers, tmp_path):
+    user, named = tmp_path / "xdg" / "engagement" / "engagement.toml", tmp_path / "named.toml"
+    assert layers(ENGAGEMENT_TRIES="6", ENGAGEMENT_CONFIG=str(named)) == (6, "ENGAGEMENT_TRIES")
+    assert layers(ENGAGEMENT_CONFIG=str(named)) == (5, str(named))
+    assert layers() == (4, "engagement.local.toml")
+    assert layers("engagement.local.toml") == (3, str(user))
+    assert layers("engagement.local.toml", user) == (2, "engagement.toml")
+    assert layers("engagement.local.toml", "engagement.toml") == (6, "default")
+
+
+def test_files_are_layers_and_not_alternatives(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("engagement.toml").write_text("tries = 2\nlookback_days = 7")
+    Path("engagement.local.toml").write_text("tries = 3")
+    assert (settings.load({}).tries, settings.load({}).lookback_days) == (3, 7)
+
+
+def test_a_named_file_is_read_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("engagement.local.toml").write_text("lookback_days = 7")
+    Path("named.toml").write_text("tries = 2")
+    Path("other.toml").write_text("tries = 3")
+    assert settings.load({"ENGAGEMENT_CONFIG": "named.toml"}) == settings.load(
+        {"ENGAGEMENT_TRIES": "2"}, config=DEVNULL
+    )
+    assert settings.load({"ENGAGEMENT_CONFIG": "named.toml"}, config=Path("other.toml")).tries == 3
+
+
+def test_paths_start_at_the_file_that_names_them(tmp_path, monkeypatch):
+    here, user = tmp_path / "here", tmp_path / "xdg" / "engagement"
+    for folder in (here, user):
+        folder.mkdir(parents=True)
+    monkeypatch.chdir(here)
+    (user / "engagement.toml").write_text('data = "lake"\naccounts = "a.toml"')
+    Path("engagement.local.toml").write_text('data = "mine"')
+    chosen = settings.load({"XDG_CONFIG_HOME": str(tmp_path / "xdg")})
+    assert (chosen.data, chosen.accounts) == (here / "mine", user / "a.toml")
+
+
+@pytest.mark.parametrize("variables", [{}, {"XDG_CONFIG_HOME": ""}, {"XDG_CONFIG_HOME": "relative"}])
+def test_the_users_file_is_in_the_home_folder_unless_told_otherwise(tmp_path, monkeypatch, variables):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "home" / ".config" / "engagement" / "engagement.toml"
+    path.parent.mkdir(parents=True)
+    path.write_text("tries = 2")
+    assert settings.load({"HOME": str(tmp_path / "home"), **variables}).tries == 2
+
+
+def test_the_home_of_somebody_else_is_no_obstacle(tmp_path, monkeypatch):
+    def exists(path):
+        if "home" in path.parts:
+            raise PermissionError
+        return False
+
+    monkeypatch.setattr(Path, "exists", exists)
+    assert settings.load({"HOME": "/home"}).tries == 6
+
+
+def test_a_mistake_is_told_with_its_own_file_of_several(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("engagement.toml").write_text("tries = 2")
+    Path("engagement.local.toml").write_text("tries = 0")
+    assert refusal(settings.load, {}).startswith("engagement.local.toml: tries = 0: must be")
+
+
+def test_a_secret_is_masked_also_where_another_origin_wins(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("engagement.toml").write_text('alert_webhook = "https://hooks.example.com/OverruledSecret"')
+    settings.load({"ENGAGEMENT_ALERT_WEBHOOK": "https://hooks.example.com/TheOneThatWins"})
+    assert redacted("OverruledSecret") == redacted("TheOneThatWins") == "…"
 
 
 def test_a_variable_wins_over_the_file_for_its_key_alone(config):
@@ -316,7 +402,10 @@ def test_a_file_that_is_not_text_is_not_valid_toml(tmp_path):
 
 def test_a_file_that_is_named_must_exist(tmp_path):
     message = refusal(settings.load, {"ENGAGEMENT_CONFIG": str(tmp_path / "no.toml")})
-    assert message == f"{tmp_path / 'no.toml'} does not exist: create it or unset ENGAGEMENT_CONFIG"
+    assert (
+        message
+        == f"{tmp_path / 'no.toml'} does not exist: create it, or name another with --config or ENGAGEMENT_CONFIG"
+    )
 
 
 def test_a_folder_is_no_file(tmp_path):

@@ -72,7 +72,7 @@ def test_a_failed_run_is_told_with_asset_partitions_first_error_and_link(
         "engagement-pipeline: a run of daily failed",
         "asset: responses",
         f"partitions: {FEW[0]} to {FEW[-1]}",
-        f"error: {in_world.accounts} does not exist: the README shows what it holds",
+        f"error: {in_world.accounts} does not exist: engagement init writes one",
         f"run: https://dagster.example.com/runs/{run.run_id}",
     ]
 

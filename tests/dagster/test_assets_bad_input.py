@@ -82,7 +82,7 @@ def test_no_accounts_file(in_world, definitions, instance, job):
     in_world.accounts.unlink()
     tags = {RANGE_START: FEW[0], RANGE_END: FEW[-1]} if job == "daily" else {}
     result = definitions.resolve_job_def(job).execute_in_process(instance=instance, tags=tags, raise_on_error=False)
-    said = f"{in_world.accounts} does not exist: the README shows what it holds"
+    said = f"{in_world.accounts} does not exist: engagement init writes one"
     assert said in failures(result)
 
 

@@ -17,6 +17,7 @@ from processes import CLONE
 from receivers import webhook
 
 from engagement_pipeline.core import settings
+from engagement_pipeline.core.loopback import without_loopback
 
 SYSTEMD = CLONE / "deploy" / "systemd"
 SERVICES = ["code", "daemon", "webserver"]
@@ -132,6 +133,18 @@ def test_a_run_leaves_all_it_tells_in_postgresql(lasting, monkeypatch):
 
 def test_the_units_wait_longer_for_a_run_than_a_request_may_take():
     assert int(value("code", "TimeoutStopSec")) > settings.Settings().timeout_seconds
+
+
+@pytest.mark.parametrize("unit", ["code", "daemon", "webserver", "look"])
+def test_the_units_reach_this_machine_past_a_proxy(unit):
+    """gRPC, by which the daemon and the webserver reach the code location, takes the proxy of a variable for it too."""
+    assert dict(pair.split("=") for pair in value(unit, "Environment").split()) == without_loopback({})
+
+
+def test_as_engagement_reaches_this_machine_past_a_proxy():
+    script = (SYSTEMD / "as-engagement").read_text().partition("\n. /etc")[0]
+    told = subprocess.run(["sh", "-c", f"{script}\nenv"], env={}, capture_output=True, text=True, check=True).stdout
+    assert without_loopback({}).items() <= dict(line.split("=", 1) for line in told.splitlines()).items()
 
 
 def test_the_look_from_outside_tells_a_person_of_a_daemon_that_never_ran(in_world, monkeypatch):

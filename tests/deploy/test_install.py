@@ -39,10 +39,11 @@ def install(clone):
     stubs = clone.parent / "stubs"
     stubs.mkdir(exist_ok=True)
     for name in NOT_RUN:
-        (stubs / name).write_text("#!/bin/sh\necho 1\n")
+        (stubs / name).write_text(f'#!/bin/sh\necho 1\necho "{name} $*" >> {stubs}/said\n')
         (stubs / name).chmod(0o755)
     environment = os.environ | {"PATH": f"{stubs}:{os.environ['PATH']}"}
     subprocess.run([clone / "deploy" / "systemd" / "install"], env=environment, capture_output=True, check=True)
+    return (stubs / "said").read_text().splitlines()
 
 
 def readable(clone, name):
@@ -76,3 +77,11 @@ def test_a_clone_without_files_of_a_user_is_installed(clone):
         path.unlink()
     install(clone)
     assert readable(clone, READ[0])
+
+
+@pytest.mark.parametrize("name", ["engagement.local.toml", "engagement.toml"])
+def test_the_services_begin_with_the_settings_of_the_clone(clone, name):
+    if name == "engagement.toml":
+        (clone / "engagement.local.toml").unlink()
+    begin = f"install -m 640 -g engagement ../../{name} /etc/engagement/engagement.toml"
+    assert begin in install(clone)

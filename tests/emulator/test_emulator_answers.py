@@ -223,7 +223,8 @@ def test_totals_of_tweets_past_90_days_have_no_impressions():
     fields = body(old.tweet_id, PAIR[0], engagement_types=["impressions", "favorites"], **NO_WINDOW)
     found = answer(World(now=NOW), fields, endpoint="totals")
     assert found["unsupported_for_impressions_engagements_tweet_ids"] == [str(old.tweet_id)]
-    assert found["errors"] == ["1 Tweet ID(s) are older than 90 days, unsupported for impressions"]
+    text = f"Impressions & engagements for tweets older than 90 days ({old.tweet_id}) are not supported"
+    assert found["errors"] == [text]
     assert found["sums"][str(old.tweet_id)]["impressions"] == "0"
     assert int(found["sums"][str(PAIR[0])]["impressions"]) > 0
     assert int(found["sums"][str(old.tweet_id)]["favorites"]) > 0

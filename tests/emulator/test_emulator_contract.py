@@ -19,6 +19,7 @@ from emulator_client import (
     PUBLIC,
     SERIES,
     ask,
+    ask_as_consumer,
     ask_with_bearer,
     body,
     by,
@@ -31,7 +32,8 @@ from engagement_pipeline.emulator import HANDLES, Emulator, rules
 from engagement_pipeline.emulator.world import tweets_of_day
 
 TWEET, TYPE, DAY, HOUR = FOUR_WAY
-BEARER, NOBODY = "bearer", "nobody"
+BEARER, CONSUMER, NOBODY = "bearer", "consumer", "nobody"
+APP_ALONE = {BEARER: "the bearer token", CONSUMER: "a consumer that signs without a token"}
 EVERYWHERE = (("totals", NO_WINDOW), ("28hr", NO_WINDOW), ("historical", {}))
 OWNED = ["impressions", "engagements", *PUBLIC]
 UNAUTHENTICATED = "Your account could not be authenticated. Reason: "
@@ -93,34 +95,39 @@ CONTRACT = [
         "the owner reads 17 types of /28hr", body(engagement_types=SERIES, **NO_WINDOW), "28hr", then=types_are(SERIES)
     ),
     Rule("the owner reads 7 types of /totals", totals(), "totals", then=types_are(OWNED)),
-    Rule(
-        "the bearer token reads 5 types of anyone",
-        totals(MINE.tweet_id, STRANGER.tweet_id, types=PUBLIC),
-        "totals",
-        BEARER,
-        then=types_are(PUBLIC),
+    *(
+        Rule(
+            f"{who} reads 5 types of anyone",
+            totals(MINE.tweet_id, STRANGER.tweet_id, types=PUBLIC),
+            "totals",
+            by,
+            then=types_are(PUBLIC),
+        )
+        for by, who in APP_ALONE.items()
     ),
     *(
         Rule(
-            f"the bearer token does not read {name}",
+            f"{who} does not read {name}",
             totals(types=[name, "favorites"]),
             "totals",
-            BEARER,
+            by,
             403,
             refusal(f"Forbidden to access metrics: {name}"),
         )
         for name in ("impressions", "engagements")
+        for by, who in APP_ALONE.items()
     ),
     *(
         Rule(
-            f"the bearer token is not for /{endpoint}",
+            f"{who} is not for /{endpoint}",
             body(engagement_types=["favorites"], **window),
             endpoint,
-            BEARER,
+            by,
             401,
             refusal(f"{UNAUTHENTICATED}Unknown Authorization Type"),
         )
         for endpoint, window in EVERYWHERE[1:]
+        for by, who in APP_ALONE.items()
     ),
     *(
         Rule(
@@ -354,6 +361,8 @@ def test_the_contract_is_kept(emulator_with, rule):
     emulator.faults.set(**rule.dials)
     if rule.by == BEARER:
         response = ask_with_bearer(emulator, rule.fields, endpoint=rule.endpoint)
+    elif rule.by == CONSUMER:
+        response = ask_as_consumer(emulator, rule.fields, endpoint=rule.endpoint)
     elif rule.by == NOBODY:
         response = requests.post(f"{emulator.url}/insights/engagement/{rule.endpoint}", json=rule.fields, timeout=10)
     else:

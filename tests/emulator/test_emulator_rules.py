@@ -124,6 +124,20 @@ def test_served_up_to_the_limits(endpoint, fields):
     assert {name: {"group_by": list(names)} for name, names in asked.groupings.items()} == fields["groupings"]
 
 
+def test_the_capital_of_a_guide_stands_for_the_same_grouping():
+    capital = ["Tweet.id", *FOUR_WAY[1:]]
+    assert read(body(groupings=by(*capital))).groupings == {"g0": tuple(FOUR_WAY)}
+    with pytest.raises(Refusal) as caught:
+        read(body(groupings=by("Tweet.id", TWEET)))
+    assert caught.value.errors == ("Grouping g0 repeats a group",)
+
+
+@pytest.mark.parametrize("name", ["tweet.ID", "TWEET.ID", "Engagement.type"])
+def test_no_other_capital_is_taken(name):
+    with pytest.raises(Refusal):
+        read(body(groupings=by(name)))
+
+
 @pytest.mark.parametrize(("endpoint", "names"), [("totals", 2), ("28hr", 4), ("historical", 4)])
 def test_up_to_three_groups_come_in_any_order_and_four_in_two(endpoint, names):
     window = {} if endpoint == "historical" else NO_WINDOW

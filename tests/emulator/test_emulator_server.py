@@ -151,6 +151,26 @@ def test_gzip_is_used_when_it_is_accepted(emulator):
     assert gzip.decompress(packed.raw.read(decode_content=False)) == plain.raw.read()
 
 
+@pytest.mark.parametrize(("path", "status"), [(HISTORICAL, 400), (HISTORICAL.replace("historical", "hourly"), 404)])
+def test_a_refusal_is_packed_like_an_answer(emulator, path, status):
+    fields, asked = body(tweet_ids=["one"]), {}
+    for coding in ("gzip", "identity"):
+        with session(emulator) as client:
+            answer = client.post(
+                emulator.url + path, json=fields, headers={"Accept-Encoding": coding}, stream=True, timeout=10
+            )
+            assert answer.status_code == status
+            asked[answer.headers.get("content-encoding")] = answer.raw.read(decode_content=False)
+    assert gzip.decompress(asked["gzip"]) == asked[None]
+
+
+def test_the_page_of_a_proxy_is_not_packed():
+    with Emulator(now=NOW) as own:
+        own.faults.set(html_error=1)
+        answer = ask(own, body())
+    assert (answer.status_code, "content-encoding" in answer.headers) == (502, False)
+
+
 def test_gzip_can_be_required():
     with Emulator(now=NOW, require_gzip=True) as emulator:
         refused = ask(emulator, body(), headers={"Accept-Encoding": "identity"})

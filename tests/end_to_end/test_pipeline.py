@@ -14,7 +14,7 @@ from bodies import WINDOW as EARLIER
 from tables import counts
 
 from engagement_pipeline import pipeline
-from engagement_pipeline.cli.main import demo
+from engagement_pipeline.cli import demo
 from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
 from engagement_pipeline.core.errors import AccountError, InputError, LakeError, PullError, UnavailableError
 from engagement_pipeline.core.model import Response, Window

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import receivers
 import trickles
+from proxy import proxy
 
 from engagement_pipeline.core.errors import AlertError
 from engagement_pipeline.core.redaction import register
@@ -116,14 +117,14 @@ def test_a_receiver_that_never_answers_is_given_up(pauses, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         host = f"127.0.0.1:{silent.getsockname()[1]}"
         chosen = Settings(alert_webhook=f"http://{host}/s3cret", alert_mail="team@example.com", alert_smtp=host)
-        assert "(Timeout)" in refusal(chosen, pauses)
+        assert "(no answer in time)" in refusal(chosen, pauses)
     assert len(pauses) == 4
 
 
 def test_a_webhook_that_draws_out_its_headers_is_given_up(pauses, monkeypatch):
     monkeypatch.setattr(alert, "TIMEOUT_SECONDS", 0.2)
     with trickles.server(b"HTTP/1.1 200 OK\r\n", b"x", pause=0.02) as url:
-        assert "cannot be reached (Timeout)" in refusal(Settings(alert_webhook=f"{url}/s3cret"), pauses)
+        assert "cannot be reached (no answer in time)" in refusal(Settings(alert_webhook=f"{url}/s3cret"), pauses)
 
 
 def test_a_relay_that_draws_out_its_answer_is_given_up(pauses, monkeypatch):
@@ -168,6 +169,14 @@ def test_certificates_that_are_not_there_do_not_keep_the_other_from_its_message(
             pauses,
         )
     assert len(receiver.got) == 1
+
+
+def test_a_proxy_before_a_webhook_is_named_and_neither_its_password_nor_the_address_is(pauses, monkeypatch):
+    with proxy(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n") as company:
+        monkeypatch.setenv("https_proxy", company.url.replace("//", "//ann:pa55word@"))
+        told = refusal(Settings(alert_webhook="https://hooks.example.com/s3cret"), pauses)
+    assert told.startswith(f"the webhook at hooks.example.com cannot be reached (the proxy {company.url} wants a login")
+    assert "pa55word" not in told
 
 
 def test_all_tries_of_both_channels_end_within_the_minute_of_a_sensor():

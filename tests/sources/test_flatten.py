@@ -129,6 +129,12 @@ def test_what_looks_like_a_token_is_masked_in_the_api_s_texts():
     assert flat(content).said == "1 Tweet ID(s) are unavailable to …"
 
 
+def test_what_the_api_says_of_types_is_no_reason_why_a_tweet_is_unavailable():
+    of_types = f"Impressions & engagements for tweets older than 90 days ({ONE}) are not supported"
+    content = GOLDEN | {"errors": [of_types, "1 Tweet ID(s) are unavailable"]}
+    assert flat(content).said == "1 Tweet ID(s) are unavailable"
+
+
 @pytest.mark.parametrize("listed", ["1890000000000000009", 1890000000000000009])
 def test_unavailable_tweets_are_reported(listed):
     assert flat(put("unavailable_tweet_ids", [listed])).unavailable == {GONE}

@@ -71,6 +71,12 @@ def ask(emulator, fields, *, endpoint="historical", handle="harborbooks", **opti
         return client.post(f"{emulator.url}/insights/engagement/{endpoint}", json=fields, timeout=10, **options)
 
 
+def ask_as_consumer(emulator, fields, *, endpoint="totals"):
+    """Post a body that the app alone signs, without a token of a handle, and return the response."""
+    with session(emulator, resource_owner_key=None, resource_owner_secret=None) as client:
+        return client.post(f"{emulator.url}/insights/engagement/{endpoint}", json=fields, timeout=10)
+
+
 def ask_with_bearer(emulator, fields, *, endpoint="totals", token=None):
     """Post a body with the app's bearer token, or another, and return the response."""
     headers = {"Authorization": f"Bearer {token or emulator.credentials.bearer_token}"}

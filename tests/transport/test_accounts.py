@@ -79,7 +79,7 @@ def test_no_repr_holds_a_secret(file):
 
 
 def test_a_missing_file_is_named_with_where_to_look(tmp_path):
-    assert refusal(tmp_path / "accounts.toml") == "does not exist: the README shows what it holds"
+    assert refusal(tmp_path / "accounts.toml") == "does not exist: engagement init writes one"
 
 
 def test_a_folder_is_no_file(tmp_path):

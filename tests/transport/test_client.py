@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 import pytest
 import requests
 from oauthlib.oauth1 import RequestValidator, ResourceEndpoint
+from proxy import proxy
 from requests.adapters import HTTPAdapter
 from scripted_api import (
     ACCOUNTS,
@@ -282,6 +283,18 @@ def test_an_unreachable_api_is_named():
         client.ask(REQUEST)
     assert caught.value.status == 0
     assert [(exchange.status, exchange.tries, exchange.size) for exchange in clock.exchanges] == [(0, 2, 0)]
+
+
+def test_a_proxy_before_the_api_is_named_and_its_password_is_not(monkeypatch):
+    with proxy(b"HTTP/1.1 503 Service Unavailable\r\n\r\n") as company:
+        monkeypatch.setenv("https_proxy", company.url.replace("//", "//ann:pa55word@"))
+        with (
+            asking_of("https://api.example.com", ACCOUNTS, Clock(), tries=1) as client,
+            pytest.raises(UnavailableError) as caught,
+        ):
+            client.ask(REQUEST)
+    assert f" cannot be reached (the proxy {company.url} refused the way with 503): " in str(caught.value)
+    assert "pa55word" not in str(caught.value)
 
 
 def test_an_api_that_is_down_is_not_tried_again_and_again():

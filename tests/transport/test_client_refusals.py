@@ -1,5 +1,6 @@
 """What the client makes of a refusal: whose fault it is, which Tweets it names, what mends it."""
 
+import gzip
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -109,6 +110,13 @@ def test_a_400_about_the_request_is_not_about_tweets():
 def test_every_shape_of_error_body_is_read(body, texts):
     caught, _ = raised(Answer(status=404, body=body))
     assert caught.texts == texts
+
+
+def test_a_packed_refusal_is_read_like_a_plain_one():
+    plain = error(403, "Forbidden to access tweets: 1; 2")
+    packed = replace(plain, body=gzip.compress(plain.body), packed=True)
+    (told, _), (expected, _) = raised(packed), raised(plain)
+    assert (told.texts, told.tweet_ids, told.body) == (expected.texts, expected.tweet_ids, expected.body)
 
 
 def test_a_message_is_one_line_however_long_the_page():

@@ -7,6 +7,7 @@ import socket
 
 import pytest
 import requests
+from proxy import proxy
 from scripted_api import SECRETS, Answer, ScriptedApi, error
 
 from engagement_pipeline.core.errors import AccountError, EngagementError, InputError, UnavailableError
@@ -201,7 +202,10 @@ def test_a_file_without_keys_is_told_before_anything_is_sent(tmp_path, closed_ur
         ([Answer(body=b"[1]")], "/oauth/request_token answered 200 without oauth_token"),
         ([LEG_1], "/oauth/access_token answered 200 without screen_name: is a proxy in the way?"),
         ([LEG_1, Answer(body=b"screen_name=ann")], "/oauth/access_token answered 200 without oauth_token, oauth_token"),
-        ([LEG_1, Answer(promised=1000)], "/oauth/access_token cannot be reached (ChunkedEncodingError): check the net"),
+        (
+            [LEG_1, Answer(promised=1000)],
+            "/oauth/access_token cannot be reached (the body broke off or its gzip is damaged): ",
+        ),
         (
             [LEG_1, error(429, {"message": "slow down"})],
             "/oauth/access_token answered 429 (slow down): the vendor's side, try ",
@@ -232,7 +236,7 @@ def test_an_unreachable_host_is_named(app_alone, closed_url):
         timeout_seconds=10,
         ask_pin=pytest.fail,
     )
-    expected = f"{closed_url}/oauth/request_token cannot be reached (ConnectionError): check the network and auth_url"
+    expected = f"{closed_url}/oauth/request_token cannot be reached (no connection): check the network and auth_url"
     assert message == expected
 
 
@@ -259,6 +263,22 @@ def test_a_bearer_token_that_no_header_can_carry_is_not_used():
     assert str(caught.value).endswith("with a bearer token that holds a line end (U+000A): is a proxy in the way?")
 
 
+def test_a_proxy_before_the_host_is_named_and_its_password_is_not(app_alone, monkeypatch):
+    with proxy(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n") as company:
+        monkeypatch.setenv("https_proxy", company.url.replace("//", "//ann:pa55word@"))
+        message = refusal(
+            UnavailableError,
+            tokens.authorize,
+            app_alone,
+            "ann",
+            auth_url="https://api.example.com",
+            timeout_seconds=10,
+            ask_pin=pytest.fail,
+        )
+    assert f"/oauth/request_token cannot be reached (the proxy {company.url} wants a login, 407): " in message
+    assert "pa55word" not in message
+
+
 def test_a_host_that_stays_silent_is_given_up(app_alone):
     with socket.create_server(("127.0.0.1", 0)) as silent:  # it listens and never answers
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
@@ -271,7 +291,7 @@ def test_a_host_that_stays_silent_is_given_up(app_alone):
             timeout_seconds=0.05,
             ask_pin=pytest.fail,
         )
-    assert message.endswith("(Timeout): check the network and auth_url")
+    assert message.endswith("(no answer in time): check the network and auth_url")
 
 
 def test_a_refusal_that_is_a_page_is_cut_short(scripted):
@@ -334,7 +354,7 @@ def test_an_answer_without_a_bearer_token_is_told(body):
 
 def test_an_unreachable_host_gives_no_bearer_token(closed_url):
     message = refusal(UnavailableError, tokens.bearer_token, APP, auth_url=closed_url, timeout_seconds=10)
-    assert message.startswith(f"{closed_url}/oauth2/token cannot be reached (ConnectionError)")
+    assert message.startswith(f"{closed_url}/oauth2/token cannot be reached (no connection)")
 
 
 def test_an_error_carries_its_status_its_text_and_whose_it_is(scripted):
@@ -441,4 +461,4 @@ def test_the_command_names_a_host_that_cannot_be_reached(app_alone, failed, monk
     monkeypatch.setenv("ENGAGEMENT_AUTH_URL", closed_url)
     code, line = failed("authorize", "harborbooks")
     assert code == 1
-    assert line.startswith(f"{closed_url}/oauth/request_token cannot be reached (ConnectionError): ")
+    assert line.startswith(f"{closed_url}/oauth/request_token cannot be reached (no connection): ")

@@ -15,6 +15,7 @@ parse_fast.py reads the counts. If it does not know the way in which they are wr
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
 from math import ceil, floor
@@ -54,6 +55,7 @@ UNSUPPORTED = {  # Tweets too old for these types: their zeros are not measured
     "unsupported_for_video_views_tweet_ids": ("video_views",),
     "unsupported_for_impressions_engagements_tweet_ids": ("impressions", "engagements"),
 }
+OF_TYPES = re.compile(r"for tweets older than .* not supported", re.IGNORECASE | re.DOTALL)  # goes with these lists
 
 
 def read(body: bytes, request: Request) -> Flat:
@@ -200,9 +202,13 @@ def _echoed(root: dict[str, Any], key: str) -> datetime | None:
 
 
 def _said(root: dict[str, Any]) -> str:
-    """Return the masked texts of the API beside a partial result. They are for people, so any shape is taken."""
+    """Return what the API says of Tweets that it cannot serve, masked. It is for people, so any shape is taken.
+
+    Texts about types are left out: the Tweets that they name have been served.
+    """
     errors = root.get("errors") or []
-    return masked("; ".join(map(str, errors if isinstance(errors, list) else [errors])))
+    texts = map(str, errors if isinstance(errors, list) else [errors])
+    return masked("; ".join(text for text in texts if not OF_TYPES.search(text)))
 
 
 def _without_zeros(rows: pa.Table, tweets: frozenset[int], types: Iterable[str]) -> pa.Table:

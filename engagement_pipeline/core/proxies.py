@@ -1,0 +1,23 @@
+"""Which proxy a request goes through: the one that the environment names, and none for this machine itself.
+
+In: a URL, and the variables that all programs read: https_proxy, http_proxy, all_proxy and no_proxy, in small letters
+or capitals. Out: the address of the proxy.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from requests.utils import get_environ_proxies, select_proxy
+
+from engagement_pipeline.core.loopback import is_loopback
+from engagement_pipeline.core.redaction import register
+
+
+def proxy_for(url: str) -> str:
+    """Return the address of the proxy for a URL, which may hold a password; empty where there is none."""
+    if is_loopback(urlsplit(url).hostname):
+        return ""
+    proxy = select_proxy(url, get_environ_proxies(url)) or ""
+    register(urlsplit(proxy).password or "")
+    return proxy
