@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 FORMAT = 2  # of the lake; a change that older programs would misread raises it
+PULL_LOCK, LAKE_LOCK = "pull", "lake"  # of who asks and lands; of who publishes, rebuilds or removes
 ELSEWHERE = "get permission for it, or name another folder in ENGAGEMENT_DATA"
 
 
@@ -62,6 +63,11 @@ class Lake:
     def staging(self) -> Path:
         """The folder of a publication's files before they are put in their places; outside every glob."""
         return self.root / ".aside"
+
+    @property
+    def rebuilding(self) -> Path:
+        """The folder of a lake within this one, in which a rebuild publishes."""
+        return self.root / ".rebuild"
 
     @property
     def tweets(self) -> Path:

@@ -241,3 +241,15 @@ def test_an_interrupt_ends_with_one_line(in_world, failed, monkeypatch):
     code, line = failed("pull", "--from", "2026-01-31")
     assert code == 130
     assert line.startswith("interrupted; what a pull has landed is kept")
+
+
+def test_a_lack_of_memory_is_no_mistake_of_the_program(failed, monkeypatch, in_world):
+    def runs_out(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("engagement_pipeline.pipeline.run", runs_out)
+    code, line = failed("pull")
+    assert (code, line) == (
+        1,
+        "the memory ran out; what has landed is kept: run again, with more memory or a shorter window",
+    )
