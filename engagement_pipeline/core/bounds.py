@@ -35,6 +35,19 @@ LARGEST_REFUSAL = 2**20  # bytes of the body of any status but 200: a text of th
 LARGEST_HEAD = 2**20  # bytes of status lines and headers, those of a proxy included; the library's own limit is 6 MB
 
 
+TOO_LONG = "answered with longer headers than HTTP allows"
+REASONS: dict[tuple[type[BaseException], ...], str] = {  # the first that is the error, or among its causes
+    (requests.exceptions.Timeout, TimeoutError): "cannot be reached (no answer in time)",
+    (requests.exceptions.SSLError,): "cannot be reached (its certificate was not accepted)",
+    (http.client.RemoteDisconnected, ConnectionResetError): "closed the connection without an answer",
+    (http.client.LineTooLong,): TOO_LONG,
+    (http.client.BadStatusLine, http.client.UnknownProtocol): "answered with what is not HTTP",
+    (requests.exceptions.InvalidHeader,): "answered with headers that contradict each other",
+    (requests.exceptions.ContentDecodingError,): "answered with a body that cannot be unpacked",
+    (requests.exceptions.ChunkedEncodingError,): "answered with a body that broke off",
+}
+
+
 class TooLargeError(requests.exceptions.RequestException):
     """An answer with more than `most` bytes, which is what it may have."""
 
@@ -195,6 +208,33 @@ def sending(
         _bound.reset(token)
 
 
+def _pieces(answer: requests.Response) -> Iterator[bytes]:
+    """Yield the body, unpacked; a length that is no length is an error like all others of what comes."""
+    try:
+        yield from answer.iter_content(PIECE)
+    except ValueError as error:
+        raise requests.exceptions.ChunkedEncodingError from error
+
+
+def reason(error: requests.exceptions.RequestException) -> str:
+    """Return why there is no whole answer, as it goes on from the address: `cannot be reached (no connection)`."""
+    chain = [*_causes(error)]
+    for kinds, why in REASONS.items():
+        if any(isinstance(each, kinds) for each in chain):
+            return why
+    if any(type(each) is http.client.HTTPException for each in chain):  # of no kind of its own: more than 100 headers
+        return TOO_LONG
+    return "cannot be reached (no connection)"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and those from which it came, also where a library has them among its arguments alone."""
+    yield error
+    inner = [each for each in error.args if isinstance(each, BaseException)]
+    for each in inner or filter(None, [error.__cause__ or error.__context__]):
+        yield from _causes(each)
+
+
 def send(
     session: requests.Session,
     method: str,
@@ -212,7 +252,7 @@ def send(
     with sending(session, method, url, seconds=seconds, largest=wire, **options) as answer:
         most = largest if answer.status_code == requests.codes.ok else LARGEST_REFUSAL
         body = bytearray()
-        for piece in answer.iter_content(PIECE):
+        for piece in _pieces(answer):
             body += piece
             if len(body) > most:
                 raise TooLargeError(most)

@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 DOWN_AFTER = 18  # failed tries in a row, of any request: the API is down
 FIRST_PAUSE = 1.0  # seconds; doubled with each try, then drawn between nothing and that ("full jitter")
 LONGEST_PAUSE = 60.0
+NO_JSON, CUT = "a body that is not JSON", "a body of JSON that broke off"
 
 
 class Client:
@@ -176,8 +177,9 @@ class Client:
         if answer.status != requests.codes.ok:
             raise self._source.error_of(answer, handle=handle, asked_at=asked_at)
         if not _looks_like_json(answer.body):
+            begins = answer.text.lstrip()[:1] in {"{", "["}
             raise UnavailableError(
-                f"{answer.url} answered 200 with a body that is not JSON ({shown(answer.text)!r}): "
+                f"{answer.url} answered 200 with {CUT if begins else NO_JSON} ({shown(answer.text)!r}): "
                 "is a proxy in the way?",
                 account=handle,
             )
@@ -200,7 +202,7 @@ def _send(
         ) from None
     except requests.exceptions.RequestException as error:
         raise UnavailableError(
-            f"{url} cannot be reached ({_reason(error)}): check the network and api_url.", account=handle
+            f"{url} {bounds.reason(error)}: check the network and api_url.", account=handle
         ) from None
     return replace(answer, body=redacted_body(answer.body))
 
@@ -212,14 +214,3 @@ def _looks_like_json(body: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return (text[:1], text[-1:]) in {("{", "}"), ("[", "]")}
-
-
-def _reason(error: requests.exceptions.RequestException) -> str:
-    """Return why a transport failed, as a person says it."""
-    if isinstance(error, requests.exceptions.Timeout):
-        return "no answer in time"
-    if isinstance(error, requests.exceptions.SSLError):
-        return "its certificate was not accepted"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError):
-        return "the body broke off or its gzip is damaged"
-    return "no connection"

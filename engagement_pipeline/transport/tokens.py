@@ -149,9 +149,8 @@ def _post(
             account=account,
         ) from None
     except requests.exceptions.RequestException as error:
-        reason = type(error).__name__
         raise UnavailableError(
-            f"{url} cannot be reached ({reason}): check the network and auth_url", account=account
+            f"{url} {bounds.reason(error)}: check the network and auth_url", account=account
         ) from None
     if answer.status != requests.codes.ok:
         raise _error_of(answer, account=account, remedy=remedy)
@@ -161,7 +160,7 @@ def _post(
 def _error_of(answer: Answer, *, account: str, remedy: str) -> EngagementError:
     """Return what an answer other than 200 means."""
     status, said = answer.status, _said(answer)
-    refusal = f"{answer.url} answered {status} ({said or 'nothing'})"
+    refusal = f"{answer.url} answered {status} ({said or 'nothing'}){answer.leads}"
     texts = [said] if said else []
     if status in NOT_LET_IN:
         who = f"account {account}" if account else "the app"

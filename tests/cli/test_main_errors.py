@@ -128,9 +128,9 @@ def test_bad_rows_are_left_out_by_the_setting_too(engagement, bad_rows, monkeypa
         ({"app_not_approved": True}, "the API answered 403 (Your application id is not authorized.)"),
         ({"status_503": 1}, "the vendor's side, try again later"),
         ({"html_error": 1}, "answered 502 ("),
-        ({"broken_json": 1}, "answered 200 with a body that is not JSON"),
-        ({"truncated_gzip": 1}, "answered 200 with a body that is not JSON"),
-        ({"reset": 1}, "cannot be reached"),
+        ({"broken_json": 1}, "answered 200 with a body of JSON that broke off ("),
+        ({"truncated_gzip": 1}, "answered 200 with a body of JSON that broke off ("),
+        ({"reset": 1}, "answered with a body that broke off: check the network"),
     ],
 )
 def test_an_api_that_does_not_answer_as_it_should_is_told_in_one_line(in_world, failed, monkeypatch, dials, words):
