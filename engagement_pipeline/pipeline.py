@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
+from engagement_pipeline import sources
 from engagement_pipeline.core.endpoints import HISTORICAL, Endpoint, filling
 from engagement_pipeline.core.errors import (
     AccountError,
@@ -29,7 +30,8 @@ from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.extract import account_check, planner, puller, roster
 from engagement_pipeline.extract.roster import save_roster
 from engagement_pipeline.lake import raw, request_log, set_aside
-from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.lake.layout import LAKE_LOCK, PULL_LOCK, Lake
+from engagement_pipeline.lake.recovery import recover
 from engagement_pipeline.observe import checks
 from engagement_pipeline.observe.day_report import DayReport, describe
 from engagement_pipeline.publish import publisher, retention
@@ -79,6 +81,8 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
     refusals: list[Landed] = []
     failures: dict[str, EngagementError] = {}
     with _asking(settings, lake, f"the pull of {', '.join(map(str, prepared.plans[:: len(prepared.plans) - 1 or 1]))}"):
+        with lake.locked(LAKE_LOCK, "a publication"):
+            recover(lake, sources.read, locks=(LAKE_LOCK, PULL_LOCK))
         save_roster(lake, prepared.roster)
         for left in raw.open_pulls(lake):
             if not left.finished:
@@ -114,7 +118,7 @@ def check_accounts(settings: Settings) -> list[Finding]:
 @contextmanager
 def _asking(settings: Settings, lake: Lake, what: str) -> Iterator[None]:
     """Hold the app's lock, for the rate, and the lake's: pulls of two apps would resume each other's pulls."""
-    with app_lock.held(settings.accounts, what=what), lake.locked("pull", "another pull"):
+    with app_lock.held(settings.accounts, what=what), lake.locked(PULL_LOCK, "another pull"):
         yield
 
 
@@ -140,7 +144,7 @@ def _pull_one(
     `refusals` holds them, and this window's refusals are added.
     """
     resume = planned.endpoint.resume or timedelta(hours=settings.resume_hours)
-    with lake.locked("lake", "a publication"):  # a publication marks pulls too
+    with lake.locked(LAKE_LOCK, "a publication"):  # a publication marks pulls too
         # The wall clock orders the answers; a fixed `now` stands only for the API's present.
         begun = raw.begin(lake, planned, now=datetime.now(UTC), resume=resume)
     open_tweets = set(planned.tweets) - puller.answered(begun, client)

@@ -37,6 +37,9 @@ def show_mistake(error: Exception, *, where: bool) -> None:
     """Print what there is to say of an exception that nobody foresaw; with `where`, its traceback before."""
     if where:
         print(on_terminal(traceback_of(error)), file=sys.stderr)
+    if isinstance(error, MemoryError):
+        show_failure("the memory ran out; what has landed is kept: run again, with more memory or a shorter window")
+        return
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     hint = "" if where else "; the same command with --traceback shows where, without secrets"
     show_failure(f"{what}: a mistake of this program; what has landed is kept{hint}")

@@ -226,6 +226,14 @@ def _certificates() -> str | bool:
     return True
 
 
+def _pieces(answer: requests.Response) -> Iterator[bytes]:
+    """Yield the body, unpacked; a length that is no length is an error like all others of what comes."""
+    try:
+        yield from answer.iter_content(PIECE)
+    except ValueError as error:
+        raise requests.exceptions.ChunkedEncodingError from error
+
+
 def send(
     session: requests.Session,
     method: str,
@@ -243,7 +251,7 @@ def send(
     with sending(session, method, url, seconds=seconds, largest=wire, **options) as answer:
         most = largest if answer.status_code == requests.codes.ok else LARGEST_REFUSAL
         body = bytearray()
-        for piece in answer.iter_content(PIECE):
+        for piece in _pieces(answer):
             body += piece
             if len(body) > most:
                 raise TooLargeError(most)

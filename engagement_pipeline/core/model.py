@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
 
-from engagement_pipeline.core.redaction import SHOWN_CHARACTERS
+from engagement_pipeline.core.redaction import SHOWN_CHARACTERS, shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,6 +22,7 @@ Progress = Callable[[int, int], None]  # done, in all
 # Bytes of a body in a landed file. A constant, since the lake knows no source that could say how large the answer to a
 # request can be. It keeps a damaged file from filling the memory. No source allows a larger answer.
 LARGEST_BODY = 64 * 2**20
+REDIRECTS = {301, 302, 303, 307, 308}  # by status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,18 @@ class Answer:
     def text(self) -> str:
         """The beginning of the body as text, whatever it holds."""
         return self.body[: 4 * SHOWN_CHARACTERS].decode(errors="replace")
+
+    @property
+    def leads(self) -> str:
+        """Where a redirect leads, in words that go on from its status; empty for any other answer."""
+        if self.status not in REDIRECTS:
+            return ""
+        place = self.headers.get("Location", "")
+        try:
+            host = urlsplit(urljoin(self.url, place)).netloc.rpartition("@")[2] if place else ""
+        except ValueError:
+            host = ""
+        return f", a redirect to {shown(host) or 'nowhere'}, which no token follows"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,9 @@ is in the way, without its password. No line holds a text of the exception, whic
 
 from __future__ import annotations
 
+import http.client
 import re
+from typing import TYPE_CHECKING
 
 from requests import exceptions
 
@@ -14,6 +16,20 @@ from engagement_pipeline.core.bounds import NoCertificatesError, TooLargeError
 from engagement_pipeline.core.proxies import proxy_for
 from engagement_pipeline.core.redaction import printable, without_password
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TOO_LONG = "answered with longer headers than HTTP allows"
+REASONS: dict[tuple[type[BaseException], ...], str] = {  # the first that is the error, or among its causes
+    (exceptions.Timeout, TimeoutError): "cannot be reached (no answer in time)",
+    (exceptions.SSLError,): "cannot be reached (its certificate was not accepted)",
+    (http.client.RemoteDisconnected, ConnectionResetError): "closed the connection without an answer",
+    (http.client.LineTooLong,): TOO_LONG,
+    (http.client.BadStatusLine, http.client.UnknownProtocol): "answered with what is not HTTP",
+    (exceptions.InvalidHeader,): "answered with headers that contradict each other",
+    (exceptions.ContentDecodingError,): "answered with a body that cannot be unpacked",
+    (exceptions.ChunkedEncodingError,): "answered with a body that broke off",
+}
 REFUSED = re.compile(r"Tunnel connection failed: (\d{3})")  # the proxy's answer to CONNECT
 FAULTS = {"NameResolutionError": "has a name that nobody knows", "NewConnectionError": "takes no connection"}
 LOGIN_WANTED = "407"
@@ -27,7 +43,7 @@ def unreachable(what: str, error: OSError, *, url: str, setting: str) -> str:
         remedy = f"correct {error.variable}, or unset it"
     elif isinstance(error, exceptions.SSLError):
         remedy = f"name the file with your network's certificates in REQUESTS_CA_BUNDLE, or check {setting}"
-    return f"{what} cannot be reached ({reason}): {remedy}"
+    return f"{what} {reason}: {remedy}"
 
 
 def _by_proxy(url: str, error: OSError) -> tuple[str, str] | None:
@@ -40,26 +56,38 @@ def _by_proxy(url: str, error: OSError) -> tuple[str, str] | None:
     text = str(error)
     if refused := REFUSED.search(text):
         if refused[1] == LOGIN_WANTED:
-            return f"{proxy} wants a login, 407", "write it into https_proxy, as in http://NAME:PASSWORD@HOST:PORT"
-        return f"{proxy} refused the way with {refused[1]}", f"ask who runs it to let this host through, or {remedy}"
+            return (
+                f"cannot be reached ({proxy} wants a login, 407)",
+                "write it into https_proxy, as in http://NAME:PASSWORD@HOST:PORT",
+            )
+        reason = f"cannot be reached ({proxy} refused the way with {refused[1]})"
+        return reason, f"ask who runs it to let this host through, or {remedy}"
     if isinstance(error, exceptions.InvalidSchema | exceptions.InvalidProxyURL):
-        return f"{proxy} is of a kind that this program cannot use, and it takes http and https ones", remedy
+        return f"cannot be reached ({proxy} is of a kind that this program cannot use: it takes http and https)", remedy
     if isinstance(error, exceptions.ProxyError):
         fault = next((fault for sign, fault in FAULTS.items() if sign in text), "does not answer as a proxy")
-        return f"{proxy} {fault}", remedy
+        return f"cannot be reached ({proxy} {fault})", remedy
     return f"{_reason(error)}, through {proxy}", f"check the network and the variables {VARIABLES}"
 
 
-def _reason(error: OSError) -> str:
-    """Return why a transport failed."""
+def _reason(error: BaseException) -> str:
+    """Return why there is no whole answer, as it goes on from the address: `cannot be reached (no connection)`."""
     if isinstance(error, NoCertificatesError):
-        return f"{error.variable} names {printable(error.path)}, where no certificates are"
+        return f"cannot be reached ({error.variable} names {printable(error.path)}, where no certificates are)"
     if isinstance(error, TooLargeError):
-        return f"it answers with more than {error.most:,} bytes"
-    if isinstance(error, exceptions.Timeout):
-        return "no answer in time"
-    if isinstance(error, exceptions.SSLError):
-        return "its certificate was not accepted"
-    if isinstance(error, exceptions.ChunkedEncodingError | exceptions.ContentDecodingError):
-        return "the body broke off or its gzip is damaged"
-    return "no connection"
+        return f"answered with more than {error.most:,} bytes"
+    chain = [*_causes(error)]
+    for kinds, why in REASONS.items():
+        if any(isinstance(each, kinds) for each in chain):
+            return why
+    if any(type(each) is http.client.HTTPException for each in chain):  # of no kind of its own: more than 100 headers
+        return TOO_LONG
+    return "cannot be reached (no connection)"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and those from which it came, also where a library has them among its arguments alone."""
+    yield error
+    inner = [each for each in error.args if isinstance(each, BaseException)]
+    for each in inner or filter(None, [error.__cause__ or error.__context__]):
+        yield from _causes(each)

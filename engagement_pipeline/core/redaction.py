@@ -27,6 +27,7 @@ SHOWN_CHARACTERS = 200  # of a text of the API's in an error message
 SHORTEST_SECRET = 8  # characters; a shorter one would mask words, and no vendor issues one
 MASK = "…"
 BODY_MASK = b"[a secret of ours]"  # no answer of the API holds this text, so it shows where a body held a secret
+ODD_BYTES = "surrogateescape"  # how Python holds what is not UTF-8 in a variable of the environment
 TOKEN_LIKE = re.compile(r"[\w%+/=~-]{16,}", re.ASCII)  # the form of an encoded token, and of few other things
 NO_TOKEN = re.compile(r"\d+|[_/-]?(?:[a-z]{1,15}[_/-])*[a-z]{1,15}[_/=-]?", re.ASCII)  # a Tweet's ID; words_like_this
 # What a terminal obeys instead of showing it: control characters, and marks that turn the direction of the text.
@@ -40,7 +41,7 @@ class _Writing:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.bytes = text.encode()
+        self.bytes = text.encode(errors=ODD_BYTES)
         self.letters = self.bytes.translate(None, NO_LETTERS)
         # Mixed cases, since words of the API in a row have the letters of a secret that is made of such words.
         self.is_sure = len(self.letters) >= SURE_LETTERS and not self.letters.islower()
@@ -81,7 +82,11 @@ def register_address(address: str) -> None:
 def _written(secret: str) -> Iterator[str]:
     """Yield a secret as it is, and as a URL, JSON, HTML or Python write it."""
     yield secret
-    for encoded in (quote(secret, safe=""), quote(secret), quote_plus(secret)):
+    for encoded in (
+        quote(secret, "/", None, ODD_BYTES),
+        quote(secret, "", None, ODD_BYTES),
+        quote_plus(secret, "", None, ODD_BYTES),
+    ):
         yield encoded
         yield re.sub("%..", lambda escape: escape[0].lower(), encoded)
         yield quote(encoded, safe="")  # in the text that a signature is made of

@@ -43,6 +43,7 @@ SECRETS = {"alert_webhook"}  # settings: no message shows their values
 PATHS = {"data", "accounts", "tweets"}  # settings whose defaults are relative to the working directory
 DEFAULT = "default"  # the origin of what nobody has set
 LARGEST_PORT = 65_535
+LAST_YEAR = 9998  # of `now`: there must be days after it
 LARGEST_NUMBER = 1_000_000  # of any setting; the system's clocks and time-outs allow little more
 
 
@@ -303,6 +304,8 @@ def _now(value: Any, _base: Path) -> datetime:  # noqa: ANN401
         raise ValueError("must be a time such as 2026-02-01T00:00:00Z") from None
     if moment.date() <= OLDEST_DAY:
         raise ValueError(f"the API has no data before {OLDEST_DAY}")
+    if moment.year > LAST_YEAR:
+        raise ValueError(f"must be before the year {LAST_YEAR + 1}, in which the calendar ends")
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

@@ -16,9 +16,11 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPo
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from engagement_pipeline import sources
 from engagement_pipeline.core.errors import (
     AccountError,
     EngagementError,
+    LakeError,
     PullError,
     RefusedError,
     ResponseError,
@@ -28,7 +30,8 @@ from engagement_pipeline.core.model import Flat, Plan, Progress, Request, Respon
 from engagement_pipeline.core.redaction import shown
 from engagement_pipeline.extract import ownership
 from engagement_pipeline.extract.ownership import Ask, LeaveOut, Standing, Step, WrongTokens
-from engagement_pipeline.sources import source_of
+from engagement_pipeline.lake.layout import PULL_LOCK
+from engagement_pipeline.lake.looking import ALONE, MemoryLackError, looking
 from engagement_pipeline.transport.signing import MAX_IN_FLIGHT
 
 if TYPE_CHECKING:
@@ -80,9 +83,15 @@ def run(plan: Plan, pull: Pull, *, client: Client, progress: Progress = quiet) -
 
 
 def settle(pull: Pull) -> None:
-    """Audit the responses that a killed pull landed and did not read."""
+    """Audit, one by one, the responses that a killed pull landed and did not read; reject what cannot be read."""
     for landed in pull.unsettled():
-        _audit(pull, landed.path, landed.body(), landed.request)
+        try:
+            with looking(landed, PULL_LOCK, how=ALONE):
+                _audit(pull, landed.path, landed.body(), landed.request)
+        except MemoryLackError:
+            pull.give_up(landed.path, "needs more memory than there is")
+        except LakeError:
+            pull.give_up(landed.path, "cannot be read")
 
 
 def answered(pull: Pull, client: Client) -> set[Tweet]:
@@ -129,7 +138,9 @@ def _still_holds(refusal: Landed, client: Client) -> bool:
 def _audit(pull: Pull, path: Path, body: bytes, request: Request) -> Flat | str:
     """Accept a landed response if it passes the audit; else reject it, and return why and where it is kept."""
     try:
-        flat = source_of(request.endpoint).read(body, request)
+        flat = sources.read(body, request)
+    except MemoryError:
+        raise MemoryLackError(path) from None
     except ResponseError as error:
         problem = f"{error}; the response is kept as {pull.reject(path)}"
         logger.info("%s", problem)
@@ -158,7 +169,8 @@ def _standings(plan: Plan, pull: Pull) -> dict[str, Standing]:
 
 
 def _served(landed: Landed) -> bool:
-    return _serves(source_of(landed.request.endpoint).read(landed.body(), landed.request))
+    with looking(landed, PULL_LOCK):
+        return _serves(sources.read(landed.body(), landed.request))
 
 
 def _wrong_tokens(found: WrongTokens) -> AccountError:

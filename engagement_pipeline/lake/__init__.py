@@ -2,6 +2,8 @@
 
     layout          where each file lies, and the format of the lake
     raw             the landed responses, by pull
+    looking         what a process is looking at, so that a response that kills it is known
+    recovery        what a dead process or a bad disk left, put right
     request_log     the requests that were sent
     set_aside       the Tweets that the API would not serve
     parquet         tables, read and checked

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 FORMAT = 2  # of the lake; a change that older programs would misread raises it
+PULL_LOCK, LAKE_LOCK = "pull", "lake"  # of who asks and lands; of who publishes, rebuilds or removes
+UNFIT = re.compile("[?\\\\\ud800-\udfff]")  # Python shows a byte that is not UTF-8 as one of the last
 ELSEWHERE = "get permission for it, or name another folder in ENGAGEMENT_DATA"
 
 
@@ -51,6 +54,12 @@ class Lake:
     storage: LocalStorage = field(default=None, compare=False, repr=False)  # type: ignore[assignment]  # it is never None
 
     def __post_init__(self) -> None:
+        place = str(self.root.absolute())
+        if UNFIT.search(place):
+            raise InputError(
+                f"a lake cannot lie in {place!r}, since DuckDB opens no file where a path holds ?, a backslash or what "
+                "is not UTF-8: name another folder in ENGAGEMENT_DATA"
+            )
         object.__setattr__(self, "storage", self.storage or LocalStorage(self.root))
 
     @property
@@ -62,6 +71,11 @@ class Lake:
     def staging(self) -> Path:
         """The folder of a publication's files before they are put in their places; outside every glob."""
         return self.root / ".aside"
+
+    @property
+    def rebuilding(self) -> Path:
+        """The folder of a lake within this one, in which a rebuild publishes."""
+        return self.root / ".rebuild"
 
     @property
     def tweets(self) -> Path:
@@ -120,7 +134,7 @@ class Lake:
             return
         except OSError as error:
             raise LakeError(f"{self._marker} cannot be read: {error.strerror}; {ELSEWHERE}") from None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise LakeError(f'{self._marker} is damaged: it should hold {{"format": {FORMAT}}}') from None
         if found == FORMAT or (older and found in range(FORMAT)):
             return

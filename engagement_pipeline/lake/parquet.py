@@ -41,6 +41,8 @@ def read(lake: Lake, path: Path, schema: pa.Schema, *, filters: object = None, c
         with lake.storage.source(path) as file:
             table = pq.read_table(file, filters=filters, columns=schema.names, page_checksum_verification=True)
         return plausible(table.cast(schema), path)
+    except MemoryError:  # one of Arrow's exceptions too, and no damage
+        raise
     except (OSError, pa.ArrowException, ValueError, KeyError) as error:
         raise damaged(path, error) from None
 
@@ -51,6 +53,8 @@ def opened(lake: Lake, path: Path) -> Iterator[pq.ParquetFile]:
     try:
         with lake.storage.source(path) as source, pq.ParquetFile(source, page_checksum_verification=True) as file:
             yield file
+    except MemoryError:
+        raise
     except (OSError, pa.ArrowException, ValueError, KeyError) as error:
         raise damaged(path, error) from None
 

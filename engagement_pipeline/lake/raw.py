@@ -19,6 +19,7 @@ import json
 import logging
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from operator import index
 from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
@@ -26,6 +27,7 @@ import pyarrow as pa
 from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import LARGEST_BODY, Plan, Request, Response, Window
+from engagement_pipeline.core.redaction import shown
 from engagement_pipeline.lake.storage import State
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ logger = logging.getLogger(__name__)
 ZSTD = pa.Codec("zstd", compression_level=3)  # higher levels cost more time than they save space
 STAMP = "%Y%m%dT%H%M%S.%fZ"  # sorts as text in the order of time
 SUFFIX = ".json.zst"
+PULL = "pull.json"
 HEADER_BYTES = 16_384  # read at a time until the header's line ends
 LARGEST_HEADER = 2**20  # bytes; 250 Tweets are 6,000
 
@@ -118,6 +121,10 @@ class Pull:
         """Set a landed response apart, which frees its Tweets to be asked for again; return where it is."""
         return self.storage.mark(path, State.REJECTED)
 
+    def give_up(self, path: Path, why: str) -> None:
+        """Reject a response that nobody could look at, and say so; `why` goes on from its path."""
+        logger.warning("%s %s: it is kept as %s, and its Tweets are asked for again", path, why, self.reject(path))
+
     def landed(self) -> Iterator[Landed]:
         """Yield the responses that count, in the order of the file names."""
         for path in self._in_state(State.COUNTS):
@@ -129,9 +136,14 @@ class Pull:
         return sorted(name.rpartition("-")[2] for name in names)
 
     def unsettled(self) -> Iterator[Landed]:
-        """Yield the responses that have landed and were not looked at."""
+        """Yield the responses that have landed and were not looked at; one whose header is damaged is rejected."""
         for path in self._in_state(State.LANDED):
-            yield _landed(self.storage, path)
+            try:
+                landed = _landed(self.storage, path)
+            except LakeError:
+                self.give_up(path, "cannot be read")
+            else:
+                yield landed
 
     def marked(self, *, finished: bool | None = None, published: bool | None = None) -> Self:
         """Record that nothing more will land in it, or that every landed response is in the tables."""
@@ -153,16 +165,25 @@ class Pull:
             "published": self.published,
             **_days(self.window),
         }
-        self.storage.write_whole(self.path / "pull.json", json.dumps(fields, indent=1).encode())
+        self.storage.write_whole(self.path / PULL, json.dumps(fields, indent=1).encode())
 
     def _in_state(self, state: State) -> list[Path]:
         return self.storage.marked(self.path, "*" + SUFFIX, state)
 
 
+def folders(lake: Lake, endpoint: Endpoint | None = None) -> list[Path]:
+    """Return the folders of the pulls of one endpoint, or of all; one may be no pull yet, or one set apart."""
+    return lake.storage.find(f"{endpoint or '*'}/*/[!.]*", within=lake.raw)
+
+
 def all_pulls(lake: Lake, endpoint: Endpoint | None = None) -> list[Pull]:
-    """Return the pulls of one endpoint, or of all, oldest first."""
-    found = lake.storage.find(f"{endpoint or '*'}/*/[!.]*/pull.json", within=lake.raw)
-    pulls = (_load(lake.storage, path) for path in found)
+    """Return the pulls of one endpoint, or of all, oldest first; one whose pull.json is damaged is left out."""
+    pulls = []
+    for folder in folders(lake, endpoint):
+        try:
+            pulls += [load(lake, folder)] if lake.storage.exists(folder / PULL) else []
+        except LakeError as error:
+            logger.warning("%s; the pull is left out, and its responses are kept", error)
     return sorted(pulls, key=lambda pull: pull.started_at)
 
 
@@ -201,24 +222,41 @@ def begin(lake: Lake, plan: Plan, *, now: datetime, resume: timedelta) -> Pull:
     return pull
 
 
-def _load(storage: LocalStorage, path: Path) -> Pull:
+def load(lake: Lake, folder: Path) -> Pull:
+    """Return the pull in a folder; raises LakeError where its pull.json is damaged."""
+    path = folder / PULL
     try:
-        fields = json.loads(storage.read(path))
-        return Pull(
-            path=path.parent,
+        fields = json.loads(lake.storage.read(path))
+        pull = Pull(
+            path=folder,
             endpoint=ENDPOINTS[fields["endpoint"]],
             window=_window(fields),
             types=tuple(fields["types"]),
             started_at=datetime.fromisoformat(fields["started_at"]),
-            storage=storage,
+            storage=lake.storage,
             finished=fields["finished"],
             published=fields["published"],
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LakeError(
-            f"{path} is damaged ({error!r}): put it back from a backup of the lake; its folder holds responses that "
-            "nobody can ask for again"
-        ) from None
+        _check(pull)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise LakeError(f"{path} is damaged ({shown(repr(error))})") from None
+    return pull
+
+
+def _check(pull: Pull) -> None:
+    """Raise ValueError where a value of pull.json has another type than it is written with, or another place."""
+    flags, names = (pull.finished, pull.published), pull.types
+    if not all(isinstance(flag, bool) for flag in flags) or not all(isinstance(name, str) for name in names):
+        raise ValueError("a value has another type")
+    if pull.started_at.tzinfo is None or bool(pull.endpoint.max_days) != bool(pull.window):
+        raise ValueError("a time is missing")
+    if pull.endpoint.name != pull.path.parent.parent.name or (pull.window and pull.window.last < pull.window.first):
+        raise ValueError("it is not of this folder")
+
+
+def landed_at(lake: Lake, path: Path) -> Landed:
+    """Return the landed response in a file; raises LakeError where its header is damaged."""
+    return _landed(lake.storage, path)
 
 
 def _landed(storage: LocalStorage, path: Path) -> Landed:
@@ -227,7 +265,7 @@ def _landed(storage: LocalStorage, path: Path) -> Landed:
         request = Request(
             endpoint=ENDPOINTS[header["endpoint"]],
             handle=header["handle"],
-            tweet_ids=tuple(header["tweet_ids"]),
+            tweet_ids=tuple(map(index, header["tweet_ids"])),  # whole numbers, or TypeError
             types=tuple(header["types"]),
             window=_window(header),
         )
@@ -257,7 +295,7 @@ def _read(storage: LocalStorage, path: Path, *, header_only: bool = False) -> tu
             if not header_only:
                 body += stream.read(LARGEST_BODY + 1)
         fields = json.loads(header)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _damaged(path, str(error)) from None
     if len(body) > LARGEST_BODY:  # a small file may hold any number of blanks
         raise _damaged(path, f"its body has more than {LARGEST_BODY // 2**20} MB, and none of the API is that large")

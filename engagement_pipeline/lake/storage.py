@@ -3,8 +3,10 @@
 In: paths under a lake's root, and contents. Out: files that are whole or absent, and what lies where.
 
     read      exists · size · find · holds · read · lines · source, for Arrow · location, for DuckDB
-    write     write_whole · append_line · staging, then swap · remove · remove_folder
+    write     write_whole · append_line · staging, then swap · remove · remove_folder · set_apart
+    clean     sweep · sweep_unfinished · clear, of what processes that died have left
     responses put · mark · marked: each has landed, counts or is rejected
+    notes     note · noted · forget
     wait      lock
 
 LocalStorage keeps them on a disk. Another storage, of objects for example, takes the paths as names, and has the same
@@ -18,7 +20,7 @@ import fcntl
 import os
 import re
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -36,6 +38,9 @@ UNSETTLED = ".new"  # behind the name of a response that has landed and was not 
 REJECTED = "rejected"  # the folder of responses that are
 WRITABLE = 0o222  # of a file's mode
 DROPPED = ".dropped-"  # before the name of a folder that is being removed
+APART = ".damaged"  # behind the name of a file that is set apart
+# What a process writes before it is renamed: its number stands behind the name that the file, or the folder, is for.
+UNFINISHED = re.compile(r"\..+\.(?:json|zst|new|parquet|duckdb|staging)\.(?P<process>[0-9]+)(?:\.wal)?")
 
 
 class State(Enum):
@@ -95,7 +100,7 @@ class LocalStorage:
 
     def write_whole(self, path: Path, content: bytes) -> None:
         """Write a file that is absent or complete, whatever happens meanwhile, a power cut included; or LakeError."""
-        aside = path.with_name(f".{path.name}.{os.getpid()}")
+        aside = path.with_name(f".{path.name}.{os.getpid()}")  # as UNFINISHED has it
         try:
             with aside.open("wb") as file:
                 file.write(content)
@@ -106,6 +111,22 @@ class LocalStorage:
         except OSError as error:
             aside.unlink(missing_ok=True)
             raise _unwritten(path, error) from error
+
+    def note(self, name: str, content: bytes) -> None:
+        """Write a note that outlives the process, if not a power cut; where there is no room for it, do without."""
+        with suppress(OSError):
+            self._note(name).write_bytes(content)
+
+    def noted(self, name: str) -> bytes:
+        """Return a note, empty where there is none."""
+        return self._note(name).read_bytes() if self._note(name).exists() else b""
+
+    def forget(self, name: str) -> None:
+        """Remove a note, if there is one."""
+        self._note(name).unlink(missing_ok=True)
+
+    def _note(self, name: str) -> Path:
+        return self.root / f".{name}.note"
 
     def append_line(self, path: Path, line: bytes) -> None:
         """Append a line in one write, or raise LakeError; safe to call from several threads and processes."""
@@ -162,6 +183,25 @@ class LocalStorage:
         for path in self.find(f"{folders}/{DROPPED}*"):
             _remove_dropped(path)
 
+    def clear(self, folder: Path) -> None:
+        """Remove a staging folder that a process which was killed has left."""
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def sweep_unfinished(self, folder: Path, of: str = "*") -> None:
+        """Remove what processes that are dead have left of files named by a glob, which they were writing in a folder.
+
+        A file stays as long as there is a process with its number, be it another one.
+        """
+        for path in folder.glob(f".{of}"):
+            made = UNFINISHED.fullmatch(path.name)
+            if made and not _is_alive(int(made["process"])):
+                with suppress(OSError):  # of somebody else: it harms nobody
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def set_apart(self, path: Path) -> Path:
+        """Give a file a name under which nothing reads it; return that."""
+        return path.replace(path.with_name(path.name + APART))
+
     def put(self, path: Path, content: bytes, state: State) -> Path:
         """Write a response, whole or not at all, or raise LakeError; return where it is."""
         placed = _placed(path, state)
@@ -198,7 +238,7 @@ class LocalStorage:
             lock.release()
 
 
-def literally(path: Path) -> str:
+def literally(path: Path | str) -> str:
     """Return a path as a glob that matches just that path."""
     return re.sub(r"([*?\[])", r"[\1]", str(path))
 
@@ -214,6 +254,17 @@ def _remove_dropped(path: Path) -> None:
     shutil.rmtree(path)
     if not any(path.parent.iterdir()):
         path.parent.rmdir()
+
+
+def _is_alive(process: int) -> bool:
+    """Tell whether there is a process with this number."""
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # it is another user's
+        return True
+    return True
 
 
 def _append(file: int, line: bytes) -> None:

@@ -15,8 +15,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from engagement_pipeline import sources
 from engagement_pipeline.core.errors import LakeError, ResponseError
-from engagement_pipeline.sources import source_of
+from engagement_pipeline.lake.layout import LAKE_LOCK
+from engagement_pipeline.lake.looking import looking
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -95,7 +97,8 @@ class NewestAnswers:
 
     def _read(self, landed: Landed) -> Flat:
         try:
-            return source_of(landed.request.endpoint).read(landed.body(), landed.request)
+            with looking(landed, LAKE_LOCK):
+                return sources.read(landed.body(), landed.request)
         except ResponseError as error:
             raise LakeError(f"{landed.path}: {error}: move it away and pull {self._pull} again") from None
 

@@ -17,10 +17,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from engagement_pipeline import sources
 from engagement_pipeline.core.errors import LakeError, PublishError
 from engagement_pipeline.core.model import Progress, quiet
 from engagement_pipeline.core.tables import STORED, Merge
 from engagement_pipeline.lake import raw, set_aside
+from engagement_pipeline.lake.layout import LAKE_LOCK
+from engagement_pipeline.lake.recovery import recover
 from engagement_pipeline.lake.set_aside import SetAside
 from engagement_pipeline.publish import coverage, hourly, snapshots
 from engagement_pipeline.publish.coverage import MISSING
@@ -66,7 +69,8 @@ def publish_pulls(lake: Lake, *, progress: Progress = quiet) -> list[Publication
     lake.open()
     publications = []
     failures: dict[date, LakeError] = {}
-    with lake.locked("lake", "a publication"):
+    with lake.locked(LAKE_LOCK, "a publication"):
+        recover(lake, sources.read)
         for pull in raw.open_pulls(lake):
             made, damaged = _but_for_damaged(lake, pull, pull.days(), progress=progress)
             publications += made

@@ -18,12 +18,14 @@ from datetime import date
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from engagement_pipeline import sources
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import Progress, quiet
 from engagement_pipeline.core.tables import A_DAY, DAILY, Merge
 from engagement_pipeline.lake import raw
-from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.lake.layout import LAKE_LOCK, Lake
 from engagement_pipeline.lake.parquet import is_sound, write
+from engagement_pipeline.lake.recovery import recover
 from engagement_pipeline.publish import daily, rebuild_days, rebuild_revisions
 from engagement_pipeline.publish.publisher import publish_part
 from engagement_pipeline.publish.rebuild_days import Known
@@ -65,7 +67,8 @@ def rebuild_table(
     written; the months that are not done yet are then as they were.
     """
     lake.open(create=False, older=True)
-    with lake.locked("lake", "a publication"):
+    with lake.locked(LAKE_LOCK, "a publication"):
+        recover(lake, sources.read)
         all_days = _days(lake, endpoint)
         days = [day for day in all_days if (first is None or first <= day) and (last is None or day <= last)]
         if endpoint.table.merge is Merge.LATEST and days:
@@ -101,7 +104,7 @@ def _pulls(lake: Lake, endpoint: Endpoint) -> list[Pull]:
 @contextmanager
 def _shadow(lake: Lake) -> Iterator[Lake]:
     """Have an empty lake within the lake, and none afterwards; it is staged, and so on the disk in any storage."""
-    with lake.storage.staging(lake.root / ".rebuild") as folder:
+    with lake.storage.staging(lake.rebuilding) as folder:
         shadow = Lake(folder)
         shadow.open()
         yield shadow

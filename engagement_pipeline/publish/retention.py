@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.lake import raw
+from engagement_pipeline.lake.layout import LAKE_LOCK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +82,7 @@ def reaches(pull: Pull, newest: datetime) -> bool:
 def drop(lake: Lake, pulls: Sequence[Spent]) -> None:
     """Remove the folders of pulls, each at once: stopped in between, the others are whole."""
     try:
-        with lake.locked("lake", "a publication"):
+        with lake.locked(LAKE_LOCK, "a publication"):
             lake.storage.sweep(f"{lake.raw.name}/*/*")  # of a prune that was killed
             for each in pulls:
                 lake.storage.remove_folder(each.pull.path)

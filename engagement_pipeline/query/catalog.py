@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from engagement_pipeline.core.errors import InputError, LakeError
 from engagement_pipeline.core.tables import TABLES
-from engagement_pipeline.lake.storage import LocalStorage
+from engagement_pipeline.lake.storage import LocalStorage, literally
 from engagement_pipeline.query import files
 from engagement_pipeline.query.problems import damage_behind, refused, told
 from engagement_pipeline.query.views import all_views, identifier, quoted
@@ -77,6 +77,7 @@ def elsewhere(lake: Lake, *, root: Path, output: Path) -> Path:
 def _write(lake: Lake, target: Path, place: files.Place, *, storage: LocalStorage) -> Path:
     """Write a catalogue whole or not at all, read-only: a tool that opens it to write would lock all others out."""
     try:
+        storage.sweep_unfinished(target.parent, f"{literally(target.name)}.*")
         with storage.staging(target.with_name(f".{target.name}.staging.{os.getpid()}")) as folder:
             staged = folder / "views"  # under the catalogue's name, its views would look for the lake in this folder
             with duckdb.connect(str(staged), config={"storage_compatibility_version": STORAGE}) as connection:

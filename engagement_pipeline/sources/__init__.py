@@ -44,6 +44,11 @@ class Source(Protocol):
 SOURCES: dict[str, Source] = {"engagement": engagement}
 
 
+def read(body: bytes, request: Request) -> Flat:
+    """Read the rows of the answer to a request and audit them. Raises ResponseError if it breaks the contract."""
+    return source_of(request.endpoint).read(body, request)
+
+
 def source_of(endpoint: Endpoint) -> Source:
     """Return the source of an endpoint."""
     return SOURCES[endpoint.source]

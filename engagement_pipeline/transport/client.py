@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 DOWN_AFTER = 18  # failed tries in a row, of any request: the API is down
 FIRST_PAUSE = 1.0  # seconds; doubled with each try, then drawn between nothing and that ("full jitter")
 LONGEST_PAUSE = 60.0
+NO_JSON, CUT = "a body that is not JSON", "a body of JSON that broke off"
 
 
 class Client:
@@ -177,8 +178,9 @@ class Client:
         if answer.status != requests.codes.ok:
             raise self._source.error_of(answer, handle=handle, asked_at=asked_at)
         if not _looks_like_json(answer.body):
+            begins = answer.text.lstrip()[:1] in {"{", "["}
             raise UnavailableError(
-                f"{answer.url} answered 200 with a body that is not JSON ({shown(answer.text)!r}): "
+                f"{answer.url} answered 200 with {CUT if begins else NO_JSON} ({shown(answer.text)!r}): "
                 "is a proxy in the way?",
                 account=handle,
             )

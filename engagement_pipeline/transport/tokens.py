@@ -159,7 +159,7 @@ def _post(
 def _error_of(answer: Answer, *, account: str, remedy: str) -> EngagementError:
     """Return what an answer other than 200 means."""
     status, said = answer.status, _said(answer)
-    refusal = f"{answer.url} answered {status} ({said or 'nothing'})"
+    refusal = f"{answer.url} answered {status} ({said or 'nothing'}){answer.leads}"
     texts = [said] if said else []
     if status in NOT_LET_IN:
         who = f"account {account}" if account else "the app"

@@ -128,9 +128,9 @@ def test_bad_rows_are_left_out_by_the_setting_too(engagement, bad_rows, monkeypa
         ({"app_not_approved": True}, "the API answered 403 (Your application id is not authorized.)"),
         ({"status_503": 1}, "the vendor's side, try again later"),
         ({"html_error": 1}, "answered 502 ("),
-        ({"broken_json": 1}, "answered 200 with a body that is not JSON"),
-        ({"truncated_gzip": 1}, "answered 200 with a body that is not JSON"),
-        ({"reset": 1}, "cannot be reached"),
+        ({"broken_json": 1}, "answered 200 with a body of JSON that broke off ("),
+        ({"truncated_gzip": 1}, "answered 200 with a body of JSON that broke off ("),
+        ({"reset": 1}, "answered with a body that broke off: check the network"),
     ],
 )
 def test_an_api_that_does_not_answer_as_it_should_is_told_in_one_line(in_world, failed, monkeypatch, dials, words):
@@ -241,3 +241,15 @@ def test_an_interrupt_ends_with_one_line(in_world, failed, monkeypatch):
     code, line = failed("pull", "--from", "2026-01-31")
     assert code == 130
     assert line.startswith("interrupted; what a pull has landed is kept")
+
+
+def test_a_lack_of_memory_is_no_mistake_of_the_program(failed, monkeypatch, in_world):
+    def runs_out(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("engagement_pipeline.pipeline.run", runs_out)
+    code, line = failed("pull")
+    assert (code, line) == (
+        1,
+        "the memory ran out; what has landed is kept: run again, with more memory or a shorter window",
+    )

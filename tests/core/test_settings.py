@@ -461,3 +461,14 @@ def test_what_is_no_time_of_the_day_is_refused(config, written):
 @pytest.mark.parametrize("written", ["60", "-1", "1.5", "true", '"x"'])
 def test_what_is_no_minute_of_the_hour_is_refused(config, written):
     assert refusal(config, f"hourly_minute = {written}").endswith("must be a minute of the hour, 0 to 59")
+
+
+@pytest.mark.parametrize("written", ["9999-01-01", "9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59-23:59"])
+def test_now_is_refused_where_no_day_follows(config, written):
+    with pytest.raises(InputError, match="must be before the year 9999, in which the calendar ends"):
+        config("", ENGAGEMENT_NOW=written)
+
+
+def test_a_webhook_that_is_not_utf_8_is_refused_without_its_value(config):
+    with pytest.raises(InputError, match="ENGAGEMENT_ALERT_WEBHOOK = …: must be a URL"):
+        config("", ENGAGEMENT_ALERT_WEBHOOK="https://\udcff/s3cret-of-the-team")

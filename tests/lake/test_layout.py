@@ -7,10 +7,12 @@ import sys
 import threading
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from bodies import WINDOW
+from bodies import WINDOW, at, full, pulled
+from tables import counts, rebuilt
 
 from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL, RECENT, TOTALS
 from engagement_pipeline.core.errors import InputError, LakeError
@@ -18,6 +20,7 @@ from engagement_pipeline.core.model import Window
 from engagement_pipeline.core.tables import COVERAGE
 from engagement_pipeline.lake.layout import FORMAT, Lake
 from engagement_pipeline.lake.parquet import damaged, read
+from engagement_pipeline.publish.publisher import publish_pulls
 
 FIRST, SECOND = WINDOW.days()
 LAST_DAY = Window(SECOND, SECOND)
@@ -60,7 +63,7 @@ def test_a_lake_of_an_older_program_is_to_be_rebuilt(lake):
     lake.open()
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", "null", "not JSON"])
+@pytest.mark.parametrize("text", ["", "{}", "[1]", "null", "not JSON", "[" * 100_000])
 def test_a_damaged_marker_is_named(lake, text):
     lake.open()
     (lake.root / "lake.json").write_text(text)
@@ -191,3 +194,40 @@ def test_a_lake_that_must_be_there_is_not_made(tmp_path):
     assert list(tmp_path.iterdir()) == []
     Lake(tmp_path).open()
     Lake(tmp_path).open(create=False)
+
+
+@pytest.mark.parametrize("name", ["what?", "a\\b", "\udcff\udcfe"])
+def test_a_lake_is_refused_where_duckdb_opens_no_file(tmp_path, name):
+    with pytest.raises(InputError) as caught:
+        Lake(tmp_path / name / "lake")
+    told = str(caught.value)
+    assert told.startswith(f"a lake cannot lie in {str(tmp_path / name / 'lake')!r}, since DuckDB opens no file where ")
+    assert told.endswith(": name another folder in ENGAGEMENT_DATA")
+
+
+ODD_NAMES = [
+    "a*b",
+    "a[b]c",
+    "[!x]",
+    "a%b%20",
+    " a ",
+    "a\nb",
+    "a\tb",
+    "a'b",
+    'a"b',
+    "{b,c}",
+    "day=2026-01-01",
+    "ünï",
+    "a:b",
+]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_a_lake_of_any_other_name_is_published_rebuilt_and_read(tmp_path, name):
+    lake = Lake(tmp_path / name)
+    pulled(lake, full([1], 1), at(1))
+    publish_pulls(lake)
+    rebuilt(lake)
+    assert counts(lake) == full([1], 1)
+    with duckdb.connect(str(lake.catalog), read_only=True) as connection:
+        assert connection.sql("select count(*) from engagements").fetchall() == [(len(full([1], 1)),)]

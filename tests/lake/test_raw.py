@@ -254,13 +254,6 @@ def test_a_response_that_is_damaged_past_its_header_is_named_when_it_is_read(pul
         [landed.body() for landed in pull.landed()]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"first": "2026-01-01"}', "null"])
-def test_a_damaged_pull_json_is_named(lake, pull, text):
-    (pull.path / "pull.json").write_text(text)
-    with pytest.raises(LakeError, match=r"pull\.json is damaged .*: put it back from a backup of the lake; "):
-        raw.open_pulls(lake)
-
-
 def test_two_accounts_may_land_the_same_moment(pull):
     """The handle and the first Tweet are in the name."""
     paths = {

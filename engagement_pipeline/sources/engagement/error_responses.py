@@ -43,18 +43,12 @@ def error_of(answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
     if status >= requests.codes.server_error:
         message = f"{url} answered {status} ({said}): the vendor's side, try again later."
         return UnavailableError(message, account=handle, status=status, texts=texts)
-    about_tweets = any(TWEETS_REFUSED.search(text) for text in texts)
+    about_tweets = status >= requests.codes.bad_request and any(TWEETS_REFUSED.search(text) for text in texts)
     if status == requests.codes.unauthorized or (status == requests.codes.forbidden and not about_tweets):
         message = f"{who}: the API answered {status} ({said}): {_remedy(answer, handle, said, asked_at)}"
         return AccountError(message, account=handle, status=status, texts=texts)
-    if about_tweets:
-        hint = ""
-    elif status in (requests.codes.not_found, requests.codes.method_not_allowed):
-        hint = ": is api_url right?"
-    else:
-        hint = ": the API does not accept this request, so asking again cannot help"
     return RefusedError(
-        f"{who}: {url} answered {status} ({said}){hint}",
+        f"{who}: {url} answered {status} ({said}){'' if about_tweets else _hint(answer)}",
         account=handle,
         status=status,
         texts=texts,
@@ -64,6 +58,15 @@ def error_of(answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
         body=answer.body,
         asked_at=asked_at,
     )
+
+
+def _hint(answer: Answer) -> str:
+    """Return what to make of an answer that is the same for any account and any Tweet."""
+    if answer.status < requests.codes.bad_request:
+        return f"{answer.leads}: is api_url right, or a proxy in the way?"
+    if answer.status in (requests.codes.not_found, requests.codes.method_not_allowed):
+        return ": is api_url right?"
+    return ": the API does not accept this request, so asking again cannot help"
 
 
 def _remedy(answer: Answer, handle: str, said: str, asked_at: datetime) -> str:

@@ -1,0 +1,97 @@
+"""What a process is looking at, written down, so that the next one knows the response that killed it.
+
+In: a response, and the lock of the lake that its reader holds. Out: a note in the lake for as long as the response is
+looked at. Whoever gets the lock and finds a note knows that its writer is dead.
+
+Such a death says little of the response: a person or a full memory may be its reason. So it is looked at again, alone
+and before all else. Only one that kills that process too, or fills its memory, is set apart: it is kept, and its
+Tweets are asked for again.
+"""
+
+from __future__ import annotations
+
+import logging
+import shlex
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from engagement_pipeline.core.errors import LakeError, ResponseError
+from engagement_pipeline.lake import raw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from engagement_pipeline.core.model import Request
+    from engagement_pipeline.lake.layout import Lake
+    from engagement_pipeline.lake.raw import Landed
+
+    Read = Callable[[bytes, Request], object]
+
+logger = logging.getLogger(__name__)
+PARTS = 5  # of a path, from raw/ to its file
+ALONE, AMONG_OTHERS = "alone", "among others"
+
+
+class MemoryLackError(LakeError):
+    """The memory ran out while a response was looked at."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"the memory ran out while {path} was looked at; what has landed is kept: run again, which looks at it "
+            "alone first, with more memory if there is some"
+        )
+
+
+@contextmanager
+def looking(landed: Landed, lock: str, *, how: str = AMONG_OTHERS) -> Iterator[None]:
+    """Note that a response is looked at, under a lock.
+
+    If the memory runs out, MemoryLackError is raised and the note stays.
+    """
+    landed.storage.note(lock, f"{how}\n{'/'.join(landed.path.parts[-PARTS:])}".encode())
+    try:
+        yield
+    except MemoryError:
+        raise MemoryLackError(landed.path) from None
+    except BaseException:
+        landed.storage.forget(lock)
+        raise
+    landed.storage.forget(lock)
+
+
+def look_again(lake: Lake, lock: str, read: Read) -> None:
+    """Look at what a process that had the lock, and died, was looking at; to be called under that lock."""
+    how, _, name = lake.storage.noted(lock).decode(errors="replace").partition("\n")
+    path = lake.root / name
+    whole = raw.SUFFIX in path.name  # a full disk may have left a part of the note
+    if whole and lake.storage.exists(path) and (how == ALONE or not _survived(lake, path, lock, read)):
+        _set_apart(lake, path)
+    lake.storage.forget(lock)
+
+
+def _survived(lake: Lake, path: Path, lock: str, read: Read) -> bool:
+    """Look at a response alone; tell whether the memory was enough."""
+    logger.warning("%s was looked at when a process ended at once: it is looked at again, alone", path)
+    try:
+        landed = raw.landed_at(lake, path)
+        with looking(landed, lock, how=ALONE):
+            read(landed.body(), landed.request)
+    except MemoryLackError:
+        return False
+    except (LakeError, ResponseError) as error:  # no more than that: it is told where it matters
+        logger.info("%s", error)
+    return True
+
+
+def _set_apart(lake: Lake, path: Path) -> None:
+    pull = raw.load(lake, path.parent)
+    apart = pull.reject(path)
+    if not pull.published:
+        pull.marked(finished=False)
+    follows = "its rows stay as published" if pull.published else f"the next pull of {pull} asks for its Tweets again"
+    logger.warning(
+        "%s ended two processes that looked at it, the second time alone: it is kept as %s, and %s; to have it looked "
+        "at again: mv %s %s",
+        *(path, apart, follows, shlex.quote(str(apart)), shlex.quote(str(path))),
+    )
