@@ -6,7 +6,8 @@ In: a Request and its Response. Out: one compressed file a response, and the lis
         pull.json                             what it asks for; whether it is finished and published
         HANDLE-FIRST_ID-ASKED.json.zst        line 1: the request and what Landed holds; then the body as received
         ….json.zst.new                        landed, and not yet known to add up
-        rejected/                             bodies that do not add up: kept to be looked at, never published
+        rejected/                             bodies that do not add up or cannot be looked at: kept, never published
+        pull.json.damaged                     one that could not be read, and was written anew (recovery.py)
 
 The storage keeps the state of each response; on a disk, in its name as above. A file appears whole or not at all, so
 whatever is there can be trusted, and a pull that stopped anywhere goes on from it. No header that was sent is kept, so
