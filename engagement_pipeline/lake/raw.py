@@ -6,7 +6,8 @@ In: a Request and its Response. Out: one compressed file a response, and the lis
         pull.json                             what it asks for; whether it is finished and published
         HANDLE-FIRST_ID-ASKED.json.zst        line 1: the request and what Landed holds; then the body as received
         ….json.zst.new                        landed, and not yet known to add up
-        rejected/                             bodies that do not add up: kept to be looked at, never published
+        rejected/                             bodies that do not add up or cannot be looked at: kept, never published
+        pull.json.damaged                     one that could not be read, and was written anew (recovery.py)
 
 The storage keeps the state of each response; on a disk, in its name as above. A file appears whole or not at all, so
 whatever is there can be trusted, and a pull that stopped anywhere goes on from it. No header that was sent is kept, so
@@ -44,6 +45,7 @@ STAMP = "%Y%m%dT%H%M%S.%fZ"  # sorts as text in the order of time
 SUFFIX = ".json.zst"
 PULL = "pull.json"
 HEADER_BYTES = 16_384  # read at a time until the header's line ends
+LAST_ID = 2**63  # no ID is as large
 LARGEST_HEADER = 2**20  # bytes; 250 Tweets are 6,000
 
 
@@ -269,7 +271,7 @@ def _landed(storage: LocalStorage, path: Path) -> Landed:
             types=tuple(header["types"]),
             window=_window(header),
         )
-        return Landed(
+        landed = Landed(
             path=path,
             request=request,
             asked_at=datetime.fromisoformat(header["asked_at"]),
@@ -277,8 +279,20 @@ def _landed(storage: LocalStorage, path: Path) -> Landed:
             tokens=header["tokens"],
             storage=storage,
         )
+        _check_types(landed)
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(path, repr(error)) from None
+    return landed
+
+
+def _check_types(landed: Landed) -> None:
+    """Raise ValueError where a value of a header has another type than it is written with."""
+    request = landed.request
+    texts = (request.handle, landed.refusal, landed.tokens, *request.types)
+    if not all(isinstance(text, str) for text in texts) or landed.asked_at.tzinfo is None:
+        raise ValueError("a value has another type")
+    if not request.tweet_ids or not all(0 < tweet_id < LAST_ID for tweet_id in request.tweet_ids):
+        raise ValueError("a Tweet ID is none")
 
 
 def _read(storage: LocalStorage, path: Path, *, header_only: bool = False) -> tuple[dict[str, Any], bytes]:

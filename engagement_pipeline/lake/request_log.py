@@ -52,7 +52,7 @@ def _month(lake: Lake, day: date) -> Path:
 def _parsed(line: bytes) -> dict[str, Any]:
     """Return a line's fields, none of one that a power cut left torn."""
     try:
-        fields: dict[str, Any] = orjson.loads(line)
+        fields = orjson.loads(line)
     except orjson.JSONDecodeError:
         return {}
-    return fields
+    return fields if isinstance(fields, dict) and isinstance(fields.get("handle"), str | None) else {}

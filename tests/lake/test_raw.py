@@ -225,6 +225,13 @@ def test_a_pull_that_was_killed_before_its_first_file_is_no_pull(lake, pull):
     assert raw.open_pulls(lake) == []
 
 
+def with_header(whole, **changes):
+    """Return a landed file with other values in its header."""
+    with pa.CompressedInputStream(pa.BufferReader(whole), "zstd") as stream:
+        header, _, body = stream.read().partition(b"\n")
+    return bytes(raw.ZSTD.compress(json.dumps(json.loads(header) | changes).encode() + b"\n" + body))
+
+
 DAMAGES = {
     "empty": lambda _: b"",
     "cut": lambda whole: whole[: len(whole) // 2],
@@ -232,6 +239,14 @@ DAMAGES = {
     "no header": lambda _: bytes(raw.ZSTD.compress(b"\n{}")),
     "half a header": lambda _: bytes(raw.ZSTD.compress(b'{"handle": "ann"}\n{}')),
     "a header of another kind": lambda _: bytes(raw.ZSTD.compress(b"[]\n{}")),
+    "lists in lists": lambda _: bytes(raw.ZSTD.compress(b"[" * 100_000 + b"\n{}")),
+    "a handle of another type": lambda whole: with_header(whole, handle={"a": 1}),
+    "a refusal of another type": lambda whole: with_header(whole, refusal=[]),
+    "types of another type": lambda whole: with_header(whole, types=[1]),
+    "no Tweets": lambda whole: with_header(whole, tweet_ids=[]),
+    "a Tweet of another type": lambda whole: with_header(whole, tweet_ids=["1"]),
+    "a Tweet of 70 bits": lambda whole: with_header(whole, tweet_ids=[2**70]),
+    "a time without a zone": lambda whole: with_header(whole, asked_at="2026-02-01T09:30:00"),
     "a bad time": lambda _: bytes(raw.ZSTD.compress(b'{"handle": "a", "tweet_ids": 1}\n{}')),
 }
 

@@ -102,6 +102,14 @@ def test_a_torn_line_costs_itself_alone(lake, torn):
     assert request_log.handles(lake, NOW.date()) == {"ann", "bob", "cy"}
 
 
+@pytest.mark.parametrize("odd", [b"null", b"[1]", b"5", b'{"handle": ["eve"], "status": 200}'])
+def test_a_line_of_another_kind_names_no_handle(lake, odd):
+    write(lake, handle="ann")
+    with (lake.requests / "2026-01.jsonl").open("ab") as log:
+        log.write(odd + b"\n")
+    assert request_log.handles(lake, NOW.date()) == {"ann"}
+
+
 def test_lines_of_many_threads_are_whole(lake):
     def many(number):
         for _ in range(50):
