@@ -1,7 +1,6 @@
 """Parquet files of a lake: read, written and checked.
 
-In: a lake, a path in it and the schema that the file must have. Out: an Arrow table, or LakeError that names the file
-and the fix.
+In: a lake, a path in it and the Table of the rows. Out: rows in Arrow, or LakeError that names the file and the fix.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from engagement_pipeline.core.tables import Table
     from engagement_pipeline.lake.layout import Lake
 
 UNNAMED = "Could not open Parquet input source '<Buffer>': "  # how Arrow calls a file that was opened for it
@@ -31,16 +31,15 @@ AFTERWARDS = {  # what comes of a lake without a file that raw does not hold
 }
 
 
-def read(lake: Lake, path: Path, schema: pa.Schema, *, filters: object = None, columns: Sequence[str] = ()) -> pa.Table:
+def read(lake: Lake, path: Path, table: Table, *, filters: object = None, columns: Sequence[str] = ()) -> pa.Table:
     """Read a file of the lake, or some columns; no rows where there is none, LakeError where it is damaged."""
-    if columns:
-        schema = pa.schema([schema.field(name) for name in columns])
+    schema = pa.schema([table.schema.field(name) for name in columns]) if columns else table.schema
     if not lake.storage.exists(path):
         return schema.empty_table()
     try:
         with lake.storage.source(path) as file:
-            table = pq.read_table(file, filters=filters, columns=schema.names, page_checksum_verification=True)
-        return plausible(table.cast(schema), path)
+            rows = pq.read_table(file, filters=filters, columns=schema.names, page_checksum_verification=True)
+        return plausible(rows.cast(schema), path)
     except (OSError, pa.ArrowException, ValueError, KeyError) as error:
         raise damaged(path, error) from None
 
@@ -55,33 +54,33 @@ def opened(lake: Lake, path: Path) -> Iterator[pq.ParquetFile]:
         raise damaged(path, error) from None
 
 
-def write(table: pa.Table, path: Path) -> None:
-    """Write a staged file whole, with checksums that tell a flipped bit when it is read."""
-    pq.write_table(table, path, compression="zstd", write_page_checksum=True)
+def write(rows: pa.Table, path: Path, table: Table) -> None:
+    """Write all rows of a table's file, staged, with checksums that tell a flipped bit when it is read."""
+    pq.write_table(rows.select(table.schema.names), path, compression="zstd", write_page_checksum=True)
 
 
-def plausible(table: pa.Table, path: Path) -> pa.Table:
+def plausible(rows: pa.Table, path: Path) -> pa.Table:
     """Return rows of a file as they are; raise where they name a type that there is not, or a day that is not its."""
-    if "engagement_type" in table.column_names:
-        for chunk in table["engagement_type"].chunks:
+    if "engagement_type" in rows.column_names:
+        for chunk in rows["engagement_type"].chunks:
             names = chunk.dictionary if pa.types.is_dictionary(chunk.type) else pc.unique(chunk)
             strange = {*names.to_pylist()} - {*TYPE_NAMES}
             if strange:
                 raise ValueError(f"column engagement_type holds {min(map(repr, strange))}")
     day = _day_of(path)
-    if day and len(table) and "day" in table.column_names and not pc.all(pc.equal(table["day"], day)).as_py():
+    if day and len(rows) and "day" in rows.column_names and not pc.all(pc.equal(rows["day"], day)).as_py():
         raise ValueError("it holds rows of other days")
-    return table
+    return rows
 
 
-def is_sound(lake: Lake, path: Path, schema: pa.Schema) -> bool:
-    """Tell whether a file, if there is one, can be read to its end and has the right columns."""
+def is_sound(lake: Lake, path: Path, table: Table) -> bool:
+    """Tell whether a file, if there is one, can be read to its end and has the columns of its table."""
     try:
         if lake.storage.exists(path):
             with opened(lake, path) as file:
-                check_columns(file.schema_arrow, schema)
+                check_columns(file.schema_arrow, table.schema)
                 for group in range(file.num_row_groups):
-                    plausible(file.read_row_group(group, columns=schema.names), path)
+                    plausible(file.read_row_group(group, columns=table.schema.names), path)
     except LakeError:
         return False
     return True

@@ -53,11 +53,11 @@ def stage(lake: Lake, pending: Pending, staged: Staged) -> Covered:
     reasons: dict[int, str] = {}
     for place, day in enumerate(pending.days):
         target = lake.coverage(pending.pull.endpoint, day)
-        old = read(lake, target, COVERAGE.schema)
+        old = read(lake, target, COVERAGE)
         merged = merged_coverage(old, _new_coverage(pending, words, place, staged.stored[:, place]))
         if not merged.equals(old):
             into = lake.staging / f"{day}.coverage.parquet"
-            write(merged, into)
+            write(merged, into, COVERAGE)
             files[into] = target
         of_pull = merged.take(pc.index_in(tweets, merged["tweet_id"]))
         newest &= pc.equal(of_pull["asked_at"], words["asked_at"]).to_numpy()

@@ -24,16 +24,22 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    from engagement_pipeline.core.tables import Table
+
 MADE_BY = "engagement_pipeline"  # the key of a file's metadata that says what it holds
 ROW_GROUP = 100_000  # rows; of 28 days, two megabytes a day in memory, and small enough to find one Tweet by
 DAILY_ROW_GROUP = 5_000  # of a day's sums, of which 31 are merged at a time
 
 
 class RowGroupWriter:
-    """A Parquet file that is written in row groups of some size or a little more, whatever is appended at a time."""
+    """A table's file that is written in row groups of some size or a little more, whatever is appended at a time.
 
-    def __init__(self, path: Path, schema: pa.Schema, *, row_group: int = 0) -> None:
+    `made_by` is what its metadata say of it.
+    """
+
+    def __init__(self, path: Path, table: Table, *, made_by: str = "", row_group: int = 0) -> None:
         self._row_group = row_group or ROW_GROUP
+        schema = table.schema.with_metadata({MADE_BY: made_by}) if made_by else table.schema
         self._writer = pq.ParquetWriter(
             path,
             schema,
@@ -71,11 +77,11 @@ class RowGroupWriter:
 class SortedReader:
     """A file sorted by Tweet, as it is, read once from its first Tweet to its last; no rows where there is none."""
 
-    def __init__(self, lake: Lake, path: Path, schema: pa.Schema = ENGAGEMENTS.schema) -> None:
+    def __init__(self, lake: Lake, path: Path, table: Table = ENGAGEMENTS) -> None:
         self.path = path
-        self._schema = schema
+        self._schema = table.schema
         self._row_group = 0
-        self._waiting = schema.empty_table()
+        self._waiting = table.schema.empty_table()
         self._open = ExitStack()
         self._file: pq.ParquetFile | None = None
         if lake.storage.exists(path):
@@ -199,8 +205,8 @@ class DayFile:
     def _begun(self) -> tuple[RowGroupWriter, RowGroupWriter]:
         """Begin to write, with the rows that were passed over because nothing was new of them."""
         self._sinks = (
-            RowGroupWriter(self._file("rows"), ENGAGEMENTS.schema.with_metadata({MADE_BY: self._made_by()})),
-            RowGroupWriter(self._file("daily"), DAILY.schema, row_group=DAILY_ROW_GROUP),
+            RowGroupWriter(self._file("rows"), ENGAGEMENTS, made_by=self._made_by()),
+            RowGroupWriter(self._file("daily"), DAILY, row_group=DAILY_ROW_GROUP),
         )
         if self._unchanged_to > NEVER:
             again = SortedReader(self._lake, self._target)

@@ -117,7 +117,7 @@ def test_two_locks_do_not_wait_for_each_other(lake, caplog):
 
 
 def test_a_file_that_is_not_there_has_no_rows(lake):
-    assert read(lake, lake.coverage(HISTORICAL, FIRST), COVERAGE.schema).equals(COVERAGE.schema.empty_table())
+    assert read(lake, lake.coverage(HISTORICAL, FIRST), COVERAGE).equals(COVERAGE.schema.empty_table())
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_damaged_file_is_named(lake, write):
     path.parent.mkdir(parents=True)
     write(path)
     with pytest.raises(LakeError) as caught:
-        read(lake, path, COVERAGE.schema)
+        read(lake, path, COVERAGE)
     assert str(caught.value).startswith(f"{path} is damaged (")
     assert "\n" not in str(caught.value)
 

@@ -56,7 +56,7 @@ def failed(lake, **settings):
 def rewritten(lake, change, *, day=DAY):
     """Write the day's rows anew as `change` makes them of what they are."""
     path = lake.rows(HISTORICAL.table, day)
-    pq.write_table(change(read(lake, path, HISTORICAL.table.schema)), path)
+    pq.write_table(change(read(lake, path, HISTORICAL.table)), path)
 
 
 def test_a_healthy_day_passes_every_check_each_in_words(lake):
@@ -91,7 +91,7 @@ def test_a_column_that_is_missing_or_too_many(lake):
 
 
 def test_a_row_of_another_day(lake):
-    other = read(lake, lake.rows(HISTORICAL.table, FIRST), HISTORICAL.table.schema).slice(0, 2)
+    other = read(lake, lake.rows(HISTORICAL.table, FIRST), HISTORICAL.table).slice(0, 2)
     rewritten(lake, lambda rows: pa.concat_tables([rows, other]))
     assert "2 rows are of other days" in failed(lake)["schema"]
 
@@ -219,11 +219,11 @@ def test_a_lake_is_not_fresh_where_a_handle_is_served_no_more(lake):
     roster(lake, {1: "ann", 2: "ann", 3: "bob"})
     assert of_lake(lake).passed
     path, place = lake.coverage(HISTORICAL, DAY), COVERAGE.schema.names.index("first_pulled_at")
-    coverage = read(lake, path, COVERAGE.schema)
+    coverage = read(lake, path, COVERAGE)
     pq.write_table(coverage.filter(pc.not_equal(coverage["tweet_id"], 3)), path)
     assert of_lake(lake).passed  # nothing of it had come when the daily run was due
     path = lake.coverage(HISTORICAL, FIRST)
-    coverage = read(lake, path, COVERAGE.schema)
+    coverage = read(lake, path, COVERAGE)
     before = pa.array([datetime(2026, 1, 2, 3, tzinfo=UTC)] * len(coverage), COVERAGE.schema.field(place).type)
     pq.write_table(coverage.set_column(place, COVERAGE.schema.field(place), before), path)
     assert of_lake(lake).words.startswith(f"1 of the 2 days to {DAY} lack Tweets of the roster: {DAY}; the next")
