@@ -148,6 +148,9 @@ def _table_commands(commands: arguments.Commands) -> None:
         last="last UTC day, included; by default the last that is known",
     )
 
+    text = "bring the files of a lake that an older program wrote to this one's format"
+    arguments.add_command(commands, "upgrade", _upgrade, text)
+
     sub = arguments.add_command(
         commands,
         "prune",
@@ -289,6 +292,16 @@ def _rebuild(options: argparse.Namespace) -> None:
         raise EngagementError(
             f"rows of {plan_text.counted(lost, 'Tweet day')} are lost, because only damaged or missing files held "
             "them: pull the days named above again"
+        )
+
+
+def _upgrade(_options: argparse.Namespace) -> None:
+    with output.bars() as bar:
+        upgraded = pipeline.upgrade(settings.load(), progress=bar("days upgraded"))
+    output.show_upgraded(upgraded)
+    if upgraded.damaged:
+        raise EngagementError(
+            f"{plan_text.counted(len(upgraded.damaged), 'file')} could not be upgraded, and stays as it is: see above"
         )
 
 

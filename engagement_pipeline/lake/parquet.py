@@ -34,12 +34,13 @@ AFTERWARDS = {  # what comes of a lake without a file that raw does not hold
 def read(lake: Lake, path: Path, table: Table, *, filters: object = None, columns: Sequence[str] = ()) -> pa.Table:
     """Read a file of the lake, or some columns; no rows where there is none, LakeError where it is damaged."""
     schema = pa.schema([table.schema.field(name) for name in columns]) if columns else table.schema
+    names = [table.in_file.get(name, name) for name in schema.names]
     if not lake.storage.exists(path):
         return schema.empty_table()
     try:
         with lake.storage.source(path) as file:
-            rows = pq.read_table(file, filters=filters, columns=schema.names, page_checksum_verification=True)
-        return plausible(rows.cast(schema), path)
+            rows = pq.read_table(file, filters=filters, columns=names, page_checksum_verification=True)
+        return plausible(rows.rename_columns(schema.names).cast(schema), path)
     except (OSError, pa.ArrowException, ValueError, KeyError) as error:
         raise damaged(path, error) from None
 
@@ -56,7 +57,19 @@ def opened(lake: Lake, path: Path) -> Iterator[pq.ParquetFile]:
 
 def write(rows: pa.Table, path: Path, table: Table) -> None:
     """Write all rows of a table's file, staged, with checksums that tell a flipped bit when it is read."""
-    pq.write_table(rows.select(table.schema.names), path, compression="zstd", write_page_checksum=True)
+    pq.write_table(as_in_file(rows, table), path, compression="zstd", write_page_checksum=True)
+
+
+def as_in_file(rows: pa.Table, table: Table) -> pa.Table:
+    """Return a table's rows with its columns as a file holds them."""
+    return rows.select(table.schema.names).rename_columns(table.file_schema.names)
+
+
+def read_row_group(file: pq.ParquetFile, number: int, path: Path, table: Table) -> pa.Table:
+    """Return a row group of a table's file; raise where its rows are not plausible."""
+    found = file.read_row_group(number, columns=table.file_schema.names)  # in the order of the file
+    rows = found.select(table.file_schema.names).rename_columns(table.schema.names)
+    return plausible(rows.cast(table.schema), path)
 
 
 def plausible(rows: pa.Table, path: Path) -> pa.Table:
@@ -78,9 +91,9 @@ def is_sound(lake: Lake, path: Path, table: Table) -> bool:
     try:
         if lake.storage.exists(path):
             with opened(lake, path) as file:
-                check_columns(file.schema_arrow, table.schema)
+                check_columns(file.schema_arrow, table.file_schema)
                 for group in range(file.num_row_groups):
-                    plausible(file.read_row_group(group, columns=table.schema.names), path)
+                    read_row_group(file, group, path, table)
     except LakeError:
         return False
     return True

@@ -64,7 +64,7 @@ def rebuild_table(
     `progress` gets pulls done and pulls in all. Raises LakeError where a response is damaged or a file cannot be
     written; the months that are not done yet are then as they were.
     """
-    lake.open(create=False, older=True)
+    lake.open(create=False)
     with lake.locked("lake", "a publication"):
         all_days = _days(lake, endpoint)
         days = [day for day in all_days if (first is None or first <= day) and (last is None or day <= last)]

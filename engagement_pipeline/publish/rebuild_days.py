@@ -129,15 +129,8 @@ class Known:
 
 
 def _coverage(lake: Lake, path: Path) -> pa.Table | None:
-    """Read a day's coverage, None where it is damaged; in format 1 it did not say when a day was pulled first."""
-    if is_sound(lake, path, COVERAGE):
-        return read(lake, path, COVERAGE)
-    place = COVERAGE.schema.names.index("first_pulled_at")
-    of_format_1 = replace(COVERAGE, columns=tuple(c for c in COVERAGE.columns if c.name != "first_pulled_at"))
-    if not is_sound(lake, path, of_format_1):
-        return None
-    older = read(lake, path, of_format_1)
-    return older.add_column(place, COVERAGE.schema.field(place), older["pulled_at"])
+    """Read a day's coverage, None where it is damaged."""
+    return read(lake, path, COVERAGE) if is_sound(lake, path, COVERAGE) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from engagement_pipeline.core.measured import rows_before_posted
 from engagement_pipeline.core.tables import OBSERVED_AT, TIMESTAMP
 from engagement_pipeline.lake.parquet import opened, read
 from engagement_pipeline.publish.day_file import RowGroupWriter
@@ -40,6 +41,7 @@ def stage(lake: Lake, pending: Pending, *, progress: Progress) -> Staged:
     target = lake.rows(table, pending.days[0])
     stored = np.zeros(pending.later.shape, np.int32)
     unavailable: dict[int, str] = {}
+    early = 0
     if not pending.places:
         return Staged(files={}, stored=stored, unavailable=unavailable)
     later = pa.array(pending.tweets[pending.later[:, 0]])
@@ -49,11 +51,17 @@ def stage(lake: Lake, pending: Pending, *, progress: Progress) -> Staged:
             fresh = of_tweets(pa.concat_tables([table.schema.empty_table(), *map(_observed, parts)]), later)
             kept = _kept(_published(lake, target, table, chunk), fresh, behind)
             sink.append(in_order(pa.concat_tables([kept, fresh])))
+            early += _early(fresh)
             counted = fresh["tweet_id"].value_counts()
             stored[pending.at(counted.field("values").to_numpy()), 0] = counted.field("counts").to_numpy()
             for part in parts:
                 unavailable |= part.unavailable
-    return Staged(files={into: target} if stored.any() else {}, stored=stored, unavailable=unavailable)
+    return Staged(files={into: target} if stored.any() else {}, stored=stored, unavailable=unavailable, early=early)
+
+
+def _early(rows: pa.Table) -> int:
+    """Count the rows of hours before their Tweet was posted; none where rows have no hour."""
+    return int(np.count_nonzero(rows_before_posted(rows))) if "hour" in rows.column_names else 0
 
 
 def _observed(part: Part) -> pa.Table:

@@ -45,15 +45,15 @@ def test_a_lake_is_made_where_there_is_none_and_opened_again(lake):
 
 def test_a_lake_of_a_newer_program_is_left_alone(lake):
     lake.open()
-    (lake.root / "lake.json").write_text('{"format": 3}')
-    with pytest.raises(LakeError, match="has format 3, this program knows 2: upgrade this program"):
+    (lake.root / "lake.json").write_text('{"format": 4}')
+    with pytest.raises(LakeError, match="has format 4, this program knows 3: upgrade this program"):
         lake.open(older=True)
 
 
-def test_a_lake_of_an_older_program_is_to_be_rebuilt(lake):
+def test_a_lake_of_an_older_program_is_to_be_upgraded(lake):
     lake.open()
     (lake.root / "lake.json").write_text('{"format": 1}')
-    with pytest.raises(LakeError, match="has format 1, this program knows 2: run engagement rebuild"):
+    with pytest.raises(LakeError, match="has format 1, this program knows 3: run engagement upgrade"):
         lake.open()
     lake.open(older=True)
     lake.mark()
