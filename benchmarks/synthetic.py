@@ -149,8 +149,8 @@ def _write_day(root, ids, day):
     path = lake.rows(ENGAGEMENTS, day)
     path.parent.mkdir(parents=True, exist_ok=True)
     sinks = (
-        RowGroupWriter(path, ENGAGEMENTS.schema),
-        RowGroupWriter(_sums(lake, day), DAILY.schema, row_group=DAILY_ROW_GROUP),
+        RowGroupWriter(path, ENGAGEMENTS),
+        RowGroupWriter(_sums(lake, day), DAILY, row_group=DAILY_ROW_GROUP),
     )
     for at in range(0, len(ids), CHUNK_TWEETS):
         rows = day_rows(ids[at : at + CHUNK_TWEETS], day)

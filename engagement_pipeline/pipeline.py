@@ -9,7 +9,7 @@ In: Settings and UTC days, all plain values. Out: frozen reports. Nothing here p
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -35,6 +35,7 @@ from engagement_pipeline.lake.recovery import recover
 from engagement_pipeline.observe import checks
 from engagement_pipeline.observe.day_report import DayReport, describe
 from engagement_pipeline.publish import publisher, retention
+from engagement_pipeline.publish import upgrade as upgrading
 from engagement_pipeline.publish.rebuild import rebuild_table
 from engagement_pipeline.query import by_day, catalog
 from engagement_pipeline.sources import source_of
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.publish.publisher import Publication
     from engagement_pipeline.publish.rebuild import Rebuilt
     from engagement_pipeline.publish.retention import Spent
+    from engagement_pipeline.publish.upgrade import Upgraded
     from engagement_pipeline.query.by_day import AskDay
     from engagement_pipeline.transport.accounts import Accounts
 
@@ -183,26 +185,32 @@ def rebuild(
 ) -> list[Rebuilt]:
     """Make one table of REBUILDABLE, or all, from raw again, for the UTC days `first` to `last`; refresh the views.
 
-    Raises InputError if there is no lake, or if `first` is after `last`. Raises LakeError if the lake has an older
-    format and only a part of it is named.
+    Raises InputError if there is no lake, or if `first` is after `last`.
     """
     if first and last and last < first:
         raise InputError(f"the first day, {first}, is after the last, {last}: swap them")
     lake = Lake(settings.data)
-    lake.open(create=False, older=True)
-    whole = table is None and first is None and last is None
-    if not whole:
-        lake.open()
+    lake.open(create=False)
     tables = [REBUILDABLE[table]] if table else REBUILDABLE.values()
     rebuilt = [
         day
         for endpoint in (endpoint for each in tables for endpoint in filling(each))
         for day in rebuild_table(lake, endpoint, first=first, last=last, progress=progress)
     ]
-    if whole:
-        lake.mark()
     catalog.refresh(lake)
     return rebuilt
+
+
+def upgrade(settings: Settings, *, progress: Progress = quiet) -> Upgraded:
+    """Bring a lake of an older format to this one, in place and without raw; and the views.
+
+    Raises InputError where there is no lake, LakeError where a file cannot be written.
+    """
+    lake = Lake(settings.data)
+    upgraded = upgrading.upgrade(lake, progress=progress)
+    with suppress(LakeError) if upgraded.damaged else nullcontext():  # the damage may be in the way of the views
+        catalog.refresh(lake)
+    return upgraded
 
 
 def spent(settings: Settings) -> list[Spent]:

@@ -59,6 +59,12 @@ def add_skipping(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--skip-bad-rows", action="store_true", help=text)
 
 
+def add_days(sub: argparse.ArgumentParser, *, first: str, last: str) -> None:
+    """Add --from and --to with their help texts."""
+    sub.add_argument("--from", dest="first", metavar="DAY", type=day, help=first)
+    sub.add_argument("--to", dest="last", metavar="DAY", type=day, help=last)
+
+
 def handle(text: str) -> str:
     """Read a handle, as the accounts file has it."""
     try:

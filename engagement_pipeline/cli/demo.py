@@ -25,12 +25,12 @@ from typing import TYPE_CHECKING, NoReturn
 from engagement_pipeline import pipeline
 from engagement_pipeline.cli import output
 from engagement_pipeline.core import settings
-from engagement_pipeline.core.errors import EngagementError, InputError, LakeError
+from engagement_pipeline.core.errors import EngagementError, InputError
 from engagement_pipeline.core.loopback import without_loopback
 from engagement_pipeline.core.orchestration import API_POOL, RANGE_END, RANGE_START
 from engagement_pipeline.emulator import Emulator
 from engagement_pipeline.extract.prepare import Prepared, prepare
-from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.lake.layout import FORMAT, Lake
 from engagement_pipeline.query import catalog
 
 if TYPE_CHECKING:
@@ -149,12 +149,9 @@ def _world(data: Path, *, now: datetime | None, first_day: date) -> Iterator[tup
 
 
 def _bring_up_to_date(chosen: settings.Settings) -> None:
-    """Rebuild the lake of an earlier demo if an older program wrote it."""
-    lake = Lake(chosen.data)
-    try:
-        lake.open()
-    except LakeError:
-        pipeline.rebuild(chosen)
+    """Upgrade the lake of an earlier demo if an older program wrote it."""
+    if Lake(chosen.data).open(older=True) != FORMAT:
+        pipeline.upgrade(chosen)
 
 
 def _write_roster(emulator: Emulator, path: Path) -> None:

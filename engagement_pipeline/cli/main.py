@@ -104,19 +104,10 @@ def _pull_commands(commands: arguments.Commands) -> None:
             default=HISTORICAL.name,
             help=f"endpoint of the API (default: {HISTORICAL})",
         )
-        sub.add_argument(
-            "--from",
-            dest="first",
-            metavar="DAY",
-            type=arguments.day,
-            help=f"first UTC day of /{HISTORICAL}; by default the first of the look-back",
-        )
-        sub.add_argument(
-            "--to",
-            dest="last",
-            metavar="DAY",
-            type=arguments.day,
-            help="last UTC day, included; by default the last day that is over",
+        arguments.add_days(
+            sub,
+            first=f"first UTC day of /{HISTORICAL}; by default the first of the look-back",
+            last="last UTC day, included; by default the last day that is over",
         )
         arguments.add_skipping(sub)
 
@@ -151,20 +142,14 @@ def _table_commands(commands: arguments.Commands) -> None:
         commands, "rebuild", _rebuild, "make tables again from the responses that have landed, without a request"
     )
     sub.add_argument("--table", choices=pipeline.REBUILDABLE, help="the table to make; by default all")
-    sub.add_argument(
-        "--from",
-        dest="first",
-        metavar="DAY",
-        type=arguments.day,
-        help="first UTC day; by default the first that is known",
+    arguments.add_days(
+        sub,
+        first="first UTC day; by default the first that is known",
+        last="last UTC day, included; by default the last that is known",
     )
-    sub.add_argument(
-        "--to",
-        dest="last",
-        metavar="DAY",
-        type=arguments.day,
-        help="last UTC day, included; by default the last that is known",
-    )
+
+    text = "bring the files of a lake that an older program wrote to this one's format"
+    arguments.add_command(commands, "upgrade", _upgrade, text)
 
     sub = arguments.add_command(
         commands,
@@ -272,6 +257,16 @@ def _rebuild(options: argparse.Namespace) -> None:
         raise EngagementError(
             f"rows of {plan_text.counted(lost, 'Tweet day')} are lost, because only damaged or missing files held "
             "them: pull the days named above again"
+        )
+
+
+def _upgrade(_options: argparse.Namespace) -> None:
+    with output.bars() as bar:
+        upgraded = pipeline.upgrade(settings.load(), progress=bar("days upgraded"))
+    output.show_upgraded(upgraded)
+    if upgraded.damaged:
+        raise EngagementError(
+            f"{plan_text.counted(len(upgraded.damaged), 'file')} could not be upgraded, and stays as it is: see above"
         )
 
 

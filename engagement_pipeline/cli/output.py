@@ -29,15 +29,18 @@ from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.model import quiet
 from engagement_pipeline.core.redaction import UNPRINTABLE, printable, redacted, shown
 from engagement_pipeline.extract.plan_text import counted, plan_lines
+from engagement_pipeline.lake.layout import FORMAT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from engagement_pipeline.extract.account_check import Finding
     from engagement_pipeline.extract.prepare import Prepared
+    from engagement_pipeline.extract.puller import PullReport
     from engagement_pipeline.pipeline import Outcome
     from engagement_pipeline.publish.rebuild import Rebuilt
     from engagement_pipeline.publish.retention import Spent
+    from engagement_pipeline.publish.upgrade import Upgraded
 
 FORMATS = ("table", "csv", "json", "parquet")
 SAFE_CSV = "safe csv"  # a style of show_table beside FORMATS
@@ -120,21 +123,7 @@ def bars() -> Iterator[Callable[[str], Callable[[int, int], None]]]:
 def show_outcome(outcome: Outcome) -> None:
     """Print the outcome of a pull: the requests, and for each window the sum of its Tweets."""
     if not outcome.failure:
-        answered, planned, rejected, negative, unscanned = (
-            sum(getattr(report, name) for report in outcome.reports)
-            for name in ("answered", "planned", "rejected", "negative", "unscanned")
-        )
-        _say(f"answered: {counted(answered, 'request')}, {planned:,} planned")
-        if answered > planned:
-            _say(
-                f"  {answered - planned:,} more than planned, to find Tweets with whole requests refused; now set aside"
-            )
-        if rejected:
-            _say(f"  {counted(rejected, 'response')} did not pass the audit: kept in rejected/, and asked for again")
-        if negative:
-            _say(f"  {counted(negative, 'count')} below zero: kept, because people can undo what was counted")
-        if unscanned:
-            _say(f"  {counted(unscanned, 'response')} in an unusual form: read by the slow parser")
+        _show_answers(outcome.reports)
     for publication in outcome.publications:
         stored, aside = len(publication.stored), publication.set_aside
         _say(
@@ -143,8 +132,29 @@ def show_outcome(outcome: Outcome) -> None:
         )
         if publication.revised:
             _say(f"  {counted(publication.revised, 'count')} revised: see the view revisions")
+        if publication.early:
+            _say(f"  {counted(publication.early, 'row')} of hours before their Tweet was posted, and not zero")
         for reason, tweets in sorted(_by_reason(aside).items()):
             _say(f"  {reason}: {_ids(tweets)}")
+
+
+def _show_answers(reports: Sequence[PullReport]) -> None:
+    """Print how many requests were answered, and what was unusual about the answers."""
+    answered, planned, rejected, negative, early, unscanned = (
+        sum(getattr(report, name) for report in reports)
+        for name in ("answered", "planned", "rejected", "negative", "early", "unscanned")
+    )
+    _say(f"answered: {counted(answered, 'request')}, {planned:,} planned")
+    if answered > planned:
+        _say(f"  {answered - planned:,} more than planned, to find Tweets with whole requests refused; now set aside")
+    if rejected:
+        _say(f"  {counted(rejected, 'response')} did not pass the audit: kept in rejected/, and asked for again")
+    if negative:
+        _say(f"  {counted(negative, 'count')} below zero: kept, because people can undo what was counted")
+    if early:
+        _say(f"  {counted(early, 'count')} of hours before their Tweet was posted: kept, because the API gave them")
+    if unscanned:
+        _say(f"  {counted(unscanned, 'response')} in an unusual form: read by the slow parser")
 
 
 def show_rebuilt(rebuilt: Sequence[Rebuilt]) -> None:
@@ -169,6 +179,19 @@ def show_rebuilt(rebuilt: Sequence[Rebuilt]) -> None:
                 f"  {day.day}: rows of {_named(day.lost)} are lost, because only a damaged or missing file held them: "
                 "pull the day again"
             )
+
+
+def show_upgraded(upgraded: Upgraded) -> None:
+    """Print what an upgrade changed, and each damaged file that it left alone."""
+    if upgraded.older == FORMAT:
+        _say(f"the lake has format {FORMAT} already")
+        return
+    _say(
+        f"format {upgraded.older} -> {FORMAT}: {counted(upgraded.days, 'day')} written anew, "
+        f"{counted(upgraded.dropped, 'zero')} dropped of hours before their Tweet was posted"
+    )
+    for damage in upgraded.damaged:
+        _say(f"  {damage}")
 
 
 def show_spent(spent: Sequence[Spent], *, days: int) -> None:

@@ -90,7 +90,7 @@ class Flat:
     `rows` are those of the endpoint's table, sorted by its key, without what only the publication knows.
     `unavailable` are the Tweets that the API says it cannot serve, `said` is its text. `negative` counts the rows
     below zero, which are possible (un-likes) and kept. `scanned` tells that the fast parser read the counts, if there
-    are any for it to read.
+    are any for it to read. `early` counts the rows of hours before their Tweet was posted: no zero is among them.
     """
 
     rows: pa.Table
@@ -98,6 +98,7 @@ class Flat:
     said: str
     negative: int
     scanned: bool
+    early: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

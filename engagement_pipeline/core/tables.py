@@ -6,7 +6,7 @@ column schema, the README's table of views and the data dictionary are made from
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from datetime import date
 from enum import Enum
 from functools import cached_property
@@ -43,6 +43,7 @@ class Column:
     """A column: its name, its type in Arrow and its meaning for a stranger.
 
     `in_folder`: the file's folder has the value in its name. `derived`: the view computes it from other columns.
+    `in_file`: the name that the column has in the files, where it is another one.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Column:
     nullable: bool = False
     in_folder: bool = False
     derived: bool = False
+    in_file: str = ""
 
     @property
     def field(self) -> pa.Field:
@@ -90,9 +92,19 @@ class Table:
         return pa.schema([column.field for column in self.columns if not (column.in_folder or column.derived)])
 
     @cached_property
-    def in_folders(self) -> tuple[Column, ...]:
-        """The columns with their values in the names of folders."""
-        return tuple(column for column in self.columns if column.in_folder)
+    def file_schema(self) -> pa.Schema:
+        """The same columns, under the names that they have in a file."""
+        return pa.schema([field.with_name(self.in_file.get(field.name, field.name)) for field in self.schema])
+
+    @cached_property
+    def in_file(self) -> dict[str, str]:
+        """The columns that have another name in a file: that name, by their own."""
+        return {column.name: column.in_file for column in self.columns if column.in_file}
+
+    @cached_property
+    def in_folders(self) -> tuple[str, ...]:
+        """The columns with their values in the names of folders alone."""
+        return tuple(column.name for column in self.columns if column.in_folder)
 
     def place(self, day: date) -> str:
         """Return the path of the rows of a UTC day, relative to the lake."""
@@ -112,7 +124,10 @@ TYPE = Column(
     "What was counted, under the API's own name. The view metrics says what each means.",
 )
 DAY = Column("day", pa.date32(), "The UTC day on which it happened.")
-HOUR = Column("hour", pa.uint8(), "The UTC hour of the day in which it happened, 0 to 23.")
+# Readers of folders take `day` from the folder's name, and many refuse a file that has it too. So it is there under
+# another name: from a column of the file alone can DuckDB tell how many rows a day has.
+DAY_OF_FOLDER = replace(DAY, in_file="date")
+HOUR = Column("hour", pa.int32(), "The UTC hour of the day in which it happened, 0 to 23.")
 COUNT = Column("count", pa.int64(), "How often it happened. Below zero if more was undone than done.")
 PARTIAL = Column("partial", pa.bool_(), "Whether only a part of the hour was asked for.")
 OBSERVED_AT = Column("observed_at", TIMESTAMP, "When the request for the count was sent.")
@@ -124,7 +139,7 @@ ENGAGEMENTS = Table(
     description="How often each Tweet was seen, liked, clicked …, by type and UTC hour. A row means that the API gave "
     "a count. A missing row is not a zero: coverage has the reason.",
     key=("tweet_id", "engagement_type", "day", "hour"),
-    columns=(TWEET_ID, TYPE, DAY, HOUR, COUNT),
+    columns=(TWEET_ID, TYPE, DAY_OF_FOLDER, HOUR, COUNT),
     file="engagements/day={day}/engagements.parquet",
     glob=f"engagements/day={A_DAY}/engagements.parquet",
     merge=Merge.CELL,
@@ -191,7 +206,7 @@ COVERAGE = Table(
     key=("tweet_id", "endpoint", "day"),
     columns=(
         TWEET_ID,
-        Column("day", pa.date32(), "The UTC day that was asked for; for /totals and /28hr, the day of the pull."),
+        replace(DAY_OF_FOLDER, meaning="The UTC day that was asked for; for /totals and /28hr, the day of the pull."),
         ASKED_AT,
         Column("outcome", pa.string(), "What came of it: stored, or the reason why there is no row."),
         Column("text", pa.string(), "The API's own words for a refusal.", nullable=True),
@@ -281,7 +296,7 @@ def engagements_table(
         pa.array(tweets),
         type_column(types),
         pa.array(days).view(pa.date32()),
-        pa.array(hours),
+        pa.array(hours).cast(HOUR.type),
         pa.array(counts),
     ]
     return pa.Table.from_arrays(arrays, schema=ENGAGEMENTS.schema)

@@ -56,6 +56,7 @@ class PullReport:
     answered: the requests that got a 200 or a refusal.
     rejected: the responses that failed the audit and were asked for again.
     negative: the counts below zero, which are kept.
+    early: the counts of hours before their Tweet was posted that are not zero, which are kept.
     unscanned: the responses that only the reference parser could read, which is slow and just as right.
     refused: the Tweets that the API did not serve, with its text.
     unavailable: the Tweets that an answer named as unavailable.
@@ -65,6 +66,7 @@ class PullReport:
     answered: int = 0
     rejected: int = 0
     negative: int = 0
+    early: int = 0
     unscanned: int = 0
     seconds: float = 0.0
     refused: dict[int, str] = field(default_factory=dict)
@@ -276,6 +278,7 @@ class _Run:
     def _take_answer(self, standing: Standing, asked: Ask, flat: Flat) -> None:
         self.report.answered += 1
         self.report.negative += flat.negative
+        self.report.early += flat.early
         self.report.unavailable |= flat.unavailable
         self.report.unscanned += not flat.scanned
         self.given_up_in_a_row = 0

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.lake.raw import Pull
 
 logger = logging.getLogger(__name__)
-FORMAT = 2  # of the lake; a change that older programs would misread raises it
+FORMAT = 3  # of the lake; a change that older programs would misread raises it
 PULL_LOCK, LAKE_LOCK = "pull", "lake"  # of who asks and lands; of who publishes, rebuilds or removes
 UNFIT = re.compile("[?\\\\\ud800-\udfff]")  # Python shows a byte that is not UTF-8 as one of the last
 ELSEWHERE = "get permission for it, or name another folder in ENGAGEMENT_DATA"
@@ -115,10 +115,10 @@ class Lake:
         """Return where it lies what an endpoint was asked for one UTC day, and what came of it."""
         return self.root / "coverage" / f"endpoint={endpoint}" / f"day={day}" / "coverage.parquet"
 
-    def open(self, *, create: bool = True, older: bool = False) -> None:
-        """Create the lake where there is none, or raise InputError.
+    def open(self, *, create: bool = True, older: bool = False) -> int:
+        """Create the lake where there is none, or raise InputError; return its format.
 
-        LakeError where a newer program wrote it, or an older one, unless `older` says that it is to be rebuilt.
+        LakeError where a newer program wrote it, or an older one, unless `older` says that it is to be upgraded.
         """
         try:
             found = json.loads(self.storage.read(self._marker))["format"]
@@ -132,16 +132,15 @@ class Lake:
             except OSError as error:
                 raise LakeError(f"the lake {self.root} cannot be made: {error.strerror}; {ELSEWHERE}") from None
             self.mark()
-            return
+            return FORMAT
         except OSError as error:
             raise LakeError(f"{self._marker} cannot be read: {error.strerror}; {ELSEWHERE}") from None
         except (ValueError, KeyError, TypeError, RecursionError):
             raise LakeError(f'{self._marker} is damaged: it should hold {{"format": {FORMAT}}}') from None
         if found == FORMAT or (older and found in range(FORMAT)):
-            return
-        fix = (
-            "run engagement rebuild, which makes its tables anew" if found in range(FORMAT) else "upgrade this program"
-        )
+            return int(found)
+        upgrade = "run engagement upgrade, which brings its files to this format in place"
+        fix = upgrade if found in range(FORMAT) else "upgrade this program"
         raise LakeError(f"the lake {self.root} has format {found}, this program knows {FORMAT}: {fix}")
 
     def mark(self) -> None:

@@ -1,7 +1,6 @@
 """Parquet files of a lake: read, written and checked.
 
-In: a lake, a path in it and the schema that the file must have. Out: an Arrow table, or LakeError that names the file
-and the fix.
+In: a lake, a path in it and the Table of the rows. Out: rows in Arrow, or LakeError that names the file and the fix.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from engagement_pipeline.core.tables import Table
     from engagement_pipeline.lake.layout import Lake
 
 UNNAMED = "Could not open Parquet input source '<Buffer>': "  # how Arrow calls a file that was opened for it
@@ -31,16 +31,16 @@ AFTERWARDS = {  # what comes of a lake without a file that raw does not hold
 }
 
 
-def read(lake: Lake, path: Path, schema: pa.Schema, *, filters: object = None, columns: Sequence[str] = ()) -> pa.Table:
+def read(lake: Lake, path: Path, table: Table, *, filters: object = None, columns: Sequence[str] = ()) -> pa.Table:
     """Read a file of the lake, or some columns; no rows where there is none, LakeError where it is damaged."""
-    if columns:
-        schema = pa.schema([schema.field(name) for name in columns])
+    schema = pa.schema([table.schema.field(name) for name in columns]) if columns else table.schema
+    names = [table.in_file.get(name, name) for name in schema.names]
     if not lake.storage.exists(path):
         return schema.empty_table()
     try:
         with lake.storage.source(path) as file:
-            table = pq.read_table(file, filters=filters, columns=schema.names, page_checksum_verification=True)
-        return plausible(table.cast(schema), path)
+            rows = pq.read_table(file, filters=filters, columns=names, page_checksum_verification=True)
+        return plausible(rows.rename_columns(schema.names).cast(schema), path)
     except MemoryError:  # one of Arrow's exceptions too, and no damage
         raise
     except (OSError, pa.ArrowException, ValueError, KeyError) as error:
@@ -59,33 +59,45 @@ def opened(lake: Lake, path: Path) -> Iterator[pq.ParquetFile]:
         raise damaged(path, error) from None
 
 
-def write(table: pa.Table, path: Path) -> None:
-    """Write a staged file whole, with checksums that tell a flipped bit when it is read."""
-    pq.write_table(table, path, compression="zstd", write_page_checksum=True)
+def write(rows: pa.Table, path: Path, table: Table) -> None:
+    """Write all rows of a table's file, staged, with checksums that tell a flipped bit when it is read."""
+    pq.write_table(as_in_file(rows, table), path, compression="zstd", write_page_checksum=True)
 
 
-def plausible(table: pa.Table, path: Path) -> pa.Table:
+def as_in_file(rows: pa.Table, table: Table) -> pa.Table:
+    """Return a table's rows with its columns as a file holds them."""
+    return rows.select(table.schema.names).rename_columns(table.file_schema.names)
+
+
+def read_row_group(file: pq.ParquetFile, number: int, path: Path, table: Table) -> pa.Table:
+    """Return a row group of a table's file; raise where its rows are not plausible."""
+    found = file.read_row_group(number, columns=table.file_schema.names)  # in the order of the file
+    rows = found.select(table.file_schema.names).rename_columns(table.schema.names)
+    return plausible(rows.cast(table.schema), path)
+
+
+def plausible(rows: pa.Table, path: Path) -> pa.Table:
     """Return rows of a file as they are; raise where they name a type that there is not, or a day that is not its."""
-    if "engagement_type" in table.column_names:
-        for chunk in table["engagement_type"].chunks:
+    if "engagement_type" in rows.column_names:
+        for chunk in rows["engagement_type"].chunks:
             names = chunk.dictionary if pa.types.is_dictionary(chunk.type) else pc.unique(chunk)
             strange = {*names.to_pylist()} - {*TYPE_NAMES}
             if strange:
                 raise ValueError(f"column engagement_type holds {min(map(repr, strange))}")
     day = _day_of(path)
-    if day and len(table) and "day" in table.column_names and not pc.all(pc.equal(table["day"], day)).as_py():
+    if day and len(rows) and "day" in rows.column_names and not pc.all(pc.equal(rows["day"], day)).as_py():
         raise ValueError("it holds rows of other days")
-    return table
+    return rows
 
 
-def is_sound(lake: Lake, path: Path, schema: pa.Schema) -> bool:
-    """Tell whether a file, if there is one, can be read to its end and has the right columns."""
+def is_sound(lake: Lake, path: Path, table: Table) -> bool:
+    """Tell whether a file, if there is one, can be read to its end and has the columns of its table."""
     try:
         if lake.storage.exists(path):
             with opened(lake, path) as file:
-                check_columns(file.schema_arrow, schema)
+                check_columns(file.schema_arrow, table.file_schema)
                 for group in range(file.num_row_groups):
-                    plausible(file.read_row_group(group, columns=schema.names), path)
+                    read_row_group(file, group, path, table)
     except LakeError:
         return False
     return True

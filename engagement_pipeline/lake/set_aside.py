@@ -44,7 +44,7 @@ class SetAside:
 
 def load(lake: Lake) -> dict[int, SetAside]:
     """Return the list by Tweet; empty where there is none."""
-    return {row["tweet_id"]: SetAside(**row) for row in read(lake, lake.set_aside, SET_ASIDE.schema).to_pylist()}
+    return {row["tweet_id"]: SetAside(**row) for row in read(lake, lake.set_aside, SET_ASIDE).to_pylist()}
 
 
 def merge(lake: Lake, heard: Mapping[int, SetAside], *, into: Path) -> bool:
@@ -55,7 +55,7 @@ def merge(lake: Lake, heard: Mapping[int, SetAside], *, into: Path) -> bool:
     if changed == known:
         return False
     rows = [asdict(changed[tweet_id]) for tweet_id in sorted(changed)]
-    write(pa.Table.from_pylist(rows, schema=SET_ASIDE.schema), into)
+    write(pa.Table.from_pylist(rows, schema=SET_ASIDE.schema), into, SET_ASIDE)
     return True
 
 

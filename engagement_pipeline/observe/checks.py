@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.errors import EngagementError
+from engagement_pipeline.core.model import posted_at
 from engagement_pipeline.core.orchestration import MAX_RUNTIME
 from engagement_pipeline.core.tables import ENGAGEMENTS
 from engagement_pipeline.lake.layout import Lake
@@ -35,7 +36,7 @@ SHOWN = 3  # examples that a verdict names
 DUPLICATES = """
     with crowded as (  -- 24 times fewer groups than keys
         select tweet_id, engagement_type from engagements
-        group by all having count(*) <> bit_count(bit_or(1::bigint << least(hour, 62)))
+        group by all having count(*) <> bit_count(bit_or(1::bigint << least(greatest(hour, 0), 62)))
     )
     select tweet_id, engagement_type, hour from engagements semi join crowded using (tweet_id, engagement_type)
     group by all having count(*) > 1 order by all
@@ -43,7 +44,7 @@ DUPLICATES = """
 STRANGE = """
     select
         count(*) filter (day <> {day}) as of_other_days,
-        count(*) filter (hour > 23) as of_no_hour,
+        count(*) filter (hour not between 0 and 23) as of_no_hour,
         count(*) filter (engagement_type not in ({types})) as of_unknown_types
     from engagements
 """
@@ -62,7 +63,7 @@ ROWS_APART = f"""
     where coalesce(n, 0) <> coalesce(rows, 0)
     order by tweet_id
 """
-HOURS = "select list(distinct hour) as hours, count(*) as rows from engagements"
+HOURS = "select list(distinct hour) as hours, count(*) as rows, min(tweet_id) as oldest from engagements"
 UNACCOUNTED = f"""
     select tweet_id, handle from tweets
     anti join (select tweet_id from coverage where table_name = '{ENGAGEMENTS}') using (tweet_id)
@@ -194,7 +195,7 @@ def _key_unique(day: Day) -> Verdict:
 
 
 def _schema(day: Day) -> Verdict:
-    path, wanted = day.lake.rows(ENGAGEMENTS, day.day), ENGAGEMENTS.schema
+    path, wanted = day.lake.rows(ENGAGEMENTS, day.day), ENGAGEMENTS.file_schema
     if not day.lake.storage.exists(path):
         return Verdict(passed=True, words="the day has no rows, and so no file")
     with opened(day.lake, path) as file:
@@ -231,13 +232,16 @@ def _audit(day: Day) -> Verdict:
 
 def _hours_complete(day: Day) -> Verdict:
     (found,) = day.rows(HOURS)
-    missing = sorted({*range(24)} - {*(found["hours"] or ())})
     if not found["rows"]:
         return Verdict(passed=True, words="the day has no rows")
+    posted = posted_at(found["oldest"])  # the first of the day's Tweets
+    first = posted.hour if posted and posted.date() == day.day else 0
+    missing = sorted({*range(first, 24)} - {*found["hours"]})
     if missing:
         words = f"no Tweet has a count at {_some(missing)} UTC: pull the day again"
         return Verdict(passed=False, words=words, numbers={"missing": len(missing)})
-    return Verdict(passed=True, words="all 24 hours have counts")
+    since = f" since the first Tweet was posted at {first} UTC" if first else ""
+    return Verdict(passed=True, words=f"all {24 - first} hours{since} have counts")
 
 
 def _tweets_accounted_for(day: Day) -> Verdict:
@@ -287,7 +291,12 @@ CHECKS = (
         look=_audit,
         blocking=True,
     ),
-    Check(name="hours_complete", meaning="There are counts of each hour of the day.", look=_hours_complete, warns=True),
+    Check(
+        name="hours_complete",
+        meaning="There are counts of each hour of the day since its first Tweet was posted.",
+        look=_hours_complete,
+        warns=True,
+    ),
     Check(
         name="tweets_accounted_for",
         meaning="Every Tweet of the roster is stored, or set aside with a reason.",

@@ -104,11 +104,11 @@ def describe(lake: Lake, day: date, ask: AskDay) -> DayReport:
 
 def restated(lake: Lake, day: date) -> int:
     """Return how many counts of the day the pull with the newest rows changed."""
-    served = read(lake, lake.coverage(HISTORICAL, day), COVERAGE.schema, columns=["pulled_at", "source"]).drop_null()
+    served = read(lake, lake.coverage(HISTORICAL, day), COVERAGE, columns=["pulled_at", "source"]).drop_null()
     if not served.num_rows:
         return 0
     newest = served["source"][pc.index(served["pulled_at"], pc.max(served["pulled_at"])).as_py()].as_py()
     window, started = newest.split("/")[-3:-1]
     files = lake.storage.find(f"revisions/pulled_on={A_DAY}/{window}_{started}.parquet")
     of_day = pc.field("day") == day
-    return sum(read(lake, file, REVISIONS.schema, filters=of_day, columns=["day"]).num_rows for file in files)
+    return sum(read(lake, file, REVISIONS, filters=of_day, columns=["day"]).num_rows for file in files)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from engagement_pipeline.core.measured import HOURS, before_posted, first_hour
 from engagement_pipeline.core.tables import COVERAGE, STORED, TIMESTAMP
 from engagement_pipeline.lake.parquet import read, write
 from engagement_pipeline.lake.set_aside import FORBIDDEN, PROTECTED, UNAVAILABLE
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.publish.staging import Staged
 
 MISSING = "missing from the response"
+BEFORE_POSTED = "before it was posted"  # no hour of the day is measured
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -53,11 +55,11 @@ def stage(lake: Lake, pending: Pending, staged: Staged) -> Covered:
     reasons: dict[int, str] = {}
     for place, day in enumerate(pending.days):
         target = lake.coverage(pending.pull.endpoint, day)
-        old = read(lake, target, COVERAGE.schema)
+        old = read(lake, target, COVERAGE)
         merged = merged_coverage(old, _new_coverage(pending, words, place, staged.stored[:, place]))
         if not merged.equals(old):
             into = lake.staging / f"{day}.coverage.parquet"
-            write(merged, into)
+            write(merged, into, COVERAGE)
             files[into] = target
         of_pull = merged.take(pc.index_in(tweets, merged["tweet_id"]))
         newest &= pc.equal(of_pull["asked_at"], words["asked_at"]).to_numpy()
@@ -122,12 +124,13 @@ def _new_coverage(pending: Pending, words: pa.Table, place: int, stored_rows: np
     rows = np.zeros(len(tweets), np.int32)
     rows[at] = stored_rows
     some = pa.array(rows > 0)
+    early = pa.array(before_posted(tweets, first_hour(pending.days[place]) + HOURS - 1))
     nothing = pa.scalar(None)
     columns = {
         "tweet_id": words["tweet_id"],
         "day": pa.repeat(pa.scalar(pending.days[place], pa.date32()), len(tweets)),
         "asked_at": words["asked_at"],
-        "outcome": pc.coalesce(words["outcome"], pc.if_else(some, STORED, MISSING)),
+        "outcome": pc.coalesce(words["outcome"], pc.if_else(some, STORED, pc.if_else(early, BEFORE_POSTED, MISSING))),
         "text": words["text"],
         "first_pulled_at": pa.nulls(len(tweets), TIMESTAMP),
         "pulled_at": pc.if_else(some, words["pulled_at"], nothing.cast(TIMESTAMP)),

@@ -49,7 +49,7 @@ def write_months(lake: Lake, fresh: Mapping[date, Path | None], *, days: Sequenc
         month = [*of_month]
         new = [day for day in month if day in fresh]
         sums = [path for path in (fresh[day] for day in new) if path]
-        sound = is_sound(lake, target, DAILY.schema)
+        sound = is_sound(lake, target, DAILY)
         if not sound:
             logger.warning("%s is damaged: it is made anew of the rows of its days", target)
         others = (
@@ -74,14 +74,14 @@ def _others(lake: Lake, of_month: date, new: list[date]) -> list[date]:
 def _summed(lake: Lake, day: date) -> Path:
     """Sum the rows of a published day into a staged file."""
     rows, into = lake.rows(ENGAGEMENTS, day), lake.staging / f"{day}.summed.parquet"
-    if not is_sound(lake, rows, ENGAGEMENTS.schema):
+    if not is_sound(lake, rows, ENGAGEMENTS):
         raise LakeError(
             f"{rows} is damaged, and {lake.daily(day)} cannot be made without it: {rebuild_of_month(day)} makes both "
             "anew from raw"
         )
     with (
         closing(SortedReader(lake, rows)) as published,
-        closing(RowGroupWriter(into, DAILY.schema, row_group=DAILY_ROW_GROUP)) as sink,
+        closing(RowGroupWriter(into, DAILY, row_group=DAILY_ROW_GROUP)) as sink,
     ):
         for tweet in published.row_group_ends(LAST_ID):
             table = published.up_to(tweet)
@@ -92,8 +92,8 @@ def _summed(lake: Lake, day: date) -> Path:
 def _merge(lake: Lake, sources: list[Path], into: Path, *, leave_out: pa.Array, of: Path) -> None:
     """Merge files that are sorted by Tweet; of the published one, these days are left out."""
     with ExitStack() as stack:
-        files = [stack.enter_context(closing(SortedReader(lake, path, DAILY.schema))) for path in sources]
-        sink = stack.enter_context(closing(RowGroupWriter(into, DAILY.schema)))
+        files = [stack.enter_context(closing(SortedReader(lake, path, DAILY))) for path in sources]
+        sink = stack.enter_context(closing(RowGroupWriter(into, DAILY)))
         for tweet in sorted({end for file in files for end in file.row_group_ends(LAST_ID)}):
             parts = [DAILY.schema.empty_table()]
             for file in files:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from engagement_pipeline.core.tables import DAILY, ENGAGEMENTS
 from engagement_pipeline.lake.layout import FORMAT, Lake
-from engagement_pipeline.lake.parquet import damaged, opened, plausible
+from engagement_pipeline.lake.parquet import as_in_file, damaged, opened, read_row_group
 from engagement_pipeline.publish.merge import NEVER, Revised, Rows, daily_sums, merged, of_table, to_table
 
 if TYPE_CHECKING:
@@ -24,24 +24,39 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
+    from engagement_pipeline.core.tables import Table
+
 MADE_BY = "engagement_pipeline"  # the key of a file's metadata that says what it holds
 ROW_GROUP = 100_000  # rows; of 28 days, two megabytes a day in memory, and small enough to find one Tweet by
 DAILY_ROW_GROUP = 5_000  # of a day's sums, of which 31 are merged at a time
 
 
-class RowGroupWriter:
-    """A Parquet file that is written in row groups of some size or a little more, whatever is appended at a time."""
+def made_by(newest_pull: str | None) -> str:
+    """Return what the metadata of a day's file say: its format, and the newest pull of which it holds rows."""
+    return json.dumps({"format": FORMAT, "newest_pull": newest_pull})
 
-    def __init__(self, path: Path, schema: pa.Schema, *, row_group: int = 0) -> None:
+
+class RowGroupWriter:
+    """A table's file that is written in row groups of some size or a little more, whatever is appended at a time.
+
+    `made_by` is what its metadata say of it.
+    """
+
+    def __init__(self, path: Path, table: Table, *, made_by: str = "", row_group: int = 0) -> None:
         self._row_group = row_group or ROW_GROUP
+        self._table = table
         self._writer = pq.ParquetWriter(
             path,
-            schema,
+            table.file_schema.with_metadata({MADE_BY: made_by} if made_by else None),
             compression="zstd",
             write_page_checksum=True,
             # Row groups are found by these two; statistics of the others take a quarter of the time to write.
-            write_statistics=[name for name in ("tweet_id", "day") if name in schema.names],
-            use_dictionary=[name for name in schema.names if name != "hour"],  # 0 to 23 again and again is small
+            write_statistics=[
+                table.in_file.get(name, name) for name in ("tweet_id", "day") if name in table.schema.names
+            ],
+            use_dictionary=[
+                name for name in table.file_schema.names if name != "hour"
+            ],  # 0 to 23 over and over is small
         )
         self._waiting: list[pa.Table] = []
         self._rows = 0
@@ -62,7 +77,7 @@ class RowGroupWriter:
             self._writer.close()
 
     def _flush(self) -> None:
-        table, rows = pa.concat_tables(self._waiting), self._rows
+        table, rows = as_in_file(pa.concat_tables(self._waiting), self._table), self._rows
         self._waiting, self._rows = [], 0
         groups = max(1, rows // self._row_group)
         self._writer.write_table(table, row_group_size=-(-rows // groups))
@@ -71,11 +86,11 @@ class RowGroupWriter:
 class SortedReader:
     """A file sorted by Tweet, as it is, read once from its first Tweet to its last; no rows where there is none."""
 
-    def __init__(self, lake: Lake, path: Path, schema: pa.Schema = ENGAGEMENTS.schema) -> None:
+    def __init__(self, lake: Lake, path: Path, table: Table = ENGAGEMENTS) -> None:
         self.path = path
-        self._schema = schema
+        self._table = table
         self._row_group = 0
-        self._waiting = schema.empty_table()
+        self._waiting = table.schema.empty_table()
         self._open = ExitStack()
         self._file: pq.ParquetFile | None = None
         if lake.storage.exists(path):
@@ -115,8 +130,7 @@ class SortedReader:
 
     def _next_row_group(self, file: pq.ParquetFile) -> pa.Table:
         try:
-            rows = file.read_row_group(self._row_group, columns=self._schema.names).cast(self._schema)
-            plausible(rows, self.path)
+            rows = read_row_group(file, self._row_group, self.path, self._table)
         except (OSError, pa.ArrowException, ValueError, KeyError) as error:
             raise damaged(self.path, error) from None
         self._row_group += 1
@@ -199,8 +213,10 @@ class DayFile:
     def _begun(self) -> tuple[RowGroupWriter, RowGroupWriter]:
         """Begin to write, with the rows that were passed over because nothing was new of them."""
         self._sinks = (
-            RowGroupWriter(self._file("rows"), ENGAGEMENTS.schema.with_metadata({MADE_BY: self._made_by()})),
-            RowGroupWriter(self._file("daily"), DAILY.schema, row_group=DAILY_ROW_GROUP),
+            RowGroupWriter(
+                self._file("rows"), ENGAGEMENTS, made_by=made_by(self._newest_pull or self._published.newest_pull)
+            ),
+            RowGroupWriter(self._file("daily"), DAILY, row_group=DAILY_ROW_GROUP),
         )
         if self._unchanged_to > NEVER:
             again = SortedReader(self._lake, self._target)
@@ -208,10 +224,6 @@ class DayFile:
                 self._write(of_table(again.up_to(tweet)))
             again.close()
         return self._sinks
-
-    def _made_by(self) -> str:
-        pull = self._newest_pull or self._published.newest_pull
-        return json.dumps({"format": FORMAT, "newest_pull": pull})
 
     def _write(self, rows: Rows) -> None:
         if self._sinks and len(rows.tweets):

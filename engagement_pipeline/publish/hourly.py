@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from engagement_pipeline.core.measured import before_posted, first_hour, youngest_from
 from engagement_pipeline.publish import daily, revisions
 from engagement_pipeline.publish.day_file import DayFile
 from engagement_pipeline.publish.merge import split_by_day
@@ -21,9 +22,11 @@ from engagement_pipeline.publish.staging import Staged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
 
     from engagement_pipeline.core.model import Progress
     from engagement_pipeline.lake.layout import Lake
+    from engagement_pipeline.publish.merge import Rows
     from engagement_pipeline.publish.pending import Chunk, Pending
 
 
@@ -31,7 +34,7 @@ def stage(lake: Lake, pending: Pending, *, sums: bool, progress: Progress) -> St
     """Stage each day that newer answers change, and what they revise; the months' daily sums too, if `sums`."""
     pull, days, places = pending.pull, pending.days, pending.places
     stored = np.zeros(pending.later.shape, np.int32)
-    revised = 0
+    revised = early = 0
     unavailable: dict[int, str] = {}
     with closing(revisions.Writer(lake, lake.staging / "revisions.parquet")) as sink, ExitStack() as stack:
         files = {
@@ -42,6 +45,7 @@ def stage(lake: Lake, pending: Pending, *, sums: bool, progress: Progress) -> St
             stored[chunk.places] = merged.stored
             unavailable |= merged.unavailable
             revised += merged.revised
+            early += merged.early
         renamed = sink.finish(lake.revisions(pull))
         finished = [file.finish() for file in files.values()]
     # The sums before the rows: with them an interrupted publication, which finds the rows older, begins anew.
@@ -50,7 +54,9 @@ def stage(lake: Lake, pending: Pending, *, sums: bool, progress: Progress) -> St
     for day in finished:
         renamed |= day.files
     written = tuple(day.day for day in finished if day.changed)
-    return Staged(files=renamed, stored=stored, unavailable=unavailable, revised=revised, days_written=written)
+    return Staged(
+        files=renamed, stored=stored, unavailable=unavailable, revised=revised, days_written=written, early=early
+    )
 
 
 class _Merged(NamedTuple):
@@ -59,13 +65,14 @@ class _Merged(NamedTuple):
     stored: npt.NDArray[np.int32]
     unavailable: dict[int, str]
     revised: int
+    early: int
 
 
 def _merge_chunk(pending: Pending, chunk: Chunk, files: Mapping[int, DayFile], revised: revisions.Writer) -> _Merged:
     """Merge a range of Tweets into the files of the days."""
     tweets = pending.tweets[chunk.places]
     stored = np.zeros((len(tweets), len(pending.days)), np.int32)
-    number = 0
+    number = early = 0
     parts = pending.answers.parts(chunk.low, chunk.high)
     fresh = split_by_day([part.rows for part in parts], pending.days[0], pending.later[chunk.places], tweets)
     for place, file in files.items():
@@ -80,5 +87,13 @@ def _merge_chunk(pending: Pending, chunk: Chunk, files: Mapping[int, DayFile], r
             new_pulled_at=pending.asked_at[pending.at(changed.rows.tweets)],
         )
         number += len(changed.old)
+        early += _early(fresh[place], pending.days[place])
     unavailable = {tweet: said for part in parts for tweet, said in part.unavailable.items()}
-    return _Merged(stored, unavailable, number)
+    return _Merged(stored, unavailable, number, early)
+
+
+def _early(rows: Rows, day: date) -> int:
+    """Count the rows of hours before their Tweet was posted."""
+    first = first_hour(day)
+    young = rows.at(slice(int(np.searchsorted(rows.tweets, youngest_from(first))), None))
+    return int(np.count_nonzero(before_posted(young.tweets, first + young.hours.astype(np.int64))))

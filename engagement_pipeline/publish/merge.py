@@ -74,7 +74,7 @@ def of_table(table: pa.Table) -> Rows:
     return Rows(
         table["tweet_id"].to_numpy(),
         codes(table["engagement_type"]),
-        table["hour"].to_numpy(),
+        table["hour"].to_numpy().astype(np.uint8),  # an eighth of what is sorted and moved
         table["count"].to_numpy(),
     )
 
@@ -89,7 +89,7 @@ def codes(types: pa.ChunkedArray) -> npt.NDArray[np.int8]:
 
 
 def to_table(rows: Rows, day: date) -> pa.Table:
-    """Return Rows of a day as a table of ENGAGEMENTS."""
+    """Return Rows of a day as a table of ENGAGEMENTS with their day."""
     days = np.full(len(rows.tweets), (day - EPOCH).days, np.int32)
     return tables.engagements_table(rows.tweets, rows.types, days, rows.hours, rows.counts)
 

@@ -42,7 +42,7 @@ class Index(NamedTuple):
     @classmethod
     def of(cls, lake: Lake, endpoint: Endpoint, day: date) -> Self:
         """Read it from a day's coverage."""
-        table = read(lake, lake.coverage(endpoint, day), COVERAGE.schema, columns=["tweet_id", "asked_at", "pulled_at"])
+        table = read(lake, lake.coverage(endpoint, day), COVERAGE, columns=["tweet_id", "asked_at", "pulled_at"])
         return cls(table["tweet_id"].to_numpy(), _microseconds(table["asked_at"]), _microseconds(table["pulled_at"]))
 
     def of_tweets(self, wanted: Ints) -> Index:

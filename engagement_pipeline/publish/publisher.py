@@ -26,7 +26,7 @@ from engagement_pipeline.lake.layout import LAKE_LOCK
 from engagement_pipeline.lake.recovery import recover
 from engagement_pipeline.lake.set_aside import SetAside
 from engagement_pipeline.publish import coverage, hourly, snapshots
-from engagement_pipeline.publish.coverage import MISSING
+from engagement_pipeline.publish.coverage import BEFORE_POSTED, MISSING
 from engagement_pipeline.publish.merge import NEVER
 from engagement_pipeline.publish.pending import Pending
 
@@ -47,7 +47,8 @@ class Publication:
     """What publishing one pull came to: Tweets asked for = stored + set aside with a reason.
 
     `revised` counts the counts that were there with another value, or not there beside others of their Tweet's day;
-    `days_written` are those whose rows it changed.
+    `days_written` are those whose rows it changed. `early` counts the rows of hours before their Tweet was posted,
+    none of them zero.
     """
 
     pull: Pull
@@ -56,6 +57,7 @@ class Publication:
     set_aside: dict[int, str]
     revised: int
     days_written: tuple[date, ...]
+    early: int
 
 
 def publish_pulls(lake: Lake, *, progress: Progress = quiet) -> list[Publication]:
@@ -129,6 +131,7 @@ def publish_part(
         set_aside=covered.set_aside,
         revised=rows.revised,
         days_written=rows.days_written,
+        early=rows.early,
     )
 
 
@@ -163,7 +166,7 @@ def _stage_set_aside(lake: Lake, pending: Pending, newest_words: pa.Table) -> di
             tweet_id=tweet,
             handle=newest.request.handle,
             endpoint=pending.pull.endpoint.name,
-            reason="" if word["outcome"] in (STORED, MISSING) else word["outcome"],
+            reason="" if word["outcome"] in {STORED, MISSING, BEFORE_POSTED} else word["outcome"],
             text=word["text"],
             asked_at=newest.asked_at,
             tokens=newest.tokens,

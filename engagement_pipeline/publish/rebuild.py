@@ -66,7 +66,7 @@ def rebuild_table(
     `progress` gets pulls done and pulls in all. Raises LakeError where a response is damaged or a file cannot be
     written; the months that are not done yet are then as they were.
     """
-    lake.open(create=False, older=True)
+    lake.open(create=False)
     with lake.locked(LAKE_LOCK, "a publication"):
         recover(lake, sources.read)
         all_days = _days(lake, endpoint)
@@ -123,7 +123,7 @@ def _publish_again(shadow: Lake, pulls: Sequence[Pull], known: Mapping[date, Kno
         table = day.endpoint.table
         made = shadow.rows(table, day.day)
         if table.merge is Merge.LATEST and day.target in day.damaged and not shadow.storage.exists(made):
-            write(table.schema.empty_table(), made)  # of nothing in raw: it becomes one without rows
+            write(table.schema.empty_table(), made, table)  # of nothing in raw: it becomes one without rows
 
 
 def _revise(lake: Lake, shadow: Lake, pulls: Sequence[Pull], known: Mapping[date, Known]) -> dict[date, list[Path]]:
@@ -140,9 +140,7 @@ def _put_back(lake: Lake, shadow: Lake, days: Sequence[Known], healed: Mapping[d
     """Put days that were made again over the published ones, all at once, and say what came of each."""
     first = days[0]
     of_month = first.endpoint.table.merge is Merge.CELL
-    damaged_month = (
-        [lake.daily(first.day)] if of_month and not is_sound(lake, lake.daily(first.day), DAILY.schema) else []
-    )
+    damaged_month = [lake.daily(first.day)] if of_month and not is_sound(lake, lake.daily(first.day), DAILY) else []
     files: dict[Path, Path] = {}
     sums: dict[date, Path | None] = {}
     reports = []

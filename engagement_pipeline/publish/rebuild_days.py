@@ -76,7 +76,7 @@ class Known:
         """Look through a day's coverage and rows."""
         coverage, rows = lake.coverage(endpoint, day), lake.rows(endpoint.table, day)
         damaged = [coverage] if _coverage(lake, coverage) is None else []
-        damaged += [] if is_sound(lake, rows, endpoint.table.schema) else [rows]
+        damaged += [] if is_sound(lake, rows, endpoint.table) else [rows]
         sound = lake.storage.exists(rows) and rows not in damaged
         return cls(lake=lake, endpoint=endpoint, day=day, rows=sound, damaged=tuple(damaged))
 
@@ -115,7 +115,7 @@ class Known:
         """Let rows whose answer raw does not hold stand in the way of older answers."""
         path = shadow.coverage(self.endpoint, self.day)
         shadow.storage.make_folder(path.parent)
-        write(self.gone if self.rows else COVERAGE.schema.empty_table(), path)
+        write(self.gone if self.rows else COVERAGE.schema.empty_table(), path, COVERAGE)
 
     def lost(self) -> set[int]:
         """Return the Tweets that raw does not hold any more, where there is no sound file of their rows."""
@@ -129,14 +129,8 @@ class Known:
 
 
 def _coverage(lake: Lake, path: Path) -> pa.Table | None:
-    """Read a day's coverage, None where it is damaged; in format 1 it did not say when a day was pulled first."""
-    if is_sound(lake, path, COVERAGE.schema):
-        return read(lake, path, COVERAGE.schema)
-    place = COVERAGE.schema.names.index("first_pulled_at")
-    if not is_sound(lake, path, COVERAGE.schema.remove(place)):
-        return None
-    older = read(lake, path, COVERAGE.schema.remove(place))
-    return older.add_column(place, COVERAGE.schema.field(place), older["pulled_at"])
+    """Read a day's coverage, None where it is damaged."""
+    return read(lake, path, COVERAGE) if is_sound(lake, path, COVERAGE) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,8 +156,8 @@ def stage(known: Known, shadow: Lake) -> Remade:
     remake = {Merge.CELL: _cells, Merge.SNAPSHOT: _snapshot, Merge.LATEST: _latest}[known.merge]
     made = remake(known, shadow)
     staged = known.lake.staging / f"{known.day}.coverage.parquet"
-    new = read(shadow, shadow.coverage(known.endpoint, known.day), COVERAGE.schema)
-    write(_merged_coverage(known.coverage, new, made.counts), staged)
+    new = read(shadow, shadow.coverage(known.endpoint, known.day), COVERAGE)
+    write(_merged_coverage(known.coverage, new, made.counts), staged, COVERAGE)
     return replace(made, files=made.files | {staged: known.lake.coverage(known.endpoint, known.day)})
 
 
@@ -216,11 +210,11 @@ def _begun(pull: str) -> str:
 def _snapshot(known: Known, shadow: Lake) -> Remade:
     """Put a Tweet's later answer over its earlier one whole: one of fewer rows has lost nothing."""
     table = known.endpoint.table
-    new = read(shadow, shadow.rows(table, known.day), table.schema)
-    old = read(known.lake, known.published, table.schema)
+    new = read(shadow, shadow.rows(table, known.day), table)
+    old = read(known.lake, known.published, table)
     stays = old.filter(pc.invert(pc.is_in(old["tweet_id"], new["tweet_id"])))
     rows, staged = in_order(pa.concat_tables([new, stays])), known.lake.staging / "rows.parquet"
-    write(rows, staged)
+    write(rows, staged, table)
     return Remade(
         files={staged: known.target} if len(rows) or known.lake.storage.exists(known.target) else {},
         rows=len(rows),

@@ -42,24 +42,24 @@ def add_found(lake: Lake, shadow: Lake, pull: Pull, days: Sequence[Known]) -> li
     A damaged file is made anew where all its days are there, and returned.
     """
     made, target = shadow.revisions(pull), lake.revisions(pull)
-    sound = is_sound(lake, target, REVISIONS.schema)
+    sound = is_sound(lake, target, REVISIONS)
     if not days or (not sound and len(days) < len(pull.days())) or (sound and not shadow.storage.exists(made)):
         return []
-    known = read(lake, target, REVISIONS.schema) if sound else REVISIONS.schema.empty_table()
+    known = read(lake, target, REVISIONS) if sound else REVISIONS.schema.empty_table()
     both = joined(known, _found(shadow, made, days))
     if not sound or len(both) > len(known):
         with lake.storage.staging(lake.staging):
             staged = lake.staging / "revisions.parquet"
-            write(both, staged)
+            write(both, staged, REVISIONS)
             lake.storage.swap({staged: target})
     return [] if sound else [target]
 
 
 def _found(shadow: Lake, made: Path, days: Sequence[Known]) -> pa.Table:
     """Return what a pull made again revised, without what may have been there before."""
-    remade = (read(shadow, shadow.coverage(known.endpoint, known.day), COVERAGE.schema) for known in days)
+    remade = (read(shadow, shadow.coverage(known.endpoint, known.day), COVERAGE) for known in days)
     with duckdb.connect() as connection:
-        connection.register("found", read(shadow, made, REVISIONS.schema))
+        connection.register("found", read(shadow, made, REVISIONS))
         connection.register("remade", pa.concat_tables(remade))
         connection.register("known", pa.concat_tables(known.coverage for known in days))
         return connection.sql(REVISED_ANEW).to_arrow_table().cast(REVISIONS.schema)
@@ -69,6 +69,6 @@ def drop_damaged(lake: Lake, pulls: Sequence[Pull]) -> None:
     """Remove damaged files of what pulls revised that are not in raw any more: no view could be read with them."""
     in_raw = {lake.revisions(pull) for pull in pulls}
     for path in lake.storage.find(REVISIONS.glob):
-        if path not in in_raw and not is_sound(lake, path, REVISIONS.schema):
+        if path not in in_raw and not is_sound(lake, path, REVISIONS):
             lake.storage.remove(path)
             logger.warning("%s was damaged, and its pull is not in raw any more: what it revised is lost", path)

@@ -51,7 +51,7 @@ class Writer:
         """Append what was revised of a day; the times are in microseconds since 1970, NEVER for none."""
         if not len(revised.old):
             return
-        self._sink = self._sink or RowGroupWriter(self._staged, REVISIONS.schema)
+        self._sink = self._sink or RowGroupWriter(self._staged, REVISIONS)
         table = to_table(revised.rows, day).rename_columns({"count": "new"})
         table = table.add_column(4, REVISIONS.schema.field("old"), pa.array(revised.old, mask=~revised.known))
         for name, times in (("old_pulled_at", old_pulled_at), ("new_pulled_at", new_pulled_at)):
@@ -71,8 +71,8 @@ class Writer:
         if not self._sink:
             return {}
         if self._lake.storage.exists(target):
-            both = joined(*(read(self._lake, path, REVISIONS.schema) for path in (target, self._staged)))
-            write(both, self._staged)
+            both = joined(*(read(self._lake, path, REVISIONS) for path in (target, self._staged)))
+            write(both, self._staged, REVISIONS)
         return {self._staged: target}
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from engagement_pipeline.core.measured import rows_before_posted
 from engagement_pipeline.core.tables import OBSERVED_AT, TIMESTAMP
 from engagement_pipeline.lake.parquet import opened, read
 from engagement_pipeline.publish.day_file import RowGroupWriter
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engagement_pipeline.core.model import Progress
+    from engagement_pipeline.core.tables import Table
     from engagement_pipeline.lake.layout import Lake
     from engagement_pipeline.publish.merge import Ints
     from engagement_pipeline.publish.newest import Part
@@ -36,23 +38,30 @@ def stage(lake: Lake, pending: Pending, *, progress: Progress) -> Staged:
     endpoint = pending.pull.endpoint
     behind = pending.pull.started_at - endpoint.period if endpoint.period else None
     table, into = endpoint.table, lake.staging / "rows.parquet"
-    schema, target = table.schema, lake.rows(table, pending.days[0])
+    target = lake.rows(table, pending.days[0])
     stored = np.zeros(pending.later.shape, np.int32)
     unavailable: dict[int, str] = {}
+    early = 0
     if not pending.places:
         return Staged(files={}, stored=stored, unavailable=unavailable)
     later = pa.array(pending.tweets[pending.later[:, 0]])
-    with closing(RowGroupWriter(into, schema)) as sink:
+    with closing(RowGroupWriter(into, table)) as sink:
         for chunk in pending.chunks([_tweets(lake, target)], progress):
             parts = pending.answers.parts(chunk.low, chunk.high)
-            fresh = of_tweets(pa.concat_tables([schema.empty_table(), *map(_observed, parts)]), later)
-            kept = _kept(_published(lake, target, schema, chunk), fresh, behind)
+            fresh = of_tweets(pa.concat_tables([table.schema.empty_table(), *map(_observed, parts)]), later)
+            kept = _kept(_published(lake, target, table, chunk), fresh, behind)
             sink.append(in_order(pa.concat_tables([kept, fresh])))
+            early += _early(fresh)
             counted = fresh["tweet_id"].value_counts()
             stored[pending.at(counted.field("values").to_numpy()), 0] = counted.field("counts").to_numpy()
             for part in parts:
                 unavailable |= part.unavailable
-    return Staged(files={into: target} if stored.any() else {}, stored=stored, unavailable=unavailable)
+    return Staged(files={into: target} if stored.any() else {}, stored=stored, unavailable=unavailable, early=early)
+
+
+def _early(rows: pa.Table) -> int:
+    """Count the rows of hours before their Tweet was posted; none where rows have no hour."""
+    return int(np.count_nonzero(rows_before_posted(rows))) if "hour" in rows.column_names else 0
 
 
 def _observed(part: Part) -> pa.Table:
@@ -70,9 +79,9 @@ def _tweets(lake: Lake, published: Path) -> Ints:
         return np.concatenate([np.empty(0, np.int64), *(np.unique(rows["tweet_id"]) for rows in groups)])
 
 
-def _published(lake: Lake, path: Path, schema: pa.Schema, chunk: Chunk) -> pa.Table:
+def _published(lake: Lake, path: Path, table: Table, chunk: Chunk) -> pa.Table:
     in_range = (pc.field("tweet_id") > chunk.low) & (pc.field("tweet_id") <= chunk.high)
-    return read(lake, path, schema, filters=in_range)
+    return read(lake, path, table, filters=in_range)
 
 
 def _kept(published: pa.Table, fresh: pa.Table, behind: datetime | None) -> pa.Table:

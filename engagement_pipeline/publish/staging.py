@@ -20,6 +20,7 @@ class Staged:
     `files` are to be renamed in their order. `stored` counts the rows that the pull gave, by Tweet and day of its
     Pending; `unavailable` has the Tweets that their newest answer did not serve, with its words. `revised` counts the
     counts that the pull changed, `days_written` are the days whose rows it changed.
+    `early` counts the rows that the pull gave of hours before their Tweet was posted.
     """
 
     files: dict[Path, Path]
@@ -27,3 +28,4 @@ class Staged:
     unavailable: dict[int, str]
     revised: int = 0
     days_written: tuple[date, ...] = ()
+    early: int = 0

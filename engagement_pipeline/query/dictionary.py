@@ -19,6 +19,8 @@ from engagement_pipeline.query.views import all_views
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from engagement_pipeline.core.tables import Table
+
 DICTIONARY, README = Path("docs/data-dictionary.md"), Path("README.md")
 BEGIN, END = "<!-- `make docs` writes this table. -->\n\n", "\n<!-- The table ends here. -->\n"
 HEAD = """# Data dictionary
@@ -54,8 +56,7 @@ class Entry:
 def entries() -> list[Entry]:
     """Return the tables, then the metric dictionary and the marts; their types are those of an empty lake's views."""
     described = [
-        (table.name, table.grain, f"{table.description} {_key(table.key)}", {c.name: c.meaning for c in table.columns})
-        for table in TABLES.values()
+        (table.name, table.grain, _told(table), {c.name: c.meaning for c in table.columns}) for table in TABLES.values()
     ]
     described += [(view.name, view.grain, view.description, dict(view.columns)) for view in all_views()]
     with tempfile.TemporaryDirectory() as empty, catalog.connect(Lake(Path(empty))) as connection:
@@ -89,6 +90,15 @@ def with_table(readme: str, views: Sequence[Entry]) -> str:
     """Return the README with the table between its two comments."""
     begin, end = readme.index(BEGIN) + len(BEGIN), readme.index(END)
     return readme[:begin] + table(views) + readme[end:]
+
+
+def _told(table: Table) -> str:
+    """Return what else to know of a table: which columns have another name in its files, and its key."""
+    renamed = [
+        f"In the files, `{name}` is called `{in_file}`: readers of folders take `{name}` from the folder's name."
+        for name, in_file in table.in_file.items()
+    ]
+    return " ".join([table.description, *renamed, _key(table.key)])
 
 
 def _key(names: Sequence[str]) -> str:

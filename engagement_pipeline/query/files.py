@@ -108,7 +108,7 @@ def source(
         conditions.append(f"endpoint in ({', '.join(map(quoted, ENDPOINTS.values()))})")
     if not lake.storage.holds(pattern):  # DuckDB refuses a glob that matches nothing
         if not live:
-            columns = ", ".join(f'null::{kind} as "{name}"' for name, kind in types.items())
+            columns = ", ".join(f'null::{kind} as "{_read_as(table, name)}"' for name, kind in types.items())
             return _rows(table, f"(select {columns} where false)", [])
         write_stand_in(lake, table)
         pattern = f"[.{pattern[0]}]{pattern[1:]}"
@@ -121,7 +121,7 @@ def source(
         return _rows(table, read, [*conditions, "asked_at is not null"])
     # Only where the folders' names give a column: after a filter on one that leaves the first file out, DuckDB 2.0
     # expects no rows at all, and so makes a join's hash table of a month of rows and not of some Tweets.
-    folders = {column.name: types[column.name] for column in table.in_folders}
+    folders = {name: types[name] for name in (*table.in_folders, *table.in_file)} if table.in_folders else {}
     hive = f", hive_types = {{{', '.join(f'{name}: {kind}' for name, kind in folders.items())}}}" if folders else ""
     return _rows(table, f"read_parquet({files}, hive_partitioning = {bool(folders)}{hive})", conditions)
 
@@ -144,7 +144,7 @@ def write_stand_in(lake: Lake, table: Table) -> None:
     path = lake.root / f".{name.replace('*', next(iter(ENDPOINTS)))[1:]}"
     buffer = io.BytesIO()
     if path.suffix == ".parquet":
-        pq.write_table(table.schema.empty_table(), buffer)
+        pq.write_table(table.file_schema.empty_table(), buffer)
     if not lake.storage.exists(path) or lake.storage.read(path) != buffer.getvalue():
         lake.storage.make_folder(path.parent)
         lake.storage.write_whole(path, buffer.getvalue())
@@ -152,9 +152,18 @@ def write_stand_in(lake: Lake, table: Table) -> None:
 
 def _rows(table: Table, read: str, conditions: Iterable[str]) -> str:
     """Return the SELECT of a table's columns from what reads its files."""
-    derived = f", {_table_name()}" if any(column.derived for column in table.columns) else ""
+    selected = (_table_name() if c.derived else f'"{_read_as(table, c.name)}" as "{c.name}"' for c in table.columns)
+    columns = ", ".join(selected) if table.in_file else "*"  # of a roster, there may be more
     where = " and ".join(conditions)
-    return f"select *{derived} from {read}{f' where {where}' if where else ''}"
+    return f"select {columns} from {read}{f' where {where}' if where else ''}"
+
+
+def _read_as(table: Table, name: str) -> str:
+    """Return the name under which a column is read: that in the files, unless the folders' names are read too.
+
+    From a column of theirs, DuckDB knows which files to leave closed.
+    """
+    return name if table.in_folders else table.in_file.get(name, name)
 
 
 def _table_name() -> str:

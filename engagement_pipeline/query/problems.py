@@ -101,7 +101,7 @@ def damage_behind(
             whole = type(error) is duckdb.Error or str(path) in str(error)
             if path.suffix == ".parquet" and (whole or isinstance(error, duckdb.BinderException)):
                 try:
-                    _check(lake, path, table.schema, whole=whole)
+                    _check(lake, path, table.file_schema, whole=whole)
                 except (OSError, pa.ArrowException, ValueError, KeyError) as problem:
                     return damaged(path, problem)
     return None

@@ -198,7 +198,11 @@ def test_a_response_that_does_not_add_up_fails_and_says_where_it_is_kept(in_worl
 @pytest.mark.parametrize("command", [("pull",), ("sql", "select 1")])
 @pytest.mark.parametrize(
     ("content", "words"),
-    [('{"format": 99}', "has format 99, this program knows 2: upgrade"), ("{", "lake.json is damaged")],
+    [
+        ('{"format": 99}', "has format 99, this program knows 3: upgrade this program"),
+        ('{"format": 2}', "has format 2, this program knows 3: run engagement upgrade"),
+        ("{", "lake.json is damaged"),
+    ],
 )
 def test_a_lake_of_another_program_is_left_alone(in_world, failed, command, content, words):
     in_world.lake.mkdir()

@@ -119,12 +119,12 @@ def test_where_no_lake_is_it_says_so_and_makes_none(lake, failed):
     assert not lake.root.exists()
 
 
-@pytest.mark.parametrize(("found", "fix"), [(1, "run engagement rebuild, which makes"), (99, "upgrade this program")])
+@pytest.mark.parametrize(("found", "fix"), [(1, "run engagement upgrade, which brings"), (99, "upgrade this program")])
 def test_a_part_of_a_lake_of_another_format_is_left_alone(history, failed, found, fix):
     (history.root / "lake.json").write_text(f'{{"format": {found}}}')
     code, line = failed("rebuild", "--table", "totals")
     assert code == 1
-    assert f"has format {found}, this program knows 2: {fix}" in line
+    assert f"has format {found}, this program knows 3: {fix}" in line
 
 
 @pytest.mark.parametrize("arguments", [("rebuild",), ("prune", "--yes")])

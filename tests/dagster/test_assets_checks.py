@@ -97,7 +97,7 @@ def test_a_blocking_check_that_fails_holds_the_catalog_back(lake, definitions, i
 
 
 def test_a_warning_holds_nothing_back(in_world, lake, definitions, instance, monkeypatch):
-    monkeypatch.setattr(checks, "HOURS", "select [1] as hours, 5 as rows")
+    monkeypatch.setattr(checks, "HOURS", "select [1] as hours, 5 as rows, 1 as oldest")
     assert run_checks(definitions, instance, first=DAY, last=DAY).success
     status, said = results(instance, "hours_complete")[DAY]
     assert (status, said.severity) == (FAILED, dg.AssetCheckSeverity.WARN)

@@ -48,15 +48,15 @@ def test_a_lake_is_made_where_there_is_none_and_opened_again(lake):
 
 def test_a_lake_of_a_newer_program_is_left_alone(lake):
     lake.open()
-    (lake.root / "lake.json").write_text('{"format": 3}')
-    with pytest.raises(LakeError, match="has format 3, this program knows 2: upgrade this program"):
+    (lake.root / "lake.json").write_text('{"format": 4}')
+    with pytest.raises(LakeError, match="has format 4, this program knows 3: upgrade this program"):
         lake.open(older=True)
 
 
-def test_a_lake_of_an_older_program_is_to_be_rebuilt(lake):
+def test_a_lake_of_an_older_program_is_to_be_upgraded(lake):
     lake.open()
     (lake.root / "lake.json").write_text('{"format": 1}')
-    with pytest.raises(LakeError, match="has format 1, this program knows 2: run engagement rebuild"):
+    with pytest.raises(LakeError, match="has format 1, this program knows 3: run engagement upgrade"):
         lake.open()
     lake.open(older=True)
     lake.mark()
@@ -120,7 +120,7 @@ def test_two_locks_do_not_wait_for_each_other(lake, caplog):
 
 
 def test_a_file_that_is_not_there_has_no_rows(lake):
-    assert read(lake, lake.coverage(HISTORICAL, FIRST), COVERAGE.schema).equals(COVERAGE.schema.empty_table())
+    assert read(lake, lake.coverage(HISTORICAL, FIRST), COVERAGE).equals(COVERAGE.schema.empty_table())
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_damaged_file_is_named(lake, write):
     path.parent.mkdir(parents=True)
     write(path)
     with pytest.raises(LakeError) as caught:
-        read(lake, path, COVERAGE.schema)
+        read(lake, path, COVERAGE)
     assert str(caught.value).startswith(f"{path} is damaged (")
     assert "\n" not in str(caught.value)
 

@@ -7,13 +7,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from bodies import TYPES, WINDOW, at, full, pulled
+from older import tweet_posted
 
 from engagement_pipeline.core import tables
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.settings import Settings
 from engagement_pipeline.core.tables import COVERAGE
 from engagement_pipeline.lake.layout import Lake
-from engagement_pipeline.lake.parquet import read
+from engagement_pipeline.lake.parquet import read, write
 from engagement_pipeline.observe import checks
 from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.query import by_day
@@ -49,14 +50,14 @@ def verdicts(lake, day=DAY, **settings):
         return {check.name: verdict for check, verdict in checks.of_day(looked_at)}
 
 
-def failed(lake, **settings):
-    return {name: verdict.words for name, verdict in verdicts(lake, **settings).items() if not verdict.passed}
+def failed(lake, day=DAY, **settings):
+    return {name: verdict.words for name, verdict in verdicts(lake, day, **settings).items() if not verdict.passed}
 
 
 def rewritten(lake, change, *, day=DAY):
-    """Write the day's rows anew as `change` makes them of what they are."""
+    """Write the day's file anew as `change` makes it of what it is."""
     path = lake.rows(HISTORICAL.table, day)
-    pq.write_table(change(read(lake, path, HISTORICAL.table.schema)), path)
+    pq.write_table(change(pq.read_table(path, partitioning=None)), path)
 
 
 def test_a_healthy_day_passes_every_check_each_in_words(lake):
@@ -86,12 +87,12 @@ def test_a_column_of_another_type(lake):
 
 
 def test_a_column_that_is_missing_or_too_many(lake):
-    rewritten(lake, lambda rows: rows.rename_columns(["tweet_id", "engagement_type", "day", "hour", "n"]))
+    rewritten(lake, lambda rows: rows.rename_columns(["tweet_id", "engagement_type", "date", "hour", "n"]))
     assert "count is missing, n is not a declared column" in failed(lake)["schema"]
 
 
 def test_a_row_of_another_day(lake):
-    other = read(lake, lake.rows(HISTORICAL.table, FIRST), HISTORICAL.table.schema).slice(0, 2)
+    other = pq.read_table(lake.rows(HISTORICAL.table, FIRST), partitioning=None).slice(0, 2)
     rewritten(lake, lambda rows: pa.concat_tables([rows, other]))
     assert "2 rows are of other days" in failed(lake)["schema"]
 
@@ -107,6 +108,15 @@ def test_a_count_that_changed(lake):
 
     rewritten(lake, more)
     assert "1 impressions sums to 264 here and to 240 in daily, 1 url_clicks" in failed(lake)["audit"]
+
+
+def test_hours_before_the_first_tweet_was_posted_are_not_missed(tmp_path):
+    lake, young = Lake(tmp_path / "lake"), tweet_posted(2026, 1, 2, 5)
+    pulled(lake, full([young], 0, hours=WHOLE), at(1))
+    publish_pulls(lake)
+    roster(lake, {young: "ann"})
+    assert failed(lake) == failed(lake, day=FIRST) == {}
+    assert verdicts(lake)["hours_complete"].words.startswith("all 19 hours since the first Tweet was posted at 5 UTC")
 
 
 def test_an_hour_of_which_there_is_nothing(tmp_path):
@@ -219,13 +229,13 @@ def test_a_lake_is_not_fresh_where_a_handle_is_served_no_more(lake):
     roster(lake, {1: "ann", 2: "ann", 3: "bob"})
     assert of_lake(lake).passed
     path, place = lake.coverage(HISTORICAL, DAY), COVERAGE.schema.names.index("first_pulled_at")
-    coverage = read(lake, path, COVERAGE.schema)
-    pq.write_table(coverage.filter(pc.not_equal(coverage["tweet_id"], 3)), path)
+    coverage = read(lake, path, COVERAGE)
+    write(coverage.filter(pc.not_equal(coverage["tweet_id"], 3)), path, COVERAGE)
     assert of_lake(lake).passed  # nothing of it had come when the daily run was due
     path = lake.coverage(HISTORICAL, FIRST)
-    coverage = read(lake, path, COVERAGE.schema)
+    coverage = read(lake, path, COVERAGE)
     before = pa.array([datetime(2026, 1, 2, 3, tzinfo=UTC)] * len(coverage), COVERAGE.schema.field(place).type)
-    pq.write_table(coverage.set_column(place, COVERAGE.schema.field(place), before), path)
+    write(coverage.set_column(place, COVERAGE.schema.field(place), before), path, COVERAGE)
     assert of_lake(lake).words.startswith(f"1 of the 2 days to {DAY} lack Tweets of the roster: {DAY}; the next")
 
 

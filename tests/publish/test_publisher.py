@@ -29,11 +29,11 @@ def test_a_pull_becomes_a_file_a_day_with_its_rows_sorted(lake):
     for day in WINDOW.days():
         table = pq.read_table(lake.rows(HISTORICAL.table, day), partitioning=None)
         keys = list(
-            zip(*(table[name].to_pylist() for name in ("tweet_id", "engagement_type", "day", "hour")), strict=True)
+            zip(*(table[name].to_pylist() for name in ("tweet_id", "engagement_type", "date", "hour")), strict=True)
         )
         assert keys == sorted(keys)
         assert {key[2] for key in keys} == {day}
-        assert table.schema.equals(ENGAGEMENTS.schema)
+        assert table.schema.equals(ENGAGEMENTS.file_schema)
     assert counts(lake) == full([1, 2, 3], 5)
 
 
@@ -172,7 +172,7 @@ def test_coverage_says_which_response_holds_the_rows(lake):
     path = land(pull, full([1], 1))
     publish_pulls(lake)
     assert coverage(lake, "distinct source, pulled_at, asked_at") == [(str(path.relative_to(lake.root)), at(1), at(1))]
-    assert pq.read_schema(lake.coverage(HISTORICAL, FIRST)).remove_metadata().equals(COVERAGE.schema)
+    assert pq.read_schema(lake.coverage(HISTORICAL, FIRST)).remove_metadata().equals(COVERAGE.file_schema)
 
 
 LATER = {

@@ -35,7 +35,7 @@ TRUTH = full([1], 1, window=FIVE) | full([2, 3], 2, window=FIVE)
 
 def of_days(lake, days):
     """Return what the files of some days hold, by cell."""
-    tables = [read(lake, lake.rows(HISTORICAL.table, day), HISTORICAL.table.schema).to_pylist() for day in days]
+    tables = [read(lake, lake.rows(HISTORICAL.table, day), HISTORICAL.table).to_pylist() for day in days]
     return {tuple(row.values())[:4]: row["count"] for rows in tables for row in rows}
 
 
@@ -74,7 +74,7 @@ def test_a_day_that_turns_out_to_be_damaged_half_way_is_left_as_it_is(lake):
 def test_rows_of_another_day_are_damage_and_nothing_is_revised_against_them(lake):
     shutil.copy(lake.rows(HISTORICAL.table, DAYS[0]), lake.rows(HISTORICAL.table, MIDDLE))
     assert failed_days(lake) == [MIDDLE]
-    (revised,) = (read(lake, path, REVISIONS.schema) for path in lake.root.glob("revisions/*/*.parquet"))
+    (revised,) = (read(lake, path, REVISIONS) for path in lake.root.glob("revisions/*/*.parquet"))
     assert {*revised["day"].to_pylist()} == {*DAYS} - {MIDDLE}
 
 

@@ -4,7 +4,7 @@ import kills
 import pytest
 from bodies import TYPES, WINDOW, at, begin, full, land, observed, parts, pulled, totals
 from histories import FIRST, SECOND, TODAY, delete
-from tables import VIEWS, check_daily, contents, counts, rebuilt
+from tables import check_daily, contents, counts, rebuilt
 
 from engagement_pipeline.core.endpoints import RECENT, TOTALS
 from engagement_pipeline.core.model import Window
@@ -106,18 +106,6 @@ def test_a_rebuild_of_the_present_that_dies_is_made_good_too(lake, endpoint, pla
     assert dies_at(place, lake, endpoint)
     rebuilt(lake)
     assert contents(lake) == before
-
-
-@pytest.mark.parametrize("place", range(1, 5))
-def test_a_whole_rebuild_that_dies_leaves_an_older_lake_to_be_rebuilt(lake, place):
-    """It says that it has the present format once all of it has."""
-    publish_pulls(lake)
-    before = contents(lake, *VIEWS)
-    (lake.root / "lake.json").write_text('{"format": 1}')
-    assert dies_at(place, lake)
-    assert '"format": 1' in (lake.root / "lake.json").read_text()
-    rebuilt(lake)
-    assert contents(lake, *VIEWS) == before
 
 
 def test_a_pull_that_goes_on_after_a_rebuild_died_is_published_whole(lake):

@@ -1,5 +1,6 @@
 """The catalog: views over Parquet that nobody's lock blocks, in any path, empty or full."""
 
+import re
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.core.model import Exchange, Request, Window
 from engagement_pipeline.lake import request_log
 from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.lake.parquet import write
 from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.query import catalog
 
@@ -190,15 +192,28 @@ def test_what_is_known_now_has_each_cell_once_and_history_wins(tmp_path_factory,
             path, schema = lake.rows(endpoint.table, day), endpoint.table.schema
             path.parent.mkdir(parents=True, exist_ok=True)
             rows = [(*key, n, *further) for key, n in cells.items() if endpoint == RECENT or key[2] == day]
-            pq.write_table(
-                pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in rows], schema), path
-            )
+            cells_of = pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in rows], schema)
+            write(cells_of, path, endpoint.table)
     found = catalog.query(lake, "select * from engagements_now").to_pylist()
     assert len(found) == len(history | recent)
     assert {tuple(row.values())[:4]: (row["count"], row["provisional"], row["partial"]) for row in found} == {
         **{key: (n, True, True) for key, n in recent.items()},
         **{key: (n, False, False) for key, n in history.items()},
     }
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_no_view_has_a_type_that_wraps_or_that_few_readers_know(lake, view):
+    """Of 8 bits or without a sign, sums of hours wrap; of 128 bits, pandas makes floats or objects."""
+    for filled in (False, True):
+        if filled:
+            fill(lake)
+        found = {
+            kind for kind in types(lake, view).values() if re.search("TINYINT|SMALLINT|HUGEINT|UINTEGER|UBIG", kind)
+        }
+        assert not found
+        if "hour" in types(lake, view):
+            assert types(lake, view)["hour"] == "INTEGER"
 
 
 def test_the_views_say_which_endpoint_was_asked_and_which_day_was_observed(lake):

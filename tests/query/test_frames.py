@@ -48,9 +48,3 @@ def test_a_table_that_there_is_not_is_named_with_those_that_there_are(chosen):
 def test_days_of_a_table_without_days_are_refused(chosen):
     with pytest.raises(InputError, match="tweets has no column day"):
         frames.read(chosen, "tweets", first=date(2026, 1, 1))
-
-
-def test_pandas_reads_the_folder_of_the_days_as_the_readme_says(history):
-    frame = pd.read_parquet(history.root / "engagements", partitioning=None)
-    assert len(frame) == catalog.query(history, "select count(*) as n from engagements")["n"][0].as_py()
-    assert {FIRST, SECOND} <= {*frame["day"]}

@@ -10,6 +10,7 @@ import pytest
 from bodies import WINDOW, parts
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from older import tweet_posted
 
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.errors import ResponseError
@@ -153,12 +154,30 @@ def test_zeros_from_before_a_type_was_measured_are_dropped_and_no_other_count():
     """The first day of favorites, retweets and replies is 2015-09-15; url_clicks were measured before."""
     before, since = date(2015, 9, 14), date(2015, 9, 15)
     types = ("favorites", "replies", "retweets", "url_clicks")
-    cells = {(ONE, name, day, hour): 0 for name in types for day in (before, since) for hour in (0, 23)}
-    cells[ONE, "retweets", before, 23] = 7
+    old = 600_000_000_000_000_000  # of May 2015
+    cells = {(old, name, day, hour): 0 for name in types for day in (before, since) for hour in (0, 23)}
+    cells[old, "retweets", before, 23] = 7
     dropped = {key for key, count in cells.items() if key[1] != "url_clicks" and key[2] == before and not count}
-    result = flat(parts(cells), types=types, window=Window(before, since))
+    result = flat(parts(cells), tweet_ids=(old,), types=types, window=Window(before, since))
     assert rows(result) == [(*key, count) for key, count in sorted(cells.items()) if key not in dropped]
     assert len(dropped) == 5
+
+
+def test_zeros_of_hours_before_the_tweet_was_posted_are_dropped_and_no_other_count():
+    """The hour in which it was posted stays, and so does what adds up to the API's own sums."""
+    young = tweet_posted(2026, 1, 1, 5, 59)
+    cells = {(young, "impressions", day, hour): 0 for day in (FIRST, SECOND) for hour in range(24)}
+    cells |= {(young, "impressions", FIRST, 2): 7, (young, "impressions", FIRST, 3): -1}
+    result = flat(parts(cells), tweet_ids=(young,))
+    kept = [key for key in cells if key[2:] >= (FIRST, 5) or key[3] in {2, 3}]
+    assert rows(result) == [(*key, cells[key]) for key in sorted(kept)]
+    assert result.early == 2
+
+
+def test_a_tweet_without_a_time_in_its_id_keeps_its_zeros():
+    cells = {(1, "impressions", FIRST, hour): 0 for hour in range(24)}
+    result = flat(parts(cells), tweet_ids=(1,))
+    assert (len(result.rows), result.early) == (24, 0)
 
 
 @pytest.mark.parametrize("count", [0, 5])

@@ -6,6 +6,7 @@ import numpy as np
 
 from engagement_pipeline import pipeline
 from engagement_pipeline.core.endpoints import HISTORICAL
+from engagement_pipeline.core.measured import before_posted
 from engagement_pipeline.emulator import HANDLES
 from engagement_pipeline.extract.prepare import prepare
 from engagement_pipeline.lake.layout import Lake
@@ -59,9 +60,12 @@ def stored(world, tweets, *, types, first, hours, view="engagements"):
 
 
 def assert_true(world, tweets, *, types=ALL_TYPES, first=FIRST, days=28, zeros_may_lack=False):
-    """Compare every cell of the tidy table with the world's."""
+    """Compare every cell of the tidy table with the world's; zeros from before a Tweet was posted are no rows."""
     table = stored(world, tweets, types=types, first=midnight(first), hours=days * 24)
     truth = world.emulator.world.counts(tweets, types, midnight(first), days * 24)
+    hours = int(midnight(first).timestamp()) // 3600 + np.arange(days * 24)
+    early = before_posted(np.array(tweets, np.int64)[:, np.newaxis], hours)[:, np.newaxis]
+    truth[early & (truth == 0)] = -1
     if zeros_may_lack:
         truth[(table < 0) & (truth == 0)] = -1
     assert np.array_equal(table, truth)

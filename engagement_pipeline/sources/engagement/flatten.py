@@ -22,11 +22,13 @@ from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from engagement_pipeline.core.endpoints import RECENT, TOTALS
 from engagement_pipeline.core.errors import ResponseError
+from engagement_pipeline.core.measured import first_hour, hour_posted, youngest_from
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.core.model import Flat
 from engagement_pipeline.core.redaction import BODY_MASK, masked
@@ -42,7 +44,7 @@ from engagement_pipeline.sources.engagement.request import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from engagement_pipeline.core.model import Request
 
@@ -85,11 +87,10 @@ def read(body: bytes, request: Request) -> Flat:
             _check_echo(root, request)
     _compare(TYPE_SUMS, _stated_by_type(root), _by_type(stated))
     unavailable = _listed(root, UNAVAILABLE, asked)
-    if unavailable and pc.any(pc.is_in(rows["tweet_id"], pa.array(unavailable, pa.int64()))).as_py():
-        raise ResponseError("names a Tweet, though the response holds its counts", path=f"$.{UNAVAILABLE}")
+    _check_unavailable(unavailable, rows)
     for key, unsupported in UNSUPPORTED.items():
         rows = _without_zeros(rows, _listed(root, key, asked), unsupported)
-    rows = _measured(rows, request)
+    rows, early = _since_posted(_measured(rows, request), request)
     negative = int(np.count_nonzero(rows["count"].to_numpy() < 0))
     return Flat(
         rows,
@@ -97,7 +98,13 @@ def read(body: bytes, request: Request) -> Flat:
         _said(root),
         negative,
         scanned=scanned is not None or request.endpoint == TOTALS or not len(rows),
+        early=early,
     )
+
+
+def _check_unavailable(tweets: Collection[int], rows: pa.Table) -> None:
+    if tweets and pc.any(pc.is_in(rows["tweet_id"], pa.array(tweets, pa.int64()))).as_py():
+        raise ResponseError("names a Tweet, though the response holds its counts", path=f"$.{UNAVAILABLE}")
 
 
 def _check_size(body: bytes, request: Request) -> None:
@@ -166,7 +173,7 @@ def _marked(root: dict[str, Any], rows: pa.Table) -> pa.Table:
     The period is the one that the API names, else that of the rows. Rows outside it raise ResponseError, and so does a
     longer period.
     """
-    hours = rows["day"].cast(pa.int32()).to_numpy().astype(np.int64) * 24 + rows["hour"].to_numpy()
+    hours = _hours(rows)
     found = (int(hours.min()), int(hours.max()) + 1) if len(hours) else (0, 0)
     first, last = _echoed(root, "start"), _echoed(root, "end")
     start = floor(first.timestamp() / 3600) if first else found[0]
@@ -233,6 +240,33 @@ def _measured(rows: pa.Table, request: Request) -> pa.Table:
             )
             rows = rows.filter(pc.invert(pc.and_(early, pc.equal(rows["count"], 0))))
     return rows
+
+
+def _since_posted(rows: pa.Table, request: Request) -> tuple[pa.Table, int]:
+    """Drop the zeros of hours before their Tweet was posted; return with how many other counts such hours have.
+
+    No row is looked at unless a Tweet was posted since the period began.
+    """
+    if request.endpoint == TOTALS or not len(rows):
+        return rows, 0
+    first = first_hour(request.window.first) if request.window else int(_hours(rows).min())
+    young = np.array(sorted(tweet for tweet in request.tweet_ids if tweet >= youngest_from(first)), np.int64)
+    if not len(young):
+        return rows, 0
+    begins, ends = (np.searchsorted(rows["tweet_id"].to_numpy(), young, side).tolist() for side in ("left", "right"))
+    hours, zero = _hours(rows), rows["count"].to_numpy() == 0
+    kept, number = np.ones(len(rows), np.bool_), 0
+    for begin, end, posted in zip(begins, ends, hour_posted(young).tolist(), strict=True):
+        early = hours[begin:end] < posted
+        kept[begin:end] = ~(early & zero[begin:end])
+        number += int(np.count_nonzero(early & kept[begin:end]))
+    return rows.filter(pa.array(kept)), number
+
+
+def _hours(rows: pa.Table) -> npt.NDArray[np.int32]:
+    """Return the hour of each row, in hours since 1970."""
+    hours: npt.NDArray[np.int32] = rows["day"].cast(pa.int32()).to_numpy() * np.int32(24) + rows["hour"].to_numpy()
+    return hours
 
 
 def _stated(root: dict[str, Any]) -> Sums:

@@ -1,0 +1,52 @@
+"""Which hours a Tweet can have counts of: none before the hour in which it was posted.
+
+In: Tweet IDs and hours. Out: what the time in the IDs says of them. Pure. A zero of an earlier hour is not measured,
+so it is no row; any other count is one, whatever the ID says.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from engagement_pipeline.core.model import FIRST_SNOWFLAKE, SNOWFLAKE_EPOCH
+from engagement_pipeline.core.tables import EPOCH
+
+if TYPE_CHECKING:
+    from datetime import date
+
+HOURS = 24  # of a day
+_MILLISECONDS = 3_600_000  # of an hour
+_SNOWFLAKE_EPOCH = round(SNOWFLAKE_EPOCH.timestamp() * 1000)
+_LAST_ID = int(np.iinfo(np.int64).max)
+
+
+def first_hour(day: date) -> int:
+    """Return the first hour of a UTC day, in hours since 1970."""
+    return (day - EPOCH).days * HOURS
+
+
+def youngest_from(hour: int) -> int:
+    """Return the least ID that says that its Tweet was posted after an hour since 1970: such IDs sort by their time."""
+    milliseconds = (hour + 1) * _MILLISECONDS - _SNOWFLAKE_EPOCH
+    return min(max(milliseconds << 22, FIRST_SNOWFLAKE), _LAST_ID)
+
+
+def hour_posted(tweets: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the hour since 1970 in which each Tweet was posted; that of the first ID for one without a time in it."""
+    return ((tweets >> 22) + _SNOWFLAKE_EPOCH) // _MILLISECONDS
+
+
+def before_posted(tweets: npt.NDArray[np.int64], hours: npt.NDArray[np.int64] | int) -> npt.NDArray[np.bool_]:
+    """Tell which hours since 1970 end before their Tweet was posted; none of a Tweet that has no time in its ID."""
+    early: npt.NDArray[np.bool_] = (hour_posted(tweets) > hours) & (tweets >= FIRST_SNOWFLAKE)
+    return early
+
+
+def rows_before_posted(rows: pa.Table) -> npt.NDArray[np.bool_]:
+    """Tell which rows are of an hour that ends before their Tweet was posted, of rows with day and hour."""
+    hours = rows["day"].cast(pa.int32()).to_numpy().astype(np.int64) * HOURS + rows["hour"].to_numpy()
+    return before_posted(rows["tweet_id"].to_numpy(), hours)
