@@ -78,6 +78,7 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
     reports: list[PullReport] = []
     refusals: list[Landed] = []
     failures: dict[str, EngagementError] = {}
+    stopped_by: EngagementError | None = None
     with _asking(settings, lake, f"the pull of {', '.join(map(str, prepared.plans[:: len(prepared.plans) - 1 or 1]))}"):
         save_roster(lake, prepared.roster)
         for left in raw.open_pulls(lake):
@@ -87,14 +88,21 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
             for planned in prepared.plans:
                 try:
                     reports.append(
-                        _pull_one(settings, planned, lake, client=client, refusals=refusals, progress=progress)
+                        _pull_one(
+                            settings,
+                            planned,
+                            lake,
+                            client=client,
+                            refusals=refusals,
+                            stopped_by=stopped_by,
+                            progress=progress,
+                        )
                     )
                 except PullError as error:
                     for failure in error.failures:  # an account that fails in each window is named once
                         cause = failure.account if isinstance(failure, AccountError) else str(failure)
                         failures.setdefault(cause, failure)
-                    if not all(isinstance(failure, AccountError) for failure in error.failures):
-                        break
+                        stopped_by = stopped_by if isinstance(failure, AccountError) else failure
     roster.tell_unavailable(prepared.roster, {tweet for report in reports for tweet in report.unavailable})
     if failures:
         raise PullError([*failures.values()])
@@ -132,12 +140,20 @@ def _client(settings: Settings, endpoint: Endpoint, known: Accounts, lake: Lake)
 
 
 def _pull_one(
-    settings: Settings, planned: Plan, lake: Lake, *, client: Client, refusals: list[Landed], progress: Progress
+    settings: Settings,
+    planned: Plan,
+    lake: Lake,
+    *,
+    client: Client,
+    refusals: list[Landed],
+    stopped_by: EngagementError | None,
+    progress: Progress,
 ) -> PullReport:
     """Resume an unfinished pull of the same endpoint and window, or start one.
 
     Tweets that were refused in an earlier window are not asked for again; their refusals count in this window too.
-    `refusals` holds them, and this window's refusals are added.
+    `refusals` holds them, and this window's refusals are added. If the failure of an earlier window `stopped_by` the
+    pull, nothing is asked for, and the Tweets land as unanswered.
     """
     resume = planned.endpoint.resume or timedelta(hours=settings.resume_hours)
     with lake.locked("lake", "a publication"):  # a publication marks pulls too
@@ -146,6 +162,9 @@ def _pull_one(
     open_tweets = set(planned.tweets) - puller.answered(begun, client)
     open_tweets -= puller.repeat(begun, refusals, open_tweets)
     rest = planner.plan(open_tweets, planned.endpoint, types=planned.types, window=planned.window, alone=planned.alone)
+    if stopped_by:
+        puller.leave(rest, begun, stopped_by, client=client)
+        raise PullError([stopped_by])
     try:
         report = puller.run(rest, begun, client=client, progress=progress)
     except PullError:
@@ -261,8 +280,9 @@ def publish_days(settings: Settings, days: Sequence[date]) -> Days:
 
 
 def _day_report(lake: Lake, day: date, ask: AskDay) -> DayReport:
-    rostered = lake.storage.exists(lake.tweets)
-    asked = lake.storage.exists(lake.coverage(HISTORICAL, day))
-    if not asked and (not rostered or checks.unaccounted(day, ask)):
-        raise InputError(f"nothing has landed for {day}: materialize responses first")
+    if not checks.answered(day, ask):
+        lacking = checks.unaccounted(day, ask) if lake.storage.exists(lake.tweets) else [{}]
+        reason = next((f" ({checks.why(tweet)})" for tweet in lacking if tweet.get("outcome")), "")
+        if lacking:
+            raise InputError(f"no answer has landed for {day}{reason}: materialize responses first")
     return describe(lake, day, ask)

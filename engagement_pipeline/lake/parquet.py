@@ -39,10 +39,20 @@ def read(lake: Lake, path: Path, schema: pa.Schema, *, filters: object = None, c
         return schema.empty_table()
     try:
         with lake.storage.source(path) as file:
-            table = pq.read_table(file, filters=filters, columns=schema.names, page_checksum_verification=True)
-        return plausible(table.cast(schema), path)
+            there = {*pq.ParquetFile(file).schema_arrow.names}
+            names = [field.name for field in schema if field.name in there or not field.nullable]
+            table = pq.read_table(file, filters=filters, columns=names, page_checksum_verification=True)
+        return plausible(_completed(table, schema).cast(schema), path)
     except (OSError, pa.ArrowException, ValueError, KeyError) as error:
         raise damaged(path, error) from None
+
+
+def _completed(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return a table with each column that an older version did not write yet, NULL."""
+    for field in schema:
+        if field.name not in table.column_names:
+            table = table.append_column(field, pa.nulls(len(table), field.type))
+    return table.select(schema.names)
 
 
 @contextmanager
@@ -88,8 +98,13 @@ def is_sound(lake: Lake, path: Path, schema: pa.Schema) -> bool:
 
 
 def check_columns(found: pa.Schema, wanted: pa.Schema) -> None:
-    """Raise where a file lacks a column or has one of another type, so that a view over it and others would fail."""
+    """Raise where a file lacks a column or has one of another type, so that a view over it and others would fail.
+
+    It may lack a nullable one, which an older version did not write yet.
+    """
     for field in wanted:
+        if field.nullable and field.name not in found.names:
+            continue
         kind = found.field(field.name).type
         if kind != field.type:
             raise ValueError(f"column {field.name} is {kind}, not {field.type}")

@@ -4,7 +4,7 @@ In: paths under a lake's root, and contents. Out: files that are whole or absent
 
     read      exists · size · find · holds · read · lines · source, for Arrow · location, for DuckDB
     write     write_whole · append_line · staging, then swap · remove · remove_folder
-    responses put · mark · marked: each has landed, counts or is rejected
+    responses put · mark · marked: each has landed, counts, is rejected, or stands for one that did not come
     wait      lock
 
 LocalStorage keeps them on a disk. Another storage, of objects for example, takes the paths as names, and has the same
@@ -33,24 +33,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 UNSETTLED = ".new"  # behind the name of a response that has landed and was not looked at
-REJECTED = "rejected"  # the folder of responses that are
 WRITABLE = 0o222  # of a file's mode
 DROPPED = ".dropped-"  # before the name of a folder that is being removed
 
 
 class State(Enum):
-    """What is known of a response: that it has landed, that it counts too, or that it is rejected."""
+    """What is known of a response: that it has landed, that it counts too, that it is rejected, or that none came."""
 
     LANDED = "landed"
     COUNTS = "counts"
     REJECTED = "rejected"
+    UNANSWERED = "unanswered"
 
 
 class LocalStorage:
     """The files of the lake in the folder `root`.
 
     What the system refuses is an OSError unless another is named. The state of a response is in its name, so that a
-    mark is one rename: ….new has landed, rejected/… is rejected, and any other counts.
+    mark is one rename: ….new has landed, rejected/… and unanswered/… are what they say, and any other counts.
     """
 
     def __init__(self, root: Path) -> None:
@@ -165,14 +165,14 @@ class LocalStorage:
     def put(self, path: Path, content: bytes, state: State) -> Path:
         """Write a response, whole or not at all, or raise LakeError; return where it is."""
         placed = _placed(path, state)
+        placed.parent.mkdir(exist_ok=True)
         self.write_whole(placed, content)
         return placed
 
     def mark(self, path: Path, state: State) -> Path:
         """Write down the state of a response that is where `put` has said; return where it is now."""
         placed = _placed(path.with_name(path.name.removesuffix(UNSETTLED)), state)
-        if state is State.REJECTED:
-            placed.parent.mkdir(exist_ok=True)
+        placed.parent.mkdir(exist_ok=True)
         return path.rename(placed)
 
     def marked(self, folder: Path, pattern: str, state: State) -> list[Path]:
@@ -207,7 +207,7 @@ def _placed(path: Path, state: State) -> Path:
     """Return where a response lies in a state."""
     if state is State.LANDED:
         return path.with_name(path.name + UNSETTLED)
-    return path if state is State.COUNTS else path.parent / REJECTED / path.name
+    return path if state is State.COUNTS else path.parent / state.value / path.name
 
 
 def _remove_dropped(path: Path) -> None:

@@ -155,6 +155,8 @@ def _stage_set_aside(lake: Lake, pending: Pending, newest_words: pa.Table) -> di
     heard = {}
     for word in newest_words.select(["tweet_id", "outcome", "text"]).to_pylist():
         tweet, newest = word["tweet_id"], pending.answers.newest(word["tweet_id"])
+        if newest.unanswered:  # which says nothing of the Tweet
+            continue
         heard[tweet] = SetAside(
             tweet_id=tweet,
             handle=newest.request.handle,

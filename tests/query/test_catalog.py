@@ -29,6 +29,7 @@ VIEWS = (
     "engagements_now",
     "handles_queried",
     "metrics",
+    "problems",
     "recent",
     "requests",
     "revisions",
