@@ -282,7 +282,12 @@ def publish_days(settings: Settings, days: Sequence[date]) -> Days:
 def _day_report(lake: Lake, day: date, ask: AskDay) -> DayReport:
     if not checks.answered(day, ask):
         lacking = checks.unaccounted(day, ask) if lake.storage.exists(lake.tweets) else [{}]
-        reason = next((f" ({checks.why(tweet)})" for tweet in lacking if tweet.get("outcome")), "")
+        asked = [tweet for tweet in lacking if tweet.get("outcome")]
+        if asked:
+            raise InputError(
+                f"no answer has landed for {day} ({checks.why(asked[0])}): engagement check says what to mend; then "
+                "materialize responses again"
+            )
         if lacking:
-            raise InputError(f"no answer has landed for {day}{reason}: materialize responses first")
+            raise InputError(f"nothing has landed for {day}: materialize responses first")
     return describe(lake, day, ask)

@@ -115,14 +115,15 @@ def show_outcome(outcome: Outcome) -> None:
         if unscanned:
             _say(f"  {counted(unscanned, 'response')} in an unusual form: read by the slow parser")
     for publication in outcome.publications:
-        stored, aside = len(publication.stored), publication.set_aside
+        stored, aside, unanswered = len(publication.stored), publication.set_aside, publication.unanswered
         _say(
             f"{publication.pull}: {counted(publication.requested, 'Tweet')} asked for = "
             f"{stored:,} stored + {len(aside):,} set aside"
+            + (f" + {len(unanswered):,} without an answer" if unanswered else "")
         )
         if publication.revised:
             _say(f"  {counted(publication.revised, 'count')} revised: see the view revisions")
-        for reason, tweets in sorted(_by_reason(aside).items()):
+        for reason, tweets in sorted(_by_reason(aside | unanswered).items()):
             _say(f"  {reason}: {_ids(tweets)}")
 
 

@@ -33,7 +33,7 @@ OF_THE_ANSWER = ("answer_count", "kept_count", "left_out")  # the columns that c
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Covered:
-    """What came of each Tweet that a pull asked for: requested = stored + set aside, each of these with the reason.
+    """What came of each Tweet that a pull asked for: stored, or set aside or unanswered, these with the reason.
 
     `files` are to be renamed. `newest` has COVERAGE: the last day's words on the Tweets of which no later pull has
     said anything.
@@ -43,6 +43,7 @@ class Covered:
     requested: int
     stored: frozenset[int]
     set_aside: dict[int, str]
+    unanswered: dict[int, str]
     newest: pa.Table
 
 
@@ -68,11 +69,13 @@ def stage(lake: Lake, pending: Pending, staged: Staged) -> Covered:
         for tweet, reason in _reasons(of_pull.filter(pc.invert(served))).items():
             reasons[tweet] = max(reason, reasons.get(tweet, ""))
     served_tweets = frozenset(tweets.filter(pa.array(stored)).to_pylist())
+    unanswered = {tweet for tweet in reasons if pending.answers.newest(tweet).unanswered} - served_tweets
     return Covered(
         files=files,
         requested=len(words),
         stored=served_tweets,
-        set_aside={tweet: reason for tweet, reason in reasons.items() if tweet not in served_tweets},
+        set_aside={tweet: reason for tweet, reason in reasons.items() if tweet not in served_tweets | unanswered},
+        unanswered={tweet: reasons[tweet] for tweet in unanswered},
         newest=of_pull.filter(pa.array(newest)),  # of the last day; who was refused is so on each
     )
 

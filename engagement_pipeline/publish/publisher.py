@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """What publishing one pull came to: Tweets asked for = stored + set aside with a reason.
+    """What publishing one pull came to: Tweets asked for = stored + set aside + unanswered, these with a reason.
 
     `revised` counts the counts that were there with another value, or not there beside others of their Tweet's day;
     `days_written` are those whose rows it changed.
@@ -51,6 +51,7 @@ class Publication:
     requested: int
     stored: frozenset[int]
     set_aside: dict[int, str]
+    unanswered: dict[int, str]
     revised: int
     days_written: tuple[date, ...]
 
@@ -123,6 +124,7 @@ def publish_part(
         requested=covered.requested,
         stored=covered.stored,
         set_aside=covered.set_aside,
+        unanswered=covered.unanswered,
         revised=rows.revised,
         days_written=rows.days_written,
     )
