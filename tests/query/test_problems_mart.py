@@ -1,5 +1,7 @@
 """The view problems: which days an account lacks, and why."""
 
+from datetime import UTC, datetime
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -7,6 +9,7 @@ from bodies import WINDOW, at, begin, full, land, pulled
 
 from engagement_pipeline.core.tables import ACCOUNT_REFUSED, TWEETS
 from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.publish.coverage import MISSING
 from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.query import catalog
 
@@ -48,6 +51,22 @@ def test_counts_that_were_left_out_are_there_with_their_types(lake):
     assert problems(lake) == [
         ("bob", day, "left out", "impressions, url_clicks", 1, 0, at(2)) for day in (FIRST, SECOND)
     ]
+
+
+def test_days_before_a_tweet_was_posted_lack_nothing(lake):
+    tweets = pq.ParquetFile(lake.tweets).read()
+    posted = pa.array([datetime(2026, 1, 2, tzinfo=UTC)] * len(tweets), TWEETS.schema.field("posted_at").type)
+    pq.write_table(tweets.set_column(2, "posted_at", posted), lake.tweets)
+    pulled(lake, {}, at(2), tweets=[4])
+    publish_pulls(lake)
+    assert problems(lake) == [("ann", SECOND, MISSING, None, 1, 1, at(2))]
+
+
+def test_a_day_of_zeros_that_the_newest_answer_lacks_is_no_problem(lake):
+    pulled(lake, full([4], 0), at(2))
+    pulled(lake, {}, at(3), tweets=[4])
+    publish_pulls(lake)
+    assert problems(lake) == []
 
 
 def test_a_tweet_that_the_lake_does_not_know_is_there_without_a_handle(lake):
