@@ -24,7 +24,7 @@ from engagement_pipeline.core.errors import (
     PublishError,
     PullError,
 )
-from engagement_pipeline.core.model import Plan, Progress, quiet
+from engagement_pipeline.core.model import Plan, Progress, Tweet, quiet
 from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.extract import account_check, planner, puller, roster
 from engagement_pipeline.extract.roster import save_roster
@@ -92,6 +92,7 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
                             settings,
                             planned,
                             lake,
+                            unknown=prepared.roster.unknown,
                             client=client,
                             refusals=refusals,
                             stopped_by=stopped_by,
@@ -144,6 +145,7 @@ def _pull_one(
     planned: Plan,
     lake: Lake,
     *,
+    unknown: Sequence[Tweet],
     client: Client,
     refusals: list[Landed],
     stopped_by: EngagementError | None,
@@ -153,17 +155,19 @@ def _pull_one(
 
     Tweets that were refused in an earlier window are not asked for again; their refusals count in this window too.
     `refusals` holds them, and this window's refusals are added. If the failure of an earlier window `stopped_by` the
-    pull, nothing is asked for, and the Tweets land as unanswered.
+    pull, nothing is asked for, and the Tweets land as unanswered. So do the `unknown` ones, which nobody can ask for.
     """
     resume = planned.endpoint.resume or timedelta(hours=settings.resume_hours)
     with lake.locked("lake", "a publication"):  # a publication marks pulls too
         # The wall clock orders the answers; a fixed `now` stands only for the API's present.
         begun = raw.begin(lake, planned, now=datetime.now(UTC), resume=resume)
+    nobodys = planner.plan(unknown, planned.endpoint, types=planned.types, window=planned.window)
+    puller.leave_unknown(nobodys, begun, client=client)
     open_tweets = set(planned.tweets) - puller.answered(begun, client)
     open_tweets -= puller.repeat(begun, refusals, open_tweets)
     rest = planner.plan(open_tweets, planned.endpoint, types=planned.types, window=planned.window, alone=planned.alone)
     if stopped_by:
-        puller.leave(rest, begun, stopped_by, client=client)
+        puller.leave(rest, begun, [stopped_by], client=client)
         raise PullError([stopped_by])
     try:
         report = puller.run(rest, begun, client=client, progress=progress)

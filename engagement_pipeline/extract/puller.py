@@ -46,6 +46,7 @@ logger = logging.getLogger(__name__)
 BODIES_TRIED = 3  # responses to one request that may fail the audit before the request has failed
 GIVEN_UP_IN_A_ROW = 3  # requests that use up their tries, one after another, before the API counts as down
 SHOWN_TWEETS = 3  # in an error message
+UNKNOWN = "the handle is not in the accounts file"
 
 
 @dataclass(slots=True)
@@ -83,9 +84,17 @@ def run(plan: Plan, pull: Pull, *, client: Client, progress: Progress = quiet) -
         return _Run(plan, pull, client, progress, pool, _standings(plan, pull), report).to_the_end()
 
 
-def leave(plan: Plan, pull: Pull, failure: EngagementError, *, client: Client) -> None:
-    """Send nothing of a plan, because an earlier window failed; land its Tweets with that reason."""
-    unanswered.land(pull, plan.requests, settled=set(), given_up={}, failures=[failure], at=client.now())
+def leave(plan: Plan, pull: Pull, failures: Iterable[EngagementError], *, client: Client) -> None:
+    """Send nothing of a plan, because of these failures; land its Tweets with the reason."""
+    unanswered.land(pull, plan.requests, settled=set(), given_up={}, failures=failures, at=client.now())
+
+
+def leave_unknown(plan: Plan, pull: Pull, *, client: Client) -> None:
+    """Land the Tweets of a plan that nobody can ask for, because the accounts file lacks their handles."""
+    handles = {request.handle for request in plan.requests}
+    leave(
+        plan, pull, [AccountError(f"{UNKNOWN}: {handle}", account=handle) for handle in sorted(handles)], client=client
+    )
 
 
 def settle(pull: Pull) -> None:

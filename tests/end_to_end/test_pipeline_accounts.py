@@ -137,6 +137,19 @@ def test_the_days_of_an_account_that_is_refused_are_in_coverage_with_the_reason_
     assert outcomes(lake) == {(tweet, "stored") for ids in tweets.values() for tweet in ids}
 
 
+def test_the_days_of_a_handle_without_an_account_are_in_coverage_with_the_reason(world):
+    """Where the roster's bad rows are skipped; an account that was taken out of the accounts file is such a one."""
+    tweets = {handle: world.tweets(handle, 2) for handle in ("harborbooks", "lumenaudio")}
+    world.follow(tweets)
+    world.accounts.write_text("\n\n".join(part for part in sections(world) if "lumenaudio" not in part))
+    settings = world.settings(types=" ".join(TYPES), skip_bad_rows="true")
+    outcome = pipeline.run(settings, prepare(settings, WINDOW.first, WINDOW.last))
+    (publication,) = outcome.publications
+    assert {*publication.unanswered} == {*tweets["lumenaudio"]}
+    found = of_historical(Lake(settings.data), "outcome, text, rows", tweets["lumenaudio"])
+    assert found == [("no answer", "the handle is not in the accounts file: lumenaudio", 0)] * 4
+
+
 def test_the_windows_behind_a_failure_have_their_days_in_coverage_too(world):
     """Nothing is asked for them, since the API is down."""
     tweets = world.tweets("harborbooks", 1)
