@@ -155,10 +155,11 @@ def _sums(
     known[at] = served[at]
     counts = np.zeros((2, len(served)), np.int64)
     counts[:, at] = sums.answer, sums.kept
-    places = at.tolist()
-    types = {places[tweet]: names for tweet, names in sums.left_out.items() if known[places[tweet]]}
-    left_out = [types.get(tweet) for tweet in range(len(served))]
-    values = (*(pa.array(each, mask=~known) for each in counts), pa.array(left_out, fields[-1].type))
+    types = {int(at[tweet]): names for tweet, names in sums.left_out.items() if known[at[tweet]]}
+    left_out = pa.nulls(len(served), fields[-1].type)  # of most days
+    if types:
+        left_out = pa.array([types.get(tweet) for tweet in range(len(served))], fields[-1].type)
+    values = (*(pa.array(each, mask=~known) for each in counts), left_out)
     return {field.name: value for field, value in zip(fields, values, strict=True)}
 
 
