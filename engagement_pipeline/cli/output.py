@@ -119,7 +119,7 @@ def show_outcome(outcome: Outcome) -> None:
         _say(
             f"{publication.pull}: {counted(publication.requested, 'Tweet')} asked for = "
             f"{stored:,} stored + {len(aside):,} set aside"
-            + (f" + {len(unanswered):,} without an answer" if unanswered else "")
+            + (f" + {len(unanswered):,} unanswered" if unanswered else "")
         )
         if publication.revised:
             _say(f"  {counted(publication.revised, 'count')} revised: see the view revisions")

@@ -21,9 +21,9 @@ class Staged:
     """The rows of a pull, staged.
 
     `files` are to be renamed in their order. `stored` counts the rows that the pull gave, by Tweet and day of its
-    Pending; `sums`, by day, what they sum to beside what stays; none of a table in which nothing stays. `unavailable`
-    has the Tweets that their newest answer did not serve, with its words. `revised` counts the counts that the pull
-    changed, `days_written` are the days whose rows it changed.
+    Pending. `sums` has, by day, what they sum to beside what stays; no table but that of /historical has any.
+    `unavailable` has the Tweets that their newest answer did not serve, with its words. `revised` counts the counts
+    that the pull changed, `days_written` are the days whose rows it changed.
     """
 
     files: dict[Path, Path]

@@ -180,7 +180,7 @@ def test_a_bearer_token_that_cannot_be_had_leaves_the_owned_tweets_alone(world, 
         code, out, errors = engagement("pull", "--endpoint", "totals")
         assert (code, len(errors)) == (1, 1), errors
         assert f"{host.url}/oauth2/token answered {answer.status}" in errors[0]
-        assert "4 Tweets asked for = 2 stored + 0 set aside + 2 without an answer" in out
+        assert "4 Tweets asked for = 2 stored + 0 set aside + 2 unanswered" in out
         code, out, errors = engagement("check")
         assert (code, errors) == (1, ["the bearer token cannot be used for a pull: see above"])
         assert "harborbooks      works, 17 types" in out
