@@ -59,6 +59,7 @@ def of_day(day: date, report: DayReport) -> dict[str, Any]:
         "tweets": report.tweets,
         "set_aside": sum(report.set_aside.values()),
         **{f"set_aside, {reason}": number for reason, number in report.set_aside.items()},
+        "left_out": report.left_out,
         "impressions": report.impressions,
         "requests": report.requests,
         "restated": report.restated,

@@ -91,7 +91,7 @@ def evaluations(
             asset_key=ENGAGEMENTS,
             check_name=check.name,
             passed=verdict.passed,
-            severity=dg.AssetCheckSeverity.WARN if check.warns else dg.AssetCheckSeverity.ERROR,
+            severity=dg.AssetCheckSeverity.WARN if check.warns or verdict.warns else dg.AssetCheckSeverity.ERROR,
             description=verdict.words,
             metadata=dict(verdict.numbers),
             target_materialization_data=targets.get(str(day)),

@@ -25,7 +25,7 @@ from engagement_pipeline.core.errors import (
     PublishError,
     PullError,
 )
-from engagement_pipeline.core.model import Plan, Progress, quiet
+from engagement_pipeline.core.model import Plan, Progress, Tweet, quiet
 from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.extract import account_check, planner, puller, roster
 from engagement_pipeline.extract.roster import save_roster
@@ -82,6 +82,7 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
     reports: list[PullReport] = []
     refusals: list[Landed] = []
     failures: dict[str, EngagementError] = {}
+    stopped_by: EngagementError | None = None
     with _asking(settings, lake, f"the pull of {', '.join(map(str, prepared.plans[:: len(prepared.plans) - 1 or 1]))}"):
         with lake.locked(LAKE_LOCK, "a publication"):
             recover(lake, sources.read, locks=(LAKE_LOCK, PULL_LOCK))
@@ -93,14 +94,22 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
             for planned in prepared.plans:
                 try:
                     reports.append(
-                        _pull_one(settings, planned, lake, client=client, refusals=refusals, progress=progress)
+                        _pull_one(
+                            settings,
+                            planned,
+                            lake,
+                            unknown=prepared.roster.unknown,
+                            client=client,
+                            refusals=refusals,
+                            stopped_by=stopped_by,
+                            progress=progress,
+                        )
                     )
                 except PullError as error:
                     for failure in error.failures:  # an account that fails in each window is named once
                         cause = failure.account if isinstance(failure, AccountError) else str(failure)
                         failures.setdefault(cause, failure)
-                    if not all(isinstance(failure, AccountError) for failure in error.failures):
-                        break
+                        stopped_by = stopped_by if isinstance(failure, AccountError) else failure
     roster.tell_unavailable(prepared.roster, {tweet for report in reports for tweet in report.unavailable})
     if failures:
         raise PullError([*failures.values()])
@@ -138,20 +147,34 @@ def _client(settings: Settings, endpoint: Endpoint, known: Accounts, lake: Lake)
 
 
 def _pull_one(
-    settings: Settings, planned: Plan, lake: Lake, *, client: Client, refusals: list[Landed], progress: Progress
+    settings: Settings,
+    planned: Plan,
+    lake: Lake,
+    *,
+    unknown: Sequence[Tweet],
+    client: Client,
+    refusals: list[Landed],
+    stopped_by: EngagementError | None,
+    progress: Progress,
 ) -> PullReport:
     """Resume an unfinished pull of the same endpoint and window, or start one.
 
     Tweets that were refused in an earlier window are not asked for again; their refusals count in this window too.
-    `refusals` holds them, and this window's refusals are added.
+    `refusals` holds them, and this window's refusals are added. If the failure of an earlier window `stopped_by` the
+    pull, nothing is asked for, and the Tweets land as unanswered. So do the `unknown` ones, which nobody can ask for.
     """
     resume = planned.endpoint.resume or timedelta(hours=settings.resume_hours)
     with lake.locked(LAKE_LOCK, "a publication"):  # a publication marks pulls too
         # The wall clock orders the answers; a fixed `now` stands only for the API's present.
         begun = raw.begin(lake, planned, now=datetime.now(UTC), resume=resume)
+    nobodys = planner.plan(unknown, planned.endpoint, types=planned.types, window=planned.window)
+    puller.leave_unknown(nobodys, begun, client=client)
     open_tweets = set(planned.tweets) - puller.answered(begun, client)
     open_tweets -= puller.repeat(begun, refusals, open_tweets)
     rest = planner.plan(open_tweets, planned.endpoint, types=planned.types, window=planned.window, alone=planned.alone)
+    if stopped_by:
+        puller.leave(rest, begun, [stopped_by], client=client)
+        raise PullError([stopped_by])
     try:
         report = puller.run(rest, begun, client=client, progress=progress)
     except PullError:
@@ -273,8 +296,14 @@ def publish_days(settings: Settings, days: Sequence[date]) -> Days:
 
 
 def _day_report(lake: Lake, day: date, ask: AskDay) -> DayReport:
-    rostered = lake.storage.exists(lake.tweets)
-    asked = lake.storage.exists(lake.coverage(HISTORICAL, day))
-    if not asked and (not rostered or checks.unaccounted(day, ask)):
-        raise InputError(f"nothing has landed for {day}: materialize responses first")
+    if not checks.answered(day, ask):
+        lacking = checks.unaccounted(day, ask) if lake.storage.exists(lake.tweets) else [{}]
+        asked = [tweet for tweet in lacking if tweet.get("outcome")]
+        if asked:
+            raise InputError(
+                f"no answer has landed for {day} ({checks.why(asked[0])}): engagement check says what to mend; then "
+                "materialize responses again"
+            )
+        if lacking:
+            raise InputError(f"nothing has landed for {day}: materialize responses first")
     return describe(lake, day, ask)

@@ -125,16 +125,17 @@ def show_outcome(outcome: Outcome) -> None:
     if not outcome.failure:
         _show_answers(outcome.reports)
     for publication in outcome.publications:
-        stored, aside = len(publication.stored), publication.set_aside
+        stored, aside, unanswered = len(publication.stored), publication.set_aside, publication.unanswered
         _say(
             f"{publication.pull}: {counted(publication.requested, 'Tweet')} asked for = "
             f"{stored:,} stored + {len(aside):,} set aside"
+            + (f" + {len(unanswered):,} unanswered" if unanswered else "")
         )
         if publication.revised:
             _say(f"  {counted(publication.revised, 'count')} revised: see the view revisions")
         if publication.early:
             _say(f"  {counted(publication.early, 'row')} of hours before their Tweet was posted, and not zero")
-        for reason, tweets in sorted(_by_reason(aside).items()):
+        for reason, tweets in sorted(_by_reason(aside | unanswered).items()):
             _say(f"  {reason}: {_ids(tweets)}")
 
 

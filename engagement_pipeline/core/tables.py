@@ -28,6 +28,8 @@ A_DAY = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
 A_MONTH = "[0-9][0-9][0-9][0-9]-[0-9][0-9]"
 A_STAMP = f"{'[0-9]' * 8}T{'[0-9]' * 6}.{'[0-9]' * 6}Z"  # when a pull was started
 STORED = "stored"  # the outcome of a Tweet if the API gave its counts
+ACCOUNT_REFUSED, REQUEST_REFUSED, NO_ANSWER = "account refused", "request refused", "no answer"
+UNANSWERED = (ACCOUNT_REFUSED, REQUEST_REFUSED, NO_ANSWER)  # the outcomes of a Tweet that was asked for in vain
 
 
 class Merge(Enum):
@@ -202,14 +204,17 @@ REVISIONS = Table(
 COVERAGE = Table(
     name="coverage",
     grain="a Tweet and day that an endpoint was asked for",
-    description="The row says when it was last asked for, and what came of it.",
+    description="The row says when it was last asked for, and what came of it. Counts of an earlier answer stay: if "
+    "there are rows, and asked_at is later than pulled_at, they are older than the newest request.",
     key=("tweet_id", "endpoint", "day"),
     columns=(
         TWEET_ID,
         replace(DAY_OF_FOLDER, meaning="The UTC day that was asked for; for /totals and /28hr, the day of the pull."),
-        ASKED_AT,
-        Column("outcome", pa.string(), "What came of it: stored, or the reason why there is no row."),
-        Column("text", pa.string(), "The API's own words for a refusal.", nullable=True),
+        Column("asked_at", TIMESTAMP, "When the newest request for it was sent, or given up if no answer came."),
+        Column(
+            "outcome", pa.string(), "What came of that request: stored, or the reason why it gave nothing to store."
+        ),
+        Column("text", pa.string(), "The API's own words for a refusal, or why no answer came.", nullable=True),
         Column(
             "first_pulled_at",
             TIMESTAMP,
@@ -221,6 +226,24 @@ COVERAGE = Table(
         ),
         Column("rows", pa.int32(), "How many rows are stored."),
         Column("source", pa.string(), "The file of the response that gave the rows, in the lake.", nullable=True),
+        Column(
+            "answer_count",
+            pa.int64(),
+            "The sum of the counts in the newest answer, by the API's own sums. For /historical; NULL: no answer.",
+            nullable=True,
+        ),
+        Column(
+            "kept_count",
+            pa.int64(),
+            "The sum of the stored counts that are not in that answer. With answer_count, the sum of all rows.",
+            nullable=True,
+        ),
+        Column(
+            "left_out",
+            pa.list_(pa.field("element", pa.string())),  # as Parquet calls it
+            "The types of which the newest answer left out a count, or no longer supports them. The older counts stay.",
+            nullable=True,
+        ),
         Column("endpoint", pa.string(), "The endpoint that was asked.", in_folder=True),
         Column("table_name", pa.string(), "The table that the endpoint's answers fill.", derived=True),
     ),

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
@@ -24,7 +24,7 @@ from engagement_pipeline.core.tables import TIMESTAMP
 from engagement_pipeline.extract import roster, roster_files
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query import catalog
-from engagement_pipeline.query.views import quoted
+from engagement_pipeline.query.views import ANSWERED, quoted
 from engagement_pipeline.transport import accounts
 
 if TYPE_CHECKING:
@@ -33,16 +33,17 @@ if TYPE_CHECKING:
     from engagement_pipeline.core.settings import Settings
 
 FOLLOWED = pa.schema([("tweet_id", pa.int64()), ("posted_at", TIMESTAMP)])
-LACKING = """
-    with days as (select unnest(generate_series(date {first}, date {last}, interval 1 day))::date as day)
+LACKING = f"""
+    with days as (select unnest(generate_series(date {{first}}, date {{last}}, interval 1 day))::date as day)
     select tweet_id, day
     from days join followed on posted_at is null or posted_at < (day + 1)::timestamp at time zone 'UTC'
-    anti join (select tweet_id, day from coverage where table_name = 'engagements') using (tweet_id, day)
+    anti join (select tweet_id, day from coverage where table_name = 'engagements' and {ANSWERED}) using (tweet_id, day)
     anti join (
-        select tweet_id from coverage where table_name = 'engagements' and first_pulled_at <= timestamptz {since}
+        select tweet_id from coverage where table_name = 'engagements' and first_pulled_at <= timestamptz {{since}}
     ) using (tweet_id)
     anti join set_aside using (tweet_id)
 """
+BEGUN = f"select 1 from coverage where table_name = 'engagements' and {ANSWERED} limit 1"
 
 
 def fingerprints(settings: Settings) -> dict[str, str]:
@@ -89,8 +90,9 @@ def missed(settings: Settings, first: date, known: Collection[date]) -> list[Win
 
 
 def has_begun(settings: Settings) -> bool:
-    """Tell whether a first pull has been published; before it, all Tweets of the roster lack all their days."""
-    return Lake(settings.data).storage.holds(f"coverage/endpoint={HISTORICAL}/*")
+    """Tell whether a first answer has been published; before it, all Tweets of the roster lack all their days."""
+    lake = Lake(settings.data)
+    return lake.storage.holds(f"coverage/endpoint={HISTORICAL}/*") and bool(_asked(lake, BEGUN))
 
 
 def had(lake: Lake, tweets: Sequence[Tweet], window: Window, *, since: datetime) -> set[Tweet]:
@@ -113,9 +115,16 @@ def _lacking(lake: Lake, tweets: Iterable[Tweet], window: Window, since: datetim
     rows = [{"tweet_id": tweet.tweet_id, "posted_at": posted_at(tweet.tweet_id)} for tweet in tweets]
     first, last, moment = (quoted(str(when)) for when in (window.first, window.last, since))
     sql = LACKING.format(first=first, last=last, since=moment)
+    found = _asked(lake, sql, followed=pa.Table.from_pylist(rows, schema=FOLLOWED))
+    return [(row[0], row[1]) for row in found]
+
+
+def _asked(lake: Lake, sql: str, **tables: pa.Table) -> list[tuple[Any, ...]]:
+    """Ask a lake's views and these tables."""
     with catalog.connect(lake) as connection:
-        connection.register("followed", pa.Table.from_pylist(rows, schema=FOLLOWED))
+        for name, table in tables.items():
+            connection.register(name, table)
         try:
-            return [(row[0], row[1]) for row in connection.sql(sql).fetchall()]
+            return connection.sql(sql).fetchall()
         except duckdb.Error as error:
             raise LakeError(f"the coverage of {lake.root} cannot be read: {' '.join(str(error).split())}") from None

@@ -1,7 +1,8 @@
 """A plan -> landed responses, until every Tweet has an answer or is set aside with a reason.
 
 In: a Plan and an unfinished Pull to land in. Out: a PullReport. Requests leave in parallel, as fast as the rate
-allows. Each response lands before it is read. One that fails the audit is rejected and asked for again.
+allows. Each response lands before it is read. One that fails the audit is rejected and asked for again. Where no answer
+comes, unanswered.py lands the reason.
 
 The API may refuse a request because of some Tweets, or because the account has the tokens of another handle. Then
 ownership.py decides which Tweets are set aside and which are asked for next.
@@ -13,6 +14,7 @@ import logging
 import time
 from collections import defaultdict
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -28,7 +30,7 @@ from engagement_pipeline.core.errors import (
 )
 from engagement_pipeline.core.model import Flat, Plan, Progress, Request, Response, Tweet, quiet
 from engagement_pipeline.core.redaction import shown
-from engagement_pipeline.extract import ownership
+from engagement_pipeline.extract import ownership, unanswered
 from engagement_pipeline.extract.ownership import Ask, LeaveOut, Standing, Step, WrongTokens
 from engagement_pipeline.lake.layout import PULL_LOCK
 from engagement_pipeline.lake.looking import ALONE, MemoryLackError, looking
@@ -46,6 +48,7 @@ logger = logging.getLogger(__name__)
 BODIES_TRIED = 3  # responses to one request that may fail the audit before the request has failed
 GIVEN_UP_IN_A_ROW = 3  # requests that use up their tries, one after another, before the API counts as down
 SHOWN_TWEETS = 3  # in an error message
+UNKNOWN = "the handle is not in the accounts file"
 
 
 @dataclass(slots=True)
@@ -76,12 +79,26 @@ class PullReport:
 def run(plan: Plan, pull: Pull, *, client: Client, progress: Progress = quiet) -> PullReport:
     """Send a plan's requests and land the responses.
 
-    If something fails, everything else lands first; then PullError is raised. It holds an AccountError for each account
-    that was not let in, or the error that stopped the pull. The next pull of the same window resumes this one.
+    If something fails, everything else lands first, and so do the Tweets without an answer; then PullError is raised.
+    It holds an AccountError for each account that was not let in, or the error that stopped the pull. The next pull of
+    the same window resumes this one.
     """
     with ThreadPoolExecutor(max_workers=max(1, min(MAX_IN_FLIGHT, len(plan.requests)))) as pool:
         report = PullReport(planned=len(plan.requests))
         return _Run(plan, pull, client, progress, pool, _standings(plan, pull), report).to_the_end()
+
+
+def leave(plan: Plan, pull: Pull, failures: Iterable[EngagementError], *, client: Client) -> None:
+    """Send nothing of a plan, because of these failures; land its Tweets with the reason."""
+    unanswered.land(pull, plan.requests, settled=set(), given_up={}, failures=failures, at=client.now())
+
+
+def leave_unknown(plan: Plan, pull: Pull, *, client: Client) -> None:
+    """Land the Tweets of a plan that nobody can ask for, because the accounts file lacks their handles."""
+    handles = {request.handle for request in plan.requests}
+    leave(
+        plan, pull, [AccountError(f"{UNKNOWN}: {handle}", account=handle) for handle in sorted(handles)], client=client
+    )
 
 
 def settle(pull: Pull) -> None:
@@ -199,6 +216,7 @@ class _Run:
     failures: list[EngagementError] = field(default_factory=list)
     given_up_in_a_row: int = 0
     settled: set[int] = field(default_factory=set)  # Tweets that were answered or set aside
+    given_up: dict[int, EngagementError] = field(default_factory=dict)  # by Tweet, the error of its own request
 
     def to_the_end(self) -> PullReport:
         started = time.monotonic()
@@ -210,8 +228,12 @@ class _Run:
                     self._settle(future, self.in_flight.pop(future))
         except BaseException:
             self._stop()
+            with suppress(LakeError):  # a full disk may be what stops the pull
+                self._land_unanswered(self.failures)
             raise
-        failures = [*self.failures, *self._leave_out_wrong_tokens()] or self._missed()
+        failures = [*self.failures, *self._leave_out_wrong_tokens()]
+        self._land_unanswered(failures)
+        failures = failures or self._missed()
         if failures:
             raise PullError(failures)
         return replace(self.report, seconds=time.monotonic() - started)
@@ -244,7 +266,7 @@ class _Run:
             self._drop(error)
         except UnavailableError as error:
             self._go_on(ownership.unanswered(standing))
-            self._give_up(error)
+            self._give_up(asked.request, error)
         except RefusedError as error:
             self._take_refusal(standing, asked, error)
         else:
@@ -259,9 +281,10 @@ class _Run:
             if asked.request.handle == error.account:
                 future.cancel()
 
-    def _give_up(self, error: UnavailableError) -> None:
+    def _give_up(self, request: Request, error: UnavailableError) -> None:
         """Give up a request that has used up its tries; after several in a row, stop the pull."""
         self.failures.append(error)
+        self.given_up |= dict.fromkeys(request.tweet_ids, error)
         self.given_up_in_a_row += 1
         if self.given_up_in_a_row == GIVEN_UP_IN_A_ROW:
             self._stop()
@@ -273,6 +296,7 @@ class _Run:
             self._go_on(ownership.refused(standing, asked, error))
         else:
             self.failures.append(error)
+            self.given_up |= dict.fromkeys(asked.request.tweet_ids, error)
             self._stop()
 
     def _take_answer(self, standing: Standing, asked: Ask, flat: Flat) -> None:
@@ -313,6 +337,17 @@ class _Run:
         for failure in failures:
             self.client.leave_out(failure)
         return failures
+
+    def _land_unanswered(self, failures: list[EngagementError]) -> None:
+        """Land the Tweets that got neither an answer nor a refusal, so that coverage can tell of them."""
+        unanswered.land(
+            self.pull,
+            self.plan.requests,
+            settled=self.settled,
+            given_up=self.given_up,
+            failures=failures,
+            at=self.client.now(),
+        )
 
     def _missed(self) -> list[EngagementError]:
         """Return a failure if a Tweet of the plan got neither an answer nor a refusal."""

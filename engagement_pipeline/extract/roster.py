@@ -50,12 +50,14 @@ class Roster:
         Tweet of others), posted_at (timestamp[us, UTC], null before Snowflake IDs) and the roster's further columns.
     files: the IDs in each file, in the file's order.
     bad_rows: the rows that were left out, as lines of text; many rows of one kind are one line.
+    unknown: the Tweets of these rows that nobody can ask for, because their handle is not in the accounts file.
     """
 
     tweets: tuple[Tweet, ...]
     table: pa.Table
     files: Mapping[Path, npt.NDArray[np.int64]]
     bad_rows: tuple[str, ...]
+    unknown: tuple[Tweet, ...] = ()
 
 
 def load(pattern: str, *, handles: Collection[str], skip_bad_rows: bool = False) -> Roster:
@@ -88,7 +90,11 @@ def load(pattern: str, *, handles: Collection[str], skip_bad_rows: bool = False)
             rows=lines,
         )
     tweets = map(Tweet, table[TWEET_ID].to_pylist(), table[HANDLE].fill_null("").to_pylist())
-    return Roster(tuple(tweets), table, {rows.source.path: rows.ids for rows, _ in good}, tuple(lines))
+    known = {*table[TWEET_ID].to_pylist()} if bad else set()
+    unknown = {row.tweet.tweet_id: row.tweet for row in bad if row.tweet and row.tweet.tweet_id not in known}
+    return Roster(
+        tuple(tweets), table, {rows.source.path: rows.ids for rows, _ in good}, tuple(lines), tuple(unknown.values())
+    )
 
 
 def _files(pattern: str, handles: Collection[str]) -> list[Rows]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from engagement_pipeline.core.model import Tweet
 from engagement_pipeline.extract import rounded_ids
 from engagement_pipeline.extract.roster_columns import HANDLE, TWEET_ID
 from engagement_pipeline.transport.accounts import normalised, parse_handle
@@ -35,12 +36,16 @@ SHOWN_ROWS = 10  # bad rows of one kind; if there are more, they are one line
 
 @dataclass(frozen=True, slots=True)
 class Bad:
-    """A row that cannot be used. Rows of one `kind` become one line of text if they are many, or if `together`."""
+    """A row that cannot be used. Rows of one `kind` become one line of text if they are many, or if `together`.
+
+    `tweet` is its Tweet if only the handle is unknown.
+    """
 
     place: str
     text: str
     kind: str
     together: bool = False
+    tweet: Tweet | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +84,8 @@ def judged(source: Rows, handles: Collection[str]) -> tuple[Good, list[Bad]]:
         if kind:
             bad.append(Bad(source.place(row), text, f"{source.path} {kind}"))
         elif stranger:
-            bad.append(Bad(source.place(row), stranger, f"handle {owner}", together=True))
+            tweet = Tweet(int(value), owner or "")
+            bad.append(Bad(source.place(row), stranger, f"handle {owner}", together=True, tweet=tweet))
         else:
             rows.append(row)
             ids.append(int(value))

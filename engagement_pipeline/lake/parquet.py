@@ -104,8 +104,13 @@ def is_sound(lake: Lake, path: Path, table: Table) -> bool:
 
 
 def check_columns(found: pa.Schema, wanted: pa.Schema) -> None:
-    """Raise where a file lacks a column or has one of another type, so that a view over it and others would fail."""
+    """Raise where a file lacks a column or has one of another type, so that a view over it and others would fail.
+
+    It may lack a nullable one, which an older version did not write yet.
+    """
     for field in wanted:
+        if field.nullable and field.name not in found.names:
+            continue
         kind = found.field(field.name).type
         if kind != field.type:
             raise ValueError(f"column {field.name} is {kind}, not {field.type}")

@@ -7,6 +7,7 @@ In: a Request and its Response. Out: one compressed file a response, and the lis
         HANDLE-FIRST_ID-ASKED.json.zst        line 1: the request and what Landed holds; then the body as received
         ….json.zst.new                        landed, and not yet known to add up
         rejected/                             bodies that do not add up or cannot be looked at: kept, never published
+        unanswered/                           Tweets that no answer came for, as a response without a body, and why
         pull.json.damaged                     one that could not be read, and was written anew (recovery.py)
 
 The storage keeps the state of each response; on a disk, in its name as above. A file appears whole or not at all, so
@@ -54,7 +55,8 @@ class Landed:
     """What is known of a landed response without reading its body.
 
     `refusal` is the API's text where it refused these Tweets, else empty; `tokens` is the fingerprint of the
-    tokens that it refused them to.
+    tokens that it refused them to. `unanswered` is one of tables.UNANSWERED where no answer came for them, else empty;
+    `refusal` then says why, and `asked_at` is when they were given up.
     """
 
     path: Path
@@ -62,6 +64,7 @@ class Landed:
     asked_at: datetime
     refusal: str
     tokens: str
+    unanswered: str = ""
     storage: LocalStorage = field(compare=False, repr=False)
 
     def body(self) -> bytes:
@@ -94,11 +97,14 @@ class Pull:
         """Return the UTC days that it asks for; where the endpoint takes none, the one on which it was begun."""
         return [*self.window.days()] if self.window else [self.started_at.date()]
 
-    def land(self, request: Request, response: Response, *, refusal: str = "", tokens: str = "") -> Path:
+    def land(
+        self, request: Request, response: Response, *, refusal: str = "", tokens: str = "", unanswered: str = ""
+    ) -> Path:
         """Write one response, whole or not at all; return where it is.
 
         It counts once it is accepted. A refusal counts at once: `refusal` is the API's text where it refused
-        every Tweet of the request to the account with these `tokens`, and the body is that refusal.
+        every Tweet of the request to the account with these `tokens`, and the body is that refusal. With `unanswered`,
+        one of tables.UNANSWERED, it stands for a response that did not come, and `refusal` says why.
         """
         header = {
             "endpoint": request.endpoint.name,
@@ -109,11 +115,13 @@ class Pull:
             "asked_at": response.asked_at.isoformat(),
             "refusal": refusal,
             "tokens": tokens,
+            **({"unanswered": unanswered} if unanswered else {}),
         }
         owner = request.handle or "bearer"
         name = f"{owner}-{request.tweet_ids[0]}-{response.asked_at.strftime(STAMP)}"
         content = ZSTD.compress(json.dumps(header).encode() + b"\n" + response.body)
-        return self.storage.put(self.path / (name + SUFFIX), content, State.COUNTS if refusal else State.LANDED)
+        state = State.UNANSWERED if unanswered else State.COUNTS if refusal else State.LANDED
+        return self.storage.put(self.path / (name + SUFFIX), content, state)
 
     def accept(self, path: Path) -> Path:
         """Let a landed response count, since it adds up; return where it is."""
@@ -146,6 +154,11 @@ class Pull:
                 self.give_up(path, "cannot be read")
             else:
                 yield landed
+
+    def unanswered(self) -> Iterator[Landed]:
+        """Yield what stands for responses that did not come."""
+        for path in self._in_state(State.UNANSWERED):
+            yield _landed(self.storage, path)
 
     def marked(self, *, finished: bool | None = None, published: bool | None = None) -> Self:
         """Record that nothing more will land in it, or that every landed response is in the tables."""
@@ -277,6 +290,7 @@ def _landed(storage: LocalStorage, path: Path) -> Landed:
             asked_at=datetime.fromisoformat(header["asked_at"]),
             refusal=header["refusal"],
             tokens=header["tokens"],
+            unanswered=header.get("unanswered", ""),
             storage=storage,
         )
         _check_types(landed)
@@ -317,6 +331,8 @@ def _read(storage: LocalStorage, path: Path, *, header_only: bool = False) -> tu
 
 
 def _damaged(path: Path, reason: str) -> LakeError:
+    if path.parent.name == State.UNANSWERED.value:
+        return LakeError(f"{path} is damaged ({reason}): remove it; it holds no answer, only why none came")
     return LakeError(
         f"{path} is damaged ({reason}): put it back from a backup of the lake; without one, give it another name and "
         f"pull {path.parent.parent.name} again, which gives the counts of today and not those of then"

@@ -5,7 +5,7 @@ In: paths under a lake's root, and contents. Out: files that are whole or absent
     read      exists · size · find · holds · read · lines · source, for Arrow · location, for DuckDB
     write     write_whole · append_line · staging, then swap · remove · remove_folder · set_apart
     clean     sweep · sweep_unfinished · clear, of what processes that died have left
-    responses put · mark · marked: each has landed, counts or is rejected
+    responses put · mark · marked: each has landed, counts, is rejected, or stands for one that did not come
     notes     note · noted · forget
     wait      lock
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 UNSETTLED = ".new"  # behind the name of a response that has landed and was not looked at
-REJECTED = "rejected"  # the folder of responses that are
 WRITABLE = 0o222  # of a file's mode
 DROPPED = ".dropped-"  # before the name of a folder that is being removed
 APART = ".damaged"  # behind the name of a file that is set apart
@@ -44,18 +43,19 @@ UNFINISHED = re.compile(r"\..+\.(?:json|zst|new|parquet|duckdb|staging)\.(?P<pro
 
 
 class State(Enum):
-    """What is known of a response: that it has landed, that it counts too, or that it is rejected."""
+    """What is known of a response: that it has landed, that it counts too, that it is rejected, or that none came."""
 
     LANDED = "landed"
     COUNTS = "counts"
     REJECTED = "rejected"
+    UNANSWERED = "unanswered"
 
 
 class LocalStorage:
     """The files of the lake in the folder `root`.
 
     What the system refuses is an OSError unless another is named. The state of a response is in its name, so that a
-    mark is one rename: ….new has landed, rejected/… is rejected, and any other counts.
+    mark is one rename: ….new has landed, rejected/… and unanswered/… are what they say, and any other counts.
     """
 
     def __init__(self, root: Path) -> None:
@@ -205,14 +205,14 @@ class LocalStorage:
     def put(self, path: Path, content: bytes, state: State) -> Path:
         """Write a response, whole or not at all, or raise LakeError; return where it is."""
         placed = _placed(path, state)
+        placed.parent.mkdir(exist_ok=True)
         self.write_whole(placed, content)
         return placed
 
     def mark(self, path: Path, state: State) -> Path:
         """Write down the state of a response that is where `put` has said; return where it is now."""
         placed = _placed(path.with_name(path.name.removesuffix(UNSETTLED)), state)
-        if state is State.REJECTED:
-            placed.parent.mkdir(exist_ok=True)
+        placed.parent.mkdir(exist_ok=True)
         return path.rename(placed)
 
     def marked(self, folder: Path, pattern: str, state: State) -> list[Path]:
@@ -247,7 +247,7 @@ def _placed(path: Path, state: State) -> Path:
     """Return where a response lies in a state."""
     if state is State.LANDED:
         return path.with_name(path.name + UNSETTLED)
-    return path if state is State.COUNTS else path.parent / REJECTED / path.name
+    return path if state is State.COUNTS else path.parent / state.value / path.name
 
 
 def _remove_dropped(path: Path) -> None:

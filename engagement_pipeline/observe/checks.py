@@ -18,12 +18,12 @@ from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.errors import EngagementError
 from engagement_pipeline.core.model import posted_at
 from engagement_pipeline.core.orchestration import MAX_RUNTIME
-from engagement_pipeline.core.tables import ENGAGEMENTS
+from engagement_pipeline.core.tables import ENGAGEMENTS, UNANSWERED
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.parquet import opened
 from engagement_pipeline.observe.day_report import restated
 from engagement_pipeline.query import by_day
-from engagement_pipeline.query.views import quoted
+from engagement_pipeline.query.views import ANSWERED, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -63,13 +63,28 @@ ROWS_APART = f"""
     where coalesce(n, 0) <> coalesce(rows, 0)
     order by tweet_id
 """
+ANSWERS_APART = f"""
+    with sums as (select tweet_id, sum("count") as total from engagements group by tweet_id),
+    answers as (select * from coverage where table_name = '{ENGAGEMENTS}' and answer_count is not null)
+    select tweet_id, coalesce(total, 0) as total, answer_count, kept_count, left_out
+    from sums right join answers using (tweet_id)
+    where coalesce(total, 0) <> answer_count + kept_count or left_out is not null
+    order by tweet_id
+"""
 HOURS = "select list(distinct hour) as hours, count(*) as rows, min(tweet_id) as oldest from engagements"
 UNACCOUNTED = f"""
-    select tweet_id, handle from tweets
-    anti join (select tweet_id from coverage where table_name = '{ENGAGEMENTS}') using (tweet_id)
+    select tweet_id, handle, asked.outcome, asked.text from tweets
+    left join (from coverage where table_name = '{ENGAGEMENTS}') as asked using (tweet_id)
     anti join set_aside using (tweet_id)
-    where followed and handle is not null and (posted_at is null or posted_at < {{end}})
+    where (outcome is null or not {ANSWERED}) and followed and handle is not null
+        and (posted_at is null or posted_at < {{end}})
     order by tweet_id
+"""
+ANSWERS = f"select count(*) as n from coverage where table_name = '{ENGAGEMENTS}' and {ANSWERED}"
+OLDER = f"""
+    select outcome, count(*) as n from coverage
+    where table_name = '{ENGAGEMENTS}' and outcome in {UNANSWERED} and rows > 0
+    group by outcome order by n desc, outcome
 """
 SERVED = f"""
     select distinct tweet_id from coverage
@@ -84,11 +99,15 @@ IMPRESSIONS = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a check found on a day: whether the day passed, the finding in words, and the numbers behind it."""
+    """What a check found on a day: whether the day passed, the finding in words, and the numbers behind it.
+
+    `warns`: what it found may be right.
+    """
 
     passed: bool
     words: str
     numbers: Mapping[str, int] = field(default_factory=dict)
+    warns: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,9 +159,24 @@ def of_day(day: Day, *, names: Collection[str] | None = None) -> Iterator[tuple[
 
 
 def unaccounted(day: date, ask: AskDay) -> list[dict[str, Any]]:
-    """Return ID and handle of each Tweet of the roster that existed on a day, and is neither stored nor set aside."""
+    """Return ID and handle of each Tweet of the roster that existed on a day, and is neither stored nor set aside.
+
+    If it was asked for in vain, `outcome` and `text` of coverage say why; else they are None.
+    """
     found: list[dict[str, Any]] = ask(day, UNACCOUNTED.format(end=_end(day))).to_pylist()
     return found
+
+
+def answered(day: date, ask: AskDay) -> bool:
+    """Tell whether any Tweet has an answer for a day; one that was only asked for in vain has none."""
+    (found,) = ask(day, ANSWERS).to_pylist()
+    return bool(found["n"])
+
+
+def why(unaccounted_for: Mapping[str, Any]) -> str:
+    """Return why a Tweet has no answer for a day, empty if it was not asked for; the Tweet is one of `unaccounted`."""
+    parts = (unaccounted_for["outcome"], unaccounted_for["text"])
+    return ": ".join(part for part in parts if part)
 
 
 def incomplete(settings: Settings, days: Iterable[date]) -> list[date]:
@@ -172,13 +206,10 @@ def fresh(lake: Lake, settings: Settings) -> Verdict:
             lacking = {day: {row["tweet_id"] for row in unaccounted(day, ask)} for day in days}
             due = datetime.combine(last + timedelta(days=1), settings.daily_at, UTC)
             served: set[int] = set()
+            with_answers = {day for day in days if lacking[day] and answered(day, ask)}
             for day in days if any(lacking.values()) else ():
                 served |= {*ask(day, SERVED.format(due=due))["tweet_id"].to_pylist()}
-        missing = [
-            day
-            for day, tweets in lacking.items()
-            if tweets & served or (tweets and not lake.storage.exists(lake.coverage(HISTORICAL, day)))
-        ]
+        missing = [day for day, tweets in lacking.items() if tweets & served or (tweets and day not in with_answers)]
     if not missing:
         return Verdict(passed=True, words=f"the {len(days)} days to {last} are complete")
     words = f"{len(missing)} of the {len(days)} days to {last} lack Tweets of the roster: {_some(missing)}; the next "
@@ -227,7 +258,31 @@ def _audit(day: Day) -> Verdict:
         numbers = {"tweets": len(rows), "sums": len(sums)}
         told = f"rows are not what was published: {_some(words)}{_mend(day)}"
         return Verdict(passed=False, words=told, numbers=numbers)
-    return Verdict(passed=True, words="every Tweet has the rows that were published, and its hours sum to its day")
+    return _answer_sums(day)
+
+
+def _answer_sums(day: Day) -> Verdict:
+    """Compare what is published with the newest answers' own sums; counts that these left out may be right."""
+    apart = day.rows(ANSWERS_APART)
+    wrong = [row for row in apart if row["total"] != row["answer_count"] + row["kept_count"]]
+    if wrong:
+        words = _some([_sum_apart(row) for row in wrong])
+        told = f"counts are not those of the newest answers: {words}{_mend(day)}"
+        return Verdict(passed=False, words=told, numbers={"tweets": len(wrong)})
+    if apart:
+        words = _some([f"{_sum_apart(row)}, which left out {' and '.join(row['left_out'])}" for row in apart])
+        told = f"the newest answers of {len(apart):,} Tweets left out counts, and the older ones stay: {words}; "
+        told += "coverage has them as left_out"
+        return Verdict(passed=False, words=told, numbers={"left_out": len(apart)}, warns=True)
+    return Verdict(
+        passed=True, words="every Tweet has the rows that were published, and the sums of its newest answer and its day"
+    )
+
+
+def _sum_apart(row: Mapping[str, Any]) -> str:
+    """Return what a Tweet's counts sum to here and in its newest answer."""
+    kept = f" and {row['kept_count']:,} were kept of older ones" if row["kept_count"] and not row["left_out"] else ""
+    return f"{row['tweet_id']} sums to {row['total']:,} here and to {row['answer_count']:,} in its newest answer{kept}"
 
 
 def _hours_complete(day: Day) -> Verdict:
@@ -247,8 +302,12 @@ def _hours_complete(day: Day) -> Verdict:
 def _tweets_accounted_for(day: Day) -> Verdict:
     gone = unaccounted(day.day, day.ask)
     if not gone:
-        return Verdict(passed=True, words="every Tweet of the roster is stored, or set aside with a reason")
-    some = _some([f"{row['tweet_id']} of {row['handle']}" for row in gone])
+        words, older = "every Tweet of the roster is stored, or set aside with a reason", day.rows(OLDER)
+        if older:
+            reasons = ", ".join(f"{row['outcome']}: {row['n']:,}" for row in older)
+            words += f"; the newest request for some got no answer, so their counts are older ({reasons} Tweets)"
+        return Verdict(passed=True, words=words, numbers={"older": sum(row["n"] for row in older)} if older else {})
+    some = _some([f"{row['tweet_id']} of {row['handle']}{f' ({why(row)})' * bool(why(row))}" for row in gone])
     words = f"{len(gone):,} Tweets of the roster have no answer for the day: {some}; pull the day again; if their "
     words += "account fails, engagement check says why"
     return Verdict(passed=False, words=words, numbers={"tweets": len(gone)})
@@ -287,7 +346,8 @@ CHECKS = (
     ),
     Check(
         name="audit",
-        meaning="Each Tweet has as many rows as were published, by coverage, and they sum to daily.",
+        meaning="Each Tweet has as many rows as were published, by coverage, and they sum to daily and to the newest "
+        "answer's own sums. It warns of counts that this answer left out.",
         look=_audit,
         blocking=True,
     ),

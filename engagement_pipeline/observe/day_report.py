@@ -51,6 +51,7 @@ REPORT = f"""
             select map(list(outcome order by outcome), list(n order by outcome))
             from (select outcome, count(*) as n from asked where outcome <> 'stored' group by outcome)
         ) as set_aside,
+        (select count(*) from asked where left_out is not null) as left_out,
         (select count(distinct source) from asked) as requests,
         (select coalesce(sum("count"), 0)::bigint from impressions) as impressions,
         (
@@ -68,14 +69,16 @@ class DayReport:
     """What the lake holds of one day; all fields are zero or empty if nothing was asked for it.
 
     `tweets` counts the Tweets for which the newest response gave rows. `set_aside` counts the other Tweets that were
-    asked for, by reason. `requests` counts the responses that the rows come from. `restated` counts what the newest of
-    their pulls changed. `hours` are the impressions of each hour, and `top` the Tweets with the most. `largest` are the
-    rows with the largest counts. `bytes` is the size of the rows' file.
+    asked for, by reason; the reason of some is that no answer came. `left_out` counts the Tweets with a count that
+    their newest answer left out. `requests` counts the responses that the rows come from. `restated` counts what the
+    newest of their pulls changed. `hours` are the impressions of each hour, and `top` the Tweets with the most.
+    `largest` are the rows with the largest counts. `bytes` is the size of the rows' file.
     """
 
     rows: int
     tweets: int
     set_aside: Mapping[str, int]
+    left_out: int
     requests: int
     impressions: int
     restated: int

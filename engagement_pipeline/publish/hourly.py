@@ -15,8 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from engagement_pipeline.core.measured import before_posted, first_hour, youngest_from
-from engagement_pipeline.publish import daily, revisions
+from engagement_pipeline.core.tables import TYPE_NAMES
+from engagement_pipeline.publish import daily, left_out, revisions
 from engagement_pipeline.publish.day_file import DayFile
+from engagement_pipeline.publish.left_out import AnswerSums
 from engagement_pipeline.publish.merge import split_by_day
 from engagement_pipeline.publish.staging import Staged
 
@@ -34,6 +36,7 @@ def stage(lake: Lake, pending: Pending, *, sums: bool, progress: Progress) -> St
     """Stage each day that newer answers change, and what they revise; the months' daily sums too, if `sums`."""
     pull, days, places = pending.pull, pending.days, pending.places
     stored = np.zeros(pending.later.shape, np.int32)
+    sums_by_day = {place: AnswerSums.none(len(pending.tweets)) for place in places}
     revised = early = 0
     unavailable: dict[int, str] = {}
     with closing(revisions.Writer(lake, lake.staging / "revisions.parquet")) as sink, ExitStack() as stack:
@@ -43,6 +46,8 @@ def stage(lake: Lake, pending: Pending, *, sums: bool, progress: Progress) -> St
         for chunk in pending.chunks([pending.known[place].tweets for place in places], progress):
             merged = _merge_chunk(pending, chunk, files, sink)
             stored[chunk.places] = merged.stored
+            for place, of_day in merged.sums.items():
+                sums_by_day[place].fill(chunk.places, of_day)
             unavailable |= merged.unavailable
             revised += merged.revised
             early += merged.early
@@ -55,7 +60,13 @@ def stage(lake: Lake, pending: Pending, *, sums: bool, progress: Progress) -> St
         renamed |= day.files
     written = tuple(day.day for day in finished if day.changed)
     return Staged(
-        files=renamed, stored=stored, unavailable=unavailable, revised=revised, days_written=written, early=early
+        files=renamed,
+        stored=stored,
+        unavailable=unavailable,
+        sums=sums_by_day,
+        revised=revised,
+        days_written=written,
+        early=early,
     )
 
 
@@ -64,6 +75,7 @@ class _Merged(NamedTuple):
 
     stored: npt.NDArray[np.int32]
     unavailable: dict[int, str]
+    sums: dict[int, AnswerSums]
     revised: int
     early: int
 
@@ -72,6 +84,8 @@ def _merge_chunk(pending: Pending, chunk: Chunk, files: Mapping[int, DayFile], r
     """Merge a range of Tweets into the files of the days."""
     tweets = pending.tweets[chunk.places]
     stored = np.zeros((len(tweets), len(pending.days)), np.int32)
+    asked = [TYPE_NAMES.index(name) for name in pending.pull.types]
+    sums = {}
     number = early = 0
     parts = pending.answers.parts(chunk.low, chunk.high)
     fresh = split_by_day([part.rows for part in parts], pending.days[0], pending.later[chunk.places], tweets)
@@ -80,6 +94,7 @@ def _merge_chunk(pending: Pending, chunk: Chunk, files: Mapping[int, DayFile], r
         found, numbers = rows.by_tweet()
         named = np.isin(found, fresh[place].by_tweet()[0])
         stored[np.searchsorted(tweets, found[named]), place] = numbers[named]
+        sums[place] = left_out.compared(tweets, rows, fresh[place], asked=asked)
         revised.append(
             changed,
             pending.days[place],
@@ -89,7 +104,7 @@ def _merge_chunk(pending: Pending, chunk: Chunk, files: Mapping[int, DayFile], r
         number += len(changed.old)
         early += _early(fresh[place], pending.days[place])
     unavailable = {tweet: said for part in parts for tweet, said in part.unavailable.items()}
-    return _Merged(stored, unavailable, number, early)
+    return _Merged(stored, unavailable, sums, number, early)
 
 
 def _early(rows: Rows, day: date) -> int:

@@ -150,7 +150,7 @@ def merged(old: Rows, new: Rows) -> tuple[Rows, Revised]:
         places = np.flatnonzero(old.counts != new.counts)
         return new, Revised(new.at(places), old.counts[places], np.ones(len(places), np.bool_))
     tweets = np.unique(np.concatenate([old.tweets, new.tweets]))
-    old_keys, new_keys = _keys(old, tweets), _keys(new, tweets)
+    old_keys, new_keys = keys_of(old, tweets), keys_of(new, tweets)
     places = np.searchsorted(old_keys, new_keys)
     known = np.isin(new_keys, old_keys, assume_unique=True)
     before = np.zeros(len(new_keys), np.int64)
@@ -162,7 +162,7 @@ def merged(old: Rows, new: Rows) -> tuple[Rows, Revised]:
     return both.at(order), Revised(new.at(changed), before[changed], known[changed])
 
 
-def _keys(rows: Rows, tweets: Ints) -> Ints:
+def keys_of(rows: Rows, tweets: Ints) -> Ints:
     """Return a number for each row that sorts as its key does."""
     keys: Ints = (np.searchsorted(tweets, rows.tweets) * len(TYPE_NAMES) + rows.types) * 24 + rows.hours
     return keys

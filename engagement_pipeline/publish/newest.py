@@ -41,7 +41,8 @@ class Part(NamedTuple):
 class NewestAnswers:
     """The responses of one pull, by Tweet.
 
-    `tweets` are the IDs that were answered for, sorted; `refused` are those of which a refusal is the newest word.
+    `tweets` are the IDs that were answered for, sorted; `refused` are those of which a refusal is the newest word, or
+    that no answer came for. An answer counts against whatever a try without one said of its Tweets in the same pull.
     """
 
     def __init__(self, pull: Pull) -> None:
@@ -51,6 +52,11 @@ class NewestAnswers:
         for landed in sorted(pull.landed(), key=lambda landed: landed.asked_at):
             of_kind = self._refusals if landed.refusal else self._answers
             of_kind.update(dict.fromkeys(landed.request.tweet_ids, landed))
+        for landed in sorted(pull.unanswered(), key=lambda landed: landed.asked_at):
+            for tweet in landed.request.tweet_ids:
+                known = self._refusals.get(tweet)
+                if tweet not in self._answers and (known is None or known.asked_at <= landed.asked_at):
+                    self._refusals[tweet] = landed
         self.tweets: Ints = np.array(sorted(self._answers), np.int64)
         self.refused = frozenset(tweet for tweet in self._refusals if self.newest(tweet).refusal)
         self._flat: dict[Landed, Flat] = {}  # in the order in which they were used

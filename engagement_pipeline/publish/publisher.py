@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publication:
-    """What publishing one pull came to: Tweets asked for = stored + set aside with a reason.
+    """What publishing one pull came to: Tweets asked for = stored + set aside + unanswered, these with a reason.
 
     `revised` counts the counts that were there with another value, or not there beside others of their Tweet's day;
     `days_written` are those whose rows it changed. `early` counts the rows of hours before their Tweet was posted,
@@ -55,6 +55,7 @@ class Publication:
     requested: int
     stored: frozenset[int]
     set_aside: dict[int, str]
+    unanswered: dict[int, str]
     revised: int
     days_written: tuple[date, ...]
     early: int
@@ -129,6 +130,7 @@ def publish_part(
         requested=covered.requested,
         stored=covered.stored,
         set_aside=covered.set_aside,
+        unanswered=covered.unanswered,
         revised=rows.revised,
         days_written=rows.days_written,
         early=rows.early,
@@ -162,6 +164,8 @@ def _stage_set_aside(lake: Lake, pending: Pending, newest_words: pa.Table) -> di
     heard = {}
     for word in newest_words.select(["tweet_id", "outcome", "text"]).to_pylist():
         tweet, newest = word["tweet_id"], pending.answers.newest(word["tweet_id"])
+        if newest.unanswered:  # which says nothing of the Tweet
+            continue
         heard[tweet] = SetAside(
             tweet_id=tweet,
             handle=newest.request.handle,

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from engagement_pipeline.core.tables import COVERAGE, ENGAGEMENTS, STORED, Merge
 from engagement_pipeline.lake.parquet import is_sound, opened, read, write
 from engagement_pipeline.publish.day_file import DayFile, SortedReader
+from engagement_pipeline.publish.left_out import sums_of
 from engagement_pipeline.publish.merge import LAST_ID, in_order, of_table
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from engagement_pipeline.lake.layout import Lake
 
 LOST = "lost"  # the outcome of a Tweet that was stored, and whose rows are neither in its file nor in raw any more
-# What raw says of a Tweet's day, else what was known of it; and how many rows there are now, if `counts`.
+# What raw says of a Tweet's day, else what was known of it; and how many rows there are now, if `counts`. Only there
+# do answers keep counts of earlier ones.
 MERGE_COVERAGE = f"""
     with merged as (
         select
@@ -43,7 +45,15 @@ MERGE_COVERAGE = f"""
             least(new.first_pulled_at, old.first_pulled_at) as first_pulled_at,
             if(new.outcome is null, old.pulled_at, new.pulled_at) as pulled_at,
             if($counts, coalesce(counted.rows, 0), coalesce(new.rows, old.rows))::integer as rows,
-            if(new.outcome is null, old.source, new.source) as source
+            if(new.outcome is null, old.source, new.source) as source,
+            if(new.outcome is null, old.answer_count, new.answer_count) as answer_count,
+            case
+                when new.outcome is null then old.left_out
+                when new.asked_at = old.asked_at and coalesce(counted.rows, 0) >= old.rows  -- raw may lack what it kept
+                    then coalesce(old.left_out, new.left_out)
+                else new.left_out
+            end as left_out,
+            coalesce(counted.total, 0) as total
         from new full outer join old using (tweet_id, day) left join counted using (tweet_id)
     )
     select
@@ -52,7 +62,8 @@ MERGE_COVERAGE = f"""
         text, first_pulled_at,
         if(rows > 0, pulled_at, null) as pulled_at,
         rows,
-        if(rows > 0, source, null) as source
+        if(rows > 0, source, null) as source,
+        answer_count, (total - answer_count)::bigint as kept_count, left_out
     from merged
     order by tweet_id
 """
@@ -138,14 +149,15 @@ class Remade:
     """A day made again, staged: the files to rename, and how many rows it has now.
 
     `kept` are the rows that raw does not hold, by Tweet; `lost` are the Tweets that have lost some. `counts` has the
-    rows of each Tweet for the coverage; None where that counts what the Tweet's answer gave. `sums` is where the
-    daily sums lie, if there are any.
+    rows of each Tweet for the coverage, None where that counts what the Tweet's answer gave, and `totals` the sum of
+    their counts. `sums` is where the daily sums lie, if there are any.
     """
 
     files: dict[Path, Path]
     rows: int
     changed: bool
     counts: Mapping[int, int] | None
+    totals: Mapping[int, int] = field(default_factory=dict)
     kept: dict[int, int] = field(default_factory=dict)
     lost: frozenset[int] = frozenset()
     sums: Path | None = None
@@ -157,24 +169,26 @@ def stage(known: Known, shadow: Lake) -> Remade:
     made = remake(known, shadow)
     staged = known.lake.staging / f"{known.day}.coverage.parquet"
     new = read(shadow, shadow.coverage(known.endpoint, known.day), COVERAGE)
-    write(_merged_coverage(known.coverage, new, made.counts), staged, COVERAGE)
+    write(_merged_coverage(known.coverage, new, made), staged, COVERAGE)
     return replace(made, files=made.files | {staged: known.lake.coverage(known.endpoint, known.day)})
 
 
-def _merged_coverage(old: pa.Table, new: pa.Table, counts: Mapping[int, int] | None) -> pa.Table:
+def _merged_coverage(old: pa.Table, new: pa.Table, made: Remade) -> pa.Table:
     """Return what is known of a day, with the rows that its Tweets have now."""
-    now = counts or {}
+    now = made.counts or {}
     with duckdb.connect() as connection:
         connection.register("old", old)
         connection.register("new", new)
-        counted = pa.table({"tweet_id": pa.array(now, pa.int64()), "rows": pa.array(now.values(), pa.int64())})
+        columns = {"tweet_id": now, "rows": now.values(), "total": [made.totals.get(tweet) for tweet in now]}
+        counted = pa.table({name: pa.array(values, pa.int64()) for name, values in columns.items()})
         connection.register("counted", counted)
-        merged = connection.sql(MERGE_COVERAGE, params={"counts": counts is not None})
+        merged = connection.sql(MERGE_COVERAGE, params={"counts": made.counts is not None})
         return merged.to_arrow_table().cast(COVERAGE.schema)
 
 
 def _cells(known: Known, shadow: Lake) -> Remade:
     now: dict[int, int] = {}
+    totals: dict[int, int] = {}
     kept: dict[int, int] = {}
     with ExitStack() as stack:
         files = ((shadow, shadow.rows(ENGAGEMENTS, known.day)), (known.lake, known.published))
@@ -187,6 +201,7 @@ def _cells(known: Known, shadow: Lake) -> Remade:
             rows, _ = file.take(tweet, new)
             tweets, numbers = rows.by_tweet()
             now |= dict(zip(tweets.tolist(), numbers.tolist(), strict=True))
+            totals |= dict(zip(tweets.tolist(), sums_of(tweets, rows).tolist(), strict=True))
             of_raw, in_raw = new.by_tweet()
             numbers[np.searchsorted(tweets, of_raw)] -= in_raw
             kept |= dict(zip(tweets[numbers > 0].tolist(), numbers[numbers > 0].tolist(), strict=True))
@@ -196,6 +211,7 @@ def _cells(known: Known, shadow: Lake) -> Remade:
         rows=sum(now.values()),
         changed=day.changed,
         counts=now,
+        totals=totals,
         kept=kept,
         lost=frozenset(known.lost() | known.lessened(now)),
         sums=day.sums,

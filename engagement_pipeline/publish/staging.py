@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
     from pathlib import Path
 
     import numpy as np
     import numpy.typing as npt
+
+    from engagement_pipeline.publish.left_out import AnswerSums
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -18,14 +21,16 @@ class Staged:
     """The rows of a pull, staged.
 
     `files` are to be renamed in their order. `stored` counts the rows that the pull gave, by Tweet and day of its
-    Pending; `unavailable` has the Tweets that their newest answer did not serve, with its words. `revised` counts the
-    counts that the pull changed, `days_written` are the days whose rows it changed.
-    `early` counts the rows that the pull gave of hours before their Tweet was posted.
+    Pending. `sums` has, by day, what they sum to beside what stays; no table but that of /historical has any.
+    `unavailable` has the Tweets that their newest answer did not serve, with its words. `revised` counts the counts
+    that the pull changed, `days_written` are the days whose rows it changed. `early` counts the rows that the pull
+    gave of hours before their Tweet was posted.
     """
 
     files: dict[Path, Path]
     stored: npt.NDArray[np.int32]
     unavailable: dict[int, str]
+    sums: Mapping[int, AnswerSums] = field(default_factory=dict)
     revised: int = 0
     days_written: tuple[date, ...] = ()
     early: int = 0

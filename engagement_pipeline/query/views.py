@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.metrics import METRICS
+from engagement_pipeline.core.tables import UNANSWERED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 COLUMN = re.compile(r"--   (\w+)  (.+)")
 CONTINUED = re.compile(r"--      +(.+)")  # of the column above
 GRAIN = "One row is "
+# Of coverage: the Tweet's day had an answer, now or before. One that was only asked for in vain is still to be pulled.
+ANSWERED = f"(outcome not in {UNANSWERED} or rows > 0)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

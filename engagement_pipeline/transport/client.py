@@ -86,6 +86,10 @@ class Client:
         """Ask nothing more for the account of an error: each further request for it raises that error."""
         self._not_let_in[error.account] = error
 
+    def now(self) -> datetime:
+        """Return the time on the clock that says when a request was sent, in UTC."""
+        return self._now()
+
     def fingerprint(self, handle: str) -> str:
         """Return that of the tokens which sign for a handle, empty for the bearer token or a handle without any."""
         account = self._accounts.by_handle.get(handle)

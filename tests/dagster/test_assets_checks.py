@@ -103,6 +103,18 @@ def test_a_warning_holds_nothing_back(in_world, lake, definitions, instance, mon
     assert (status, said.severity) == (FAILED, dg.AssetCheckSeverity.WARN)
 
 
+def test_counts_that_the_newest_answer_left_out_warn_and_hold_nothing_back(
+    in_world, lake, definitions, instance, monkeypatch
+):
+    """Though the check is a blocking one: the counts may be right."""
+    row = "1 as tweet_id, 9 as total, 2 as answer_count, 7 as kept_count, ['impressions'] as left_out"
+    monkeypatch.setattr(checks, "ANSWERS_APART", f"select {row}")
+    assert run_checks(definitions, instance, first=DAY, last=DAY).success
+    status, said = results(instance, "audit")[DAY]
+    assert (status, said.severity) == (FAILED, dg.AssetCheckSeverity.WARN)
+    assert "1 sums to 9 here and to 2 in its newest answer, which left out impressions" in said.description
+
+
 def test_where_one_day_cannot_be_published_the_others_are_checked_all_the_same(lake, definitions, instance):
     lake.rows(HISTORICAL.table, parse_day(DAY)).write_bytes(b"no parquet")
     assert failures(run_days(definitions, instance))

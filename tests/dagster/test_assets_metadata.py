@@ -33,6 +33,7 @@ def test_a_partition_tells_its_numbers(in_world, told):
         "tweets": 2,
         "set_aside": 1,
         "set_aside, unavailable": 1,
+        "left_out": 0,
         "impressions": impressions,
         "requests": 1,
         "restated": 0,

@@ -112,6 +112,21 @@ def test_a_pull_that_was_killed_while_it_was_published_asks_for_nothing_again(wo
     assert report.answered == again.requests
 
 
+@pytest.mark.parametrize("place", [1, 28])
+def test_the_reason_of_a_refused_account_outlives_a_kill_while_it_is_published(world, place):
+    """It is told by what landed, whether or not the account is let in meanwhile."""
+    followed = follow(world, (2, 2, 0))
+    world.emulator.faults.set(revoked_handles=["lumenaudio"])
+    dies_publishing(world, "coverage.parquet", place, *PULL)
+    pipeline.publish_landed(world.settings())
+    sql = "select outcome, count(*) as n from coverage where endpoint = 'historical' group by outcome order by outcome"
+    found = {row["outcome"]: row["n"] for row in catalog.query(Lake(world.lake), sql).to_pylist()}
+    assert found == {"account refused": 2 * 28, "stored": 2 * 28}
+    world.emulator.faults.reset()
+    run(world.settings(types=" ".join(TWO_TYPES)))
+    assert_true(world, followed["ok"], types=TWO_TYPES)
+
+
 @pytest.mark.parametrize("file", ["totals.parquet", "coverage.parquet"])
 def test_totals_that_were_killed_while_they_were_published_ask_for_nothing_again(world, file):
     followed = follow(world, (3, 2, 1))["ok"]

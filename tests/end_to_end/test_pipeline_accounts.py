@@ -15,6 +15,7 @@ from engagement_pipeline.core.model import Request, Response, Window
 from engagement_pipeline.extract.prepare import prepare
 from engagement_pipeline.lake import raw, set_aside
 from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.query import catalog
 from engagement_pipeline.transport import accounts
 
 WINDOW = Window(date(2026, 1, 30), date(2026, 1, 31))
@@ -28,6 +29,13 @@ def prepared(world, *, days=2):
 
 def answered(world):
     return sorted(tweet for request in world.emulator.requests if request.status == 200 for tweet in request.tweet_ids)
+
+
+def of_historical(lake, columns, tweets):
+    """Return columns of the coverage of /historical, of some Tweets."""
+    listed = ", ".join(map(str, tweets))
+    sql = f"select {columns} from coverage where endpoint = 'historical' and tweet_id in ({listed}) order by day"
+    return [tuple(row.values()) for row in catalog.query(lake, sql).to_pylist()]
 
 
 def sections(world):
@@ -57,7 +65,8 @@ def test_tokens_of_another_handle_are_one_error_of_the_account_and_nothing_is_re
     assert "engagement authorize lumenaudio" in str(failure)
     lake = Lake(settings.data)
     assert set_aside.load(lake) == {}
-    assert outcomes(lake) == {(tweet, "stored") for tweet in tweets["harborbooks"]}
+    refused = {(tweet, "account refused") for tweet in tweets["lumenaudio"]}
+    assert outcomes(lake) == {(tweet, "stored") for tweet in tweets["harborbooks"]} | refused
     swap_tokens(world, "lumenaudio", "tidalcoffee")
     assert pipeline.run(settings, prepared(world, days=days)[1]).failure is None
     assert outcomes(lake) == {(tweet, "stored") for ids in tweets.values() for tweet in ids}
@@ -108,6 +117,56 @@ def test_an_account_that_is_not_let_in_is_asked_for_once_however_many_windows_th
     assert sorted(handle for handle, status in statuses if status == 200) == sorted(others)
 
 
+def test_the_days_of_an_account_that_is_refused_are_in_coverage_with_the_reason_until_it_is_let_in(world):
+    """In each window, though it is asked for once; what was stored before stays, and says when it was pulled."""
+    tweets = {handle: world.tweets(handle, 2) for handle in ("harborbooks", "lumenaudio")}
+    world.follow(tweets)
+    settings, plans = prepared(world)
+    pipeline.run(settings, plans)
+    lake, stored = Lake(settings.data), "day, rows, pulled_at, first_pulled_at, source"
+    before = of_historical(lake, stored, tweets["lumenaudio"])
+    world.emulator.faults.set(revoked_handles=["lumenaudio"])
+    pipeline.run(*prepared(world, days=40))
+    refused = of_historical(lake, "outcome, text, asked_at > coalesce(pulled_at, '-infinity')", tweets["lumenaudio"])
+    said = "401: Your account could not be authenticated. Reason: Access token not found"
+    assert refused == [("account refused", said, True)] * 80
+    assert {row for row in of_historical(lake, stored, tweets["lumenaudio"]) if row[1]} == {*before}
+    assert {word for (word,) in of_historical(lake, "outcome", tweets["harborbooks"])} == {"stored"}
+    world.emulator.faults.reset()
+    pipeline.run(*prepared(world, days=40))
+    assert outcomes(lake) == {(tweet, "stored") for ids in tweets.values() for tweet in ids}
+
+
+def test_the_days_of_a_handle_without_an_account_are_in_coverage_with_the_reason(world):
+    """Where the roster's bad rows are skipped; an account that was taken out of the accounts file is such a one."""
+    tweets = {handle: world.tweets(handle, 2) for handle in ("harborbooks", "lumenaudio")}
+    world.follow(tweets)
+    world.accounts.write_text("\n\n".join(part for part in sections(world) if "lumenaudio" not in part))
+    settings = world.settings(types=" ".join(TYPES), skip_bad_rows="true")
+    outcome = pipeline.run(settings, prepare(settings, WINDOW.first, WINDOW.last))
+    (publication,) = outcome.publications
+    assert {*publication.unanswered} == {*tweets["lumenaudio"]}
+    found = of_historical(Lake(settings.data), "outcome, text, rows", tweets["lumenaudio"])
+    assert found == [("no answer", "the handle is not in the accounts file: lumenaudio", 0)] * 4
+
+
+def test_the_windows_behind_a_failure_have_their_days_in_coverage_too(world):
+    """Nothing is asked for them, since the API is down."""
+    tweets = world.tweets("harborbooks", 1)
+    world.follow({"harborbooks": tweets})
+    settings, _ = prepared(world)
+    world.emulator.faults.set(status_503=1.0)
+    tried = world.settings(types=" ".join(TYPES), tries="1")
+    plans = prepared(world, days=60)[1]
+    windows = [planned.window for planned in plans.plans if planned.requests]
+    outcome = pipeline.run(tried, plans)
+    assert (len(outcome.failure.failures), len(windows)) == (1, 2)
+    found = of_historical(Lake(settings.data), "outcome, rows", tweets)
+    assert found == [("no answer", 0) for window in windows for _ in window.days()]
+    (said,) = {text for (text,) in of_historical(Lake(settings.data), "text", tweets)}
+    assert said.startswith("503: ")
+
+
 @pytest.mark.parametrize("answer", [error(404, "Not Found"), error(503, "over capacity")])
 def test_a_bearer_token_that_cannot_be_had_leaves_the_owned_tweets_alone(world, engagement, monkeypatch, answer):
     foreign = [tweet.tweet_id for tweet in world.emulator.world.foreign_tweets() if tweet.state == "ok"][-2:]
@@ -121,7 +180,7 @@ def test_a_bearer_token_that_cannot_be_had_leaves_the_owned_tweets_alone(world, 
         code, out, errors = engagement("pull", "--endpoint", "totals")
         assert (code, len(errors)) == (1, 1), errors
         assert f"{host.url}/oauth2/token answered {answer.status}" in errors[0]
-        assert "2 Tweets asked for = 2 stored + 0 set aside" in out
+        assert "4 Tweets asked for = 2 stored + 0 set aside + 2 unanswered" in out
         code, out, errors = engagement("check")
         assert (code, errors) == (1, ["the bearer token cannot be used for a pull: see above"])
         assert "harborbooks      works, 17 types" in out

@@ -3,10 +3,11 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from bodies import at, full, pulled
+from bodies import at, begin, full, land, pulled
 
 from engagement_pipeline.core.errors import RosterError
 from engagement_pipeline.core.model import SNOWFLAKE_EPOCH, Tweet, Window
+from engagement_pipeline.core.tables import ACCOUNT_REFUSED
 from engagement_pipeline.extract import backlog
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.publish.publisher import publish_pulls
@@ -69,6 +70,21 @@ def test_days_that_were_asked_for_are_not_lacking_whatever_came(world, chosen):
         Window(date(2025, 12, 1), date(2025, 12, 4)),
         Window(LAST, LAST),
     ]
+
+
+def test_days_that_were_asked_for_in_vain_are_still_lacking_and_begin_nothing(world, chosen):
+    """Else a revoked token would leave holes that no later run fills."""
+    tweet = posted(date(2026, 1, 30))
+    lake, window = Lake(chosen.data), Window(date(2026, 1, 30), date(2026, 1, 31))
+    pull = begin(lake, at(1), window=window)
+    land(pull, {}, tweets=[tweet], refusal="401: no", unanswered=ACCOUNT_REFUSED)
+    publish_pulls(lake)
+    assert new_windows(world, chosen, tweet) == [window]
+    assert not backlog.has_begun(chosen)
+    land(pull, full([tweet], 1, window=window), asked_at=at(2))
+    publish_pulls(lake)
+    assert new_windows(world, chosen, tweet) == []
+    assert backlog.has_begun(chosen)
 
 
 def test_what_is_set_aside_is_not_lacking(world, chosen):

@@ -6,13 +6,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from bodies import TYPES, WINDOW, at, full, pulled
+from bodies import TYPES, WINDOW, at, begin, full, land, pulled
 from older import tweet_posted
 
 from engagement_pipeline.core import tables
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.settings import Settings
-from engagement_pipeline.core.tables import COVERAGE
+from engagement_pipeline.core.tables import ACCOUNT_REFUSED, COVERAGE
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.parquet import read, write
 from engagement_pipeline.observe import checks
@@ -254,3 +254,78 @@ def test_a_day_is_not_missed_before_the_daily_run_had_the_time_to_bring_it(lake)
     assert not of_lake(lake).passed
     assert of_lake(lake, now=datetime(2026, 1, 3, 6, 29, tzinfo=UTC)).passed
     assert of_lake(lake, now=datetime(2026, 1, 3, 6, 30, tzinfo=UTC), daily_at=time(3, 0)).passed
+
+
+def refused(lake, tweets, now, *, days=WINDOW):
+    """Make a finished pull of which an account is refused, and publish it."""
+    pull = begin(lake, now, window=days)
+    land(pull, {}, tweets=tweets, refusal="401: Access token not found", unanswered=ACCOUNT_REFUSED)
+    pull.marked(finished=True)
+    publish_pulls(lake)
+
+
+def test_a_tweet_that_was_asked_for_in_vain_is_unaccounted_for_with_the_reason(lake):
+    roster(lake, {1: "ann", 4: "bob"})
+    refused(lake, [4], at(2))
+    words = failed(lake)["tweets_accounted_for"]
+    assert (
+        "1 Tweets of the roster have no answer for the day: 4 of bob (account refused: 401: Access token not" in words
+    )
+
+
+def test_counts_that_are_older_than_the_newest_request_pass_and_are_told(lake):
+    refused(lake, [1, 3], at(2))
+    verdict = verdicts(lake)["tweets_accounted_for"]
+    assert (verdict.passed, verdict.numbers) == (True, {"older": 2})
+    assert verdict.words.endswith("got no answer, so their counts are older (account refused: 2 Tweets)")
+
+
+def test_a_lake_of_which_nothing_but_refusals_came_is_not_fresh(tmp_path):
+    lake = Lake(tmp_path / "lake")
+    refused(lake, [1], at(1))
+    roster(lake, {1: "ann"})
+    assert of_lake(lake).numbers == {"missing": 2}
+
+
+def test_counts_that_the_newest_answer_left_out_fail_the_audit_as_a_warning(lake):
+    """The rows may be right, so nothing that is built on the day is to stop."""
+    pulled(lake, full([1], 2, hours=WHOLE, types=("url_clicks",)), at(2))
+    publish_pulls(lake)
+    verdict = verdicts(lake)["audit"]
+    assert (verdict.passed, verdict.warns, verdict.numbers) == (False, True, {"left_out": 1})
+    assert verdict.words == (
+        "the newest answers of 1 Tweets left out counts, and the older ones stay: 1 sums to 288 here and to 48 in its "
+        "newest answer, which left out impressions; coverage has them as left_out"
+    )
+
+
+def test_types_that_were_not_asked_for_pass_the_audit(lake):
+    pulled(lake, full([1], 2, hours=WHOLE, types=("url_clicks",)), at(2), types=("url_clicks",))
+    publish_pulls(lake)
+    assert verdicts(lake)["audit"].passed
+
+
+def test_counts_that_are_not_those_of_the_newest_answer_fail_the_audit(lake):
+    """Also if the daily sums were made of the same wrong rows."""
+    for path in (lake.rows(HISTORICAL.table, DAY), lake.daily(DAY)):
+        rows = pq.ParquetFile(path).read()
+        counts = pc.add(rows["count"], pc.cast(pc.equal(rows["tweet_id"], 2), pa.int64()))
+        if path == lake.daily(DAY):
+            wrong = pc.and_(pc.equal(rows["tweet_id"], 2), pc.equal(rows["day"], pa.scalar(DAY)))
+            counts = pc.add(rows["count"], pc.multiply(pc.cast(wrong, pa.int64()), 24))
+        pq.write_table(rows.set_column(rows.column_names.index("count"), "count", counts), path)
+    verdict = verdicts(lake)["audit"]
+    assert (verdict.passed, verdict.warns, verdict.numbers) == (False, False, {"tweets": 1})
+    assert verdict.words.startswith(
+        "counts are not those of the newest answers: 2 sums to 528 here and to 480 in its newest answer; engagement"
+    )
+
+
+def test_coverage_of_an_older_version_passes_the_audit(lake):
+    path = lake.coverage(HISTORICAL, DAY)
+    nothing = pa.nulls(3, pa.int64())
+    coverage = read(lake, path, COVERAGE.schema)
+    for name in ("answer_count", "kept_count"):
+        coverage = coverage.set_column(coverage.column_names.index(name), name, nothing)
+    pq.write_table(coverage, path)
+    assert verdicts(lake)["audit"].passed

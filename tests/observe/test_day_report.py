@@ -8,6 +8,7 @@ from bodies import TYPES, WINDOW, at, begin, full, land, observed, parts, pulled
 from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import Window
+from engagement_pipeline.core.tables import ACCOUNT_REFUSED
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.observe.day_report import describe
 from engagement_pipeline.publish.publisher import publish_pulls
@@ -51,6 +52,17 @@ def test_a_tweet_whose_newest_answer_is_a_refusal_is_set_aside_and_keeps_its_row
     land(pull, full([2], 1))
     publish_pulls(lake)
     assert numbers(lake, SECOND) == (8, 1, {"forbidden": 1}, 2)
+
+
+def test_tweets_without_an_answer_and_counts_that_were_left_out_are_told(lake):
+    pulled(lake, full([1, 2], 1), at(1))
+    publish_pulls(lake)
+    pull = begin(lake, at(2))
+    land(pull, full([1], 2, hours=(0,)))
+    land(pull, {}, tweets=[2, 3], refusal="401: no", unanswered=ACCOUNT_REFUSED)
+    publish_pulls(lake)
+    assert numbers(lake, SECOND) == (8, 1, {ACCOUNT_REFUSED: 2}, 2)
+    assert described(lake, SECOND).left_out == 1
 
 
 def test_a_day_is_described_by_historical_alone(lake):

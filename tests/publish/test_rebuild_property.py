@@ -12,6 +12,7 @@ from tables import check_daily, contents, rebuilt
 
 from engagement_pipeline.core.endpoints import RECENT, TOTALS
 from engagement_pipeline.core.model import Window
+from engagement_pipeline.core.tables import ACCOUNT_REFUSED
 from engagement_pipeline.lake import set_aside
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.publish import retention
@@ -19,6 +20,7 @@ from engagement_pipeline.publish.publisher import publish_pulls
 
 TWEETS = (1, 2, 3)
 WINDOWS = [Window(*days) for days in ((FIRST, FIRST), (FIRST, SECOND), (SECOND, THIRD), (FIRST, THIRD))]
+NO_WORD = {"refusal": "401: Access token not found", "unanswered": ACCOUNT_REFUSED}
 REFUSALS = ("403: Forbidden to access tweets: 0", "400: Tweet ID(s) are unavailable")
 TABLES = ("engagements", "daily", "coverage", "revisions", "totals", "recent.parquet")
 
@@ -28,9 +30,10 @@ some_tweets = st.lists(st.sampled_from(TWEETS), min_size=1, unique=True)
 
 @st.composite
 def answers(draw, tweets, window, types):
-    """Make what one response says of some Tweets: cells with gaps, Tweets that are not served, or a refusal."""
+    """Make what one response says of some Tweets: cells with gaps, Tweets that are not served, a refusal, or none."""
     if draw(st.integers(0, 4)) == 0:
-        return {"cells": {}, "tweets": tweets, "refusal": draw(st.sampled_from(REFUSALS))}
+        word = {"refusal": draw(st.sampled_from(REFUSALS))} if draw(st.booleans()) else NO_WORD
+        return {"cells": {}, "tweets": tweets, **word}
     unserved = draw(st.lists(st.sampled_from(tweets), unique=True)) if draw(st.booleans()) else []
     served = [tweet for tweet in tweets if tweet not in unserved]
     keys = [(t, name, day, hour) for t in served for name in types for day in window.days() for hour in (0, 7)]

@@ -31,6 +31,7 @@ VIEWS = (
     "engagements_now",
     "handles_queried",
     "metrics",
+    "problems",
     "recent",
     "requests",
     "revisions",

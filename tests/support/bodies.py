@@ -55,12 +55,12 @@ def full(tweets, count, *, types=TYPES, window=WINDOW, hours=(0, 23)):
     return {(t, name, day, hour): count for t in tweets for name in types for day in window.days() for hour in hours}
 
 
-def land(pull, cells, *, tweets=None, handle="ann", asked_at=None, refusal="", tokens="", **root):
+def land(pull, cells, *, tweets=None, handle="ann", asked_at=None, refusal="", tokens="", unanswered="", **root):
     """Land one response that holds `cells`, asked for `tweets` (by default those in it); return its path."""
     asked = tuple(sorted(tweets or {cell[0] for cell in cells}))
     request = Request(endpoint=HISTORICAL, handle=handle, tweet_ids=asked, window=pull.window, types=pull.types)
     response = Response(body=body(cells, **root), asked_at=asked_at or pull.started_at)
-    path = pull.land(request, response, refusal=refusal, tokens=tokens)
+    path = pull.land(request, response, refusal=refusal, tokens=tokens, unanswered=unanswered)
     return path if refusal else pull.accept(path)
 
 
