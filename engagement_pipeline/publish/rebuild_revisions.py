@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
-from engagement_pipeline.core.tables import COVERAGE, REVISIONS
+from engagement_pipeline.core.tables import REVISIONS
 from engagement_pipeline.lake.parquet import is_sound, read, write
 from engagement_pipeline.publish.revisions import joined
 
@@ -25,14 +25,12 @@ if TYPE_CHECKING:
     from engagement_pipeline.publish.rebuild_days import Known
 
 logger = logging.getLogger(__name__)
-# What a pull made again is found to revise. Where the first answers for a Tweet's day are not in raw any more, a count
-# that seems to be added may have been there before.
-REVISED_ANEW = """
+# What a pull made again is found to revise, as far as raw proves it. Of a Tweet's day with a gap, that is only a change
+# between two answers behind the gap; a count that seems to be added may have been there before.
+PROVEN = """
     select found.*
-    from found
-    join remade using (tweet_id, day)
-    left join known using (tweet_id, day)
-    where found.old is not null or known.first_pulled_at is null or remade.first_pulled_at <= known.first_pulled_at
+    from found left join gaps using (tweet_id, day)
+    where gone_at is null or (old is not null and old_pulled_at > gone_at)
 """
 
 
@@ -56,13 +54,12 @@ def add_found(lake: Lake, shadow: Lake, pull: Pull, days: Sequence[Known]) -> li
 
 
 def _found(shadow: Lake, made: Path, days: Sequence[Known]) -> pa.Table:
-    """Return what a pull made again revised, without what may have been there before."""
-    remade = (read(shadow, shadow.coverage(known.endpoint, known.day), COVERAGE.schema) for known in days)
+    """Return what raw proves that a pull made again revised."""
+    gaps = [known.gaps.append_column("day", pa.repeat(pa.scalar(known.day), len(known.gaps))) for known in days]
     with duckdb.connect() as connection:
         connection.register("found", read(shadow, made, REVISIONS.schema))
-        connection.register("remade", pa.concat_tables(remade))
-        connection.register("known", pa.concat_tables(known.coverage for known in days))
-        return connection.sql(REVISED_ANEW).to_arrow_table().cast(REVISIONS.schema)
+        connection.register("gaps", pa.concat_tables(gaps))
+        return connection.sql(PROVEN).to_arrow_table().cast(REVISIONS.schema)
 
 
 def drop_damaged(lake: Lake, pulls: Sequence[Pull]) -> None:

@@ -52,7 +52,8 @@ def stage(lake: Lake, pending: Pending, *, progress: Progress) -> Staged:
             stored[pending.at(counted.field("values").to_numpy()), 0] = counted.field("counts").to_numpy()
             for part in parts:
                 unavailable |= part.unavailable
-    return Staged(files={into: target} if stored.any() else {}, stored=stored, unavailable=unavailable)
+    files, written = ({into: target}, (pending.days[0],)) if stored.any() else ({}, ())
+    return Staged(files=files, stored=stored, unavailable=unavailable, days_written=written)
 
 
 def _observed(part: Part) -> pa.Table:
