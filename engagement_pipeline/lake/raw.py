@@ -26,7 +26,7 @@ import pyarrow as pa
 from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import LARGEST_BODY, Plan, Request, Response, Window
-from engagement_pipeline.lake.storage import State
+from engagement_pipeline.lake.storage import REJECTED, UNSETTLED, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -240,7 +240,7 @@ def _landed(storage: LocalStorage, path: Path) -> Landed:
             storage=storage,
         )
     except (ValueError, KeyError, TypeError) as error:
-        raise _damaged(path, repr(error)) from None
+        raise damaged(path, repr(error)) from None
 
 
 def _read(storage: LocalStorage, path: Path, *, header_only: bool = False) -> tuple[dict[str, Any], bytes]:
@@ -258,16 +258,18 @@ def _read(storage: LocalStorage, path: Path, *, header_only: bool = False) -> tu
                 body += stream.read(LARGEST_BODY + 1)
         fields = json.loads(header)
     except (OSError, ValueError) as error:
-        raise _damaged(path, str(error)) from None
+        raise damaged(path, str(error)) from None
     if len(body) > LARGEST_BODY:  # a small file may hold any number of blanks
-        raise _damaged(path, f"its body has more than {LARGEST_BODY // 2**20} MB, and none of the API is that large")
+        raise damaged(path, f"its body has more than {LARGEST_BODY // 2**20} MB, and none of the API is that large")
     return fields, body
 
 
-def _damaged(path: Path, reason: str) -> LakeError:
+def damaged(path: Path, reason: str) -> LakeError:
+    """Return the error that names a response that cannot be read, why, and the fix."""
+    apart = path.parent / REJECTED / path.name.removesuffix(UNSETTLED)
     return LakeError(
-        f"{path} is damaged ({reason}): put it back from a backup of the lake; without one, give it another name and "
-        f"pull {path.parent.parent.name} again, which gives the counts of today and not those of then"
+        f"{path} is damaged ({reason}): put it back from a backup of the lake; without one, move it to {apart}: what "
+        "was published of it stays, and the next pull of these days asks for its Tweets again"
     )
 
 

@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engagement_pipeline.core.errors import LakeError, ResponseError
+from engagement_pipeline.core.errors import ResponseError
+from engagement_pipeline.lake.raw import damaged
 from engagement_pipeline.sources import source_of
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ class NewestAnswers:
     """
 
     def __init__(self, pull: Pull) -> None:
-        self._pull = pull
         self._answers: dict[int, Landed] = {}  # by Tweet; the newest
         self._refusals: dict[int, Landed] = {}
         for landed in sorted(pull.landed(), key=lambda landed: landed.asked_at):
@@ -97,7 +97,7 @@ class NewestAnswers:
         try:
             return source_of(landed.request.endpoint).read(landed.body(), landed.request)
         except ResponseError as error:
-            raise LakeError(f"{landed.path}: {error}: move it away and pull {self._pull} again") from None
+            raise damaged(landed.path, str(error)) from None
 
 
 def between(rows: pa.Table, low: int, high: int) -> pa.Table:
