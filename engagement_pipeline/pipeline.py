@@ -29,6 +29,7 @@ from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.extract import account_check, planner, puller, roster
 from engagement_pipeline.extract.roster import save_roster
 from engagement_pipeline.lake import raw, request_log, set_aside
+from engagement_pipeline.lake.clock import Clock
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.observe import checks
 from engagement_pipeline.observe.day_report import DayReport, describe
@@ -41,7 +42,7 @@ from engagement_pipeline.transport.client import Client
 from engagement_pipeline.transport.rate_limit import RateLimiter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from engagement_pipeline.core.settings import Settings
     from engagement_pipeline.extract.account_check import Finding
@@ -83,11 +84,12 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
         for left in raw.open_pulls(lake):
             if not left.finished:
                 puller.settle(left)
-        with _client(settings, prepared.plans[0].endpoint, prepared.accounts, lake) as client:
+        clock = Clock.of(lake, machine=_machine_now)
+        with _client(settings, prepared.plans[0].endpoint, prepared.accounts, lake, lake_now=clock) as client:
             for planned in prepared.plans:
                 try:
                     reports.append(
-                        _pull_one(settings, planned, lake, client=client, refusals=refusals, progress=progress)
+                        _pull_one(settings, planned, lake, clock, client=client, refusals=refusals, progress=progress)
                     )
                 except PullError as error:
                     for failure in error.failures:  # an account that fails in each window is named once
@@ -107,7 +109,11 @@ def check_accounts(settings: Settings) -> list[Finding]:
     followed = roster.load(settings.tweets, handles=known.by_handle, skip_bad_rows=settings.skip_bad_rows)
     lake = Lake(settings.data)
     lake.open()
-    with _asking(settings, lake, "a check of the accounts"), _client(settings, HISTORICAL, known, lake) as client:
+    clock = Clock.of(lake, machine=_machine_now)
+    with (
+        _asking(settings, lake, "a check of the accounts"),
+        _client(settings, HISTORICAL, known, lake, lake_now=clock) as client,
+    ):
         return account_check.check_accounts(client, known, followed, types=settings.types, aside=set_aside.load(lake))
 
 
@@ -118,7 +124,13 @@ def _asking(settings: Settings, lake: Lake, what: str) -> Iterator[None]:
         yield
 
 
-def _client(settings: Settings, endpoint: Endpoint, known: Accounts, lake: Lake) -> Client:
+def _machine_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _client(
+    settings: Settings, endpoint: Endpoint, known: Accounts, lake: Lake, *, lake_now: Callable[[], datetime]
+) -> Client:
     return Client(
         source_of(endpoint),
         known,
@@ -128,11 +140,20 @@ def _client(settings: Settings, endpoint: Endpoint, known: Accounts, lake: Lake)
         tries=settings.tries,
         timeout_seconds=settings.timeout_seconds,
         log=partial(request_log.write, lake),
+        now=_machine_now,
+        lake_now=lake_now,
     )
 
 
 def _pull_one(
-    settings: Settings, planned: Plan, lake: Lake, *, client: Client, refusals: list[Landed], progress: Progress
+    settings: Settings,
+    planned: Plan,
+    lake: Lake,
+    clock: Clock,
+    *,
+    client: Client,
+    refusals: list[Landed],
+    progress: Progress,
 ) -> PullReport:
     """Resume an unfinished pull of the same endpoint and window, or start one.
 
@@ -141,8 +162,8 @@ def _pull_one(
     """
     resume = planned.endpoint.resume or timedelta(hours=settings.resume_hours)
     with lake.locked("lake", "a publication"):  # a publication marks pulls too
-        # The wall clock orders the answers; a fixed `now` stands only for the API's present.
-        begun = raw.begin(lake, planned, now=datetime.now(UTC), resume=resume)
+        # The lake's clock orders the answers; a fixed `now` stands only for the API's present.
+        begun = raw.begin(lake, planned, now=clock(), resume=resume)
     open_tweets = set(planned.tweets) - puller.answered(begun, client)
     open_tweets -= puller.repeat(begun, refusals, open_tweets)
     rest = planner.plan(open_tweets, planned.endpoint, types=planned.types, window=planned.window, alone=planned.alone)

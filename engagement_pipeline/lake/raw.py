@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
@@ -26,6 +26,7 @@ import pyarrow as pa
 from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import LARGEST_BODY, Plan, Request, Response, Window
+from engagement_pipeline.core.tables import A_STAMP
 from engagement_pipeline.lake.storage import REJECTED, UNSETTLED, State
 
 if TYPE_CHECKING:
@@ -164,6 +165,15 @@ def all_pulls(lake: Lake, endpoint: Endpoint | None = None) -> list[Pull]:
     found = lake.storage.find(f"{endpoint or '*'}/*/[!.]*/pull.json", within=lake.raw)
     pulls = (_load(lake.storage, path) for path in found)
     return sorted(pulls, key=lambda pull: pull.started_at)
+
+
+def newest_moment(lake: Lake) -> datetime | None:
+    """Return the newest moment in the names of all pulls and responses, whatever their state; None where none is."""
+    names = [path.name for path in lake.storage.find(f"*/*/{A_STAMP}", within=lake.raw)]
+    for place in (f"*/*/{A_STAMP}", f"*/*/{A_STAMP}/*"):
+        names += [path.name for path in lake.storage.find(f"{place}/*-{A_STAMP}{SUFFIX}*", within=lake.raw)]
+    newest = max((name.partition(SUFFIX)[0].rpartition("-")[2] for name in names), default=None)
+    return datetime.strptime(newest, STAMP).replace(tzinfo=UTC) if newest else None
 
 
 def open_pulls(lake: Lake) -> list[Pull]:
