@@ -109,6 +109,28 @@ def test_a_revision_between_answers_behind_a_gap_is_found_again(lake):
     assert contents(lake) == before
 
 
+def test_what_a_damaged_file_revised_is_called_lost_where_raw_lacks_what_was_there_before(lake, caplog):
+    lost = published(lake, full([1], 5), 1)
+    damaged = lake.revisions(published(lake, full([1], 6), 2))
+    forget(lake, lost)
+    damaged.write_bytes(b"")
+    rebuilt(lake)
+    assert f"{damaged} was damaged, and raw lacks what was there before of up to 2 Tweet days: " in caplog.text
+    assert contents(lake, "revisions") == {"revisions": []}
+
+
+def test_what_a_damaged_file_revised_is_not_called_lost_if_raw_proves_it(lake, caplog):
+    lost = published(lake, full([1], 5), 1)
+    published(lake, full([1], 6), 2)
+    damaged = lake.revisions(published(lake, full([1], 7), 3))
+    before = contents(lake)
+    forget(lake, lost)
+    damaged.write_bytes(b"")
+    rebuilt(lake)
+    assert "raw lacks" not in caplog.text
+    assert contents(lake) == before
+
+
 def test_the_last_word_on_a_tweet_stays_if_its_response_is_lost(lake):
     published(lake, full([1], 5), 1)
     lost = published(lake, {}, 2, tweets=[1], unavailable_tweet_ids=["1"])
