@@ -14,7 +14,7 @@ counts the gaps. set_aside.parquet is changed by what is published first alone.
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
@@ -79,8 +79,8 @@ def rebuild_table(
             with _shadow(lake) as shadow:
                 written = _publish_first(lake, endpoint, days)
                 pulls = _pulls(lake, endpoint)
-                answered = Answered.of(lake, endpoint, pulls)
-                known = {day: Known.of(lake, endpoint, day, answered) for day in days}
+                with closing(Answered(lake, endpoint, pulls)) as answered:
+                    known = {day: Known.of(lake, endpoint, day, answered) for day in days}
                 _publish_again(shadow, pulls, known, progress=progress)
                 healed = _revise(lake, shadow, pulls, known)
                 by_cell = endpoint.table.merge is Merge.CELL

@@ -130,6 +130,9 @@ class Known:
         """Let answers that are gone stand in the way of older ones; without rows, only if raw has newer ones."""
         path = shadow.coverage(self.endpoint, self.day)
         shadow.storage.make_folder(path.parent)
+        if not len(self.gaps):
+            write(COVERAGE.schema.empty_table(), path)
+            return
         with duckdb.connect() as connection:
             connection.register("gaps", self.gaps)
             connection.register("coverage", self.coverage)

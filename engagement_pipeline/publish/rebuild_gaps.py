@@ -9,8 +9,7 @@ a rebuild makes anew only what came after a gap, and what was published before s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
@@ -47,36 +46,34 @@ GONE = """
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """When each Tweet was answered for: `held` are the answers in raw, `revised` those that revisions name by day."""
+    """When each Tweet was answered for: by raw, and by what revisions name. To be closed, since it holds a database."""
 
-    held: pa.Table
-    revised: pa.Table
-
-    @classmethod
-    def of(cls, lake: Lake, endpoint: Endpoint, pulls: Sequence[Pull]) -> Self:
+    def __init__(self, lake: Lake, endpoint: Endpoint, pulls: Sequence[Pull]) -> None:
         """Read the heads of the responses, and the revisions; a damaged file of revisions tells nothing."""
-        answers = [landed for pull in pulls for landed in pull.landed() if not landed.refusal]
-        held = [(tweet, landed.asked_at) for landed in answers for tweet in landed.request.tweet_ids]
-        tweets, times = zip(*held, strict=True) if held else ((), ())
+        self._connection = duckdb.connect()
+        self._connection.register("held", _held(pulls))
         files = lake.storage.find(REVISIONS.glob) if endpoint == HISTORICAL else []
-        named = [_named(read(lake, path, REVISIONS.schema)) for path in files if is_sound(lake, path, REVISIONS.schema)]
-        return cls(
-            held=pa.table([tweets, times], schema=HELD),
-            revised=pa.concat_tables([NAMED.empty_table(), *named]),
-        )
+        sound = [path for path in files if is_sound(lake, path, REVISIONS.schema)]
+        named = [self._named(read(lake, path, REVISIONS.schema)) for path in sound]
+        self._connection.register("revised", pa.concat_tables([NAMED.empty_table(), *named]))
 
     def gaps(self, coverage: pa.Table, day: date) -> pa.Table:
         """Return, as GAPS, the Tweets of a day of which a published answer is gone, and when the newest was asked."""
-        with duckdb.connect() as connection:
-            connection.register("held", self.held)
-            connection.register("revised", self.revised)
-            connection.register("coverage", coverage)
-            return connection.sql(GONE, params={"day": day}).to_arrow_table().cast(GAPS)
+        self._connection.register("coverage", coverage)
+        return self._connection.sql(GONE, params={"day": day}).to_arrow_table().cast(GAPS)
+
+    def close(self) -> None:
+        """Give the database back."""
+        self._connection.close()
+
+    def _named(self, revisions: pa.Table) -> pa.Table:
+        self._connection.register("revisions", revisions)
+        return self._connection.sql(REVISED).to_arrow_table().cast(NAMED)
 
 
-def _named(revisions: pa.Table) -> pa.Table:
-    with duckdb.connect() as connection:
-        connection.register("revisions", revisions)
-        return connection.sql(REVISED).to_arrow_table().cast(NAMED)
+def _held(pulls: Sequence[Pull]) -> pa.Table:
+    """Return, as HELD, the Tweets of the responses in raw that are no refusals, and when each was asked for."""
+    answers = [landed for pull in pulls for landed in pull.landed() if not landed.refusal]
+    held = [(tweet, landed.asked_at) for landed in answers for tweet in landed.request.tweet_ids]
+    return pa.table([*zip(*held, strict=True)] or [(), ()], schema=HELD)
