@@ -22,6 +22,8 @@ from engagement_pipeline.core.model import Window
 from engagement_pipeline.core.orchestration import RANGE_END, RANGE_START
 from engagement_pipeline.core.settings import parse_day
 from engagement_pipeline.extract import backlog
+from engagement_pipeline.lake import clock
+from engagement_pipeline.lake.layout import Lake
 
 AHEAD_OF_BACKFILLS = {PRIORITY_TAG: "10"}  # backfill runs have none, which is 0
 _settings = settings.load()
@@ -113,13 +115,15 @@ def new_tweets(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Skip
     try:
         chosen = settings.load()
         files = backlog.fingerprints(chosen)
-        since = before.get("looked_at", now.isoformat())
+        # By the lake's clock, as the answers are: the machine's may have been set back since.
+        looked_at = (clock.newest(Lake(chosen.data)) or now).isoformat()
+        since = before.get("looked_at", looked_at)
         known = before.get("files", files) if backlog.has_begun(chosen) else files
         found = backlog.windows(chosen, known, since=datetime.fromisoformat(since))
     except EngagementError as error:  # the cursor stays, so that the mended roster is looked at again
         return dg.SkipReason(str(error))
     if not found:
-        cursor = json.dumps({"looked_at": now.isoformat(), "files": files})
+        cursor = json.dumps({"looked_at": looked_at, "files": files})
         return dg.SensorResult(skip_reason="no Tweet of a new or changed file of the roster lacks a day", cursor=cursor)
     return dg.SensorResult(
         run_requests=[

@@ -30,6 +30,7 @@ from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.extract import account_check, planner, puller, roster
 from engagement_pipeline.extract.roster import save_roster
 from engagement_pipeline.lake import raw, request_log, set_aside
+from engagement_pipeline.lake.clock import Clock
 from engagement_pipeline.lake.layout import LAKE_LOCK, PULL_LOCK, Lake
 from engagement_pipeline.lake.recovery import recover
 from engagement_pipeline.observe import checks
@@ -44,7 +45,7 @@ from engagement_pipeline.transport.client import Client
 from engagement_pipeline.transport.rate_limit import RateLimiter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from engagement_pipeline.core.settings import Settings
     from engagement_pipeline.extract.account_check import Finding
@@ -90,7 +91,8 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
         for left in raw.open_pulls(lake):
             if not left.finished:
                 puller.settle(left)
-        with _client(settings, prepared.plans[0].endpoint, prepared.accounts, lake) as client:
+        clock = Clock.of(lake, machine=_machine_now)
+        with _client(settings, prepared.plans[0].endpoint, prepared.accounts, lake, lake_now=clock) as client:
             for planned in prepared.plans:
                 try:
                     reports.append(
@@ -98,6 +100,7 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
                             settings,
                             planned,
                             lake,
+                            clock,
                             unknown=prepared.roster.unknown,
                             client=client,
                             refusals=refusals,
@@ -122,7 +125,11 @@ def check_accounts(settings: Settings) -> list[Finding]:
     followed = roster.load(settings.tweets, handles=known.by_handle, skip_bad_rows=settings.skip_bad_rows)
     lake = Lake(settings.data)
     lake.open()
-    with _asking(settings, lake, "a check of the accounts"), _client(settings, HISTORICAL, known, lake) as client:
+    clock = Clock.of(lake, machine=_machine_now)
+    with (
+        _asking(settings, lake, "a check of the accounts"),
+        _client(settings, HISTORICAL, known, lake, lake_now=clock) as client,
+    ):
         return account_check.check_accounts(client, known, followed, types=settings.types, aside=set_aside.load(lake))
 
 
@@ -133,7 +140,13 @@ def _asking(settings: Settings, lake: Lake, what: str) -> Iterator[None]:
         yield
 
 
-def _client(settings: Settings, endpoint: Endpoint, known: Accounts, lake: Lake) -> Client:
+def _machine_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _client(
+    settings: Settings, endpoint: Endpoint, known: Accounts, lake: Lake, *, lake_now: Callable[[], datetime]
+) -> Client:
     return Client(
         source_of(endpoint),
         known,
@@ -143,6 +156,8 @@ def _client(settings: Settings, endpoint: Endpoint, known: Accounts, lake: Lake)
         tries=settings.tries,
         timeout_seconds=settings.timeout_seconds,
         log=partial(request_log.write, lake),
+        now=_machine_now,
+        lake_now=lake_now,
     )
 
 
@@ -150,6 +165,7 @@ def _pull_one(
     settings: Settings,
     planned: Plan,
     lake: Lake,
+    clock: Clock,
     *,
     unknown: Sequence[Tweet],
     client: Client,
@@ -165,8 +181,8 @@ def _pull_one(
     """
     resume = planned.endpoint.resume or timedelta(hours=settings.resume_hours)
     with lake.locked(LAKE_LOCK, "a publication"):  # a publication marks pulls too
-        # The wall clock orders the answers; a fixed `now` stands only for the API's present.
-        begun = raw.begin(lake, planned, now=datetime.now(UTC), resume=resume)
+        # The lake's clock orders the answers; a fixed `now` stands only for the API's present.
+        begun = raw.begin(lake, planned, now=clock(), resume=resume)
     nobodys = planner.plan(unknown, planned.endpoint, types=planned.types, window=planned.window)
     puller.leave_unknown(nobodys, begun, client=client)
     open_tweets = set(planned.tweets) - puller.answered(begun, client)

@@ -167,6 +167,11 @@ def show_rebuilt(rebuilt: Sequence[Rebuilt]) -> None:
             f"/{endpoint}, {days[0].day} to {days[-1].day}: {sum(day.rows for day in days):,} rows in "
             f"{counted(len(days), 'day')}, {changed:,} of them different from before"
         )
+        if gaps := sum(day.gaps for day in days):
+            _say(
+                f"  raw lacks published answers of {counted(gaps, 'Tweet day')}: what those answers told and revised "
+                "stays as published"
+            )
     if not rebuilt:
         _say("nothing has landed or is published for these days")
     for path in dict.fromkeys(path for day in rebuilt for path in day.damaged):
@@ -174,7 +179,7 @@ def show_rebuilt(rebuilt: Sequence[Rebuilt]) -> None:
     for day in rebuilt:
         if day.kept:
             rows = sum(day.kept.values())
-            _say(f"  {day.day}: {rows:,} rows of {_named([*day.kept])} stay as published: raw no longer has them")
+            _say(f"  {day.day}: {rows:,} rows of {_named([*day.kept])} stay as published: raw no longer proves them")
         if day.lost:
             _say(
                 f"  {day.day}: rows of {_named(day.lost)} are lost, because only a damaged or missing file held them: "

@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from operator import index
 from typing import TYPE_CHECKING, Any, Self
 
@@ -30,7 +30,8 @@ from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import LARGEST_BODY, Plan, Request, Response, Window
 from engagement_pipeline.core.redaction import shown
-from engagement_pipeline.lake.storage import State
+from engagement_pipeline.core.tables import A_STAMP
+from engagement_pipeline.lake.storage import UNSETTLED, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -202,6 +203,15 @@ def all_pulls(lake: Lake, endpoint: Endpoint | None = None) -> list[Pull]:
     return sorted(pulls, key=lambda pull: pull.started_at)
 
 
+def newest_moment(lake: Lake) -> datetime | None:
+    """Return the newest moment in the names of all pulls and responses, whatever their state; None where none is."""
+    names = [path.name for path in lake.storage.find(f"*/*/{A_STAMP}", within=lake.raw)]
+    for place in (f"*/*/{A_STAMP}", f"*/*/{A_STAMP}/*"):
+        names += [path.name for path in lake.storage.find(f"{place}/*-{A_STAMP}{SUFFIX}*", within=lake.raw)]
+    newest = max((name.partition(SUFFIX)[0].rpartition("-")[2] for name in names), default=None)
+    return datetime.strptime(newest, STAMP).replace(tzinfo=UTC) if newest else None
+
+
 def open_pulls(lake: Lake) -> list[Pull]:
     """Return the pulls whose responses are not all in the tables yet, oldest first."""
     return [pull for pull in all_pulls(lake) if not pull.published]
@@ -295,7 +305,7 @@ def _landed(storage: LocalStorage, path: Path) -> Landed:
         )
         _check_types(landed)
     except (ValueError, KeyError, TypeError) as error:
-        raise _damaged(path, repr(error)) from None
+        raise damaged(path, repr(error)) from None
     return landed
 
 
@@ -324,18 +334,20 @@ def _read(storage: LocalStorage, path: Path, *, header_only: bool = False) -> tu
                 body += stream.read(LARGEST_BODY + 1)
         fields = json.loads(header)
     except (OSError, ValueError, RecursionError) as error:
-        raise _damaged(path, str(error)) from None
+        raise damaged(path, str(error)) from None
     if len(body) > LARGEST_BODY:  # a small file may hold any number of blanks
-        raise _damaged(path, f"its body has more than {LARGEST_BODY // 2**20} MB, and none of the API is that large")
+        raise damaged(path, f"its body has more than {LARGEST_BODY // 2**20} MB, and none of the API is that large")
     return fields, body
 
 
-def _damaged(path: Path, reason: str) -> LakeError:
+def damaged(path: Path, reason: str) -> LakeError:
+    """Return the error that names a response that cannot be read, why, and the fix."""
     if path.parent.name == State.UNANSWERED.value:
         return LakeError(f"{path} is damaged ({reason}): remove it; it holds no answer, only why none came")
+    apart = path.parent / State.REJECTED.value / path.name.removesuffix(UNSETTLED)
     return LakeError(
-        f"{path} is damaged ({reason}): put it back from a backup of the lake; without one, give it another name and "
-        f"pull {path.parent.parent.name} again, which gives the counts of today and not those of then"
+        f"{path} is damaged ({reason}): put it back from a backup of the lake; without one, move it to {apart}: what "
+        "was published of it stays, and the next pull of these days asks for its Tweets again"
     )
 
 

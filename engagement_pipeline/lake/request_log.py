@@ -6,9 +6,14 @@ reads meanwhile sees whole lines.
 
 from __future__ import annotations
 
+from collections import deque
+from contextlib import suppress
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
+
+from engagement_pipeline.core.tables import REQUESTS
 
 if TYPE_CHECKING:
     from datetime import date
@@ -18,6 +23,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.lake.layout import Lake
 
 ANSWERED = {200, 400, 403}  # by status: the API looked at the Tweets, so it counts as a query
+LAST_LINES = 1000  # of a file, among which is its newest request: threads append a little out of order
 
 
 def write(lake: Lake, exchange: Exchange) -> None:
@@ -43,6 +49,17 @@ def handles(lake: Lake, day: date) -> frozenset[str]:
     lines = map(_parsed, lake.storage.lines(_month(lake, day)))
     found = {line["handle"] for line in lines if line.get("status") in ANSWERED}
     return frozenset(found - {None})
+
+
+def newest(lake: Lake) -> datetime | None:
+    """Return when the newest request was sent, None where none is known; of the last month, its last lines tell."""
+    months = lake.storage.find(REQUESTS.glob)
+    lines = deque(lake.storage.lines(months[-1]), maxlen=LAST_LINES) if months else ()
+    moments = []
+    for line in map(_parsed, lines):
+        with suppress(KeyError, ValueError, TypeError):
+            moments.append(datetime.fromisoformat(line["asked_at"]))
+    return max(moments, default=None)
 
 
 def _month(lake: Lake, day: date) -> Path:

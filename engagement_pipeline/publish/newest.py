@@ -16,9 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engagement_pipeline import sources
-from engagement_pipeline.core.errors import LakeError, ResponseError
+from engagement_pipeline.core.errors import ResponseError
 from engagement_pipeline.lake.layout import LAKE_LOCK
 from engagement_pipeline.lake.looking import looking
+from engagement_pipeline.lake.raw import damaged
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -46,7 +47,6 @@ class NewestAnswers:
     """
 
     def __init__(self, pull: Pull) -> None:
-        self._pull = pull
         self._answers: dict[int, Landed] = {}  # by Tweet; the newest
         self._refusals: dict[int, Landed] = {}
         for landed in sorted(pull.landed(), key=lambda landed: landed.asked_at):
@@ -106,7 +106,7 @@ class NewestAnswers:
             with looking(landed, LAKE_LOCK):
                 return sources.read(landed.body(), landed.request)
         except ResponseError as error:
-            raise LakeError(f"{landed.path}: {error}: move it away and pull {self._pull} again") from None
+            raise damaged(landed.path, str(error)) from None
 
 
 def between(rows: pa.Table, low: int, high: int) -> pa.Table:

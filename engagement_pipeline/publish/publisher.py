@@ -75,7 +75,7 @@ def publish_pulls(lake: Lake, *, progress: Progress = quiet) -> list[Publication
     with lake.locked(LAKE_LOCK, "a publication"):
         recover(lake, sources.read)
         for pull in raw.open_pulls(lake):
-            made, damaged = _but_for_damaged(lake, pull, pull.days(), progress=progress)
+            made, damaged = publish_sound(lake, pull, pull.days(), progress=progress)
             publications += made
             failures |= damaged
             if pull.finished and failures.keys().isdisjoint(pull.days()):
@@ -85,12 +85,13 @@ def publish_pulls(lake: Lake, *, progress: Progress = quiet) -> list[Publication
     return publications
 
 
-def _but_for_damaged(
-    lake: Lake, pull: Pull, days: Sequence[date], *, progress: Progress
+def publish_sound(
+    lake: Lake, pull: Pull, days: Sequence[date], *, progress: Progress = quiet
 ) -> tuple[list[Publication], dict[date, LakeError]]:
     """Publish these days of a pull, but for those with a damaged file; return these with what is damaged.
 
-    A publication takes days that follow one another, so there is one for those before and one for those after.
+    The caller holds the lake lock. A publication takes days that follow one another, so there is one for those before
+    and one for those after.
     """
     try:
         return [publish_part(lake, pull, days, progress=progress)] if days else [], {}
@@ -100,7 +101,7 @@ def _but_for_damaged(
         publications, failures = [], {error.day: error}
         place = days.index(error.day)
         for part in (days[:place], days[place + 1 :]):
-            made, damaged = _but_for_damaged(lake, pull, part, progress=progress)
+            made, damaged = publish_sound(lake, pull, part, progress=progress)
             publications += made
             failures |= damaged
         return publications, failures

@@ -3,16 +3,18 @@
 In: a lake, one of its tables, and days. Out: the days' files, and what was found of each. The days of a month of
 /historical are replaced together, with the month's file of daily sums; those of the other tables one after another.
 
+    what is not published yet ──> published
     raw ──> published again into .rebuild/, a lake of its own without rows ──> merged over what is published
 
 What landed is published there in the order in which it was pulled, so counts, coverage and revisions come out as they
-once did. Rows that raw does not hold any more stay (rebuild_days.py); the report names them. set_aside.parquet is
-left alone.
+once did. Where an answer is gone that the tables hold (rebuild_gaps.py), what was published stays. No row
+(rebuild_days.py) and no revision (rebuild_revisions.py) is put down to the answers around such a gap. The report
+counts the gaps. set_aside.parquet is changed by what is published first alone.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
@@ -27,12 +29,13 @@ from engagement_pipeline.lake.layout import LAKE_LOCK, Lake
 from engagement_pipeline.lake.parquet import is_sound, write
 from engagement_pipeline.lake.recovery import recover
 from engagement_pipeline.publish import daily, rebuild_days, rebuild_revisions
-from engagement_pipeline.publish.publisher import publish_part
+from engagement_pipeline.publish.publisher import publish_part, publish_sound
 from engagement_pipeline.publish.rebuild_days import Known
+from engagement_pipeline.publish.rebuild_gaps import Answered
 from engagement_pipeline.publish.retention import reaches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from engagement_pipeline.core.endpoints import Endpoint
@@ -44,9 +47,10 @@ class Rebuilt:
     """What rebuilding one day of a table came to.
 
     `rows` are all that it has now; of recent.parquet, the first day's are those of all days. `kept` has the Tweets
-    with rows that stay though raw no longer holds them, and the number of these rows. `lost` are the Tweets with rows
-    that stood only in a damaged or missing file. `changed` tells whether the table has another content than before,
-    `damaged` names the files that could not be read.
+    with rows that stay though raw no longer proves them, and the number of these rows. `lost` are the Tweets with rows
+    that stood only in a damaged or missing file. `gaps` counts the Tweets of which raw lacks an answer that was
+    published. `changed` tells whether the table has another content than before, `damaged` names the files that could
+    not be read.
     """
 
     endpoint: Endpoint
@@ -54,6 +58,7 @@ class Rebuilt:
     rows: int
     kept: dict[int, int]
     lost: tuple[int, ...]
+    gaps: int
     changed: bool
     damaged: tuple[Path, ...]
 
@@ -75,17 +80,34 @@ def rebuild_table(
             days = all_days
         try:
             with _shadow(lake) as shadow:
-                known = {day: Known.of(lake, endpoint, day) for day in days}
+                written = _publish_first(lake, endpoint, days)
                 pulls = _pulls(lake, endpoint)
+                with closing(Answered(lake, endpoint, pulls)) as answered:
+                    known = {day: Known.of(lake, endpoint, day, answered) for day in days}
                 _publish_again(shadow, pulls, known, progress=progress)
                 healed = _revise(lake, shadow, pulls, known)
                 by_cell = endpoint.table.merge is Merge.CELL
                 if by_cell and days == all_days:
                     rebuild_revisions.drop_damaged(lake, pulls)
                 together = groupby(known.values(), lambda each: lake.daily(each.day) if by_cell else each.day)
-                return [day for _, group in together for day in _put_back(lake, shadow, [*group], healed)]
+                return [day for _, group in together for day in _put_back(lake, shadow, [*group], healed, written)]
         except OSError as error:
             raise LakeError(f"{error.filename or lake.root} cannot be written: {error.strerror}") from error
+
+
+def _publish_first(lake: Lake, endpoint: Endpoint, days: Sequence[date]) -> set[date]:
+    """Publish what has landed of the days, and return those whose rows it changes.
+
+    Only beside what is published is it known what these answers revise. What a damaged file keeps from it is published
+    with the rest of raw.
+    """
+    written: set[date] = set()
+    for pull in raw.open_pulls(lake):
+        with suppress(LakeError):
+            if pull.endpoint == endpoint:
+                publications, _ = publish_sound(lake, pull, [day for day in pull.days() if day in days])
+                written |= {day for publication in publications for day in publication.days_written}
+    return written
 
 
 def _days(lake: Lake, endpoint: Endpoint) -> list[date]:
@@ -136,7 +158,9 @@ def _revise(lake: Lake, shadow: Lake, pulls: Sequence[Pull], known: Mapping[date
     return healed
 
 
-def _put_back(lake: Lake, shadow: Lake, days: Sequence[Known], healed: Mapping[date, Sequence[Path]]) -> list[Rebuilt]:
+def _put_back(
+    lake: Lake, shadow: Lake, days: Sequence[Known], healed: Mapping[date, Sequence[Path]], written: Collection[date]
+) -> list[Rebuilt]:
     """Put days that were made again over the published ones, all at once, and say what came of each."""
     first = days[0]
     of_month = first.endpoint.table.merge is Merge.CELL
@@ -157,7 +181,8 @@ def _put_back(lake: Lake, shadow: Lake, days: Sequence[Known], healed: Mapping[d
                     rows=made.rows,
                     kept=made.kept,
                     lost=tuple(sorted(made.lost)),
-                    changed=made.changed,
+                    gaps=len(known.gaps),
+                    changed=made.changed or known.day in written,
                     damaged=damaged,
                 )
             )

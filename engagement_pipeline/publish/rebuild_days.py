@@ -2,8 +2,8 @@
 
 In: what is known of a day, and a shadow lake in which all that raw has of it is published. Out: a Remade, staged.
 
-A Tweet whose newest answer is not in raw any more keeps its rows, and so does every single count that raw does not
-hold. A file that is damaged is taken for one without rows. recent.parquet is one for all days and is made of raw
+A Tweet keeps its rows if an answer of it is not in raw any more; only answers behind that gap replace them, count by
+count. A file that is damaged is taken for one without rows. recent.parquet is one for all days and is made of raw
 alone, since what it holds is provisional.
 """
 
@@ -31,30 +31,51 @@ if TYPE_CHECKING:
 
     from engagement_pipeline.core.endpoints import Endpoint
     from engagement_pipeline.lake.layout import Lake
+    from engagement_pipeline.publish.rebuild_gaps import Answered
 
+COVER = f"""
+    select
+        tweet_id, $day::date as day, gone_at as asked_at, '{STORED}' as outcome, null as text, null as first_pulled_at,
+        gone_at as pulled_at,
+        if(gone_at = pulled_at, rows, 0) as rows,
+        if(gone_at = pulled_at, source, null) as source,
+        null as answer_count, null as kept_count, null as left_out
+    from gaps left join coverage using (tweet_id)
+    where $sound or gone_at < pulled_at
+    order by tweet_id
+"""
 LOST = "lost"  # the outcome of a Tweet that was stored, and whose rows are neither in its file nor in raw any more
-# What raw says of a Tweet's day, else what was known of it; and how many rows there are now, if `counts`. Only there
-# do answers keep counts of earlier ones.
+# What the newest answer to a Tweet's day said, be it in raw or gone; and how many rows there are now, if `counts`.
+# Of a file that is not `sound`, the rows are those of raw. Only where there are `counts` do answers keep earlier ones.
 MERGE_COVERAGE = f"""
-    with merged as (
+    with known as (
+        select
+            tweet_id, day, new, old, counted,
+            coalesce(new.asked_at >= old.asked_at, new.asked_at is not null) as asks,
+            if($sound, coalesce(new.pulled_at >= old.pulled_at, new.pulled_at is not null), new.asked_at is not null)
+                as stores,
+            new.answer_count is not null and (asks or stores) as answers
+        from new full outer join old using (tweet_id, day) left join counted using (tweet_id)
+    ),
+    merged as (
         select
             tweet_id, day,
-            coalesce(new.asked_at, old.asked_at) as asked_at,
-            coalesce(new.outcome, old.outcome) as outcome,
-            if(new.outcome is null, old.text, new.text) as text,
+            if(asks, new.asked_at, old.asked_at) as asked_at,
+            if(asks, new.outcome, old.outcome) as outcome,
+            if(asks, new.text, old.text) as text,
             least(new.first_pulled_at, old.first_pulled_at) as first_pulled_at,
-            if(new.outcome is null, old.pulled_at, new.pulled_at) as pulled_at,
-            if($counts, coalesce(counted.rows, 0), coalesce(new.rows, old.rows))::integer as rows,
-            if(new.outcome is null, old.source, new.source) as source,
-            if(new.outcome is null, old.answer_count, new.answer_count) as answer_count,
+            if(stores, new.pulled_at, old.pulled_at) as pulled_at,
+            if($counts, coalesce(counted.rows, 0), coalesce(if(stores, new.rows, old.rows), new.rows))::integer as rows,
+            if(stores, new.source, old.source) as source,
+            if(answers, new.answer_count, old.answer_count) as answer_count,
             case
-                when new.outcome is null then old.left_out
+                when not answers then old.left_out
                 when new.asked_at = old.asked_at and coalesce(counted.rows, 0) >= old.rows  -- raw may lack what it kept
                     then coalesce(old.left_out, new.left_out)
                 else new.left_out
             end as left_out,
             coalesce(counted.total, 0) as total
-        from new full outer join old using (tweet_id, day) left join counted using (tweet_id)
+        from known
     )
     select
         tweet_id, day, asked_at,
@@ -73,7 +94,8 @@ MERGE_COVERAGE = f"""
 class Known:
     """What is known of a day before it is made again, read when it is asked for: of many days, it is large.
 
-    `rows` tells whether there is a sound file of them, `damaged` names the files that are not.
+    `rows` tells whether there is a sound file of them, `damaged` names the files that are not. `gaps` are the Tweets
+    of which an answer is gone (rebuild_gaps.py).
     """
 
     lake: Lake
@@ -81,15 +103,18 @@ class Known:
     day: date
     rows: bool
     damaged: tuple[Path, ...]
+    gaps: pa.Table
 
     @classmethod
-    def of(cls, lake: Lake, endpoint: Endpoint, day: date) -> Self:
+    def of(cls, lake: Lake, endpoint: Endpoint, day: date, answered: Answered) -> Self:
         """Look through a day's coverage and rows."""
         coverage, rows = lake.coverage(endpoint, day), lake.rows(endpoint.table, day)
-        damaged = [coverage] if _coverage(lake, coverage) is None else []
+        known = _coverage(lake, coverage)
+        damaged = [coverage] if known is None else []
         damaged += [] if is_sound(lake, rows, endpoint.table) else [rows]
         sound = lake.storage.exists(rows) and rows not in damaged
-        return cls(lake=lake, endpoint=endpoint, day=day, rows=sound, damaged=tuple(damaged))
+        gaps = answered.gaps(COVERAGE.schema.empty_table() if known is None else known, day)
+        return cls(lake=lake, endpoint=endpoint, day=day, rows=sound, damaged=tuple(damaged), gaps=gaps)
 
     @property
     def merge(self) -> Merge:
@@ -113,24 +138,27 @@ class Known:
         coverage = _coverage(self.lake, self.lake.coverage(self.endpoint, self.day))
         return COVERAGE.schema.empty_table() if coverage is None else coverage
 
-    @property
-    def gone(self) -> pa.Table:
-        """The coverage of the rows that raw does not hold any more."""
-        coverage = self.coverage
-        sources = pc.unique(coverage["source"].drop_null())
-        in_raw = self.lake.storage.exists
-        missing = [source for source in sources.to_pylist() if not in_raw(self.lake.root / source)]
-        return coverage.filter(pc.is_in(coverage["source"], pa.array(missing, pa.string())))
-
     def cover(self, shadow: Lake) -> None:
-        """Let rows whose answer raw does not hold stand in the way of older answers."""
+        """Let answers that are gone stand in the way of older ones; without rows, only if raw has newer ones."""
         path = shadow.coverage(self.endpoint, self.day)
         shadow.storage.make_folder(path.parent)
-        write(self.gone if self.rows else COVERAGE.schema.empty_table(), path, COVERAGE)
+        if not len(self.gaps):
+            write(COVERAGE.schema.empty_table(), path, COVERAGE)
+            return
+        with duckdb.connect() as connection:
+            connection.register("gaps", self.gaps)
+            connection.register("coverage", self.coverage)
+            covered = connection.sql(COVER, params={"day": self.day, "sound": self.rows})
+            write(covered.to_arrow_table().cast(COVERAGE.schema), path, COVERAGE)
 
     def lost(self) -> set[int]:
-        """Return the Tweets that raw does not hold any more, where there is no sound file of their rows."""
-        return set() if self.rows else {*self.gone["tweet_id"].to_pylist()}
+        """Return the Tweets of which the newest answer is gone, where there is no sound file of their rows."""
+        if self.rows:
+            return set()
+        gone_at = dict(zip(self.gaps["tweet_id"].to_pylist(), self.gaps["gone_at"].to_pylist(), strict=True))
+        coverage = self.coverage
+        known = zip(coverage["tweet_id"].to_pylist(), coverage["pulled_at"].to_pylist(), strict=True)
+        return {tweet for tweet, pulled_at in known if pulled_at and gone_at.get(tweet) == pulled_at}
 
     def lessened(self, now: Mapping[int, int]) -> set[int]:
         """Return the Tweets that had more rows than they have `now`."""
@@ -148,7 +176,7 @@ def _coverage(lake: Lake, path: Path) -> pa.Table | None:
 class Remade:
     """A day made again, staged: the files to rename, and how many rows it has now.
 
-    `kept` are the rows that raw does not hold, by Tweet; `lost` are the Tweets that have lost some. `counts` has the
+    `kept` are the rows that are not of raw, by Tweet; `lost` are the Tweets that have lost some. `counts` has the
     rows of each Tweet for the coverage, None where that counts what the Tweet's answer gave, and `totals` the sum of
     their counts. `sums` is where the daily sums lie, if there are any.
     """
@@ -169,20 +197,20 @@ def stage(known: Known, shadow: Lake) -> Remade:
     made = remake(known, shadow)
     staged = known.lake.staging / f"{known.day}.coverage.parquet"
     new = read(shadow, shadow.coverage(known.endpoint, known.day), COVERAGE)
-    write(_merged_coverage(known.coverage, new, made), staged, COVERAGE)
+    write(_merged_coverage(known, new, made), staged, COVERAGE)
     return replace(made, files=made.files | {staged: known.lake.coverage(known.endpoint, known.day)})
 
 
-def _merged_coverage(old: pa.Table, new: pa.Table, made: Remade) -> pa.Table:
+def _merged_coverage(known: Known, new: pa.Table, made: Remade) -> pa.Table:
     """Return what is known of a day, with the rows that its Tweets have now."""
     now = made.counts or {}
     with duckdb.connect() as connection:
-        connection.register("old", old)
+        connection.register("old", known.coverage)
         connection.register("new", new)
         columns = {"tweet_id": now, "rows": now.values(), "total": [made.totals.get(tweet) for tweet in now]}
         counted = pa.table({name: pa.array(values, pa.int64()) for name, values in columns.items()})
         connection.register("counted", counted)
-        merged = connection.sql(MERGE_COVERAGE, params={"counts": made.counts is not None})
+        merged = connection.sql(MERGE_COVERAGE, params={"counts": made.counts is not None, "sound": known.rows})
         return merged.to_arrow_table().cast(COVERAGE.schema)
 
 

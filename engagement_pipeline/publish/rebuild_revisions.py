@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from engagement_pipeline.core.tables import COVERAGE, REVISIONS
+from engagement_pipeline.core.tables import COVERAGE, REVISIONS, TIMESTAMP
 from engagement_pipeline.lake.parquet import is_sound, read, write
 from engagement_pipeline.publish.revisions import joined
 
@@ -25,21 +26,20 @@ if TYPE_CHECKING:
     from engagement_pipeline.publish.rebuild_days import Known
 
 logger = logging.getLogger(__name__)
-# What a pull made again is found to revise. Where the first answers for a Tweet's day are not in raw any more, a count
-# that seems to be added may have been there before.
-REVISED_ANEW = """
+TAKEN = "engagements_as_of and settling take its new counts for those of before"
+# What a pull made again is found to revise, as far as raw proves it. Of a Tweet's day with a gap, that is only a change
+# between two answers behind the gap; a count that seems to be added may have been there before.
+PROVEN = """
     select found.*
-    from found
-    join remade using (tweet_id, day)
-    left join known using (tweet_id, day)
-    where found.old is not null or known.first_pulled_at is null or remade.first_pulled_at <= known.first_pulled_at
+    from found left join gaps using (tweet_id, day)
+    where gone_at is null or (old is not null and old_pulled_at > gone_at)
 """
 
 
 def add_found(lake: Lake, shadow: Lake, pull: Pull, days: Sequence[Known]) -> list[Path]:
     """Add to what a pull is known to have revised what it is found to have revised now, on these of its days.
 
-    A damaged file is made anew where all its days are there, and returned.
+    A damaged file is made anew where all its days are there, and returned; what raw cannot prove of it is told.
     """
     made, target = shadow.revisions(pull), lake.revisions(pull)
     sound = is_sound(lake, target, REVISIONS)
@@ -52,17 +52,35 @@ def add_found(lake: Lake, shadow: Lake, pull: Pull, days: Sequence[Known]) -> li
             staged = lake.staging / "revisions.parquet"
             write(both, staged, REVISIONS)
             lake.storage.swap({staged: target})
-    return [] if sound else [target]
+    if sound:
+        return []
+    unproven = sum(_first_behind_gap(shadow, pull, known) for known in days)
+    if unproven:
+        logger.warning(
+            "%s was damaged, and raw lacks what was there before of up to %s Tweet days: what it revised of them is "
+            "lost, and %s",
+            target,
+            f"{unproven:,}",
+            TAKEN,
+        )
+    return [target]
+
+
+def _first_behind_gap(shadow: Lake, pull: Pull, known: Known) -> int:
+    """Count the Tweets of a day with a gap behind which a pull, or a later one, has the first answer."""
+    made = read(shadow, shadow.coverage(known.endpoint, known.day), COVERAGE.schema)
+    behind = pc.is_in(made["tweet_id"], known.gaps["tweet_id"])
+    first = pc.greater_equal(made["first_pulled_at"], pa.scalar(pull.started_at, TIMESTAMP))
+    return int(pc.sum(pc.and_(behind, first)).as_py() or 0)
 
 
 def _found(shadow: Lake, made: Path, days: Sequence[Known]) -> pa.Table:
-    """Return what a pull made again revised, without what may have been there before."""
-    remade = (read(shadow, shadow.coverage(known.endpoint, known.day), COVERAGE) for known in days)
+    """Return what raw proves that a pull made again revised."""
+    gaps = [known.gaps.append_column("day", pa.repeat(pa.scalar(known.day), len(known.gaps))) for known in days]
     with duckdb.connect() as connection:
         connection.register("found", read(shadow, made, REVISIONS))
-        connection.register("remade", pa.concat_tables(remade))
-        connection.register("known", pa.concat_tables(known.coverage for known in days))
-        return connection.sql(REVISED_ANEW).to_arrow_table().cast(REVISIONS.schema)
+        connection.register("gaps", pa.concat_tables(gaps))
+        return connection.sql(PROVEN).to_arrow_table().cast(REVISIONS.schema)
 
 
 def drop_damaged(lake: Lake, pulls: Sequence[Pull]) -> None:
@@ -71,4 +89,6 @@ def drop_damaged(lake: Lake, pulls: Sequence[Pull]) -> None:
     for path in lake.storage.find(REVISIONS.glob):
         if path not in in_raw and not is_sound(lake, path, REVISIONS):
             lake.storage.remove(path)
-            logger.warning("%s was damaged, and its pull is not in raw any more: what it revised is lost", path)
+            logger.warning(
+                "%s was damaged, and its pull is not in raw any more: what it revised is lost, and %s", path, TAKEN
+            )

@@ -56,7 +56,8 @@ def stage(lake: Lake, pending: Pending, *, progress: Progress) -> Staged:
             stored[pending.at(counted.field("values").to_numpy()), 0] = counted.field("counts").to_numpy()
             for part in parts:
                 unavailable |= part.unavailable
-    return Staged(files={into: target} if stored.any() else {}, stored=stored, unavailable=unavailable, early=early)
+    files, written = ({into: target}, (pending.days[0],)) if stored.any() else ({}, ())
+    return Staged(files=files, stored=stored, unavailable=unavailable, days_written=written, early=early)
 
 
 def _early(rows: pa.Table) -> int:

@@ -19,7 +19,7 @@ import requests
 
 from engagement_pipeline.core import bounds
 from engagement_pipeline.core.bounds import TooLargeError
-from engagement_pipeline.core.errors import AccountError, ApiError, UnavailableError
+from engagement_pipeline.core.errors import AccountError, ApiError, RefusedError, UnavailableError
 from engagement_pipeline.core.model import Exchange, Request, Response
 from engagement_pipeline.core.reach import unreachable
 from engagement_pipeline.core.redaction import redacted_body, shown
@@ -43,8 +43,10 @@ NO_JSON, CUT = "a body that is not JSON", "a body of JSON that broke off"
 class Client:
     """Sends requests for all accounts of one app. Safe to share by threads.
 
-    `log` is told once of each request that was sent. An account that was not let in is not asked for again, and once
-    DOWN_AFTER tries in a row have failed no request is tried again.
+    `log` is told once of each request that was sent. `now` is the machine's clock, with which the API's is compared;
+    `lake_now` gives the moments under which requests are logged and answers land, by default those of `now`. An account
+    that was not let in is not asked for again, and once DOWN_AFTER tries in a row have failed no request is tried
+    again.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Client:
         timeout_seconds: float,
         log: Callable[[Exchange], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        lake_now: Callable[[], datetime] | None = None,
     ) -> None:
         self._source = source
         self._base = api_url
@@ -68,6 +71,7 @@ class Client:
         self._timeout = timeout_seconds
         self._log = log
         self._now = now
+        self._lake_now = lake_now
         self._sessions = SignedSessions(accounts, api_url=api_url, auth_url=auth_url, timeout_seconds=timeout_seconds)
         self._not_let_in: dict[str, AccountError] = {}
         self._failed_in_a_row = 0
@@ -144,7 +148,8 @@ class Client:
     def _try(self, request: Request, written: HttpRequest, sent: list[Exchange]) -> Response:
         """Send one try; raises what its answer means, or an error of the bearer token before anything is sent."""
         session = self._sessions.of(request.handle)
-        asked_at, started = self._now(), time.perf_counter()
+        sent_at, started = self._now(), time.perf_counter()
+        asked_at = self._lake_now() if self._lake_now else sent_at
         status = size = 0
         try:
             url, most = f"{self._base}{written.path}", self._source.largest_answer(request)
@@ -158,9 +163,13 @@ class Client:
                 )
             )
         spent = status == requests.codes.too_many_requests
-        rate = self._source.rate_of(answer.headers, asked_at=asked_at, seconds=seconds, spent=spent)
+        rate = self._source.rate_of(answer.headers, asked_at=sent_at, seconds=seconds, spent=spent)
         self._rate_limiter.correct(rate)
-        self._check(answer, request.handle, asked_at)
+        try:
+            self._check(answer, request.handle, sent_at)
+        except RefusedError as error:
+            error.asked_at = asked_at  # under which a refusal lands
+            raise
         return Response(body=answer.body, asked_at=asked_at)
 
     def _counted(self, error: UnavailableError) -> int:

@@ -166,6 +166,13 @@ def test_once_they_ran_the_sensor_asks_for_nothing_more(joined, instance):
     assert again.cursor != cursor
 
 
+def test_a_tweet_is_new_since_the_newest_request_whatever_the_machine_s_clock_says(in_world, definitions, instance):
+    run_due(definitions, instance)
+    looked_at = json.loads(look(definitions, instance).cursor)["looked_at"]
+    newest = catalog.query(Lake(in_world.lake), "select max(asked_at) as at from requests").to_pylist()[0]["at"]
+    assert datetime.fromisoformat(looked_at) == newest
+
+
 def test_what_failed_is_asked_for_again_the_next_day_and_not_before(in_world, joined, instance, monkeypatch):
     definitions, _, cursor = joined
     first = look(definitions, instance, cursor).run_requests

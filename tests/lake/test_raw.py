@@ -3,8 +3,10 @@
 import errno
 import json
 import os
+import re
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -259,7 +261,19 @@ def test_a_damaged_response_is_named(pull, damage):
         [landed.body() for landed in pull.landed()]
     assert str(path) in str(caught.value)
     assert "put it back from a backup of the lake" in str(caught.value)
-    assert "give it another name and pull 2026-01-01_2026-01-02 again" in str(caught.value)
+    apart = path.parent / "rejected" / path.name
+    assert f"without one, move it to {apart}: what was published of it stays, " in str(caught.value)
+
+
+def test_a_damaged_response_that_is_moved_as_the_message_says_is_read_no_more(pull):
+    path = kept(pull)
+    path.write_bytes(b"")
+    with pytest.raises(LakeError) as caught:
+        [*pull.landed()]
+    place = Path(re.search(r"move it to (\S+): ", str(caught.value))[1])
+    place.parent.mkdir()
+    path.rename(place)
+    assert [*pull.landed()] == []
 
 
 def test_a_response_that_is_damaged_past_its_header_is_named_when_it_is_read(pull):

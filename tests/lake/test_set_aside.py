@@ -153,6 +153,11 @@ def test_a_tweet_rests_for_its_days_and_is_asked_for_at_their_end(lake, reason, 
     assert resting(lake, accounts(ANN).fingerprints, now=end) == {}
 
 
+def test_a_tweet_that_was_refused_when_the_clock_was_far_ahead_does_not_rest_until_then(lake):
+    hear(lake, word(asked_at=at(1) + timedelta(days=365)))
+    assert resting(lake, accounts(ANN).fingerprints, now=at(1)) == {}
+
+
 def test_new_tokens_do_not_wake_a_tweet_that_is_gone(lake):
     refuse(lake, 1, UNAVAILABLE)
     assert resting(lake, accounts(RENEWED).fingerprints, now=at(2)) != {}

@@ -4,8 +4,10 @@ They can be in raw only past the puller's audit: by hand, from a damaged disk, o
 """
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from bodies import WINDOW, at, begin, body, full, pulled
@@ -145,7 +147,20 @@ def test_a_bad_body_is_named_with_the_place_in_it_and_no_table_changes(lake, con
     path = put(lake, content)
     message = refused(lake, path)
     assert words in message
-    assert message.endswith(f": move it away and pull /historical {WINDOW} again")
+    apart = path.parent / "rejected" / path.name
+    assert f"move it to {apart}: what was published of it stays, and the next pull of these days asks for " in message
+
+
+def test_moved_as_the_message_says_a_bad_body_is_in_nobody_s_way(lake):
+    before = contents(lake)
+    path = put(lake, GOOD[:-1])
+    message = refused(lake, path)
+    place = Path(re.search(r"move it to (\S+): ", message)[1])
+    place.parent.mkdir(exist_ok=True)
+    path.rename(place)
+    publish_pulls(lake)
+    rebuilt(lake)
+    assert contents(lake) == before
 
 
 def test_what_the_message_says_mends_it(lake):

@@ -4,7 +4,7 @@ import gzip
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Semaphore, Thread
 
@@ -146,18 +146,21 @@ class Clock:
 
 
 @contextmanager
-def asking(*answers, tries=3, timeout_seconds=10, accounts=ACCOUNTS, now=lambda: datetime.now(UTC)):
+def asking(*answers, tries=3, timeout_seconds=10, accounts=ACCOUNTS, **clocks):
     """Give an API that plays `answers`, a client of it, and the client's clock."""
     clock = Clock()
     with (
         ScriptedApi(*answers) as api,
-        asking_of(api.url, accounts, clock, tries=tries, timeout_seconds=timeout_seconds, now=now) as client,
+        asking_of(api.url, accounts, clock, tries=tries, timeout_seconds=timeout_seconds, **clocks) as client,
     ):
         yield api, client, clock
 
 
-def asking_of(url, accounts, clock, *, tries=3, timeout_seconds=10, now=lambda: datetime.now(UTC)):
-    """Return a client of the API and the authorisation host at `url`, on a clock that logs its exchanges."""
+def asking_of(url, accounts, clock, *, tries=3, timeout_seconds=10, **clocks):
+    """Return a client of the API and the authorisation host at `url`, on a clock that logs its exchanges.
+
+    `clocks` are its `now` and `lake_now`.
+    """
     return Client(
         engagement,
         accounts,
@@ -167,7 +170,7 @@ def asking_of(url, accounts, clock, *, tries=3, timeout_seconds=10, now=lambda: 
         tries=tries,
         timeout_seconds=timeout_seconds,
         log=clock.exchanges.append,
-        now=now,
+        **clocks,
     )
 
 

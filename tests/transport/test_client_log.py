@@ -4,19 +4,34 @@ import gzip
 import random
 from concurrent.futures import CancelledError
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
-from scripted_api import ACCOUNTS, GOOD, NOT_JSON, REQUEST, RESET, Answer, Clock, ScriptedApi, asking, asking_of, error
+from scripted_api import (
+    ACCOUNTS,
+    GOOD,
+    NOT_JSON,
+    REQUEST,
+    RESET,
+    Answer,
+    Clock,
+    ScriptedApi,
+    asking,
+    asking_of,
+    error,
+    raised,
+)
 
 from engagement_pipeline import pipeline
-from engagement_pipeline.core.errors import AccountError, ApiError, PullError
+from engagement_pipeline.core.errors import AccountError, ApiError, PullError, RefusedError
 from engagement_pipeline.extract.prepare import prepare
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query import catalog
 
 BUSY = error(503, "over capacity")
 AT_42_SECONDS = datetime(2026, 2, 1, 12, 30, 42, tzinfo=UTC)
+LATER = AT_42_SECONDS + timedelta(hours=1)
 
 
 def test_the_log_is_told_once_how_a_request_ended():
@@ -29,6 +44,24 @@ def test_the_log_is_told_once_how_a_request_ended():
     assert (exchange.request, exchange.asked_at) == (REQUEST, AT_42_SECONDS.replace(minute=31))
     assert (exchange.status, exchange.tries, exchange.size) == (200, 2, len(packed))
     assert exchange.seconds > 0
+
+
+@pytest.mark.parametrize("answer", [Answer(body=GOOD), error(403, "Forbidden to access tweets: 1")])
+def test_what_lands_and_the_log_bear_the_moment_of_the_lake_s_clock(answer):
+    with asking(answer, now=lambda: AT_42_SECONDS, lake_now=lambda: LATER) as (_, client, clock):
+        try:
+            asked_at = client.ask(REQUEST).asked_at
+        except RefusedError as refusal:
+            asked_at = refusal.asked_at
+    assert (asked_at, clock.exchanges[0].asked_at) == (LATER, LATER)
+
+
+def test_the_api_s_clock_is_compared_with_that_of_the_machine():
+    """Signatures carry it."""
+    answer = replace(error(401, "No."), headers={"Date": format_datetime(AT_42_SECONDS, usegmt=True)})
+    refused, _ = raised(answer, now=lambda: AT_42_SECONDS, lake_now=lambda: LATER)
+    assert isinstance(refused, AccountError)
+    assert "clock" not in str(refused)
 
 
 @pytest.mark.parametrize(

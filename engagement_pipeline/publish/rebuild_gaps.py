@@ -1,0 +1,79 @@
+"""Answers that the tables hold and raw does not: they were pruned, lost or set apart after they were published.
+
+In: an endpoint's pulls in raw, and the times of answers that coverage and revisions name. Out: by day, the Tweets of
+which an answer is gone, each with the moment of the newest such answer.
+
+What a Tweet's older answers say is no proof of what came next, because the answer that is gone may have changed it. So
+a rebuild makes anew only what came after a gap, and what was published before stays.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+
+from engagement_pipeline.core.endpoints import HISTORICAL
+from engagement_pipeline.core.tables import REVISIONS, TIMESTAMP
+from engagement_pipeline.lake.parquet import is_sound, read
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    from engagement_pipeline.core.endpoints import Endpoint
+    from engagement_pipeline.lake.layout import Lake
+    from engagement_pipeline.lake.raw import Pull
+
+HELD = pa.schema([("tweet_id", pa.int64()), ("pulled_at", TIMESTAMP)])
+NAMED = pa.schema([*HELD, ("day", pa.date32())])
+GAPS = pa.schema([("tweet_id", pa.int64()), ("gone_at", TIMESTAMP)])
+REVISED = """
+    select distinct tweet_id, unnest([old_pulled_at, new_pulled_at]) as pulled_at, day from revisions
+"""
+GONE = """
+    with named as (
+        select tweet_id, unnest([first_pulled_at, pulled_at]) as pulled_at from coverage
+        union all
+        select tweet_id, pulled_at from revised where day = $day
+    )
+    select tweet_id, max(pulled_at) as gone_at
+    from named anti join held using (tweet_id, pulled_at)
+    where pulled_at is not null
+    group by tweet_id
+    order by tweet_id
+"""
+
+
+class Answered:
+    """When each Tweet was answered for: by raw, and by what revisions name. To be closed, since it holds a database."""
+
+    def __init__(self, lake: Lake, endpoint: Endpoint, pulls: Sequence[Pull]) -> None:
+        """Read the heads of the responses, and the revisions; a damaged file of revisions tells nothing."""
+        self._connection = duckdb.connect()
+        self._connection.register("held", _held(pulls))
+        files = lake.storage.find(REVISIONS.glob) if endpoint == HISTORICAL else []
+        sound = [path for path in files if is_sound(lake, path, REVISIONS.schema)]
+        named = [self._named(read(lake, path, REVISIONS.schema)) for path in sound]
+        self._connection.register("revised", pa.concat_tables([NAMED.empty_table(), *named]))
+
+    def gaps(self, coverage: pa.Table, day: date) -> pa.Table:
+        """Return, as GAPS, the Tweets of a day of which a published answer is gone, and when the newest was asked."""
+        self._connection.register("coverage", coverage)
+        return self._connection.sql(GONE, params={"day": day}).to_arrow_table().cast(GAPS)
+
+    def close(self) -> None:
+        """Give the database back."""
+        self._connection.close()
+
+    def _named(self, revisions: pa.Table) -> pa.Table:
+        self._connection.register("revisions", revisions)
+        return self._connection.sql(REVISED).to_arrow_table().cast(NAMED)
+
+
+def _held(pulls: Sequence[Pull]) -> pa.Table:
+    """Return, as HELD, the Tweets of the responses in raw that are no refusals, and when each was asked for."""
+    answers = [landed for pull in pulls for landed in pull.landed() if not landed.refusal]
+    held = [(tweet, landed.asked_at) for landed in answers for tweet in landed.request.tweet_ids]
+    return pa.table([*zip(*held, strict=True)] or [(), ()], schema=HELD)
