@@ -40,7 +40,7 @@ def stage(lake: Lake, pending: Pending, *, progress: Progress) -> Staged:
     stored = np.zeros(pending.later.shape, np.int32)
     unavailable: dict[int, str] = {}
     if not pending.places:
-        return Staged(files={}, stored=stored, unavailable=unavailable)
+        return Staged(groups=(), stored=stored, unavailable=unavailable)
     later = pa.array(pending.tweets[pending.later[:, 0]])
     with closing(RowGroupWriter(into, schema)) as sink:
         for chunk in pending.chunks([_tweets(lake, target)], progress):
@@ -52,7 +52,7 @@ def stage(lake: Lake, pending: Pending, *, progress: Progress) -> Staged:
             stored[pending.at(counted.field("values").to_numpy()), 0] = counted.field("counts").to_numpy()
             for part in parts:
                 unavailable |= part.unavailable
-    return Staged(files={into: target} if stored.any() else {}, stored=stored, unavailable=unavailable)
+    return Staged(groups=({into: target},) if stored.any() else (), stored=stored, unavailable=unavailable)
 
 
 def _observed(part: Part) -> pa.Table:
