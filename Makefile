@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: setup demo up test test-duckdb test-operations test-ui bench check format docs lock clean
+.PHONY: setup demo up test test-duckdb test-operations test-faults test-ui bench check format docs lock clean
 
 setup: .venv/ready
 
@@ -29,6 +29,10 @@ test-operations: setup  ## docs/operations.md on a throwaway machine: as root, w
 
 test-duckdb: setup  ## engagement.duckdb in DuckDB 1.1 to 1.5, which it installs into .venv/duckdb; two minutes
 	@$(BIN)/python -m pytest -m duckdb -n 0 -rs
+
+test-faults: setup  ## each call of a command fails or kills it once, by Debian's strace; then long random walks; hours
+	@command -v strace >/dev/null || { apt-get update --quiet=2 && apt-get install --quiet=2 --no-install-recommends strace; }
+	@$(BIN)/python -m pytest -m faults -rs
 
 test-ui: setup  ## two minutes of Dagster's UI in Debian's Chromium; the pictures are left in .venv/test-ui
 	@command -v chromium >/dev/null || { apt-get update --quiet=2 && apt-get install --quiet=2 --no-install-recommends chromium; }

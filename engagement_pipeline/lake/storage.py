@@ -23,15 +23,17 @@ import shutil
 from contextlib import contextmanager, suppress
 from enum import Enum
 from io import BytesIO
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from filelock import FileLock, Timeout
 
+from engagement_pipeline.core.durable import sync_folder
 from engagement_pipeline.core.errors import LakeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 UNSETTLED = ".new"  # behind the name of a response that has landed and was not looked at
@@ -51,11 +53,24 @@ class State(Enum):
     UNANSWERED = "unanswered"
 
 
+class SwapError(OSError):
+    """What the system refused while files were put in their places.
+
+    `put` are the places that have their new file, `left` those that have not.
+    """
+
+    def __init__(self, refused: OSError, *, put: Sequence[Path], left: Sequence[Path]) -> None:
+        super().__init__(refused.errno, refused.strerror, refused.filename)
+        self.put = tuple(put)
+        self.left = tuple(left)
+
+
 class LocalStorage:
     """The files of the lake in the folder `root`.
 
     What the system refuses is an OSError unless another is named. The state of a response is in its name, so that a
-    mark is one rename: ….new has landed, rejected/… and unanswered/… are what they say, and any other counts.
+    mark is one rename: ….new has landed, rejected/… and unanswered/… are what they say, and any other counts. What a
+    method has written, renamed or removed survives a power cut once it returns; of append_line, the last lines may not.
     """
 
     def __init__(self, root: Path) -> None:
@@ -96,7 +111,9 @@ class LocalStorage:
 
     def make_folder(self, path: Path) -> None:
         """Have a folder, and those above it, in which files are then written by their path."""
+        missing = [folder for folder in (path, *path.parents) if not folder.exists()]
         path.mkdir(parents=True, exist_ok=True)
+        _sync([*self._above(path), *(folder.parent for folder in missing)])
 
     def write_whole(self, path: Path, content: bytes) -> None:
         """Write a file that is absent or complete, whatever happens meanwhile, a power cut included; or LakeError."""
@@ -107,7 +124,7 @@ class LocalStorage:
                 file.flush()
                 os.fsync(file.fileno())
             aside.replace(path)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except OSError as error:
             aside.unlink(missing_ok=True)
             raise _unwritten(path, error) from error
@@ -150,33 +167,43 @@ class LocalStorage:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def swap(self, files: Mapping[Path, Path], *, writable: bool = True) -> None:
+    def swap(self, *groups: Mapping[Path, Path], writable: bool = True) -> None:
         """Put staged files in their places, in the order given, as fast as the system does it.
 
-        They are on the disk first: a power cut must not leave an empty file under a good name. Unless they are
-        `writable`, they may only be read from then on, or replaced.
+        They are on the disk first: a power cut must not leave an empty file under a good name. Each group is in its
+        places on the disk before the next begins, since of renames in several folders a power cut may leave any.
+        Unless they are `writable`, they may only be read from then on, or replaced. Raises SwapError if it stops
+        after the first rename was tried.
         """
-        for target in files.values():
+        targets = [target for group in groups for target in group.values()]
+        for target in targets:
             target.parent.mkdir(parents=True, exist_ok=True)
-        for staged in files:
+        for staged in chain(*groups):
             if not writable:
                 staged.chmod(staged.stat().st_mode & ~WRITABLE)
             with staged.open("rb") as file:
                 os.fsync(file.fileno())
-        for staged, target in files.items():
-            staged.replace(target)
-        # With those above, which may be new too.
-        for folder in {folder for target in files.values() for folder in target.parents}:
-            if folder.is_relative_to(self.root):
-                _sync_folder(folder)
+        put: list[Path] = []
+        try:
+            for group in groups:
+                for staged, target in group.items():
+                    put.append(staged.replace(target))
+                # With those above, which may be new too.
+                _sync(folder for target in group.values() for folder in self._above(target))
+        except OSError as error:
+            raise SwapError(error, put=put, left=targets[len(put) :]) from error
 
     def remove(self, path: Path) -> None:
         """Remove a file, if there is one."""
-        path.unlink(missing_ok=True)
+        if path.exists():
+            path.unlink(missing_ok=True)
+            sync_folder(path.parent)
 
     def remove_folder(self, path: Path) -> None:
         """Remove a folder with all in it, at once for whoever looks; and the one above, if nothing else is there."""
-        _remove_dropped(path.rename(path.with_name(DROPPED + path.name)))
+        dropped = path.rename(path.with_name(DROPPED + path.name))
+        sync_folder(path.parent)  # else a power cut may leave it under its name with a part of what was in it
+        _remove_dropped(dropped)
 
     def sweep(self, folders: str) -> None:
         """Remove what a `remove_folder` that was killed left in folders that match a glob."""
@@ -212,8 +239,10 @@ class LocalStorage:
     def mark(self, path: Path, state: State) -> Path:
         """Write down the state of a response that is where `put` has said; return where it is now."""
         placed = _placed(path.with_name(path.name.removesuffix(UNSETTLED)), state)
-        placed.parent.mkdir(exist_ok=True)
-        return path.rename(placed)
+        self.make_folder(placed.parent)
+        moved = path.rename(placed)
+        _sync((placed.parent, path.parent))
+        return moved
 
     def marked(self, folder: Path, pattern: str, state: State) -> list[Path]:
         """Return where a folder's responses are that match a glob and have a state, in the order of their names."""
@@ -236,6 +265,10 @@ class LocalStorage:
             yield
         finally:
             lock.release()
+
+    def _above(self, path: Path) -> list[Path]:
+        """Return the folders of the lake in which a file or a folder lies, its root included."""
+        return [folder for folder in path.parents if folder.is_relative_to(self.root)]
 
 
 def literally(path: Path | str) -> str:
@@ -277,13 +310,9 @@ def _append(file: int, line: bytes) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def _sync_folder(path: Path) -> None:
-    """Sync a folder, so that renames in it survive a power cut."""
-    folder = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+def _sync(folders: Iterable[Path]) -> None:
+    for folder in dict.fromkeys(folders):
+        sync_folder(folder)
 
 
 def _unwritten(path: Path, error: OSError) -> LakeError:

@@ -51,16 +51,15 @@ def stage(lake: Lake, pending: Pending, *, sums: bool, progress: Progress) -> St
             unavailable |= merged.unavailable
             revised += merged.revised
             early += merged.early
-        renamed = sink.finish(lake.revisions(pull))
+        before = sink.finish(lake.revisions(pull))
         finished = [file.finish() for file in files.values()]
-    # The sums before the rows: with them an interrupted publication, which finds the rows older, begins anew.
+    # Before the rows, and the sums too: with them an interrupted publication, which finds the rows older, begins anew.
     if sums:
-        renamed |= daily.write_months(lake, {day.day: day.sums for day in finished if day.sums}, days=days)
-    for day in finished:
-        renamed |= day.files
+        before |= daily.write_months(lake, {day.day: day.sums for day in finished if day.sums}, days=days)
+    rows = {staged: target for day in finished for staged, target in day.files.items()}
     written = tuple(day.day for day in finished if day.changed)
     return Staged(
-        files=renamed,
+        groups=(before, rows),
         stored=stored,
         unavailable=unavailable,
         sums=sums_by_day,

@@ -8,8 +8,9 @@ A publication runs under the lake lock from its first read to its last rename, s
 asked for and what came of it goes to coverage/. That is the index: it tells which answers are newer than the tables,
 and no older response need be read.
 
-The rows are renamed before the coverage that says when they were asked for. If a publication is stopped in between,
-the next one finds the coverage older than what has landed, and writes the same again.
+What was revised and the daily sums are put in their places before the rows, and the rows before the coverage that
+says when they were asked for. Each is on the disk before the next. If a publication is stopped in between, by a power
+cut too, the next one finds the coverage older than what has landed, and writes the same again.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from typing import TYPE_CHECKING
 
 from engagement_pipeline import sources
 from engagement_pipeline.core.errors import LakeError, PublishError
-from engagement_pipeline.core.model import Progress, quiet
+from engagement_pipeline.core.model import Progress, Window, quiet
 from engagement_pipeline.core.tables import STORED, Merge
 from engagement_pipeline.lake import raw, set_aside
 from engagement_pipeline.lake.layout import LAKE_LOCK
 from engagement_pipeline.lake.recovery import recover
 from engagement_pipeline.lake.set_aside import SetAside
+from engagement_pipeline.lake.storage import SwapError
 from engagement_pipeline.publish import coverage, hourly, snapshots
 from engagement_pipeline.publish.coverage import BEFORE_POSTED, MISSING
 from engagement_pipeline.publish.merge import NEVER
@@ -64,10 +66,9 @@ class Publication:
 def publish_pulls(lake: Lake, *, progress: Progress = quiet) -> list[Publication]:
     """Bring the tables up to what has landed; one Publication for each pull that was not in them yet.
 
-    `progress` gets Tweets done and Tweets in all, anew for each pull. Raises LakeError where a file cannot be
-    read or written; the tables are then as they were. If it is a file of one
-    day, only that day is as it was, and PublishError says so in the end. Its pulls stay open, so that the next
-    publication takes the day up.
+    `progress` gets Tweets done and Tweets in all, anew for each pull. Raises LakeError where a file cannot be read or
+    written, which says what is new by then. If it is a damaged file of one day, only that day is as it was, and
+    PublishError says so in the end. Its pulls stay open, so that the next publication takes the day up.
     """
     lake.open()
     publications = []
@@ -113,18 +114,18 @@ def publish_part(
     """Bring days of a pull that follow one another into the tables, under the lake lock.
 
     `progress` gets Tweets done and Tweets in all. Without `sums`, `daily` is left alone, and rows that the coverage
-    tells of may be missing. Raises LakeError where a file cannot be read or written; the tables are then as they were.
+    tells of may be missing. Raises LakeError where a file cannot be read or written; it says how many days are new.
     """
     pending = Pending.of(lake, pull, days)
     try:
         with lake.storage.staging(lake.staging):
             rows = _stage_rows(lake, pending, sums=sums, progress=progress)
             covered = coverage.stage(lake, pending, rows)
-            lake.storage.swap(rows.files | _stage_set_aside(lake, pending, covered.newest) | covered.files)
+            lake.storage.swap(*rows.groups, _stage_set_aside(lake, pending, covered.newest) | covered.files)
     except OSError as error:
         raise LakeError(
-            f"{lake.root} cannot be written ({error.strerror or error}): the tables are as they were and "
-            "what has landed is kept; make room or mend the rights, then run again"
+            f"{lake.root} cannot be written ({error.strerror or error}): {_came_to(lake, pending, error)}; what has "
+            "landed is kept. Make room or mend the rights, then run again: that publishes the rest"
         ) from error
     return Publication(
         pull=pull,
@@ -136,6 +137,18 @@ def publish_part(
         days_written=rows.days_written,
         early=rows.early,
     )
+
+
+def _came_to(lake: Lake, pending: Pending, stopped: OSError) -> str:
+    """Say which of the days are new where the system stopped a publication of them."""
+    pull, days = pending.pull, pending.days
+    of_days = f"/{pull.endpoint} of {Window(days[0], days[-1])}"
+    if not isinstance(stopped, SwapError) or not stopped.put:
+        return f"the tables are as they were for {of_days}"
+    rows = {lake.rows(pull.endpoint.table, day) for day in days}
+    new, left = (len(rows.intersection(places)) for places in (stopped.put, stopped.left))
+    told = f"{new} of {new + left} days that change are new" if new + left else "the rows are as they were"
+    return f"{told} for {of_days}, and the tables do not agree yet"
 
 
 def _stage_rows(lake: Lake, pending: Pending, *, sums: bool, progress: Progress) -> Staged:

@@ -92,7 +92,10 @@ def rebuild_table(
                 together = groupby(known.values(), lambda each: lake.daily(each.day) if by_cell else each.day)
                 return [day for _, group in together for day in _put_back(lake, shadow, [*group], healed, written)]
         except OSError as error:
-            raise LakeError(f"{error.filename or lake.root} cannot be written: {error.strerror}") from error
+            raise LakeError(
+                f"{error.filename or lake.root} cannot be written: {error.strerror}; days may be new already, the "
+                "others are as they were. Make room or mend the rights, then rebuild again: that makes all of them anew"
+            ) from error
 
 
 def _publish_first(lake: Lake, endpoint: Endpoint, days: Sequence[date]) -> set[date]:
@@ -165,13 +168,15 @@ def _put_back(
     first = days[0]
     of_month = first.endpoint.table.merge is Merge.CELL
     damaged_month = [lake.daily(first.day)] if of_month and not is_sound(lake, lake.daily(first.day), DAILY) else []
-    files: dict[Path, Path] = {}
+    rows: dict[Path, Path] = {}
+    coverage: dict[Path, Path] = {}
     sums: dict[date, Path | None] = {}
     reports = []
     with lake.storage.staging(lake.staging):
         for known in days:
             made = rebuild_days.stage(known, shadow)
-            files |= made.files
+            rows |= made.files
+            coverage |= made.coverage
             sums[known.day] = made.sums
             damaged = (*known.damaged, *healed.get(known.day, ()), *(damaged_month if known is first else ()))
             reports.append(
@@ -186,5 +191,5 @@ def _put_back(
                     damaged=damaged,
                 )
             )
-        lake.storage.swap((daily.write_months(lake, sums) if of_month else {}) | files)
+        lake.storage.swap(daily.write_months(lake, sums) if of_month else {}, rows, coverage)
     return reports

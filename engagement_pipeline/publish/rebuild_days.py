@@ -174,7 +174,7 @@ def _coverage(lake: Lake, path: Path) -> pa.Table | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remade:
-    """A day made again, staged: the files to rename, and how many rows it has now.
+    """A day made again, staged: the files of rows to rename, then those of coverage, and how many rows it has now.
 
     `kept` are the rows that are not of raw, by Tweet; `lost` are the Tweets that have lost some. `counts` has the
     rows of each Tweet for the coverage, None where that counts what the Tweet's answer gave, and `totals` the sum of
@@ -185,6 +185,7 @@ class Remade:
     rows: int
     changed: bool
     counts: Mapping[int, int] | None
+    coverage: dict[Path, Path] = field(default_factory=dict)
     totals: Mapping[int, int] = field(default_factory=dict)
     kept: dict[int, int] = field(default_factory=dict)
     lost: frozenset[int] = frozenset()
@@ -198,7 +199,7 @@ def stage(known: Known, shadow: Lake) -> Remade:
     staged = known.lake.staging / f"{known.day}.coverage.parquet"
     new = read(shadow, shadow.coverage(known.endpoint, known.day), COVERAGE)
     write(_merged_coverage(known, new, made), staged, COVERAGE)
-    return replace(made, files=made.files | {staged: known.lake.coverage(known.endpoint, known.day)})
+    return replace(made, coverage={staged: known.lake.coverage(known.endpoint, known.day)})
 
 
 def _merged_coverage(known: Known, new: pa.Table, made: Remade) -> pa.Table:

@@ -87,4 +87,7 @@ def drop(lake: Lake, pulls: Sequence[Spent]) -> None:
             for each in pulls:
                 lake.storage.remove_folder(each.pull.path)
     except OSError as error:
-        raise LakeError(f"{error.filename or lake.raw} cannot be removed: {error.strerror}") from error
+        raise LakeError(
+            f"{error.filename or lake.raw} cannot be removed: {error.strerror}; the tables are as they were. "
+            "Mend that, then prune again: that removes the rest"
+        ) from error

@@ -43,7 +43,7 @@ def stage(lake: Lake, pending: Pending, *, progress: Progress) -> Staged:
     unavailable: dict[int, str] = {}
     early = 0
     if not pending.places:
-        return Staged(files={}, stored=stored, unavailable=unavailable)
+        return Staged(groups=(), stored=stored, unavailable=unavailable)
     later = pa.array(pending.tweets[pending.later[:, 0]])
     with closing(RowGroupWriter(into, table)) as sink:
         for chunk in pending.chunks([_tweets(lake, target)], progress):
@@ -56,8 +56,8 @@ def stage(lake: Lake, pending: Pending, *, progress: Progress) -> Staged:
             stored[pending.at(counted.field("values").to_numpy()), 0] = counted.field("counts").to_numpy()
             for part in parts:
                 unavailable |= part.unavailable
-    files, written = ({into: target}, (pending.days[0],)) if stored.any() else ({}, ())
-    return Staged(files=files, stored=stored, unavailable=unavailable, days_written=written, early=early)
+    groups, written = (({into: target},), (pending.days[0],)) if stored.any() else ((), ())
+    return Staged(groups=groups, stored=stored, unavailable=unavailable, days_written=written, early=early)
 
 
 def _early(rows: pa.Table) -> int:

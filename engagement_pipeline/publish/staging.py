@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 class Staged:
     """The rows of a pull, staged.
 
-    `files` are to be renamed in their order. `stored` counts the rows that the pull gave, by Tweet and day of its
-    Pending. `sums` has, by day, what they sum to beside what stays; no table but that of /historical has any.
-    `unavailable` has the Tweets that their newest answer did not serve, with its words. `revised` counts the counts
-    that the pull changed, `days_written` are the days whose rows it changed. `early` counts the rows that the pull
-    gave of hours before their Tweet was posted.
+    `groups` are files to be renamed in their order, each group once the one before it is on the disk. `stored` counts
+    the rows that the pull gave, by Tweet and day of its Pending. `sums` has, by day, what they sum to beside what
+    stays; no table but that of /historical has any. `unavailable` has the Tweets that their newest answer did not
+    serve, with its words. `revised` counts the counts that the pull changed, `days_written` are the days whose rows it
+    changed. `early` counts the rows that the pull gave of hours before their Tweet was posted.
     """
 
-    files: dict[Path, Path]
+    groups: tuple[dict[Path, Path], ...]
     stored: npt.NDArray[np.int32]
     unavailable: dict[int, str]
     sums: Mapping[int, AnswerSums] = field(default_factory=dict)

@@ -156,7 +156,7 @@ def _upgrade_month(lake: Lake, days: Sequence[date]) -> tuple[int, list[LakeErro
         except LakeError as error:  # it is damaged, and so is a day that it could be made of
             damaged.append(error)
             months = {}
-        lake.storage.swap(months | {rows.staged: lake.rows(ENGAGEMENTS, day) for day, rows in made.items()} | coverage)
+        lake.storage.swap(months, {rows.staged: lake.rows(ENGAGEMENTS, day) for day, rows in made.items()}, coverage)
     return sum(rows.dropped for rows in made.values()), damaged
 
 
@@ -252,7 +252,7 @@ def _upgrade_recent(lake: Lake) -> int:
         staged = lake.staging / "rows.parquet"
         with closing(RowGroupWriter(staged, RECENT.table)) as sink:
             sink.append(rows.filter(measured))
-        lake.storage.swap(files | {staged: target})
+        lake.storage.swap(files, {staged: target})
     return len(rows) - int(pc.sum(measured).as_py() or 0)
 
 

@@ -29,6 +29,7 @@ import tomlkit
 from filelock import FileLock, Timeout
 from tomlkit.exceptions import TOMLKitError
 
+from engagement_pipeline.core.durable import sync_folder
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.redaction import register
 
@@ -326,3 +327,10 @@ def _write_private(path: Path, text: str) -> None:
             aside.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}; nothing in it has changed") from None
+    try:
+        sync_folder(target.parent)
+    except OSError as error:
+        raise InputError(
+            f"{path} has the new tokens, but a power cut may take them back: its folder cannot be put on the disk "
+            f"({error.strerror}); mend that, then authorize again"
+        ) from None

@@ -9,11 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from bodies import WINDOW
+from power_cuts import recorded
 
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.lake.layout import Lake
-from engagement_pipeline.lake.storage import DROPPED, LocalStorage, State
+from engagement_pipeline.lake.storage import DROPPED, LocalStorage, State, SwapError
 
 FIRST, _ = WINDOW.days()
 RESPONSE, PATTERN = "ann-1.json.zst", "*.json.zst"
@@ -295,3 +296,81 @@ def test_files_are_swapped_in_the_order_given(lake):
     lake.storage.swap(dict(zip(aside, targets, strict=True)))
     assert [target.read_text() for target in targets] == ["a", "b"]
     assert not any(file.exists() for file in aside)
+
+
+def test_a_group_of_files_is_on_the_disk_before_the_next_is_swapped(lake):
+    """A power cut leaves the second in its place with the first alone."""
+    aside = made(lake.storage, ".a", ".b")
+    targets = [lake.rows(HISTORICAL.table, FIRST), lake.coverage(HISTORICAL, FIRST)]
+    with recorded(lake.root) as recording:
+        lake.storage.swap(*({file: target} for file, target in zip(aside, targets, strict=True)))
+    for number, cut in enumerate(recording.cuts()):
+        left = recording.restore(cut, lake.root.with_name(f"cut {number}"))
+        rows, coverage = ((left / target.relative_to(lake.root)).exists() for target in targets)
+        assert rows >= coverage
+
+
+@pytest.mark.parametrize(("renames", "put"), [(0, 0), (1, 1), (2, 2)])
+def test_a_swap_that_is_stopped_says_which_files_are_in_their_places(lake, monkeypatch, renames, put):
+    aside = made(lake.storage, "a", "b", "c")
+    targets = [lake.root / name for name in ("x", "y", "z")]
+    really, left = os.replace, [renames]
+
+    def replace(source, target):
+        left[0] -= 1
+        if left[0] < 0:
+            no_space()
+        really(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(SwapError, match="No space left") as caught:
+        lake.storage.swap(dict(zip(aside, targets, strict=True)))
+    assert (caught.value.put, caught.value.left) == (tuple(targets[:put]), tuple(targets[put:]))
+
+
+# Power cuts.
+
+
+def swap(storage):
+    (file,) = made(storage, "aside")
+    storage.swap({file: storage.root / "new" / "folder" / "file"})
+
+
+def mark(storage):
+    storage.mark(storage.root / f"raw/1/{RESPONSE}.new", State.REJECTED)
+
+
+@pytest.mark.parametrize(
+    "done",
+    [
+        swap,
+        mark,
+        lambda storage: storage.make_folder(storage.root / "new" / "folder"),
+        lambda storage: storage.write_whole(storage.root / "raw/1/pull.json", b"new"),
+        lambda storage: storage.put(storage.root / "raw/1" / RESPONSE, b"body", State.COUNTS),
+        lambda storage: storage.mark(storage.root / f"raw/1/{RESPONSE}.new", State.COUNTS),
+        lambda storage: storage.remove(storage.root / "raw/1/pull.json"),
+    ],
+    ids=["swap", "reject", "make_folder", "write_whole", "put", "accept", "remove"],
+)
+def test_what_is_done_survives_a_power_cut(storage, done):
+    made(storage, f"raw/1/{RESPONSE}.new", "raw/1/pull.json")
+    with recorded(storage.root) as recording:
+        done(storage)
+    assert recording.steps
+    assert recording.unsynced()[1] == []
+
+
+def test_a_folder_that_is_removed_is_whole_or_gone_after_a_power_cut(storage):
+    made(storage, "raw/w/1/a", "raw/w/1/b", "raw/w/2/c")
+    with recorded(storage.root) as recording:
+        storage.remove_folder(storage.root / "raw/w/1")
+    for number, cut in enumerate(recording.cuts()):
+        left = LocalStorage(recording.restore(cut, storage.root.with_name(f"cut {number}")))
+        assert of_root(left, left.find("raw/w/1/*")) in ([], ["raw/w/1/a", "raw/w/1/b"])
+
+
+def test_a_new_lake_survives_a_power_cut(tmp_path):
+    with recorded(tmp_path) as recording:
+        Lake(tmp_path / "a" / "lake").open()
+    assert recording.unsynced()[1] == []

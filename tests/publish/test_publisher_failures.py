@@ -125,7 +125,10 @@ def test_a_full_disk_leaves_the_tables_as_they_were_and_says_so_in_one_line(lake
     pulled(lake, full([1, 2], 2), at(2))
     with (
         trouble,
-        pytest.raises(LakeError, match=r"(No space left|File too large).*the tables are as they were") as caught,
+        pytest.raises(
+            LakeError,
+            match=r"(No space left|File too large).*tables are as they were for /historical of 2026-01-01",
+        ) as caught,
     ):
         publish_pulls(lake)
     assert "\n" not in str(caught.value)
@@ -133,6 +136,33 @@ def test_a_full_disk_leaves_the_tables_as_they_were_and_says_so_in_one_line(lake
     assert not lake.staging.exists()
     publish_pulls(lake)
     assert counts(lake) == full([1, 2], 2)
+
+
+# What is revised and the daily sums; two days of rows; two days of coverage.
+@pytest.mark.parametrize(("renames", "new"), [(1, 0), (2, 0), (3, 1), (4, 2), (5, 2)])
+def test_a_publication_that_is_stopped_between_renames_says_how_many_days_are_new(lake, monkeypatch, renames, new):
+    pulled(lake, full([1], 1), at(1))
+    publish_pulls(lake)
+    before, truth = counts(lake), full([1, 2], 2)
+    pulled(lake, truth, at(2))
+    really, left = os.replace, [renames]
+
+    def replace(source, target):
+        left[0] -= 1
+        if left[0] < 0:
+            no_space()
+        really(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", replace)
+        with pytest.raises(LakeError) as caught:
+            publish_pulls(lake)
+    assert f"{new} of 2 days that change are new for /historical of 2026-01-01 to 2026-01-02" in str(caught.value)
+    assert "run again: that publishes the rest" in str(caught.value)
+    assert sum(of_day(counts(lake), day) == of_day(truth, day) for day in WINDOW.days()) == new
+    assert sum(of_day(counts(lake), day) == of_day(before, day) for day in WINDOW.days()) == 2 - new
+    publish_pulls(lake)
+    assert counts(lake) == truth
 
 
 @pytest.mark.parametrize("table", ["rows", "coverage"])

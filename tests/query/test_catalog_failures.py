@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from bodies import WINDOW, at, full, pulled
 from disk import small_files
+from power_cuts import recorded
 from tables import rebuilt
 
 from engagement_pipeline.core import tables
@@ -197,3 +198,14 @@ def test_a_query_that_asks_for_the_wrong_thing_is_the_user_s_to_mend(lake, sql):
     sql = sql.format(**{name: str(path).replace("'", "''").replace("[a]", "[[]a]") for name, path in quoted.items()})
     with pytest.raises(InputError, match=r"^the query failed: "):
         catalog.query(lake, sql)
+
+
+def test_a_power_cut_leaves_no_write_ahead_log_of_an_old_catalog_beside_a_new_one(lake):
+    (log := lake.catalog.with_name(f"{lake.catalog.name}.wal")).write_bytes(b"log")
+    lake.catalog.write_bytes(b"old")
+    with recorded(lake.root) as recording:
+        catalog.refresh(lake)
+    for number, cut in enumerate(recording.cuts()):
+        left = recording.restore(cut, lake.root.with_name(f"cut {number}"))
+        assert (left / lake.catalog.name).read_bytes() in (b"old", lake.catalog.read_bytes())
+        assert (left / lake.catalog.name).read_bytes() == b"old" or not (left / log.name).exists()

@@ -1,11 +1,15 @@
 """Several saves at once, and one that is killed: no token is lost, and none stays where nobody looks for it."""
 
+import errno
+import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
 
 import pytest
+from power_cuts import recorded
 
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.transport.accounts import Account, load, save
@@ -80,3 +84,24 @@ def test_a_save_into_a_folder_that_is_gone_is_one_line(tmp_path):
     with pytest.raises(InputError, match=r"^\S+accounts\.toml does not exist: "):
         save(tmp_path / "gone" / "accounts.toml", NEW)
     assert not [*tmp_path.iterdir()]
+
+
+def test_a_save_survives_a_power_cut(path):
+    with recorded(path.parent) as recording:
+        save(path, NEW)
+    assert recording.steps
+    assert recording.unsynced()[1] == []
+
+
+def test_a_save_whose_folder_cannot_be_synced_says_that_the_tokens_are_there(path, monkeypatch):
+    really = os.fsync
+
+    def fsync(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        really(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(InputError, match=r"has the new tokens, but .*Input/output error.*authorize again"):
+        save(path, NEW)
+    assert load(path).by_handle["new_one"] == NEW

@@ -1,0 +1,15 @@
+"""Pulls, publications, rebuilds, prunes, rosters, time and power cuts in any order: the lake holds what it must."""
+
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
+from lake_machine import LakeMachine
+
+
+@pytest.mark.parametrize(
+    ("walks", "steps"), [(8, 10), pytest.param(500, 30, marks=pytest.mark.faults)], ids=["short", "long"]
+)
+def test_a_lake_holds_what_its_model_holds(walks, steps):
+    run_state_machine_as_test(
+        LakeMachine, settings=settings(max_examples=walks, stateful_step_count=steps, deadline=None)
+    )
