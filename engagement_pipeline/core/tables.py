@@ -28,6 +28,7 @@ A_DAY = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
 A_MONTH = "[0-9][0-9][0-9][0-9]-[0-9][0-9]"
 A_STAMP = f"{'[0-9]' * 8}T{'[0-9]' * 6}.{'[0-9]' * 6}Z"  # when a pull was started
 STORED = "stored"  # the outcome of a Tweet if the API gave its counts
+LOST = "lost"  # the outcome of a Tweet that was stored, and whose rows are neither in its file nor in raw any more
 
 
 class Merge(Enum):

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engagement_pipeline.core.tables import COVERAGE, ENGAGEMENTS, STORED, Merge
+from engagement_pipeline.core.tables import COVERAGE, ENGAGEMENTS, LOST, STORED, Merge
 from engagement_pipeline.lake.parquet import is_sound, opened, read, write
 from engagement_pipeline.publish.day_file import DayFile, SortedReader
 from engagement_pipeline.publish.merge import LAST_ID, in_order, of_table
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from engagement_pipeline.core.endpoints import Endpoint
     from engagement_pipeline.lake.layout import Lake
 
-LOST = "lost"  # the outcome of a Tweet that was stored, and whose rows are neither in its file nor in raw any more
 # What raw says of a Tweet's day, else what was known of it; and how many rows there are now, if `counts`.
 MERGE_COVERAGE = f"""
     with merged as (
