@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engagement_pipeline import pipeline
-from engagement_pipeline.cli import arguments, demo, failures, output
+from engagement_pipeline.cli import arguments, demo, failures, health, output
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL
 from engagement_pipeline.core.errors import EngagementError, InputError
@@ -67,7 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=version, help="print the version, and end")
     arguments.add_traceback(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_account_commands, _pull_commands, _sql_commands, _table_commands, _emulator_command, _demo_commands):
+    of_lakes = (_account_commands, _pull_commands, _sql_commands, _table_commands, health.add_commands)
+    for add in (*of_lakes, _emulator_command, _demo_commands):
         add(commands)
     return parser
 

@@ -166,6 +166,16 @@ def all_pulls(lake: Lake, endpoint: Endpoint | None = None) -> list[Pull]:
     return sorted(pulls, key=lambda pull: pull.started_at)
 
 
+def pull_of(lake: Lake, path: Path) -> Pull:
+    """Return the pull that a pull.json describes; LakeError where that is damaged."""
+    return _load(lake.storage, path)
+
+
+def response_of(lake: Lake, path: Path) -> Landed:
+    """Return what is known of the response in a file; LakeError where that is damaged."""
+    return _landed(lake.storage, path)
+
+
 def open_pulls(lake: Lake) -> list[Pull]:
     """Return the pulls whose responses are not all in the tables yet, oldest first."""
     return [pull for pull in all_pulls(lake) if not pull.published]

@@ -3,6 +3,7 @@
 In: paths under a lake's root, and contents. Out: files that are whole or absent, and what lies where.
 
     read      exists · size · find · holds · read · lines · source, for Arrow · location, for DuckDB
+    look      children · free · busy
     write     write_whole · append_line · staging, then swap · remove · remove_folder
     responses put · mark · marked: each has landed, counts or is rejected
     wait      lock
@@ -18,10 +19,12 @@ import fcntl
 import os
 import re
 import shutil
-from contextlib import contextmanager
+import stat
+from contextlib import contextmanager, suppress
 from enum import Enum
 from io import BytesIO
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 from filelock import FileLock, Timeout
@@ -30,12 +33,24 @@ from engagement_pipeline.core.errors import LakeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
 UNSETTLED = ".new"  # behind the name of a response that has landed and was not looked at
 REJECTED = "rejected"  # the folder of responses that are
 WRITABLE = 0o222  # of a file's mode
 DROPPED = ".dropped-"  # before the name of a folder that is being removed
+
+
+class Entry(NamedTuple):
+    """A file or a folder, the bytes of a file, and whether this user may read and write it.
+
+    A file that its own owner may not read counts as unreadable to root too: the services run as another user.
+    """
+
+    path: Path
+    folder: bool
+    size: int
+    readable: bool
+    writable: bool
 
 
 class State(Enum):
@@ -71,6 +86,33 @@ class LocalStorage:
     def holds(self, pattern: str) -> bool:
         """Tell whether any file or folder of the lake matches a glob; it looks no further than the first."""
         return any(self.root.glob(pattern))
+
+    def children(self, folder: Path) -> list[Entry]:
+        """Return what lies in a folder, sorted by name; nothing where it is gone."""
+        found = []
+        with suppress(FileNotFoundError), os.scandir(folder) as children:
+            for child in children:
+                with suppress(FileNotFoundError):
+                    found.append(_entry(child))
+        return sorted(found)
+
+    def free(self) -> int:
+        """Return how many bytes can still be written."""
+        return shutil.disk_usage(self.root).free
+
+    def busy(self, name: str) -> bool:
+        """Tell whether somebody holds a lock of the lake. To look at it keeps nobody waiting."""
+        try:
+            file = os.open(self.root / f".{name}.lock", os.O_RDONLY)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(file)  # and with it the look at the lock
+        return False
 
     def read(self, path: Path) -> bytes:
         """Return what a file holds; raises FileNotFoundError where there is none."""
@@ -201,6 +243,15 @@ class LocalStorage:
 def literally(path: Path) -> str:
     """Return a path as a glob that matches just that path."""
     return re.sub(r"([*?\[])", r"[\1]", str(path))
+
+
+def _entry(child: os.DirEntry[str]) -> Entry:
+    """Look at a file or folder; a link is what it leads to, and one that leads nowhere is a file."""
+    about = child.stat(follow_symlinks=not child.is_symlink() or Path(child).exists())
+    folder = stat.S_ISDIR(about.st_mode)
+    needed = os.R_OK | os.X_OK if folder else os.R_OK
+    readable = bool(about.st_mode & stat.S_IRUSR) and os.access(child, needed)
+    return Entry(Path(child), folder, about.st_size * (not folder), readable, os.access(child, os.W_OK))
 
 
 def _placed(path: Path, state: State) -> Path:

@@ -123,7 +123,18 @@ def test_the_hourly_run_says_whether_the_days_are_published(lake, definitions, i
     assert said.description.startswith(f"1 of the 3 days to {FEW[-1]} lack Tweets of the roster: {DAY}; the next daily")
 
 
+def test_the_run_says_whether_the_lake_is_whole_and_goes_on_either_way(lake, definitions, instance):
+    run_days(definitions, instance)
+    assert states(instance, "whole") == {None: SUCCEEDED}
+    (lake.root / "daily" / "2026-01 copy.parquet").write_bytes(b"")
+    assert not failures(run_days(definitions, instance))
+    status, said = results(instance, "whole")[None]
+    assert status == FAILED
+    assert "2026-01 copy.parquet is a file that no lake has" in said.description
+    assert "mv -n" in said.description
+
+
 def test_each_check_says_what_it_is_for(definitions):
     specs = {spec.name: spec for checks_def in definitions.asset_checks for spec in checks_def.check_specs}
-    assert list(specs) == [*NAMES, "fresh"]
+    assert list(specs) == [*NAMES, "fresh", "whole"]
     assert all(spec.description.endswith(".") for spec in specs.values())
