@@ -89,12 +89,7 @@ class LocalStorage:
 
     def children(self, folder: Path) -> list[Entry]:
         """Return what lies in a folder, sorted by name; nothing where it is gone."""
-        found = []
-        with suppress(FileNotFoundError), os.scandir(folder) as children:
-            for child in children:
-                with suppress(FileNotFoundError):
-                    found.append(_entry(child))
-        return sorted(found)
+        return sorted(_entries(folder))
 
     def free(self) -> int:
         """Return how many bytes can still be written."""
@@ -102,17 +97,7 @@ class LocalStorage:
 
     def busy(self, name: str) -> bool:
         """Tell whether somebody holds a lock of the lake. To look at it keeps nobody waiting."""
-        try:
-            file = os.open(self.root / f".{name}.lock", os.O_RDONLY)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(file)  # and with it the look at the lock
-        return False
+        return _is_held(self.root / f".{name}.lock")
 
     def read(self, path: Path) -> bytes:
         """Return what a file holds; raises FileNotFoundError where there is none."""
@@ -243,6 +228,28 @@ class LocalStorage:
 def literally(path: Path) -> str:
     """Return a path as a glob that matches just that path."""
     return re.sub(r"([*?\[])", r"[\1]", str(path))
+
+
+def _is_held(lock: Path) -> bool:
+    try:
+        file = os.open(lock, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)  # and with it the look at the lock
+    return False
+
+
+def _entries(folder: Path) -> Iterator[Entry]:
+    """Look at each file and folder in a folder; what vanishes meanwhile is left out."""
+    with suppress(FileNotFoundError), os.scandir(folder) as children:
+        for child in children:
+            with suppress(FileNotFoundError):
+                yield _entry(child)
 
 
 def _entry(child: os.DirEntry[str]) -> Entry:
