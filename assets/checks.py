@@ -1,15 +1,19 @@
-"""The checks of each published day, with one result a partition; and the check of the lake as a whole, fresh."""
+"""The checks of each published day, with one result a partition; and of the lake as a whole, fresh and whole."""
 
 from collections.abc import Iterator
 
 import dagster as dg
 
 from assets.dagster_internals import no_outputs
-from assets.engagements import days, engagements
+from assets.engagements import catalog, days, engagements
 from assets.runs import ENGAGEMENTS, days_of, evaluations, one_line
+from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
+from engagement_pipeline.core.redaction import printable, redacted
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.observe import checks
+
+SHOWN = 20  # findings; the command shows all
 
 
 @dg.multi_asset_check(
@@ -58,5 +62,30 @@ def fresh(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvalu
         description=verdict.words,
         metadata=dict(verdict.numbers),
         blocking=context.run.job_name == "hourly" and lake.storage.holds("engagements/*/*.parquet"),
+    )
+    yield from no_outputs(context)
+
+
+@dg.multi_asset_check(
+    name="whole",
+    specs=[
+        dg.AssetCheckSpec(
+            "whole",
+            asset=catalog,  # which has no partitions, as the lake has none
+            description="The lake is whole, as `engagement doctor --quick` sees it. Each finding says what mends it.",
+        )
+    ],
+)
+def whole(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
+    """Look the lake over. It blocks nothing: what is wrong may be far from the run's days."""
+    with one_line():
+        found = pipeline.examine(settings.load(), quick=True)
+    told = [printable(redacted(str(finding))) for finding in found.findings]
+    yield dg.AssetCheckEvaluation(
+        asset_key=catalog.key,
+        check_name="whole",
+        passed=not told,
+        description="\n".join(told[:SHOWN]) or "the lake is whole",
+        metadata={"findings": len(told), "days": found.days, "rows": found.rows, "gaps": found.gaps},
     )
     yield from no_outputs(context)

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from assets.alerts import failure_alert
-from assets.checks import day_checks, fresh
+from assets.checks import day_checks, fresh, whole
 from assets.day_jobs import history_job, rebuild_job
 from assets.engagements import catalog, engagements, responses
 from assets.orphans import orphaned_runs
@@ -15,7 +15,7 @@ guard_logs()  # of this process, and of each run, which loads this module too
 
 defs = dg.Definitions(
     assets=[responses, engagements, totals, recent, catalog],
-    asset_checks=[day_checks, fresh],
+    asset_checks=[day_checks, fresh, whole],
     jobs=[daily_job, totals_job, recent_job, history_job, rebuild_job],
     schedules=[daily, lifetime, hourly],
     sensors=[new_tweets, failure_alert, orphaned_runs],

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, time
 
 import dagster as dg
 
-from assets.checks import fresh
+from assets.checks import fresh, whole
 from assets.dagster_internals import PRIORITY_TAG
 from assets.day_jobs import Lacking, history_job, pull_new_tweets
 from assets.engagements import catalog, engagements, responses
@@ -44,7 +44,8 @@ totals_job = dg.define_asset_job(
 )
 recent_job = dg.define_asset_job(
     "hourly",
-    selection=dg.AssetSelection.assets(recent, catalog) | dg.AssetSelection.checks(fresh),
+    selection=(dg.AssetSelection.assets(recent, catalog) | dg.AssetSelection.checks(fresh))
+    - dg.AssetSelection.checks(whole),
     tags=AHEAD_OF_BACKFILLS,
     description="Pull /28hr and publish it, and check that no day of the look-back is missing.",
 )

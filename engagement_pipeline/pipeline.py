@@ -33,7 +33,7 @@ from engagement_pipeline.lake import raw, request_log, set_aside
 from engagement_pipeline.lake.clock import Clock
 from engagement_pipeline.lake.layout import LAKE_LOCK, PULL_LOCK, Lake
 from engagement_pipeline.lake.recovery import recover
-from engagement_pipeline.observe import checks
+from engagement_pipeline.observe import checks, doctor
 from engagement_pipeline.observe.day_report import DayReport, describe
 from engagement_pipeline.publish import publisher, retention
 from engagement_pipeline.publish import upgrade as upgrading
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.extract.prepare import Prepared
     from engagement_pipeline.extract.puller import PullReport
     from engagement_pipeline.lake.raw import Landed
+    from engagement_pipeline.observe.doctor import Examination
     from engagement_pipeline.publish.publisher import Publication
     from engagement_pipeline.publish.rebuild import Rebuilt
     from engagement_pipeline.publish.retention import Spent
@@ -260,6 +261,19 @@ def spent(settings: Settings) -> list[Spent]:
 def drop(settings: Settings, pulls: Sequence[Spent]) -> None:
     """Remove the raw of these spent pulls; the tables stay as they are."""
     retention.drop(Lake(settings.data), pulls)
+
+
+def examine(settings: Settings, *, quick: bool) -> Examination:
+    """Look the lake over, without a change to it. A quick look reads neither raw nor all pages of the tables.
+
+    Raises InputError if there is no lake.
+    """
+    audit = None if quick else _audit
+    return doctor.examine(Lake(settings.data), settings, now=datetime.now(UTC), audit=audit)
+
+
+def _audit(landed: Landed) -> object:
+    return source_of(landed.request.endpoint).read(landed.body(), landed.request)
 
 
 def run(settings: Settings, prepared: Prepared, *, pulling: Progress = quiet, publishing: Progress = quiet) -> Outcome:

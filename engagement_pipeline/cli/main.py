@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engagement_pipeline import pipeline
-from engagement_pipeline.cli import arguments, config, emulated, failures, init, output
+from engagement_pipeline.cli import arguments, config, emulated, failures, health, init, output
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL
 from engagement_pipeline.core.errors import EngagementError, InputError
@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=version, help="print the version, and end")
     arguments.add_traceback(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    ours = (_account_commands, _pull_commands, _sql_commands, _table_commands)
+    ours = (_account_commands, _pull_commands, _sql_commands, _table_commands, health.add_commands)
     for add in (init.add_command, config.add_command, *ours, emulated.add_commands):
         add(commands)
     return parser

@@ -213,7 +213,7 @@ def save_roster(lake: Lake, roster: Roster) -> None:
         gone = known.filter(pc.invert(pc.is_in(known[TWEET_ID], table[TWEET_ID])))
         table = joined([table, _followed(gone, value=False)]).sort_by(TWEET_ID)
     buffer = io.BytesIO()
-    pq.write_table(table, buffer)
+    pq.write_table(table, buffer, write_page_checksum=True)
     lake.storage.write_whole(lake.tweets, buffer.getvalue())
 
 

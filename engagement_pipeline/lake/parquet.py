@@ -120,7 +120,7 @@ def damaged(path: Path, error: Exception) -> LakeError:
     """Return the error that names a file of the lake, why its reader could not read it, and the fix."""
     if isinstance(error, PermissionError):
         return LakeError(f"{path} cannot be read: {error.strerror}; get permission to read it", day=_day_of(path))
-    detail = (str(error).removeprefix(UNNAMED).splitlines() or [repr(error)])[0]
+    detail = detail_of(error)
     fix = "put it back from a backup of the lake; without one, give it another name: "
     fix += AFTERWARDS.get(path.name, "the next pull makes a new one")
     day = _day_of(path)
@@ -133,6 +133,11 @@ def damaged(path: Path, error: Exception) -> LakeError:
     elif path.parent.name.startswith("pulled_on="):
         fix = "engagement rebuild makes it anew from raw"
     return LakeError(f"{path} is damaged ({detail}): {fix}", day=day)
+
+
+def detail_of(error: Exception) -> str:
+    """Return in one line why a file could not be read."""
+    return (str(error).removeprefix(UNNAMED).splitlines() or [repr(error)])[0]
 
 
 def rebuild_of_month(day: date) -> str:

@@ -3,6 +3,7 @@
 In: paths under a lake's root, and contents. Out: files that are whole or absent, and what lies where.
 
     read      exists · size · find · holds · read · lines · source, for Arrow · location, for DuckDB
+    look      children · free · busy
     write     write_whole · append_line · staging, then swap · remove · remove_folder · set_apart
     clean     sweep · sweep_unfinished · clear, of what processes that died have left
     responses put · mark · marked: each has landed, counts, is rejected, or stands for one that did not come
@@ -20,11 +21,13 @@ import fcntl
 import os
 import re
 import shutil
+import stat
 from contextlib import contextmanager, suppress
 from enum import Enum
 from io import BytesIO
 from itertools import chain
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 from filelock import FileLock, Timeout
@@ -34,7 +37,6 @@ from engagement_pipeline.core.errors import LakeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
 UNSETTLED = ".new"  # behind the name of a response that has landed and was not looked at
 WRITABLE = 0o222  # of a file's mode
@@ -42,6 +44,19 @@ DROPPED = ".dropped-"  # before the name of a folder that is being removed
 APART = ".damaged"  # behind the name of a file that is set apart
 # What a process writes before it is renamed: its number stands behind the name that the file, or the folder, is for.
 UNFINISHED = re.compile(r"\..+\.(?:json|zst|new|parquet|duckdb|staging)\.(?P<process>[0-9]+)(?:\.wal)?")
+
+
+class Entry(NamedTuple):
+    """A file or a folder, the bytes of a file, and whether this user may read and write it.
+
+    A file that its own owner may not read counts as unreadable to root too: the services run as another user.
+    """
+
+    path: Path
+    folder: bool
+    size: int
+    readable: bool
+    writable: bool
 
 
 class State(Enum):
@@ -91,6 +106,18 @@ class LocalStorage:
     def holds(self, pattern: str) -> bool:
         """Tell whether any file or folder of the lake matches a glob; it looks no further than the first."""
         return any(self.root.glob(pattern))
+
+    def children(self, folder: Path) -> list[Entry]:
+        """Return what lies in a folder, sorted by name; nothing where it is gone."""
+        return sorted(_entries(folder))
+
+    def free(self) -> int:
+        """Return how many bytes can still be written."""
+        return shutil.disk_usage(self.root).free
+
+    def busy(self, name: str) -> bool:
+        """Tell whether somebody holds a lock of the lake. To look at it keeps nobody waiting."""
+        return _is_held(self.root / f".{name}.lock")
 
     def read(self, path: Path) -> bytes:
         """Return what a file holds; raises FileNotFoundError where there is none."""
@@ -274,6 +301,37 @@ class LocalStorage:
 def literally(path: Path | str) -> str:
     """Return a path as a glob that matches just that path."""
     return re.sub(r"([*?\[])", r"[\1]", str(path))
+
+
+def _is_held(lock: Path) -> bool:
+    try:
+        file = os.open(lock, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)  # and with it the look at the lock
+    return False
+
+
+def _entries(folder: Path) -> Iterator[Entry]:
+    """Look at each file and folder in a folder; what vanishes meanwhile is left out."""
+    with suppress(FileNotFoundError), os.scandir(folder) as children:
+        for child in children:
+            with suppress(FileNotFoundError):
+                yield _entry(child)
+
+
+def _entry(child: os.DirEntry[str]) -> Entry:
+    """Look at a file or folder; a link is what it leads to, and one that leads nowhere is a file."""
+    about = child.stat(follow_symlinks=not child.is_symlink() or Path(child).exists())
+    folder = stat.S_ISDIR(about.st_mode)
+    needed = os.R_OK | os.X_OK if folder else os.R_OK
+    readable = bool(about.st_mode & stat.S_IRUSR) and os.access(child, needed)
+    return Entry(Path(child), folder, about.st_size * (not folder), readable, os.access(child, os.W_OK))
 
 
 def _placed(path: Path, state: State) -> Path:

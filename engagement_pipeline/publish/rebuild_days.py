@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engagement_pipeline.core.tables import COVERAGE, ENGAGEMENTS, STORED, Merge
+from engagement_pipeline.core.tables import COVERAGE, ENGAGEMENTS, LOST, STORED, Merge
 from engagement_pipeline.lake.parquet import is_sound, opened, read, write
 from engagement_pipeline.publish.day_file import DayFile, SortedReader
 from engagement_pipeline.publish.left_out import sums_of
@@ -44,7 +44,6 @@ COVER = f"""
     where $sound or gone_at < pulled_at
     order by tweet_id
 """
-LOST = "lost"  # the outcome of a Tweet that was stored, and whose rows are neither in its file nor in raw any more
 # What the newest answer to a Tweet's day said, be it in raw or gone; and how many rows there are now, if `counts`.
 # Of a file that is not `sound`, the rows are those of raw. Only where there are `counts` do answers keep earlier ones.
 MERGE_COVERAGE = f"""
@@ -84,8 +83,8 @@ MERGE_COVERAGE = f"""
         if(rows > 0, pulled_at, null) as pulled_at,
         rows,
         if(rows > 0, source, null) as source,
-        answer_count, (total - answer_count)::bigint as kept_count, left_out
-    from merged
+        sums_to as answer_count, (total - sums_to)::bigint as kept_count, left_out
+    from (select *, if(rows = 0 and outcome = '{STORED}', null, answer_count) as sums_to from merged)
     order by tweet_id
 """
 

@@ -68,7 +68,7 @@ def add_found(lake: Lake, shadow: Lake, pull: Pull, days: Sequence[Known]) -> li
 
 def _first_behind_gap(shadow: Lake, pull: Pull, known: Known) -> int:
     """Count the Tweets of a day with a gap behind which a pull, or a later one, has the first answer."""
-    made = read(shadow, shadow.coverage(known.endpoint, known.day), COVERAGE.schema)
+    made = read(shadow, shadow.coverage(known.endpoint, known.day), COVERAGE)
     behind = pc.is_in(made["tweet_id"], known.gaps["tweet_id"])
     first = pc.greater_equal(made["first_pulled_at"], pa.scalar(pull.started_at, TIMESTAMP))
     return int(pc.sum(pc.and_(behind, first)).as_py() or 0)

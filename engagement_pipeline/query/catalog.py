@@ -14,6 +14,7 @@ DuckDB 1.1 to 2.0 read the file. No view names another: what is attached under s
 
 from __future__ import annotations
 
+import hashlib
 import os
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ import pyarrow as pa
 
 from engagement_pipeline.core.errors import InputError, LakeError
 from engagement_pipeline.core.tables import TABLES
+from engagement_pipeline.lake.parquet import is_sound
 from engagement_pipeline.lake.storage import LocalStorage, literally
 from engagement_pipeline.query import files
 from engagement_pipeline.query.problems import damage_behind, refused, told
@@ -65,6 +67,40 @@ def refresh(lake: Lake) -> Path:
     return _write(lake, lake.catalog, place, storage=lake.storage)
 
 
+def problem(lake: Lake) -> str:
+    """Return why the lake's catalogue does not answer as one written now would; empty if it does."""
+    if not lake.storage.exists(lake.catalog):
+        return "it is missing"
+    blind = [table.name for table in TABLES.values() if not lake.storage.holds(table.glob) and _blind(lake, table)]
+    if blind:
+        return f"its view {blind[0]} has no file to read"
+    here = lake.catalog.absolute()
+    try:
+        with duckdb.connect(str(lake.catalog), read_only=True) as found, duckdb.connect() as connection:
+            versions = dict(found.execute("select sequence_name, comment from duckdb_sequences()").fetchall())
+            if str(here) not in versions:
+                return f"it was written for {', '.join(versions) or 'another place'}"
+            if versions[str(here)] != _version(connection, lake, files.beside(here)):
+                return "another version of this program wrote it"
+    except duckdb.Error as error:
+        return f"it cannot be read: {str(error).splitlines()[0]}"
+    return ""
+
+
+def _blind(lake: Lake, table: Table) -> bool:
+    """Tell whether a table's stand-in is missing or damaged."""
+    path = files.stand_in(lake, table)
+    readable = path.suffix != ".parquet" or is_sound(lake, path, table.schema)
+    return not (lake.storage.exists(path) and readable)
+
+
+def _version(connection: duckdb.DuckDBPyConnection, lake: Lake, place: files.Place) -> str:
+    """Return a text that changes with what the views of a catalogue for a place are, and not with the files there."""
+    sources = (files.source(connection, lake, table, place, live=True) for table in TABLES.values())
+    parts = [*(files.OR_STAND_IN.sub(r"\1", source) for source in sources), *(v.sql for v in all_views()), AS_OF]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
 def elsewhere(lake: Lake, *, root: Path, output: Path) -> Path:
     """Write the lake's catalogue to a file for readers who find the lake in `root`; return where it is.
 
@@ -83,7 +119,11 @@ def _write(lake: Lake, target: Path, place: files.Place, *, storage: LocalStorag
             with duckdb.connect(str(staged), config={"storage_compatibility_version": STORAGE}) as connection:
                 connection.execute(f"set variable {files.SHADOWED} = {quoted(lake.storage.location(''))}")
                 if place.guard:
-                    connection.execute(f"create sequence {identifier(lake.catalog.absolute())}")
+                    here = identifier(lake.catalog.absolute())
+                    version = quoted(_version(connection, lake, place))
+                    connection.execute(f"create sequence {here}; comment on sequence {here} is {version}")
+                for table in TABLES.values():
+                    files.write_stand_in(lake, table)
                 _create_views(connection, lake, place, live=True)
                 _comment(connection)
                 connection.execute("checkpoint")  # at closing, a full disk would go unnoticed

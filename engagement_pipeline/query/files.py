@@ -36,6 +36,7 @@ SHADOWED = "engagement_lake"  # the variable with which a catalogue for another 
 # place while its files are looked for. Where a database is attached, it is the place of another, and `guard` says so.
 TEMPORARY = "current_setting('temp_directory')"
 SUFFIX = ".tmp"
+OR_STAND_IN = re.compile(r"\[\.(\w)\]")  # how a pattern begins that finds a table's stand-in too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +100,8 @@ def source(
 ) -> str:
     """Return the SELECT over a table's files, or over those of one UTC day alone.
 
-    Where there are none it has the table's types and no rows; `live` has it find the files that come later too.
+    Where there are none it has the table's types and no rows; `live` has it find the files that come later too, and a
+    stand-in must be there.
     """
     pattern = glob_of(table, day)
     types = _types(connection, table)
@@ -110,7 +112,6 @@ def source(
         if not live:
             columns = ", ".join(f'null::{kind} as "{_read_as(table, name)}"' for name, kind in types.items())
             return _rows(table, f"(select {columns} where false)", [])
-        write_stand_in(lake, table)
         pattern = f"[.{pattern[0]}]{pattern[1:]}"
     if place.advice:
         pattern = f"{pattern[:-1]}[{pattern[-1]}{place.advice}]"
@@ -126,6 +127,13 @@ def source(
     return _rows(table, f"read_parquet({files}, hive_partitioning = {bool(folders)}{hive})", conditions)
 
 
+def read_through(connection: duckdb.DuckDBPyConnection, lake: Lake, path: Path, names: Iterable[str]) -> None:
+    """Have DuckDB read columns of a file to their end; raises duckdb.Error where it cannot."""
+    file = f"{lake.storage.location('')}{literally(path.relative_to(lake.root))}"
+    hashes = ", ".join(f'bit_xor(hash("{name}"))' for name in names)  # which no statistics answer
+    connection.execute(f"select {hashes} from read_parquet({quoted(file)}, hive_partitioning = false)")
+
+
 def glob_of(table: Table, day: date | None = None) -> str:
     """Return the glob that finds a table's files, or those of one UTC day."""
     return table.glob_of(day) if day else table.glob
@@ -138,10 +146,17 @@ def with_files(sql: str, sources: dict[Table, str]) -> str:
     return f"with {files} select * from (\n{sql}\n)" if files else sql
 
 
-def write_stand_in(lake: Lake, table: Table) -> None:
-    """Write the hidden file without rows that a view reads until there are others."""
+def stand_in(lake: Lake, table: Table) -> Path:
+    """Return where the hidden file without rows lies that a view reads until there are others."""
     name = table.glob.replace(A_DAY, "1970-01-01").replace(A_MONTH, "1970-01").replace("[0-9]", "0")
-    path = lake.root / f".{name.replace('*', next(iter(ENDPOINTS)))[1:]}"
+    return lake.root / f".{name.replace('*', next(iter(ENDPOINTS)))[1:]}"
+
+
+def write_stand_in(lake: Lake, table: Table) -> None:
+    """Write a table's stand-in if there is no other file of it."""
+    if lake.storage.holds(table.glob):
+        return
+    path = stand_in(lake, table)
     buffer = io.BytesIO()
     if path.suffix == ".parquet":
         pq.write_table(table.file_schema.empty_table(), buffer)

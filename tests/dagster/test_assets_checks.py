@@ -35,11 +35,9 @@ def run_checks(definitions, instance, first=FEW[0], last=FEW[-1]):
     return job.execute_in_process(instance=instance, tags={RANGE_START: first, RANGE_END: last}, raise_on_error=False)
 
 
-def results(instance, name):
+def results(instance, name, asset=ENGAGEMENTS):
     """Return the newest status of a check by partition, as the UI shows it, and what was said."""
-    history = instance.event_log_storage.get_asset_check_execution_history(
-        dg.AssetCheckKey(ENGAGEMENTS, name), limit=1000
-    )
+    history = instance.event_log_storage.get_asset_check_execution_history(dg.AssetCheckKey(asset, name), limit=1000)
     return {
         record.partition: (record.status.value, record.event.dagster_event.event_specific_data)
         for record in reversed(history)
@@ -135,7 +133,28 @@ def test_the_hourly_run_says_whether_the_days_are_published(lake, definitions, i
     assert said.description.startswith(f"1 of the 3 days to {FEW[-1]} lack Tweets of the roster: {DAY}; the next daily")
 
 
+def test_the_run_says_whether_the_lake_is_whole_and_goes_on_either_way(lake, definitions, instance):
+    def said():
+        status, evaluation = results(instance, "whole", dg.AssetKey("catalog"))[None]
+        return status, evaluation.description
+
+    run_days(definitions, instance)
+    assert said() == (SUCCEEDED, "the lake is whole")
+    (lake.root / "daily" / "2026-01 copy.parquet").write_bytes(b"")
+    assert not failures(run_days(definitions, instance))
+    status, words = said()
+    assert status == FAILED
+    assert "2026-01 copy.parquet is a file that no lake has" in words
+    assert "mv -n" in words
+
+
+@pytest.mark.parametrize(("job", "looks"), [("daily", True), ("lifetime", True), ("hourly", False)])
+def test_the_lake_is_looked_over_twice_a_day_and_not_each_hour(definitions, job, looks):
+    steps = definitions.resolve_job_def(job).graph.node_dict
+    assert ("whole" in steps) is looks
+
+
 def test_each_check_says_what_it_is_for(definitions):
     specs = {spec.name: spec for checks_def in definitions.asset_checks for spec in checks_def.check_specs}
-    assert list(specs) == [*NAMES, "fresh"]
+    assert list(specs) == [*NAMES, "fresh", "whole"]
     assert all(spec.description.endswith(".") for spec in specs.values())

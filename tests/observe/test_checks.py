@@ -324,8 +324,8 @@ def test_counts_that_are_not_those_of_the_newest_answer_fail_the_audit(lake):
 def test_coverage_of_an_older_version_passes_the_audit(lake):
     path = lake.coverage(HISTORICAL, DAY)
     nothing = pa.nulls(3, pa.int64())
-    coverage = read(lake, path, COVERAGE.schema)
+    coverage = read(lake, path, COVERAGE)
     for name in ("answer_count", "kept_count"):
         coverage = coverage.set_column(coverage.column_names.index(name), name, nothing)
-    pq.write_table(coverage, path)
+    write(coverage, path, COVERAGE)
     assert verdicts(lake)["audit"].passed

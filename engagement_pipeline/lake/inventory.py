@@ -1,0 +1,162 @@
+"""What lies in a lake, by kind: each file that the lake gives a name to, and whatever else is there.
+
+In: a lake, and the user's own files in it. Out: an Inventory. Nothing is opened, only listed.
+
+A file has a kind if its path fits one of PLACES exactly. So a copy beside a file, or in a folder with another name,
+has none: it is a stranger. A folder of strangers is one stranger, and nobody looks into it.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from engagement_pipeline.core.endpoints import ENDPOINTS
+from engagement_pipeline.core.tables import A_DAY, A_STAMP, TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from engagement_pipeline.lake.layout import Lake
+    from engagement_pipeline.lake.storage import Entry
+
+# The kinds of files beside those of TABLES, which have the names of their tables.
+PULL, RESPONSE, LANDED, REJECTED, UNANSWERED = "pull", "response", "landed", "rejected", "unanswered"
+KEPT = "kept though it is damaged"
+MARKER, CATALOG, WRITTEN_INTO, LOCK, NOTE, STAND_IN = (
+    "lake.json",
+    "catalogue",
+    "catalogue.wal",
+    "lock",
+    "note",
+    "stand-in",
+)
+LEFT = "left by a killed process"
+OF_THE_USER = "of the user"
+RESPONSE_NAME = rf"\w+-\d+-{fnmatch.translate(A_STAMP)[4:-3]}\.json\.zst"
+ANY_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+LAKE_FILE = "lake.json"  # a folder with it is a lake of its own, such as that of the demo
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where files of a kind lie: a pattern for each part of their path. `folder`: a whole folder is of that kind."""
+
+    kind: str
+    parts: tuple[re.Pattern[str], ...]
+    folder: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Inventory:
+    """What lies in a lake: the files of each kind, sorted; `strangers` have none. `folders` are those in between."""
+
+    files: dict[str, list[Entry]]
+    folders: list[Entry]
+    strangers: list[Entry]
+
+    def of(self, kind: object) -> list[Entry]:
+        """Return the files of a kind, or of a table."""
+        return self.files.get(str(kind), [])
+
+    @property
+    def unreadable(self) -> list[Entry]:
+        """The folders that cannot be listed: what lies in them is not known."""
+        return [folder for folder in self.folders if not folder.readable]
+
+
+def take(lake: Lake, *, own: Callable[[Path], bool]) -> Inventory:
+    """Return what lies in a lake; `own` tells the files and folders in it that are the user's."""
+    files: dict[str, list[Entry]] = {}
+    folders: list[Entry] = []
+    strangers: list[Entry] = []
+    for entry, kind in _walk(lake, lake.root, PLACES, 0, own):
+        if kind is None:
+            strangers.append(entry)
+        elif entry.folder and kind == "":
+            folders.append(entry)
+        else:
+            files.setdefault(kind, []).append(entry)
+    return Inventory(files=files, folders=folders, strangers=strangers)
+
+
+def _walk(
+    lake: Lake, folder: Path, places: Sequence[Place], depth: int, own: Callable[[Path], bool]
+) -> Iterator[tuple[Entry, str | None]]:
+    """Yield each entry with its kind: None for a stranger, empty for a folder in between."""
+    for entry in lake.storage.children(folder):
+        fit = [place for place in places if _fits(place.parts[depth], entry.path.name)]
+        deeper = [place for place in fit if len(place.parts) > depth + 1]
+        kinds = [place.kind for place in fit if len(place.parts) == depth + 1 and place.folder == entry.folder]
+        if own(entry.path):
+            yield entry, OF_THE_USER
+        elif kinds:
+            yield entry, kinds[0]
+        elif entry.folder and deeper:
+            yield entry, ""
+            if entry.readable:
+                yield from _walk(lake, entry.path, deeper, depth + 1, own)
+        elif not (entry.folder and lake.storage.exists(entry.path / LAKE_FILE)):
+            yield entry, None
+
+
+def _fits(pattern: re.Pattern[str], name: str) -> bool:
+    """Tell whether a name fits, and names no day that there is not."""
+    return bool(pattern.fullmatch(name)) and all(_is_day(text) for text in ANY_DAY.findall(name))
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _glob(kind: str, glob: str) -> Place:
+    """Return the place that a glob describes."""
+    return Place(kind, tuple(re.compile(fnmatch.translate(part)) for part in glob.split("/")))
+
+
+def _places() -> Iterator[Place]:
+    """Yield every place of a lake."""
+    for table in TABLES.values():
+        for name in ENDPOINTS:
+            glob = table.glob.replace("endpoint=*", f"endpoint={name}")
+            yield _glob(table.name, glob)
+            yield _glob(STAND_IN, f".{glob[1:]}")
+            if glob == table.glob:
+                break
+    response = re.compile(RESPONSE_NAME)
+    for endpoint in ENDPOINTS.values():
+        window = f"{A_DAY}_{A_DAY}" if endpoint.max_days else A_DAY
+        folder = _glob("", f"raw/{endpoint}/{window}/{A_STAMP}").parts
+        yield Place(PULL, (*folder, re.compile(r"pull\.json")))
+        yield Place(RESPONSE, (*folder, response))
+        yield Place(LANDED, (*folder, re.compile(rf"{RESPONSE_NAME}\.new")))
+        yield Place(REJECTED, (*folder, re.compile("rejected"), response))
+        yield Place(UNANSWERED, (*folder, re.compile("unanswered"), response))
+        yield Place(KEPT, (*folder, re.compile(r"pull\.json\.damaged")))
+        for depth in range(1, len(folder) + 1):
+            yield Place(LEFT, (*folder[:depth], re.compile(r"\..+\.\d+")))
+        yield Place(LEFT, (*folder[:-1], re.compile(r"\.dropped-.+")), folder=True)
+    for kind, name in SINGLE.items():
+        yield Place(kind, (re.compile(name),))
+    yield Place(LEFT, (re.compile(r"\.(aside|rebuild|engagement\.duckdb\.staging\.\d+)"),), folder=True)
+    yield Place(LEFT, (re.compile(r"\..+\.\d+"),))
+    yield Place(OF_THE_USER, (re.compile(r"tweets|dagster|lost\+found|engagement\.duckdb\.tmp"),), folder=True)
+
+
+SINGLE = {
+    MARKER: r"lake\.json",
+    CATALOG: r"engagement\.duckdb",
+    WRITTEN_INTO: r"engagement\.duckdb\.wal",
+    LOCK: r"\.(lake|pull)\.lock",
+    NOTE: r"\.(lake|pull)\.note",
+    OF_THE_USER: r"README\.md|roster\.example\.csv|dagster\.log|\.gitignore|\.gitkeep",
+}
+PLACES = tuple(_places())

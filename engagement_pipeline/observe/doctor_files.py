@@ -1,0 +1,169 @@
+"""Are the files of a lake its own, whole, and open to this user? The doctor's checks that know no table from another.
+
+In: a Patient. Out: Findings.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from engagement_pipeline.core.errors import LakeError
+from engagement_pipeline.core.tables import COVERAGE, DAILY, ENGAGEMENTS, REQUESTS
+from engagement_pipeline.lake import inventory, raw
+from engagement_pipeline.lake.layout import FORMAT
+from engagement_pipeline.lake.parquet import opened
+from engagement_pipeline.observe.patient import Finding, apart, quoted
+from engagement_pipeline.query import catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from engagement_pipeline.lake.storage import Entry
+    from engagement_pipeline.observe.patient import Patient
+
+OF_OTHERS = 0o077  # the rights of others than the owner
+FLOOR = 100_000_000  # bytes that the smallest lake needs
+DAYS_AT_ONCE, MONTHS_AT_ONCE = 28, 2  # which a publication stages at most
+
+
+def rights(patient: Patient) -> Iterator[Finding]:
+    """Find what this user cannot read, and folders and logs that it cannot write."""
+    lake, found = patient.lake, patient.inventory
+    files = [entry for entries in found.files.values() for entry in entries]
+    logs = {entry.path for entry in (*found.of(REQUESTS), *found.of(inventory.LOCK))}
+    wrong = [e for e in (*found.folders, *files) if not e.readable or (not e.writable and (e.folder or e.path in logs))]
+
+    def top(entry: Entry) -> Path:
+        return lake.root / entry.path.relative_to(lake.root).parts[0]
+
+    for place, entries in groupby(sorted(wrong, key=top), top):
+        first, *more = entries
+        verb = "written" if first.readable else "read"
+        yield Finding(
+            path=first.path,
+            what=f"{first.path} cannot be {verb}" + (f", and {len(more):,} more in {place.name}" if more else ""),
+            meaning="the program needs it, and what it holds is not looked at; as its owner or as root",
+            fix=f"chmod -R u+rX{'w' * (verb == 'written' or bool(more))} {quoted(place)}",
+        )
+
+
+def lake_format(patient: Patient) -> Iterator[Finding]:
+    """Find that the lake has another format than this program, or does not say which."""
+    marker = patient.lake.root / "lake.json"
+    written = _format_of_files(patient)
+    fix = f"printf '%s' '{json.dumps({'format': written})}' > {quoted(marker)}"
+    fix += "" if written == FORMAT else " && engagement upgrade"
+    try:
+        found = json.loads(patient.lake.storage.read(marker))["format"]
+    except FileNotFoundError:
+        found, what, meaning = None, "is missing", "the next pull would take the lake for a new one"
+    except (ValueError, KeyError, TypeError):
+        found, what, meaning = None, "is damaged", "no command opens the lake"
+    if found == FORMAT:
+        return
+    if found is not None:
+        older = found in range(FORMAT)
+        what = f"says format {found}, and this program knows {FORMAT}"
+        meaning = "an older program wrote the lake" if older else "a newer program wrote the lake"
+        fix = "engagement upgrade" if older else "upgrade this program"
+    yield Finding(path=marker, what=f"{marker} {what}", meaning=meaning, fix=fix)
+
+
+def _format_of_files(patient: Patient) -> int:
+    """Return the format that the files of the lake have, as far as their columns tell."""
+    for table in (ENGAGEMENTS, COVERAGE):
+        for entry in patient.inventory.of(table):
+            with suppress(LakeError), opened(patient.lake, entry.path) as file:
+                return FORMAT if {*table.file_schema.names} <= {*file.schema_arrow.names} else FORMAT - 1
+    return FORMAT
+
+
+def strangers(patient: Patient) -> Iterator[Finding]:
+    """Find what no program of this project put there: a sync tool's copy, a folder with another name, a stray .tmp."""
+    for entry in patient.inventory.strangers:
+        yield Finding(
+            path=entry.path,
+            what=f"{entry.path} is {'a folder' if entry.folder else 'a file'} that no lake has",
+            meaning="a tool or a person put it there, and another tool may read it as data",
+            fix=apart(patient, entry.path),
+        )
+
+
+def leftovers(patient: Patient) -> Iterator[Finding]:
+    """Find hidden files of processes that were killed, while no process is at work."""
+    storage = patient.lake.storage
+    if storage.busy("lake") or storage.busy("pull"):
+        return
+    lock = patient.lake.root / ".lake.lock"
+    for entry in patient.inventory.of(inventory.LEFT):
+        yield Finding(
+            path=entry.path,
+            what=f"{entry.path} was left by a process that was killed",
+            meaning="nothing reads it, and it takes room",
+            fix=f"flock {quoted(lock)} rm -r {quoted(entry.path)}",  # not under a process that has begun since
+        )
+
+
+def views(patient: Patient) -> Iterator[Finding]:
+    """Find that the catalogue is missing, damaged, written into, of another place or of another version."""
+    lake = patient.lake
+    written_into = patient.inventory.of(inventory.WRITTEN_INTO)
+    problem = "a tool wrote into it" if written_into else catalog.problem(lake)
+    if problem:
+        yield Finding(
+            path=lake.catalog,
+            what=f"{lake.catalog} is not as it should be: {problem}",
+            meaning="tools that open it get wrong answers or none; engagement sql does without",
+            fix=f"engagement catalog --root {quoted(lake.root)}",
+        )
+
+
+def accounts(patient: Patient) -> Iterator[Finding]:
+    """Find that others on this machine can read the tokens."""
+    path = patient.settings.accounts
+    if path.exists() and path.stat().st_mode & OF_OTHERS:
+        yield Finding(
+            path=path,
+            what=f"{path} is open to others on this machine",
+            meaning="it holds the tokens that sign requests",
+            fix=f"chmod 600 {quoted(path)}",
+        )
+
+
+def room(patient: Patient) -> Iterator[Finding]:
+    """Find that the disk is too full for the next publication."""
+    lake = patient.lake
+    staged = [(ENGAGEMENTS, DAYS_AT_ONCE), (DAILY, MONTHS_AT_ONCE)]
+    sizes = (sorted(entry.size for entry in patient.inventory.of(table))[-number:] for table, number in staged)
+    needed, free = FLOOR + sum(map(sum, sizes)), lake.storage.free()
+    if free < needed:
+        yield Finding(
+            path=lake.root,
+            what=f"the disk of {lake.root} has {free / 1e6:,.0f} MB left",
+            meaning=f"the next pull may need {needed / 1e6:,.0f} MB, and fails without",
+            fix="engagement prune lists the raw that may go, and --yes removes it; or make room",
+        )
+
+
+def clock(patient: Patient) -> Iterator[Finding]:
+    """Find that the clock is behind the newest response."""
+    stamps = [(stamp_of(entry.path), entry.path) for entry in patient.inventory.of(inventory.RESPONSE)]
+    newest, path = max(stamps, default=(datetime.min.replace(tzinfo=UTC), patient.lake.raw))
+    if newest > patient.now + timedelta(seconds=1):
+        yield Finding(
+            path=path,
+            what=f"the clock says {patient.now:%Y-%m-%d %H:%M:%S}, before the newest response, {path} (UTC)",
+            meaning="the times of what is pulled now go on from there, and are wrong until the clock has passed it",
+            fix="timedatectl set-ntp true",
+        )
+
+
+def stamp_of(path: Path) -> datetime:
+    """Return when a response was asked for, as its name says."""
+    text = path.name.removesuffix(raw.SUFFIX).rpartition("-")[2]
+    return datetime.strptime(text, raw.STAMP).replace(tzinfo=UTC)

@@ -1,0 +1,268 @@
+"""What the doctor finds, what it passes over, and that a look changes nothing and keeps nobody waiting."""
+
+import json
+import subprocess
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from bodies import WINDOW, at, begin, full, land, pulled
+from histories import FIRST, SECOND, forget
+from tables import rebuilt
+
+from engagement_pipeline.core.endpoints import HISTORICAL
+from engagement_pipeline.core.settings import Settings
+from engagement_pipeline.core.tables import ENGAGEMENTS, TWEETS
+from engagement_pipeline.lake import raw
+from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.observe import doctor
+from engagement_pipeline.observe.patient import spans
+from engagement_pipeline.publish.publisher import publish_pulls
+from engagement_pipeline.query import catalog
+
+NOW = at(0) + timedelta(days=30)
+
+
+@pytest.fixture
+def lived(history):
+    """A lake with a past, its catalogue, and the list of its Tweets and of its requests."""
+    history.requests.mkdir()
+    (history.requests / "2026-02.jsonl").touch()
+    pq.write_table(TWEETS.schema.empty_table(), history.tweets)
+    catalog.refresh(history)
+    return history
+
+
+def found(lake, *, now=NOW, settings=None):
+    """Return the findings by kind."""
+    chosen = settings or Settings(data=lake.root, accounts=lake.root / "accounts.toml")
+    return {finding.kind: finding for finding in doctor.examine(lake, chosen, now=now).findings}
+
+
+def listed(lake):
+    return {path: path.stat().st_mtime_ns for path in lake.root.rglob("*")}
+
+
+def test_a_lake_with_a_past_is_whole(lived):
+    assert found(lived) == {}
+
+
+def test_a_look_writes_nothing(lived):
+    lived.rows(ENGAGEMENTS, FIRST).unlink()
+    before = listed(lived)
+    assert found(lived)
+    assert listed(lived) == before
+
+
+def test_a_pull_that_was_pruned_is_no_fault(lived):
+    forget(lived, raw.all_pulls(lived, HISTORICAL)[0])
+    assert found(lived) == {}
+
+
+def test_a_pull_that_is_gone_while_an_older_one_stays_was_not_pruned(lived):
+    forget(lived, [*raw.all_pulls(lived, HISTORICAL)][2])
+    finding = found(lived)["missing_response"]
+    assert finding.fix == "engagement pull --from 2026-01-02 --to 2026-01-03"
+
+
+def test_days_that_follow_one_another_are_one_finding(lived):
+    for day in (FIRST, SECOND):
+        lived.rows(ENGAGEMENTS, day).unlink()
+    finding = found(lived)["missing_rows"]
+    assert "and of each day to 2026-01-02; " in str(finding)
+    assert finding.fix == "engagement rebuild --table engagements --from 2026-01-01 --to 2026-01-02"
+
+
+def test_runs_of_days_are_found_in_any_order():
+    days = [date(2026, 1, 3), date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 9)]
+    assert spans(days) == [(date(2026, 1, 1), date(2026, 1, 3)), (date(2026, 1, 9), date(2026, 1, 9))]
+
+
+def test_rows_that_are_in_no_response_any_more_are_asked_for_again(lived):
+    for pull in raw.all_pulls(lived, HISTORICAL):
+        forget(lived, pull)
+    lived.rows(ENGAGEMENTS, FIRST).unlink()
+    assert found(lived)["missing_rows"].fix == (
+        "engagement rebuild --table engagements --from 2026-01-01 --to 2026-01-01; "
+        "engagement pull --from 2026-01-01 --to 2026-01-01"
+    )
+
+
+def test_a_damaged_file_of_revisions_is_made_again(lived):
+    path = next(lived.root.glob("revisions/*/*.parquet"))
+    path.write_bytes(b"no parquet")
+    assert found(lived)["damaged"].fix == "engagement rebuild"
+    rebuilt(lived)
+    assert found(lived) == {}
+
+
+def test_a_damaged_file_of_revisions_that_raw_cannot_give_is_kept_beside_the_lake(lived):
+    path = next(lived.root.glob("revisions/*/*.parquet"))
+    path.write_bytes(b"no parquet")
+    forget(lived, next(pull for pull in raw.all_pulls(lived, HISTORICAL) if lived.revisions(pull) == path))
+    assert found(lived)["damaged"].fix.startswith(f"mkdir -p {lived.root}.apart/")
+
+
+def test_a_pull_that_stopped_is_named_unless_a_process_is_at_work(lived):
+    land(begin(lived, at(6)), full([1], 5))
+    assert found(lived)["unpublished"].meaning == "it was not finished"
+    with lived.locked("pull", "a test"):
+        assert found(lived) == {}
+
+
+def test_a_pull_that_ended_just_now_may_wait_for_the_next_step_of_its_run(lived):
+    pulled(lived, full([1], 5), NOW)
+    (lived.requests / f"{NOW:%Y-%m}.jsonl").touch()
+    assert found(lived, now=NOW + timedelta(minutes=9)) == {}
+    assert (
+        found(lived, now=NOW + timedelta(minutes=11))["unpublished"].fix
+        == "engagement pull --from 2026-01-01 --to 2026-01-02"
+    )
+
+
+def test_what_a_publication_is_about_to_put_right_is_not_told(lived, monkeypatch):
+    path = lived.rows(ENGAGEMENTS, FIRST)
+    content = path.read_bytes()
+    path.unlink()
+    look = doctor.CHECKS["missing_rows"]
+
+    def and_then_it_comes(patient):
+        yield from list(look(patient))
+        path.write_bytes(content)
+
+    monkeypatch.setitem(doctor.CHECKS, "missing_rows", and_then_it_comes)
+    assert found(lived) == {}
+
+
+def test_what_a_killed_process_left_is_named_unless_a_process_is_at_work(lived):
+    lived.staging.mkdir()
+    assert found(lived)["leftover"].fix == f"flock {lived.root}/.lake.lock rm -r {lived.staging}"
+    with lived.locked("lake", "a test"):
+        assert found(lived) == {}
+    subprocess.run(found(lived)["leftover"].fix, shell=True, check=True)
+    assert found(lived) == {}
+
+
+def test_a_lock_is_seen_to_be_held_and_is_free_afterwards(lived):
+    assert not lived.storage.busy("lake")
+    with lived.locked("lake", "a test"):
+        assert lived.storage.busy("lake")
+    assert not lived.storage.busy("lake")
+
+
+@pytest.mark.parametrize("followed", [True, False])
+def test_lost_rows_of_a_tweet_that_is_followed_are_told_until_they_are_pulled(tmp_path, followed):
+    lake = Lake(tmp_path / "lake")
+    pull = pulled(lake, full([1], 10), at(1))
+    publish_pulls(lake)
+    pq.write_table(pa.table([[1], ["ann"], [at(0)], [followed]], schema=TWEETS.schema), lake.tweets)
+    forget(lake, pull)
+    lake.rows(ENGAGEMENTS, FIRST).unlink()
+    rebuilt(lake)
+    assert (found(lake).get("lost_rows") is not None) is followed
+    pulled(lake, full([1], 10), at(2))
+    publish_pulls(lake)
+    assert "lost_rows" not in found(lake)
+
+
+def test_a_clock_that_is_behind_the_newest_response(lived):
+    assert "timedatectl" in found(lived, now=at(0) - timedelta(days=2))["clock"].fix
+
+
+def test_a_disk_that_the_next_publication_would_fill(lived, monkeypatch):
+    monkeypatch.setattr(type(lived.storage), "free", lambda _: 1_000_000)
+    assert found(lived)["room"].what.endswith("has 1 MB left")
+
+
+@pytest.mark.parametrize(("mode", "kinds"), [(0o600, set()), (0o640, {"accounts"}), (0o604, {"accounts"})])
+def test_tokens_that_others_can_read(lived, mode, kinds):
+    accounts = lived.root / "accounts.toml"
+    accounts.touch()
+    accounts.chmod(mode)
+    assert found(lived).keys() == kinds
+
+
+@pytest.mark.parametrize(("content", "fix"), [('{"format": 1}', "engagement rebuild"), ('{"format": 99}', "upgrade")])
+def test_another_format_is_told_and_nothing_else_is_looked_at(lived, content, fix):
+    (lived.root / "lake.json").write_text(content)
+    (lived.root / "stray").touch()
+    assert [*found(lived)] == ["format"]
+    assert found(lived)["format"].fix.startswith(fix)
+
+
+def test_the_roster_and_the_accounts_in_the_lake_are_the_users(lived):
+    (lived.root / "mine").mkdir()
+    (lived.root / "mine" / "roster.csv").touch()
+    (lived.root / "keys.toml").touch(mode=0o600)
+    (lived.root / "keys.toml.lock").touch()
+    chosen = Settings(data=lived.root, accounts=lived.root / "keys.toml", tweets=f"{lived.root}/mine/*.csv")
+    assert found(lived, settings=chosen) == {}
+    assert found(lived, settings=replace(chosen, tweets="")).keys() == {"stranger"}
+
+
+def test_a_lake_in_the_lake_is_no_stranger(lived):
+    Lake(lived.root / "demo").open()
+    assert found(lived) == {}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "engagements/day=2026-02-30/engagements.parquet",
+        "engagements/day=2026-01-01 copy/engagements.parquet",
+        "coverage/endpoint=historical copy/day=2026-01-01/coverage.parquet",
+        "totals/observed_on=2026-02-01/totals (1).parquet",
+        "raw/historical/2026-01-01_2026-01-02/20260201T010000.000000Z copy/pull.json",
+        "requests/2026-02.jsonl.sync-conflict",
+        ".DS_Store",
+    ],
+)
+def test_a_stranger_anywhere(lived, name):
+    path = lived.root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    (finding,) = found(lived).values()
+    assert finding.kind == "stranger"
+    assert path.is_relative_to(finding.path)
+
+
+def test_a_catalogue_of_another_place(lived, tmp_path):
+    lived.catalog.unlink()
+    catalog.elsewhere(lived, root=tmp_path / "there", output=lived.catalog)
+    assert "it was written for another place" in found(lived)["catalogue"].what
+
+
+def test_a_catalogue_of_another_version(lived, monkeypatch):
+    monkeypatch.setattr(catalog, "AS_OF", f"{catalog.AS_OF} -- newer")
+    assert "another version of this program wrote it" in found(lived)["catalogue"].what
+
+
+def test_the_command_prints_a_line_a_finding_and_fails(in_world, engagement):
+    assert engagement("pull", "--from", "2026-01-30", "--to", "2026-01-31")[0] == 0
+    code, said, told = engagement("doctor")
+    assert (code, told) == (0, [])
+    assert said.startswith("the lake is whole: 2 days (2026-01-30 to 2026-01-31, 0 without rows between), ")
+    stray = in_world.lake / "a\nstray"
+    stray.touch()
+    code, said, told = engagement("doctor")
+    assert (code, told) == (1, ["the lake is not whole: 1 finding, see above"])
+    assert len(said.splitlines()) == 1
+
+
+def test_the_command_speaks_json(in_world, engagement):
+    assert engagement("pull", "--from", "2026-01-30", "--to", "2026-01-31")[0] == 0
+    Lake(in_world.lake).daily(WINDOW.first).unlink()
+    code, said, _ = engagement("doctor", "--quick", "--json")
+    answer = json.loads(said)
+    assert (code, answer["whole"], answer["days"]) == (1, False, 2)
+    finding = answer["findings"][0]
+    assert finding["kind"] == "sums_apart"
+    assert finding["fix"] == "engagement rebuild --table engagements --from 2026-01-01 --to 2026-01-31"
+
+
+def test_without_a_lake_the_command_says_so(failed, tmp_path, monkeypatch):
+    monkeypatch.setenv("ENGAGEMENT_DATA", str(tmp_path / "none"))
+    code, line = failed("doctor")
+    assert (code, line.split(":")[0]) == (2, f"there is no lake in {tmp_path}/none")
