@@ -232,9 +232,12 @@ def _prepared(options: argparse.Namespace, chosen: settings.Settings) -> Prepare
 
 
 def _settings(options: argparse.Namespace) -> settings.Settings:
-    """Return the settings, with what the command line says of the roster."""
+    """Return the settings, with what the command line says of the roster, and less patience if somebody waits."""
     chosen = settings.load()
-    return replace(chosen, skip_bad_rows=chosen.skip_bad_rows or options.skip_bad_rows)
+    minutes = chosen.patience_minutes
+    if minutes is None and sys.stderr.isatty():
+        minutes = settings.PATIENCE_AT_A_TERMINAL
+    return replace(chosen, skip_bad_rows=chosen.skip_bad_rows or options.skip_bad_rows, patience_minutes=minutes)
 
 
 def _authorize(options: argparse.Namespace) -> None:

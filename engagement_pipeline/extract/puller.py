@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from engagement_pipeline.core.errors import (
     AccountError,
     EngagementError,
+    OutageError,
     PullError,
     RefusedError,
     ResponseError,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 BODIES_TRIED = 3  # responses to one request that may fail the audit before the request has failed
-GIVEN_UP_IN_A_ROW = 3  # requests that use up their tries, one after another, before the API counts as down
+GIVEN_UP_IN_A_ROW = 3  # requests that are given up, one after another, before the pull stops
 SHOWN_TWEETS = 3  # in an error message
 
 
@@ -76,7 +77,9 @@ def run(plan: Plan, pull: Pull, *, client: Client, progress: Progress = quiet) -
     """
     with ThreadPoolExecutor(max_workers=max(1, min(MAX_IN_FLIGHT, len(plan.requests)))) as pool:
         report = PullReport(planned=len(plan.requests))
-        return _Run(plan, pull, client, progress, pool, _standings(plan, pull), report).to_the_end()
+        return _Run(
+            plan, pull, client, progress, pool, _standings(plan, pull), _witness(plan, pull), report
+        ).to_the_end()
 
 
 def settle(pull: Pull) -> None:
@@ -157,6 +160,13 @@ def _standings(plan: Plan, pull: Pull) -> dict[str, Standing]:
     return {handle: ownership.at_first(handle, before=map(_served, reversed(before[handle]))) for handle in handles}
 
 
+def _witness(plan: Plan, pull: Pull) -> Request | None:
+    """Return a request that was answered before to an account of the plan."""
+    handles = {request.handle for request in plan.requests}
+    answered = (landed.request for landed in pull.landed() if not landed.refusal)
+    return next((request for request in answered if request.handle in handles), None)
+
+
 def _served(landed: Landed) -> bool:
     return _serves(source_of(landed.request.endpoint).read(landed.body(), landed.request))
 
@@ -180,6 +190,7 @@ class _Run:
     progress: Progress
     pool: ThreadPoolExecutor
     standings: dict[str, Standing]  # by handle
+    witness: Request | None  # one that the API answered in an earlier part of the pull
     report: PullReport
     in_flight: dict[Future[Flat], Ask] = field(default_factory=dict)
     failures: list[EngagementError] = field(default_factory=list)
@@ -209,7 +220,7 @@ class _Run:
         """In a thread: ask, land, audit; ask again if the body fails the audit."""
         problem = ""
         for _ in range(BODIES_TRIED):
-            response = self.client.ask(request)
+            response = self.client.ask(request, witness=self.witness)
             looked_at = _audit(self.pull, self.pull.land(request, response), response.body, request)
             if isinstance(looked_at, Flat):
                 return looked_at
@@ -246,10 +257,12 @@ class _Run:
                 future.cancel()
 
     def _give_up(self, error: UnavailableError) -> None:
-        """Give up a request that has used up its tries; after several in a row, stop the pull."""
-        self.failures.append(error)
+        """Give up a request that cannot be had; after several in a row, or in an outage, stop the pull."""
+        is_outage = isinstance(error, OutageError)
+        if not (is_outage and any(isinstance(known, OutageError) for known in self.failures)):
+            self.failures.append(error)
         self.given_up_in_a_row += 1
-        if self.given_up_in_a_row == GIVEN_UP_IN_A_ROW:
+        if is_outage or self.given_up_in_a_row == GIVEN_UP_IN_A_ROW:
             self._stop()
 
     def _take_refusal(self, standing: Standing, asked: Ask, error: RefusedError) -> None:
