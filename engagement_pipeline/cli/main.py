@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engagement_pipeline import pipeline
-from engagement_pipeline.cli import arguments, demo, failures, output
+from engagement_pipeline.cli import INTERRUPTED, arguments, demo, failures, output
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL
 from engagement_pipeline.core.errors import EngagementError, InputError
@@ -28,8 +28,6 @@ from engagement_pipeline.transport import tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-INTERRUPTED = 130  # as shells count a SIGINT
 
 
 def main(argv: Sequence[str]) -> int:

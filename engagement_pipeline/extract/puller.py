@@ -14,6 +14,7 @@ import time
 from collections import defaultdict
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
+from math import ceil
 from typing import TYPE_CHECKING
 
 from engagement_pipeline.core.errors import (
@@ -205,8 +206,10 @@ class _Run:
             while self.in_flight:
                 for future in wait(self.in_flight, return_when=FIRST_COMPLETED).done:
                     self._settle(future, self.in_flight.pop(future))
-        except BaseException:
+        except BaseException as stopped:
             self._stop()
+            if not isinstance(stopped, Exception):
+                self._tell_what_it_waits_for(again=isinstance(stopped, KeyboardInterrupt))
             raise
         failures = [*self.failures, *self._leave_out_wrong_tokens()] or self._missed()
         if failures:
@@ -317,6 +320,14 @@ class _Run:
         missed = sorted({tweet_id for request in self.plan.requests for tweet_id in request.tweet_ids} - self.settled)
         first = ", ".join(map(str, missed[:SHOWN_TWEETS])) + (", …" if len(missed) > SHOWN_TWEETS else "")
         return [EngagementError(f"{len(missed)} Tweets got no answer: {first}")] if missed else []
+
+    def _tell_what_it_waits_for(self, *, again: bool) -> None:
+        """Say of a pull that is interrupted why it does not end at once; `again` is for who can press Ctrl-C again."""
+        number, seconds = self.client.under_way()
+        if number:
+            requests = "1 request" if number == 1 else f"{number} requests"
+            hint = "; Ctrl-C again to stop now" if again else ""
+            logger.warning("stopping: %s in flight, at most %d s%s", requests, ceil(seconds), hint)
 
     def _stop(self) -> None:
         """Send nothing more. Requests that still wait end now; the answers to those already sent land."""
