@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 from code_location import FEW, RANGE_END, RANGE_START, failures
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
@@ -14,6 +15,7 @@ from engagement_pipeline.query import catalog
 
 RETRIED = dg.DagsterEventType.STEP_UP_FOR_RETRY
 DAYS = {RANGE_START: FEW[0], RANGE_END: FEW[-1]}
+HERE = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("engagement"), "__repository__")
 NOON = datetime(2026, 2, 1, 12, tzinfo=UTC)
 
 
@@ -104,7 +106,8 @@ def test_hours_that_an_outage_held_up_do_not_pile_up(definitions, instance, stat
         return schedule(context)
 
     assert isinstance(tick(), dg.RunRequest)
-    waiting = instance.create_run_for_job(job, status=dg.DagsterRunStatus[status])
+    origin = RemoteJobOrigin(HERE, "hourly")
+    waiting = instance.create_run_for_job(job, status=dg.DagsterRunStatus[status], remote_job_origin=origin)
     assert waiting.run_id in tick().skip_message
     instance.delete_run(waiting.run_id)
     assert isinstance(tick(), dg.RunRequest)

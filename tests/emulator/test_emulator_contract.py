@@ -355,7 +355,7 @@ def test_the_contract_is_kept(emulator_with, rule):
     if rule.by == BEARER:
         response = ask_with_bearer(emulator, rule.fields, endpoint=rule.endpoint)
     elif rule.by == NOBODY:
-        response = requests.post(f"{emulator.url}/insights/engagement/{rule.endpoint}", json=rule.fields, timeout=10)
+        response = requests.post(f"{emulator.url}/insights/engagement/{rule.endpoint}", json=rule.fields, timeout=60)
     else:
         response = ask(emulator, rule.fields, endpoint=rule.endpoint, handle=rule.by)
     assert response.status_code == rule.status, response.text

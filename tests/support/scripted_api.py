@@ -161,7 +161,7 @@ def asking_of(
     per_minute=60_000_000,
     patience_minutes=60,
     tries=3,
-    timeout_seconds=10,
+    timeout_seconds=60,
     now=lambda: datetime.now(UTC),
 ):
     """Return a client of the API and the authorisation host at `url`, on a clock that logs its exchanges.

@@ -11,7 +11,7 @@ from engagement_pipeline.core.errors import AccountError, OutageError, RefusedEr
 from engagement_pipeline.transport.accounts import Accounts
 from engagement_pipeline.transport.signing import MAX_IN_FLIGHT
 
-CLOSED_WITHIN = 10.0  # seconds; only a client that leaves connections open uses them up
+CLOSED_WITHIN = 60.0  # seconds; only a client that leaves connections open uses them up
 
 BEARER = replace(ACCOUNTS, app=replace(ACCOUNTS.app, bearer_token="TheBearerTokenOfTheApp"))
 FOREIGN = replace(REQUEST, endpoint=TOTALS, handle="", window=None, types=("favorites",))
