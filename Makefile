@@ -1,16 +1,18 @@
 # Every target sets up .venv from the lock first; `make setup` alone does just that.
 PYTHON ?= python3
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTHONS ?= 3.11 3.12 3.13
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: setup demo up test test-duckdb test-operations test-faults test-ui bench check format docs lock clean
+.PHONY: setup demo up test test-pythons test-duckdb test-operations test-faults test-ui bench check format docs lock clean
 
-setup: .venv/ready
+setup: $(VENV)/ready
 
-.venv/ready: requirements.lock pyproject.toml
+$(VENV)/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "engagement-pipeline needs Python 3.11 or newer; name one with: make PYTHON=python3.12 …" >&2; exit 1; }
-	@echo "setting up .venv from requirements.lock (once, a minute or two)"
-	@rm -rf .venv && $(PYTHON) -m venv .venv
+	@echo "setting up $(VENV) from requirements.lock (once, a minute or two)"
+	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index --editable .
 	@touch $@
@@ -23,6 +25,17 @@ up: setup  ## Dagster and the emulator together; Ctrl-C ends both
 
 test: setup
 	@$(BIN)/python -m pytest
+
+test-pythons: setup  ## the tests on each of PYTHONS that the PATH, pyenv or uv has; each gets a .venv-VERSION
+	@ran=; failed=; for version in $(PYTHONS); do \
+		python=$$(command -v python$$version || ls -d "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$$version.*/bin/python 2>/dev/null | tail -n 1); \
+		[ -n "$$python" ] || python=$$(uv python find --no-python-downloads $$version 2>/dev/null) || true; \
+		[ -n "$$python" ] || { echo "Python $$version: not on this machine"; continue; }; \
+		echo "Python $$version: $$python"; ran=yes; \
+		$(MAKE) --no-print-directory test VENV=.venv-$$version PYTHON="$$python" || failed="$$failed $$version"; \
+	done; \
+	[ -n "$$ran" ] || { echo "none of $(PYTHONS) is on this machine" >&2; exit 1; }; \
+	[ -z "$$failed" ] || { echo "failed on Python$$failed" >&2; exit 1; }
 
 test-operations: setup  ## docs/operations.md on a throwaway machine: as root, with Debian's PostgreSQL; six minutes
 	@$(BIN)/python -m pytest -m operations -n 0 -rs
@@ -66,4 +79,4 @@ lock:  ## needs uv; hashes only, no address of an index
 	$(COMPILE) benchmarks/requirements.in --constraint requirements.lock --output-file benchmarks/requirements.lock
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis

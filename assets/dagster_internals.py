@@ -22,6 +22,7 @@ from dagster._core.events import JobFailureData, RunFailureReason
 # Tags that Dagster sets on runs. Its documentation shows some as text, and none as a constant (1.13.27).
 from dagster._core.storage.tags import (
     GRPC_INFO_TAG,
+    MAX_RUNTIME_SECONDS_TAG,
     PARENT_RUN_ID_TAG,
     PARTITION_NAME_TAG,
     PRIORITY_TAG,
@@ -33,6 +34,7 @@ from dagster_shared.error import SerializableErrorInfo
 
 __all__ = [
     "GRPC_INFO_TAG",
+    "MAX_RUNTIME_SECONDS_TAG",
     "PARENT_RUN_ID_TAG",
     "PARTITION_NAME_TAG",
     "PRIORITY_TAG",

@@ -11,9 +11,10 @@ from datetime import datetime
 import dagster as dg
 
 from assets.engagements import days, tell_by_hand
-from assets.runs import ENGAGEMENTS, days_of, failure, log_plan, one_line
+from assets.runs import ENGAGEMENTS, days_of, failure, log_plan, one_line, try_again_later
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
+from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.errors import InputError, LakeError, PullError
 from engagement_pipeline.core.model import Window
 from engagement_pipeline.core.orchestration import API_POOL
@@ -51,6 +52,7 @@ def pull_new_tweets(context: dg.OpExecutionContext, config: Lacking) -> None:
         shown = _shown(context, chosen, published)
         tell_by_hand(context, chosen, shown)
         if failed:
+            try_again_later(context, chosen, failed, endpoint=HISTORICAL)
             raise failed
     damaged = {day: error for day, error in published.failures.items() if isinstance(error, LakeError)}
     if damaged:  # for the other failed days nothing came: the new Tweets have been set aside meanwhile

@@ -11,7 +11,7 @@ import dagster as dg
 
 from assets.dagster_internals import log_evaluation
 from assets.metadata import LINEAGE, about, columns, of_day
-from assets.runs import ENGAGEMENTS, days_of, evaluations, failure, log_plan, one_line
+from assets.runs import ENGAGEMENTS, days_of, evaluations, failure, log_plan, one_line, try_again_later
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import HISTORICAL, MAX_DAYS
@@ -51,7 +51,9 @@ def responses(context: dg.AssetExecutionContext) -> None:
         try:
             reports = pipeline.pull(chosen, prepared)
         except PullError as failed:
-            raise PullError([*failed.failures, *_publish_the_rest(context, chosen, asked)]) from None
+            damaged = _publish_the_rest(context, chosen, asked)
+            try_again_later(context, chosen, failed, endpoint=HISTORICAL)
+            raise PullError([*failed.failures, *damaged]) from None
     metadata = {
         "window": f"{asked[0]} to {asked[-1]}",
         "requests": sum(report.answered for report in reports),

@@ -1,14 +1,15 @@
-"""What the assets, ops and checks share: the days of a run, its plan in the log, and failures of one line."""
+"""What the assets, ops and checks share: the days of a run, its plan in the log, failures of one line, and outages."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
 from assets.dagster_internals import PARTITION_NAME_TAG, keep_connection, newest
-from engagement_pipeline.core.errors import EngagementError, InputError
-from engagement_pipeline.core.orchestration import RANGE_END, RANGE_START
+from engagement_pipeline.core.endpoints import Endpoint
+from engagement_pipeline.core.errors import EngagementError, InputError, PullError
+from engagement_pipeline.core.orchestration import MAX_RUNTIME, OUTAGE_PAUSE, RANGE_END, RANGE_START
 from engagement_pipeline.core.redaction import redacted, traceback_of
 from engagement_pipeline.core.settings import Settings, parse_day
 from engagement_pipeline.extract import plan_text, planner
@@ -44,6 +45,31 @@ def one_line() -> Iterator[None]:
             f"{what}: a mistake of this program; what has landed is kept",
             metadata={"traceback": dg.MetadataValue.text(traceback_of(error))},
         ) from None
+
+
+def try_again_later(context: Context, chosen: Settings, failed: PullError, *, endpoint: Endpoint) -> None:
+    """Have Dagster try the step again in a while if the API was down; return if that is of no use.
+
+    No retry policy of Dagster's does this: with one, a run that is told to stop would be tried again as well.
+    """
+    if failed.is_outage and _has_time(chosen, endpoint, tried=context.retry_number + 1, now=datetime.now(UTC)):
+        minutes = OUTAGE_PAUSE / timedelta(minutes=1)
+        context.log.warning("%s. This run tries again in %d minutes by itself", redacted(str(failed)), minutes)
+        raise dg.RetryRequested(max_retries=context.retry_number + 1, seconds_to_wait=OUTAGE_PAUSE.total_seconds())
+
+
+def _has_time(chosen: Settings, endpoint: Endpoint, *, tried: int, now: datetime) -> bool:
+    """Tell whether another try makes sense after the pause.
+
+    The day's last moment ends the tries for /totals, and the hour's those for /28hr: what is asked then is something
+    else. The days of /historical can be had later too, so they are tried for as long as a run may take.
+    """
+    again = now + OUTAGE_PAUSE
+    if endpoint.max_days:
+        return tried * (timedelta(minutes=chosen.patience()) + OUTAGE_PAUSE) + OUTAGE_PAUSE < MAX_RUNTIME
+    if endpoint.period:
+        return (again.date(), again.hour) == (now.date(), now.hour)
+    return again.date() == now.date()
 
 
 def log_plan(context: Context, chosen: Settings, prepared: Prepared) -> None:

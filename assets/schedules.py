@@ -6,14 +6,15 @@ of one day, and also pulls a day that was missed.
 
 import hashlib
 import json
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 
 import dagster as dg
 
 from assets.checks import fresh, whole
-from assets.dagster_internals import PRIORITY_TAG
+from assets.dagster_internals import MAX_RUNTIME_SECONDS_TAG, PRIORITY_TAG
 from assets.day_jobs import Lacking, history_job, pull_new_tweets
 from assets.engagements import catalog, engagements, responses
+from assets.orphans import UNFINISHED
 from assets.runs import ENGAGEMENTS, one_line
 from assets.snapshots import recent, totals
 from engagement_pipeline.core import settings
@@ -26,6 +27,7 @@ from engagement_pipeline.lake import clock
 from engagement_pipeline.lake.layout import Lake
 
 AHEAD_OF_BACKFILLS = {PRIORITY_TAG: "10"}  # backfill runs have none, which is 0
+ALL_DAY = {MAX_RUNTIME_SECONDS_TAG: str(round(timedelta(days=1).total_seconds()))}  # in an outage; MAX_RUNTIME is less
 _settings = settings.load()
 
 
@@ -40,7 +42,10 @@ daily_job = dg.define_asset_job(
     description="Pull the look-back, publish it and refresh the views.",
 )
 totals_job = dg.define_asset_job(
-    "lifetime", selection=[totals, catalog], tags=AHEAD_OF_BACKFILLS, description="Pull /totals and publish it."
+    "lifetime",
+    selection=[totals, catalog],
+    tags={**AHEAD_OF_BACKFILLS, **ALL_DAY},
+    description="Pull /totals and publish it.",
 )
 recent_job = dg.define_asset_job(
     "hourly",
@@ -87,15 +92,23 @@ lifetime = dg.ScheduleDefinition(
     cron_schedule=_at(_settings.lifetime_at),
     execution_timezone="UTC",
     name="lifetime",
-    description="Pulls /totals. A day without a run cannot be had later.",
+    description="Pulls /totals. No later day has today's counts: in an outage, it is tried until the day is over.",
 )
-hourly = dg.ScheduleDefinition(
+
+
+@dg.schedule(
     job=recent_job,
     cron_schedule=f"{_settings.hourly_minute} * * * *",
     execution_timezone="UTC",
-    name="hourly",
     description="Pulls /28hr, and fails if a day of the look-back is missing.",
 )
+@one_line()
+def hourly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Ask for the last 28 hours, unless an earlier run still waits to do so: both would ask for the same."""
+    unfinished = dg.RunsFilter(job_name=recent_job.name, statuses=[dg.DagsterRunStatus.QUEUED, *UNFINISHED])
+    if left := context.instance.get_runs(unfinished, limit=1):
+        return dg.SkipReason(f"run {left[0].run_id} of an earlier hour has not ended yet")
+    return dg.RunRequest()
 
 
 @dg.sensor(

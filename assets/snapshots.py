@@ -3,7 +3,7 @@
 import dagster as dg
 
 from assets.metadata import about, columns
-from assets.runs import log_plan, one_line
+from assets.runs import log_plan, one_line, try_again_later
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import RECENT, TOTALS, Endpoint
@@ -48,6 +48,7 @@ def _observed(context: dg.AssetExecutionContext, endpoint: Endpoint) -> dg.Mater
         log_plan(context, chosen, prepared)
         outcome = pipeline.run(chosen, prepared)
         if outcome.failure:
+            try_again_later(context, chosen, outcome.failure, endpoint=endpoint)
             raise outcome.failure
     return dg.MaterializeResult(
         metadata={

@@ -42,6 +42,7 @@ from engagement_pipeline.query import by_day, catalog
 from engagement_pipeline.sources import source_of
 from engagement_pipeline.transport import accounts, app_lock
 from engagement_pipeline.transport.client import Client
+from engagement_pipeline.transport.patience import Patience
 from engagement_pipeline.transport.rate_limit import RateLimiter
 
 if TYPE_CHECKING:
@@ -154,6 +155,7 @@ def _client(
         api_url=settings.api_url,
         auth_url=settings.auth_url,
         rate_limiter=RateLimiter(settings.requests_per_minute),
+        patience=Patience(settings.patience()),
         tries=settings.tries,
         timeout_seconds=settings.timeout_seconds,
         log=partial(request_log.write, lake),

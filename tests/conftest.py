@@ -81,6 +81,7 @@ def world(tmp_path):
             "ACCOUNTS": tmp_path / "accounts.toml",
             "TWEETS": tmp_path / "tweets" / "*",
             "REQUESTS_PER_MINUTE": 6000,
+            "PATIENCE_MINUTES": 0,
             "NOW": NOW.isoformat(),
         }
         environment = {settings.PREFIX + name: str(value) for name, value in variables.items()}

@@ -15,9 +15,17 @@ from engagement_pipeline.core.redaction import guard_logs, redacted, traceback_o
 def show_logs() -> None:
     """Have warnings of this process written on standard error, as lines like those of failures."""
     guard_logs()
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Handler()
     handler.setFormatter(_Formatter("engagement: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+class _Handler(logging.Handler):
+    """Writes to what is standard error now: while bars are drawn, that is what keeps lines above them."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record's line."""
+        print(self.format(record), file=sys.stderr, flush=True)
 
 
 class _Formatter(logging.Formatter):

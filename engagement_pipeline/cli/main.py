@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engagement_pipeline import pipeline
-from engagement_pipeline.cli import arguments, config, emulated, failures, health, init, output
+from engagement_pipeline.cli import INTERRUPTED, arguments, config, emulated, failures, health, init, output
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL
 from engagement_pipeline.core.errors import EngagementError, InputError
@@ -27,8 +27,6 @@ from engagement_pipeline.transport import tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-INTERRUPTED = 130  # as shells count a SIGINT
 
 
 def main(argv: Sequence[str]) -> int:
@@ -175,9 +173,12 @@ def _prepared(options: argparse.Namespace, chosen: settings.Settings) -> Prepare
 
 
 def _settings(options: argparse.Namespace) -> settings.Settings:
-    """Return the settings, with what the command line says of the roster."""
+    """Return the settings, with what the command line says of the roster, and less patience if somebody waits."""
     chosen = settings.load(config=options.config)
-    return replace(chosen, skip_bad_rows=chosen.skip_bad_rows or options.skip_bad_rows)
+    minutes = chosen.patience_minutes
+    if minutes is None and sys.stderr.isatty():
+        minutes = settings.PATIENCE_AT_A_TERMINAL
+    return replace(chosen, skip_bad_rows=chosen.skip_bad_rows or options.skip_bad_rows, patience_minutes=minutes)
 
 
 def _authorize(options: argparse.Namespace) -> None:

@@ -7,6 +7,7 @@
     │   ├── AccountError               the API refuses this account (or app); the other accounts may go on
     │   ├── RefusedError               .tweet_ids: the Tweets that the API named; a retry without a change cannot help
     │   └── UnavailableError           all tries failed on what is usually temporary: network, 429, 5xx, broken bodies
+    │       └── OutageError            the API answered nobody for as long as patience lasts: a later run may succeed
     ├── ResponseError                  .path: the contract does not allow the shape or the sums of a response
     ├── PullError                      .failures: some requests of a pull failed; what landed is kept
     ├── LakeError                      .day: a file of the lake cannot be read or written; a day, if it is of one
@@ -97,6 +98,10 @@ class UnavailableError(ApiError):
     """The API could not be reached, or failed on each try; the same request may succeed later."""
 
 
+class OutageError(UnavailableError):
+    """The API answered no request at all for the setting patience_minutes."""
+
+
 class ResponseError(EngagementError):
     """A body that the contract does not allow; `path` is the place of the fault in it."""
 
@@ -114,6 +119,11 @@ class PullError(EngagementError):
         stop = "" if first.endswith("?") else "."
         super().__init__(f"{first}{stop} What has landed is kept: run the same pull again to resume it")
         self.failures = tuple(failures)
+
+    @property
+    def is_outage(self) -> bool:
+        """Tell whether the API was down: then the same pull may succeed later, and nobody need do anything."""
+        return any(isinstance(failure, OutageError) for failure in self.failures)
 
 
 def _others(failures: Sequence[EngagementError]) -> str:

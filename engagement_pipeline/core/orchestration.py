@@ -1,7 +1,7 @@
 """What the library, assets/ and deploy/ agree on about Dagster's runs. Plain values: nothing here imports Dagster.
 
-Out: the API's pool, the tags of a run over a range of days, and the longest time that a run may take. Tests check that
-deploy/ and Dagster's own names equal these.
+Out: the API's pool, the tags of a run over a range of days, and the longest time that a run may take. Also the
+pause after an outage. Tests check that deploy/ and Dagster's own names equal these.
 """
 
 from datetime import timedelta
@@ -13,3 +13,6 @@ RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 # Dagster ends a run that takes longer: max_runtime_seconds in deploy/dagster.yaml and deploy/systemd/dagster.yaml.
 MAX_RUNTIME = timedelta(hours=4)
+# So long does a run that met an outage of the API wait before it tries again. With patience before and after, an outage
+# of hours wastes less than a request a minute.
+OUTAGE_PAUSE = timedelta(minutes=5)

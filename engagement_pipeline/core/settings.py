@@ -42,7 +42,10 @@ OLDEST_DAY = HISTORICAL_SINCE
 SECRETS = {"alert_webhook"}  # settings: no message shows their values
 PATHS = {"data", "accounts", "tweets"}  # settings whose defaults are relative to the working directory
 DEFAULT = "default"  # the origin of what nobody has set
+PATIENCE_MINUTES = 15  # where nobody waits for the pull
+PATIENCE_AT_A_TERMINAL = 3  # minutes
 LARGEST_PORT = 65_535
+DAY_MINUTES = 24 * 60
 LAST_YEAR = 9998  # of `now`: there must be days after it
 LARGEST_NUMBER = 1_000_000  # of any setting; the system's clocks and time-outs allow little more
 
@@ -62,6 +65,7 @@ class Settings:
     lookback_days: int = 28
     requests_per_minute: int = 60
     types: tuple[str, ...] = tuple(metric.name for metric in METRICS)
+    patience_minutes: int | None = None
     tries: int = 6
     timeout_seconds: int = 60
     resume_hours: int = 24
@@ -79,6 +83,10 @@ class Settings:
     def current_time(self) -> datetime:
         """Return the fixed `now` if it is set, otherwise the time of the clock, in UTC."""
         return self.now or datetime.now(UTC)
+
+    def patience(self) -> int:
+        """Return for how many minutes a pull waits for an API that is down; a terminal sets fewer."""
+        return PATIENCE_MINUTES if self.patience_minutes is None else self.patience_minutes
 
     def oldest_day(self) -> date:
         """Return the first UTC day that /historical serves completely; the setting `history_days` limits it."""
@@ -262,6 +270,13 @@ def _at_least_one(value: Any, _base: Path) -> int:  # noqa: ANN401
     return int(text)
 
 
+def _minutes(value: Any, _base: Path) -> int:  # noqa: ANN401
+    text = str(value).strip()
+    if isinstance(value, bool | float) or not text.isdecimal() or int(text) > DAY_MINUTES:
+        raise ValueError(f"must be a whole number of minutes, at most {DAY_MINUTES:,}; 0 does not wait")
+    return int(text)
+
+
 def _lookback(value: Any, base: Path) -> int:  # noqa: ANN401
     days = _at_least_one(value, base)
     if days > MAX_LOOKBACK_DAYS:
@@ -321,6 +336,7 @@ _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "lookback_days": _lookback,
     "requests_per_minute": _at_least_one,
     "types": _types,
+    "patience_minutes": _minutes,
     "tries": _at_least_one,
     "timeout_seconds": _at_least_one,
     "resume_hours": _at_least_one,

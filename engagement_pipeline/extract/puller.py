@@ -16,6 +16,7 @@ from collections import defaultdict
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from math import ceil
 from typing import TYPE_CHECKING
 
 from engagement_pipeline import sources
@@ -23,6 +24,7 @@ from engagement_pipeline.core.errors import (
     AccountError,
     EngagementError,
     LakeError,
+    OutageError,
     PullError,
     RefusedError,
     ResponseError,
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 BODIES_TRIED = 3  # responses to one request that may fail the audit before the request has failed
-GIVEN_UP_IN_A_ROW = 3  # requests that use up their tries, one after another, before the API counts as down
+GIVEN_UP_IN_A_ROW = 3  # requests that are given up, one after another, before the pull stops
 SHOWN_TWEETS = 3  # in an error message
 UNKNOWN = "the handle is not in the accounts file"
 
@@ -85,7 +87,9 @@ def run(plan: Plan, pull: Pull, *, client: Client, progress: Progress = quiet) -
     """
     with ThreadPoolExecutor(max_workers=max(1, min(MAX_IN_FLIGHT, len(plan.requests)))) as pool:
         report = PullReport(planned=len(plan.requests))
-        return _Run(plan, pull, client, progress, pool, _standings(plan, pull), report).to_the_end()
+        return _Run(
+            plan, pull, client, progress, pool, _standings(plan, pull), _witness(plan, pull), report
+        ).to_the_end()
 
 
 def leave(plan: Plan, pull: Pull, failures: Iterable[EngagementError], *, client: Client) -> None:
@@ -187,6 +191,13 @@ def _standings(plan: Plan, pull: Pull) -> dict[str, Standing]:
     return {handle: ownership.at_first(handle, before=map(_served, reversed(before[handle]))) for handle in handles}
 
 
+def _witness(plan: Plan, pull: Pull) -> Request | None:
+    """Return a request that was answered before to an account of the plan."""
+    handles = {request.handle for request in plan.requests}
+    answered = (landed.request for landed in pull.landed() if not landed.refusal)
+    return next((request for request in answered if request.handle in handles), None)
+
+
 def _served(landed: Landed) -> bool:
     with looking(landed, PULL_LOCK):
         return _serves(sources.read(landed.body(), landed.request))
@@ -211,6 +222,7 @@ class _Run:
     progress: Progress
     pool: ThreadPoolExecutor
     standings: dict[str, Standing]  # by handle
+    witness: Request | None  # one that the API answered in an earlier part of the pull
     report: PullReport
     in_flight: dict[Future[Flat], Ask] = field(default_factory=dict)
     failures: list[EngagementError] = field(default_factory=list)
@@ -226,8 +238,10 @@ class _Run:
             while self.in_flight:
                 for future in wait(self.in_flight, return_when=FIRST_COMPLETED).done:
                     self._settle(future, self.in_flight.pop(future))
-        except BaseException:
+        except BaseException as stopped:
             self._stop()
+            if not isinstance(stopped, Exception):
+                self._tell_what_it_waits_for(again=isinstance(stopped, KeyboardInterrupt))
             with suppress(LakeError):  # a full disk may be what stops the pull
                 self._land_unanswered(self.failures)
             raise
@@ -245,7 +259,7 @@ class _Run:
         """In a thread: ask, land, audit; ask again if the body fails the audit."""
         problem = ""
         for _ in range(BODIES_TRIED):
-            response = self.client.ask(request)
+            response = self.client.ask(request, witness=self.witness)
             looked_at = _audit(self.pull, self.pull.land(request, response), response.body, request)
             if isinstance(looked_at, Flat):
                 return looked_at
@@ -282,11 +296,13 @@ class _Run:
                 future.cancel()
 
     def _give_up(self, request: Request, error: UnavailableError) -> None:
-        """Give up a request that has used up its tries; after several in a row, stop the pull."""
-        self.failures.append(error)
+        """Give up a request that cannot be had; after several in a row, or in an outage, stop the pull."""
+        is_outage = isinstance(error, OutageError)
+        if not (is_outage and any(isinstance(known, OutageError) for known in self.failures)):
+            self.failures.append(error)
         self.given_up |= dict.fromkeys(request.tweet_ids, error)
         self.given_up_in_a_row += 1
-        if self.given_up_in_a_row == GIVEN_UP_IN_A_ROW:
+        if is_outage or self.given_up_in_a_row == GIVEN_UP_IN_A_ROW:
             self._stop()
 
     def _take_refusal(self, standing: Standing, asked: Ask, error: RefusedError) -> None:
@@ -354,6 +370,14 @@ class _Run:
         missed = sorted({tweet_id for request in self.plan.requests for tweet_id in request.tweet_ids} - self.settled)
         first = ", ".join(map(str, missed[:SHOWN_TWEETS])) + (", …" if len(missed) > SHOWN_TWEETS else "")
         return [EngagementError(f"{len(missed)} Tweets got no answer: {first}")] if missed else []
+
+    def _tell_what_it_waits_for(self, *, again: bool) -> None:
+        """Say of a pull that is interrupted why it does not end at once; `again` is for who can press Ctrl-C again."""
+        number, seconds = self.client.under_way()
+        if number:
+            requests = "1 request" if number == 1 else f"{number} requests"
+            hint = "; Ctrl-C again to stop now" if again else ""
+            logger.warning("stopping: %s in flight, at most %d s%s", requests, ceil(seconds), hint)
 
     def _stop(self) -> None:
         """Send nothing more. Requests that still wait end now; the answers to those already sent land."""

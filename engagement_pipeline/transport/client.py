@@ -4,12 +4,14 @@ In: a planned Request, and the accounts that may sign it. Out: a Response, or on
 Response is the JSON that the API sent, with BODY_MASK in place of each secret of ours. A try ends when
 `timeout_seconds` are over, however slowly its answer comes, or when there is more of it than its source allows. Each
 try is signed anew, since a signature's nonce serves once; so retries are here and never in the transport below.
+Patience tells a request that fails by itself, which has `tries`, from an API that is down, which has minutes.
 """
 
 from __future__ import annotations
 
 import logging
 import random
+import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,6 +25,7 @@ from engagement_pipeline.core.errors import AccountError, ApiError, RefusedError
 from engagement_pipeline.core.model import Exchange, Request, Response
 from engagement_pipeline.core.reach import unreachable
 from engagement_pipeline.core.redaction import redacted_body, shown
+from engagement_pipeline.transport.patience import Failures
 from engagement_pipeline.transport.signing import SignedSessions
 
 if TYPE_CHECKING:
@@ -31,10 +34,10 @@ if TYPE_CHECKING:
     from engagement_pipeline.core.model import Answer, HttpRequest
     from engagement_pipeline.sources import Source
     from engagement_pipeline.transport.accounts import Accounts
+    from engagement_pipeline.transport.patience import Patience
     from engagement_pipeline.transport.rate_limit import RateLimiter
 
 logger = logging.getLogger(__name__)
-DOWN_AFTER = 18  # failed tries in a row, of any request: the API is down
 FIRST_PAUSE = 1.0  # seconds; doubled with each try, then drawn between nothing and that ("full jitter")
 LONGEST_PAUSE = 60.0
 NO_JSON, CUT = "a body that is not JSON", "a body of JSON that broke off"
@@ -45,8 +48,7 @@ class Client:
 
     `log` is told once of each request that was sent. `now` is the machine's clock, with which the API's is compared;
     `lake_now` gives the moments under which requests are logged and answers land, by default those of `now`. An account
-    that was not let in is not asked for again, and once DOWN_AFTER tries in a row have failed no request is tried
-    again.
+    that was not let in is not asked for again. `tries` is of a request that fails while the API answers others.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Client:
         api_url: str,
         auth_url: str,
         rate_limiter: RateLimiter,
+        patience: Patience,
         tries: int,
         timeout_seconds: float,
         log: Callable[[Exchange], None],
@@ -67,6 +70,7 @@ class Client:
         self._base = api_url
         self._accounts = accounts
         self._rate_limiter = rate_limiter
+        self._patience = patience
         self._tries = tries
         self._timeout = timeout_seconds
         self._log = log
@@ -74,7 +78,8 @@ class Client:
         self._lake_now = lake_now
         self._sessions = SignedSessions(accounts, api_url=api_url, auth_url=auth_url, timeout_seconds=timeout_seconds)
         self._not_let_in: dict[str, AccountError] = {}
-        self._failed_in_a_row = 0
+        self._witness: Request | None = None  # one that was answered
+        self._under_way: dict[int, float] = {}  # by thread, when its try must end
 
     def __enter__(self) -> Self:
         return self
@@ -84,72 +89,116 @@ class Client:
 
     def stop(self) -> None:
         """Send nothing more: whoever waits for a slot or a back-off gets a CancelledError."""
+        self._patience.cancel()
         self._rate_limiter.cancel()
+
+    def under_way(self) -> tuple[int, float]:
+        """Return the number of tries that wait for their answer, and the seconds until the last one must end."""
+        ends = [*self._under_way.values()]
+        return len(ends), max([0.0, *(end - time.monotonic() for end in ends)])
 
     def leave_out(self, error: AccountError) -> None:
         """Ask nothing more for the account of an error: each further request for it raises that error."""
         self._not_let_in[error.account] = error
 
     def now(self) -> datetime:
-        """Return the time on the clock that says when a request was sent, in UTC."""
-        return self._now()
+        """Return the moment, in UTC, under which what is sent now lands."""
+        return (self._lake_now or self._now)()
 
     def fingerprint(self, handle: str) -> str:
         """Return that of the tokens which sign for a handle, empty for the bearer token or a handle without any."""
         account = self._accounts.by_handle.get(handle)
         return account.fingerprint if account else ""
 
-    def ask(self, request: Request) -> Response:
+    def ask(self, request: Request, *, witness: Request | None = None) -> Response:
         """Send one request. Raises AccountError, RefusedError, or UnavailableError once the tries are used up.
 
+        Raises OutageError once patience is over. `witness` is a request that the API has answered before: if this one
+        fails and no other is there, it shows whether the API is down. One that this client has asked for serves too.
         The log is told of it however it ends, also where it is given up between two tries: what was sent counts to
         the contract's rate.
         """
         sent: list[Exchange] = []
         try:
-            return self._answered(request, sent)
+            return self._answered(request, sent, witness)
         finally:
             if sent:
                 self._log(sent[-1])
 
-    def _answered(self, request: Request, sent: list[Exchange]) -> Response:
+    def _answered(self, request: Request, sent: list[Exchange], witness: Request | None) -> Response:
         """Try until an answer counts; each try that was sent is added to `sent`."""
         written = self._source.http_request(request)
-        for attempt in range(1, self._tries + 1):
-            self._rate_limiter.wait()
-            if request.handle in self._not_let_in:
-                raise self._not_let_in[request.handle]
-            try:
-                response = self._try(request, written, sent)
-            except UnavailableError as error:
-                no_token = not (
-                    request.handle or self._sessions.has_bearer_token
-                )  # so it was the authorisation host's failure
-                down = not no_token and self._counted(error) >= DOWN_AFTER
-                if attempt < self._tries and not down:
-                    pause = self._pause(error, attempt)
-                    logger.info("%s Try %d of %d follows in %.1f s.", error, attempt + 1, self._tries, pause)
+        failures = Failures()
+        while True:
+            with self._patience.turn(self._rate_limiter.wait) as turn:
+                if request.handle in self._not_let_in:
+                    raise self._not_let_in[request.handle]
+                if turn.is_probe and failures.sent and (known := self._witness or witness):
+                    self._ask_again(known, turn.number)
                     continue
-                if no_token:
-                    lost = AccountError(str(error), account="", status=error.status, texts=error.texts)
-                    self.leave_out(lost)
-                    raise lost from None
-                raise
-            except ApiError as error:
-                self._failed_in_a_row = 0  # a refusal is an answer
-                if isinstance(error, AccountError):
-                    self.leave_out(error)
-                raise
-            else:
-                self._failed_in_a_row = 0
-                return response
-        raise AssertionError("tries is at least 1")
+                try:
+                    response = self._try(request, written, sent)
+                except UnavailableError as error:
+                    failures, failed = self._counted(turn.number, error, failures), error
+                except ApiError as error:
+                    self._patience.answered(turn.number)  # a refusal is an answer
+                    if isinstance(error, AccountError):
+                        self.leave_out(error)
+                    raise
+                else:
+                    self._patience.answered(turn.number)
+                    self._witness = request
+                    return response
+            if failures.own >= self._tries:
+                raise self._given_up(request, failed)
+            self._back_off(failed, failures)
+
+    def _ask_again(self, witness: Request, number: int) -> None:
+        """Ask again for what was answered before, in the place of a request that has failed; its answer is not kept.
+
+        It shows whether the API is down or that request fails by itself.
+        """
+        sent: list[Exchange] = []
+        try:
+            self._try(witness, self._source.http_request(witness), sent)
+        except UnavailableError as error:
+            self._counted(number, error, Failures())
+        except ApiError:
+            self._patience.answered(number)
+        else:
+            self._patience.answered(number)
+        finally:
+            if sent:
+                self._log(sent[-1])
 
     def _try(self, request: Request, written: HttpRequest, sent: list[Exchange]) -> Response:
         """Send one try; raises what its answer means, or an error of the bearer token before anything is sent."""
-        session = self._sessions.of(request.handle)
-        sent_at, started = self._now(), time.perf_counter()
-        asked_at = self._lake_now() if self._lake_now else sent_at
+        self._under_way[threading.get_ident()] = time.monotonic() + self._timeout
+        try:
+            session = self._sessions.of(request.handle)
+            sent_at, asked_at = self._now(), self.now()
+            answer = self._sent(session, request, written, sent, sent_at=sent_at, asked_at=asked_at)
+        finally:
+            del self._under_way[threading.get_ident()]
+        try:
+            self._check(answer, request.handle, sent_at)
+        except RefusedError as error:
+            error.asked_at = asked_at  # under which a refusal lands
+            raise
+        return Response(body=answer.body, asked_at=asked_at)
+
+    def _sent(
+        self,
+        session: requests.Session,
+        request: Request,
+        written: HttpRequest,
+        sent: list[Exchange],
+        *,
+        sent_at: datetime,
+        asked_at: datetime,
+    ) -> Answer:
+        """Send one signed try, and return its answer."""
+        started = time.perf_counter()
         status = size = 0
         try:
             url, most = f"{self._base}{written.path}", self._source.largest_answer(request)
@@ -165,26 +214,35 @@ class Client:
         spent = status == requests.codes.too_many_requests
         rate = self._source.rate_of(answer.headers, asked_at=sent_at, seconds=seconds, spent=spent)
         self._rate_limiter.correct(rate)
-        try:
-            self._check(answer, request.handle, sent_at)
-        except RefusedError as error:
-            error.asked_at = asked_at  # under which a refusal lands
-            raise
-        return Response(body=answer.body, asked_at=asked_at)
+        return answer
 
-    def _counted(self, error: UnavailableError) -> int:
-        """Return how many tries in a row have failed, this one included; a 429 says that the API is there."""
+    def _counted(self, number: int, error: UnavailableError, before: Failures) -> Failures:
+        """Return the failures of a request with this one; a 429 says that the API is there."""
         if error.status != requests.codes.too_many_requests:
-            self._failed_in_a_row += 1  # a count lost between threads does no harm
-        return self._failed_in_a_row
+            return self._patience.failed(number, error, before)
+        self._patience.answered(number)
+        return replace(before, own=before.own + 1)
 
-    def _pause(self, error: ApiError, attempt: int) -> float:
-        """Back off, except after a 429, which has closed the budget until the next minute."""
-        if error.status == requests.codes.too_many_requests:
-            return self._rate_limiter.closed_for()
-        seconds = random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1)))  # noqa: S311 - jitter
-        self._rate_limiter.sleep(seconds)
-        return seconds
+    def _given_up(self, request: Request, error: UnavailableError) -> ApiError:
+        """Return the error of a request that has used up its tries; without a bearer token, it is the app's."""
+        if request.handle or self._sessions.has_bearer_token:
+            return error
+        lost = AccountError(str(error), account="", status=error.status, texts=error.texts)
+        self.leave_out(lost)
+        return lost
+
+    def _back_off(self, error: UnavailableError, failures: Failures) -> None:
+        """Pause before another try of a request that fails by itself.
+
+        After a 429 the budget is closed until the next minute. While the API is down, patience waits.
+        """
+        if not failures.own:
+            return
+        seconds = self._rate_limiter.closed_for()
+        if error.status != requests.codes.too_many_requests:
+            seconds = random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (failures.own - 1)))  # noqa: S311 - jitter
+            self._rate_limiter.sleep(seconds)
+        logger.info("%s Try %d of %d follows in %.1f s.", error, failures.own + 1, self._tries, seconds)
 
     def _check(self, answer: Answer, handle: str, asked_at: datetime) -> None:
         """Raise where the answer is not a 200 with a body that looks like JSON; whether it is, the audit finds."""

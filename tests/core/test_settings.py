@@ -58,6 +58,7 @@ def test_without_file_or_variable_every_setting_has_its_documented_default(tmp_p
         lookback_days=28,
         requests_per_minute=60,
         types=tuple(ALL_TYPES.split()),
+        patience_minutes=None,
         tries=6,
         timeout_seconds=60,
         resume_hours=24,
@@ -104,6 +105,11 @@ def test_the_contract_tells_how_far_back_history_goes(config, text, oldest):
 )
 def test_the_look_back_begins_within_what_there_is(config, text, last, first):
     assert config(text, ENGAGEMENT_NOW="2026-02-01T00:00:00Z").look_back_day(last) == first
+
+
+@pytest.mark.parametrize(("text", "minutes"), [("", 15), ("patience_minutes = 0", 0), ("patience_minutes = 60", 60)])
+def test_a_pull_waits_a_quarter_of_an_hour_for_an_api_that_is_down_unless_it_is_told_otherwise(config, text, minutes):
+    assert config(text).patience() == minutes
 
 
 def test_the_file_of_the_working_directory_is_read(tmp_path, monkeypatch):
@@ -260,6 +266,9 @@ MALFORMED = [
     ("lookback_days", "0", "at least 1"),
     ("requests_per_minute", "-1", "at least 1"),
     ("requests_per_minute", "1e3", "at least 1"),
+    ("patience_minutes", "1.5", "whole number of minutes"),
+    ("patience_minutes", "-1", "whole number of minutes"),
+    ("patience_minutes", "1441", "at most 1,440"),
     ("tries", "many", "at least 1"),
     ("tries", "1.5", "at least 1"),
     ("timeout_seconds", "99999999999", "at most 1,000,000"),

@@ -70,6 +70,7 @@ def test_the_error_of_a_blocking_check_is_one_of_dagsters():
     ("name", "value"),
     [
         ("GRPC_INFO_TAG", ".dagster/grpc_info"),
+        ("MAX_RUNTIME_SECONDS_TAG", "dagster/max_runtime"),
         ("PARENT_RUN_ID_TAG", "dagster/parent_run_id"),
         ("PARTITION_NAME_TAG", "dagster/partition"),
         ("PRIORITY_TAG", "dagster/priority"),

@@ -16,7 +16,7 @@ def emulator():
 
 
 def asked(emulator, method, path, **options):
-    return requests.request(method, emulator.url + path, timeout=10, **({"data": b"{}"} | options))
+    return requests.request(method, emulator.url + path, timeout=60, **({"data": b"{}"} | options))
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)

@@ -364,7 +364,7 @@ def test_the_contract_is_kept(emulator_with, rule):
     elif rule.by == CONSUMER:
         response = ask_as_consumer(emulator, rule.fields, endpoint=rule.endpoint)
     elif rule.by == NOBODY:
-        response = requests.post(f"{emulator.url}/insights/engagement/{rule.endpoint}", json=rule.fields, timeout=10)
+        response = requests.post(f"{emulator.url}/insights/engagement/{rule.endpoint}", json=rule.fields, timeout=60)
     else:
         response = ask(emulator, rule.fields, endpoint=rule.endpoint, handle=rule.by)
     assert response.status_code == rule.status, response.text

@@ -160,11 +160,11 @@ def test_the_rate_headers_can_be_absent(emulator):
 
 def test_dials_are_turned_over_http_too(emulator):
     admin = f"{emulator.url}/admin/faults"
-    turned = requests.post(admin, json={"status_503": 1, "vanished_tweet_ids": ["12"]}, timeout=10)
-    assert turned.json() == requests.get(admin, timeout=10).json() == emulator.faults.read()
+    turned = requests.post(admin, json={"status_503": 1, "vanished_tweet_ids": ["12"]}, timeout=60)
+    assert turned.json() == requests.get(admin, timeout=60).json() == emulator.faults.read()
     assert (turned.json()["status_503"], turned.json()["vanished_tweet_ids"]) == (1, ["12"])
     assert ask(emulator, body()).status_code == 503
-    assert requests.delete(admin, timeout=10).json()["status_503"] == 0
+    assert requests.delete(admin, timeout=60).json()["status_503"] == 0
     assert ask(emulator, body()).status_code == 200
 
 
@@ -186,7 +186,7 @@ def test_dials_are_turned_over_http_too(emulator):
     ],
 )
 def test_an_impossible_dial_is_refused(emulator, content, text):
-    response = requests.post(f"{emulator.url}/admin/faults", data=content, timeout=10)
+    response = requests.post(f"{emulator.url}/admin/faults", data=content, timeout=60)
     assert response.status_code == 400
     assert text in response.json()["errors"][0]
     assert emulator.faults.dials == Dials()

@@ -36,7 +36,7 @@ def fresh():
 
 def post(emulator, headers=None, *, path=HISTORICAL, fields=None, **options):
     content = {"json": body() if fields is None else fields} | options
-    return requests.post(emulator.url + path, headers=headers, timeout=10, **content)
+    return requests.post(emulator.url + path, headers=headers, timeout=60, **content)
 
 
 def signed_headers(emulator, **changes):
@@ -75,11 +75,6 @@ def test_a_foreign_tweet_is_forbidden_over_the_wire(emulator):
         ({"client_secret": "other"}, "Bad signature"),
         ({"resource_owner_key": "other"}, "Access token not found"),
         ({"resource_owner_secret": "other"}, "Bad signature"),
-        ({"timestamp": str(int(time.time()) - 301)}, "Timestamp out of bounds"),
-        (
-            {"timestamp": str(int(time.time()) + 86_400)},
-            "Timestamp out of bounds",
-        ),  # by a day, as a suite may take hours
         ({"timestamp": "soon"}, "Timestamp out of bounds"),
         ({"signature_method": "PLAINTEXT"}, "Signature method is not HMAC-SHA1"),
     ],
@@ -87,6 +82,13 @@ def test_a_foreign_tweet_is_forbidden_over_the_wire(emulator):
 def test_a_bad_signature_is_refused_with_its_reason(emulator, changes, reason):
     response = post(emulator, signed_headers(emulator, **changes))
     assert (response.status_code, response.json()) == (401, {"errors": [REASON + reason]})
+
+
+@pytest.mark.parametrize("seconds", [-301, 3600])
+def test_a_timestamp_far_from_the_clock_is_refused(emulator, seconds):
+    """It is made as the request is, since a suite may take long. An hour ahead is too far on a slow machine as well."""
+    response = post(emulator, signed_headers(emulator, timestamp=str(int(time.time()) + seconds)))
+    assert (response.status_code, response.json()) == (401, {"errors": [f"{REASON}Timestamp out of bounds"]})
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,7 @@ def test_a_bearer_token_is_for_totals_alone(emulator, path, status):
     ],
 )
 def test_a_wrong_url_or_method_is_refused_in_json(emulator, method, path, status):
-    response = requests.request(method, emulator.url + path, timeout=10)
+    response = requests.request(method, emulator.url + path, timeout=60)
     assert response.status_code == status
     assert [type(text) for text in response.json()["errors"]] == [str]
 
@@ -217,7 +219,7 @@ def test_the_log_tells_what_was_asked(fresh):
     assert (logged[1].endpoint, logged[1].types) == ("historical", ("impressions", "url_clicks"))
     assert (logged[1].window.start, logged[1].window.hours) == (NOW.replace(day=10, hour=0, minute=0), 24)
     assert (logged[2].tweet_ids, logged[2].window) == ((), None)
-    told = requests.get(f"{fresh.url}/admin/requests", timeout=10).json()
+    told = requests.get(f"{fresh.url}/admin/requests", timeout=60).json()
     assert told["count"] == 3
     assert [entry["status"] for entry in told["requests"]] == [401, 200, 400]
 
@@ -245,7 +247,7 @@ def authorise(emulator, handle=None):
     client.fetch_request_token(f"{emulator.url}/oauth/request_token")
     page = requests.get(
         client.authorization_url(f"{emulator.url}/oauth/authorize", **({"handle": handle} if handle else {})),
-        timeout=10,
+        timeout=60,
     )
     pin = re.search(r"<code>(\d{7})</code>", page.text)[1]
     return client, pin
@@ -292,7 +294,7 @@ def test_authorising_what_does_not_exist_is_refused(emulator, query, status):
         emulator.credentials.consumer_key, emulator.credentials.consumer_secret, callback_uri="oob"
     ) as client:
         token = client.fetch_request_token(f"{emulator.url}/oauth/request_token")["oauth_token"]
-    page = requests.get(f"{emulator.url}/oauth/authorize?{query.format(token=token)}", timeout=10)
+    page = requests.get(f"{emulator.url}/oauth/authorize?{query.format(token=token)}", timeout=60)
     assert page.status_code == status
     assert page.json()["errors"][0].keys() == {"message", "code"}
 
@@ -310,12 +312,12 @@ def test_the_callback_must_be_out_of_band(emulator):
 def test_a_consumer_key_and_secret_buy_the_bearer_token(emulator):
     known = (emulator.credentials.consumer_key, emulator.credentials.consumer_secret)
     url, grant = f"{emulator.url}/oauth2/token", {"grant_type": "client_credentials"}
-    answer = requests.post(url, auth=known, data=grant, timeout=10)
+    answer = requests.post(url, auth=known, data=grant, timeout=60)
     assert answer.json() == {"token_type": "bearer", "access_token": emulator.credentials.bearer_token}
-    assert requests.post(url, auth=(known[0], "other"), data=grant, timeout=10).status_code == 403
-    assert requests.post(url, auth=known, data={"grant_type": "password"}, timeout=10).status_code == 403
+    assert requests.post(url, auth=(known[0], "other"), data=grant, timeout=60).status_code == 403
+    assert requests.post(url, auth=known, data={"grant_type": "password"}, timeout=60).status_code == 403
     broken = {"Authorization": "Basic %%%"}
-    assert requests.post(url, headers=broken, data=grant, timeout=10).status_code == 403
+    assert requests.post(url, headers=broken, data=grant, timeout=60).status_code == 403
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -345,9 +347,9 @@ def test_serve_writes_its_files_says_its_url_and_ends_on_a_signal(tmp_path, numb
             keys[1]["access_token"],
             keys[1]["access_token_secret"],
         ) as client:
-            assert client.post(url + HISTORICAL, json=body(), timeout=10).status_code == 200
+            assert client.post(url + HISTORICAL, json=body(), timeout=60).status_code == 200
         child.send_signal(number)
-        out, err = child.communicate(timeout=10)
+        out, err = child.communicate(timeout=60)
     assert (out.strip(), err, child.returncode) == ("ended", "", 0)
 
 

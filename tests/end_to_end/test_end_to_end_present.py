@@ -157,7 +157,9 @@ def test_with_a_third_of_the_answers_faulty_every_number_is_the_world_s(world, m
     world.emulator.world.fixed_now = NOW.replace(hour=9, minute=20)
     followed = follow(world, (30, 20, 10))["ok"]
     world.emulator.faults.set(**FAULTS)
-    prepared, _, (publication,) = run(world.settings(tries="20", requests_per_minute="100000"), endpoint=endpoint)
+    prepared, _, (publication,) = run(
+        world.settings(tries="20", patience_minutes="5", requests_per_minute="100000"), endpoint=endpoint
+    )
     assert len(world.emulator.requests) > prepared.requests == 30
     assert publication.stored == set(followed)
     if endpoint == HISTORICAL:

@@ -14,7 +14,14 @@ from scripted_api import ACCOUNTS, Answer, Clock, ScriptedApi, asking_of, error
 
 from engagement_pipeline.core import model
 from engagement_pipeline.core.endpoints import HISTORICAL
-from engagement_pipeline.core.errors import AccountError, LakeError, PullError, RefusedError, UnavailableError
+from engagement_pipeline.core.errors import (
+    AccountError,
+    LakeError,
+    OutageError,
+    PullError,
+    RefusedError,
+    UnavailableError,
+)
 from engagement_pipeline.core.model import Plan, Request, Window
 from engagement_pipeline.extract import ownership, puller
 from engagement_pipeline.lake import raw
@@ -44,8 +51,8 @@ def begun(root):
     return raw.begin(Lake(root), nothing(WINDOW), now=at(1), resume=NEVER_STALE)
 
 
-def pulling(url, known, plan, pull, *, tries=1, progress=model.quiet):
-    with asking_of(url, known, Clock(), tries=tries) as client:
+def pulling(url, known, plan, pull, *, progress=model.quiet, **options):
+    with asking_of(url, known, Clock(), **{"patience_minutes": 0, **options}) as client:
         return puller.run(plan, pull, client=client, progress=progress)
 
 
@@ -62,16 +69,15 @@ class Scripted:
     def __init__(self, api, gate, pull):
         self.api, self.gate, self.pull = api, gate, pull
 
-    def run(self, number, *, progress=model.quiet):
+    def run(self, number, *, progress=model.quiet, **options):
         """Let one answer through for each request that was settled."""
 
         def settled(done, total):
             self.gate.release()
             progress(done, total)
 
-        return pulling(
-            self.api.url, ACCOUNTS, planned({"ann": [*range(1, number + 1)]}, size=1), self.pull, progress=settled
-        )
+        plan = planned({"ann": [*range(1, number + 1)]}, size=1)
+        return pulling(self.api.url, ACCOUNTS, plan, self.pull, progress=settled, **options)
 
     def landed(self):
         return [landed.request.tweet_ids[0] for landed in self.pull.landed()]
@@ -187,7 +193,7 @@ def test_an_account_whose_requests_were_not_all_answered_is_not_said_to_have_wro
         pytest.raises(PullError) as caught,
     ):
         script.run(2)
-    assert [type(failure) for failure in caught.value.failures] == [UnavailableError]
+    assert [type(failure) for failure in caught.value.failures] == [OutageError]
 
 
 def test_the_refusal_of_many_tweets_is_cut_in_the_message(scripted):
@@ -215,18 +221,61 @@ def test_nothing_more_is_asked_for_an_account_that_was_not_let_in(scripted):
     assert len(script.api.received) == 1
 
 
-def test_an_api_that_is_down_is_left_alone_after_a_few_requests(scripted):
-    with scripted(DOWN) as script, pytest.raises(PullError, match=r"answered 503.*again to resume it"):
-        script.run(MANY)
-    assert puller.GIVEN_UP_IN_A_ROW <= len(script.api.received) <= puller.GIVEN_UP_IN_A_ROW + 1
+def test_an_api_that_is_down_is_left_alone_once_patience_is_over(scripted):
+    with (
+        scripted(FINE, DOWN, ahead=MANY) as script,
+        pytest.raises(PullError, match=r"answered 503.*nothing for 3 min.*again to resume it") as caught,
+    ):
+        script.run(MANY, patience_minutes=3)
+    assert [type(failure) for failure in caught.value.failures] == [OutageError]
+    assert caught.value.is_outage
+    assert script.landed() == [1]
 
 
-def test_requests_that_fail_now_and_then_do_not_stop_the_others(scripted):
-    """An answer between them, a refusal too, shows that the API is there."""
-    with scripted(DOWN, DOWN, FINE, DOWN, DOWN, GONE, DOWN, FINE) as script, pytest.raises(PullError) as caught:
-        script.run(10)
-    assert [type(failure) for failure in caught.value.failures] == [UnavailableError] * 5
-    assert script.landed() == [10, 3, 6, 8, 9]  # by the name of the file
+@pytest.mark.parametrize("answer", [FINE, GONE])
+def test_an_answer_shows_that_the_api_is_there(scripted, answer):
+    """A refusal too: patience begins anew."""
+    with scripted(DOWN, DOWN, answer, DOWN, DOWN, FINE, ahead=MANY) as script:
+        report = script.run(4, patience_minutes=1)
+    assert report.answered == 4
+
+
+@pytest.mark.parametrize("in_flight", [1, 4, 8])
+@pytest.mark.parametrize("place", [2, 3, 8])
+def test_a_request_that_fails_by_itself_is_given_up_and_the_others_land(scripted, monkeypatch, place, in_flight):
+    """As many tries as the setting says, and minutes at most: the others tell that the API is there.
+
+    If no other is left to tell, one that was answered is asked for again.
+    """
+    monkeypatch.setattr(puller, "MAX_IN_FLIGHT", in_flight)
+    tried = []
+
+    def answer(received):
+        fails = f'"{place}"' in received.body.decode()
+        tried.extend([received] * fails)
+        return DOWN if fails else FINE
+
+    with scripted(answer, ahead=MANY) as script, pytest.raises(PullError) as caught:
+        script.run(8, tries=4, patience_minutes=15)
+    assert [type(failure) for failure in caught.value.failures] == [UnavailableError]
+    assert not caught.value.is_outage
+    assert script.landed() == [tweet for tweet in range(1, 9) if tweet != place]
+    assert len(tried) == 4
+    assert len(script.api.received) <= 7 + 4 + 1
+
+
+def test_a_request_that_fails_by_itself_is_told_from_an_outage_in_a_resumed_pull_too(scripted):
+    """It alone is left; what landed before tells that the API is there."""
+
+    def answer(received):
+        return DOWN if '"2"' in received.body.decode() else FINE
+
+    with scripted(answer, ahead=MANY) as script:
+        pulling(script.api.url, ACCOUNTS, planned({"ann": [1]}), script.pull)
+        with pytest.raises(PullError) as caught:
+            pulling(script.api.url, ACCOUNTS, planned({"ann": [2]}), script.pull, tries=6, patience_minutes=15)
+    assert not caught.value.is_outage
+    assert len(script.api.received) == 1 + 6 + 1
 
 
 @pytest.mark.parametrize("answer", [error(404, "Not Found"), error(400, "window too long"), error(406, "gzip")])

@@ -125,7 +125,7 @@ def reader(lake, mode):
 
         yield ask
         process.stdin.close()
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0
 
 
 def test_an_empty_lake_has_every_view_and_no_rows(lake):

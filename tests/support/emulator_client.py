@@ -68,7 +68,7 @@ def by(*names, count=1):
 def ask(emulator, fields, *, endpoint="historical", handle="harborbooks", **options):
     """Post a signed body and return the response."""
     with session(emulator, handle) as client:
-        return client.post(f"{emulator.url}/insights/engagement/{endpoint}", json=fields, timeout=10, **options)
+        return client.post(f"{emulator.url}/insights/engagement/{endpoint}", json=fields, timeout=60, **options)
 
 
 def ask_as_consumer(emulator, fields, *, endpoint="totals"):
@@ -80,4 +80,4 @@ def ask_as_consumer(emulator, fields, *, endpoint="totals"):
 def ask_with_bearer(emulator, fields, *, endpoint="totals", token=None):
     """Post a body with the app's bearer token, or another, and return the response."""
     headers = {"Authorization": f"Bearer {token or emulator.credentials.bearer_token}"}
-    return requests.post(f"{emulator.url}/insights/engagement/{endpoint}", headers=headers, json=fields, timeout=10)
+    return requests.post(f"{emulator.url}/insights/engagement/{endpoint}", headers=headers, json=fields, timeout=60)

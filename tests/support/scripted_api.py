@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Semaphore, Thread
+from threading import Lock, Semaphore, Thread
 
 import pytest
 
@@ -16,6 +16,7 @@ from engagement_pipeline.core.model import Request, Window
 from engagement_pipeline.sources import engagement
 from engagement_pipeline.transport.accounts import Account, Accounts, App
 from engagement_pipeline.transport.client import Client
+from engagement_pipeline.transport.patience import Patience
 from engagement_pipeline.transport.rate_limit import RateLimiter
 
 SECRETS = {
@@ -72,9 +73,9 @@ class Received:
 class ScriptedApi:
     """Plays its answers in order, the last one for ever; `received` is what was asked.
 
-    `before` is called before each answer, so that a test can hold it back. With `keeps_alive`, a connection is
-    open until the client closes it: `connections` are those that were made, `closed` can be acquired once for each
-    that ended.
+    An answer may be a function of the Received one. `before` is called before each, so that a test can hold it back.
+    With `keeps_alive`, a connection is open until the client closes it: `connections` are those that were made,
+    `closed` can be acquired once for each that ended.
     """
 
     def __init__(self, *answers, before=lambda: None, keeps_alive=False):
@@ -99,6 +100,7 @@ class ScriptedApi:
                 before()
                 api.received.append(Received(self.command, api.url + self.path, dict(self.headers), content))
                 answer = api.answers.pop(0) if len(api.answers) > 1 else api.answers[0]
+                answer = answer(api.received[-1]) if callable(answer) else answer
                 self.send_response_only(answer.status)
                 length = len(answer.body) if answer.promised is None else answer.promised
                 packed = {"Content-Encoding": "gzip"} if answer.packed else {}
@@ -131,42 +133,40 @@ class Clock:
         self.seconds = 0.0
         self.naps = []
         self.exchanges = []
+        self._lock = Lock()
 
     def __call__(self):
         return self.seconds
 
     def sleep(self, seconds):
-        self.seconds += seconds
-        if seconds > 0.01:
-            self.naps.append(seconds)
-
-    def budget(self):
-        """Return a budget that is never short of slots."""
-        return RateLimiter(60_000_000, clock=self, sleep=self.sleep)
+        with self._lock:
+            self.seconds += seconds
+            if seconds > 0.01:
+                self.naps.append(seconds)
 
 
 @contextmanager
-def asking(*answers, tries=3, timeout_seconds=10, accounts=ACCOUNTS, **clocks):
+def asking(*answers, accounts=ACCOUNTS, **options):
     """Give an API that plays `answers`, a client of it, and the client's clock."""
     clock = Clock()
-    with (
-        ScriptedApi(*answers) as api,
-        asking_of(api.url, accounts, clock, tries=tries, timeout_seconds=timeout_seconds, **clocks) as client,
-    ):
+    with ScriptedApi(*answers) as api, asking_of(api.url, accounts, clock, **options) as client:
         yield api, client, clock
 
 
-def asking_of(url, accounts, clock, *, tries=3, timeout_seconds=10, **clocks):
+def asking_of(
+    url, accounts, clock, *, per_minute=60_000_000, patience_minutes=60, tries=3, timeout_seconds=60, **clocks
+):
     """Return a client of the API and the authorisation host at `url`, on a clock that logs its exchanges.
 
-    `clocks` are its `now` and `lake_now`.
+    At the default rate, it is never short of slots. `clocks` are its `now` and `lake_now`.
     """
     return Client(
         engagement,
         accounts,
         api_url=url,
         auth_url=url,
-        rate_limiter=clock.budget(),
+        rate_limiter=RateLimiter(per_minute, clock=clock, sleep=clock.sleep),
+        patience=Patience(patience_minutes, clock=clock, sleep=clock.sleep),
         tries=tries,
         timeout_seconds=timeout_seconds,
         log=clock.exchanges.append,
@@ -176,6 +176,6 @@ def asking_of(url, accounts, clock, *, tries=3, timeout_seconds=10, **clocks):
 
 def raised(answer, *, request=REQUEST, **options):
     """Return the error that an answer becomes, and how many requests it took."""
-    with asking(answer, **options) as (api, client, _), pytest.raises(ApiError) as caught:
+    with asking(answer, **{"patience_minutes": 0, **options}) as (api, client, _), pytest.raises(ApiError) as caught:
         client.ask(request)
     return caught.value, len(api.received)

@@ -32,9 +32,9 @@ from scripted_api import (
 )
 
 from engagement_pipeline.core.endpoints import RECENT, TOTALS
-from engagement_pipeline.core.errors import ApiError, UnavailableError
+from engagement_pipeline.core.errors import ApiError, OutageError, UnavailableError
 from engagement_pipeline.sources.engagement.rate import AFTER_RESET
-from engagement_pipeline.transport.client import DOWN_AFTER
+from engagement_pipeline.transport.patience import PAUSES
 from engagement_pipeline.transport.rate_limit import SHARE
 
 BUSY = error(503, "over capacity")
@@ -211,22 +211,57 @@ def test_what_usually_passes_is_tried_again(passing):
     assert len(api.received) == 3
 
 
-@pytest.mark.parametrize("tries", [1, 2, 6])
-def test_the_last_try_raises_without_a_pause_after_it(monkeypatch, tries):
+OTHER = replace(REQUEST, tweet_ids=(7,))
+
+
+def only_others(received):
+    """Answer everything but REQUEST."""
+    return BUSY if str(REQUEST.tweet_ids[0]) in received.body.decode() else Answer()
+
+
+@pytest.mark.parametrize("tries", [2, 3, 6])
+def test_a_request_that_fails_by_itself_has_its_tries_and_no_pause_after_the_last(monkeypatch, tries):
+    """Another one that is answered again tells that it does, after the pause of a probe."""
     monkeypatch.setattr(random, "uniform", lambda low, high: high)
-    with asking(BUSY, tries=tries) as (api, client, clock), pytest.raises(UnavailableError, match="answered 503"):
-        client.ask(REQUEST)
-    assert len(api.received) == tries
+    with asking(only_others, tries=tries) as (api, client, clock):
+        client.ask(OTHER)
+        with pytest.raises(UnavailableError, match="answered 503"):
+            client.ask(REQUEST)
+    assert [len(clock.exchanges), clock.exchanges[-1].tries] == [3, tries]
+    assert len(api.received) == 2 + tries
     assert len(clock.naps) == tries - 1
 
 
 def test_pauses_are_drawn_below_a_ceiling_that_doubles_up_to_a_minute(monkeypatch):
     ceilings = []
     monkeypatch.setattr(random, "uniform", lambda low, high: ceilings.append((low, high)) or high / 2)
-    with asking(BUSY, tries=9) as (_, client, clock), pytest.raises(UnavailableError):
+    with asking(only_others, tries=9) as (_, client, clock):
+        client.ask(OTHER)
+        with pytest.raises(UnavailableError):
+            client.ask(REQUEST)
+    assert ceilings == [(0, high) for high in (2, 4, 8, 16, 32, 60, 60)]
+    assert clock.naps == [PAUSES[0], *(high / 2 for _, high in ceilings)]
+
+
+def test_while_all_fails_no_try_of_a_request_counts(monkeypatch):
+    """Neither those of the request nor those of the one that is asked for in its place."""
+    monkeypatch.setattr(random, "uniform", lambda *_: pytest.fail("it does not fail by itself"))
+    with asking(Answer(), *[BUSY] * 7, Answer(), tries=2) as (_, client, clock):
+        client.ask(OTHER)
         client.ask(REQUEST)
-    assert ceilings == [(0, high) for high in (1, 2, 4, 8, 16, 32, 60, 60)]
-    assert clock.naps == [high / 2 for _, high in ceilings]
+    assert clock.naps == pytest.approx([1, 4, 20, 60, 60, 60, 60])
+
+
+def test_what_is_asked_again_to_find_out_is_told_to_the_log():
+    with asking(Answer(), BUSY, Answer()) as (api, client, clock):
+        client.ask(OTHER)
+        client.ask(REQUEST)
+    assert [(exchange.request, exchange.tries) for exchange in clock.exchanges] == [
+        (OTHER, 1),
+        (OTHER, 1),
+        (REQUEST, 2),
+    ]
+    assert len(api.received) == 4
 
 
 def test_a_429_closes_the_budget_until_the_next_minute():
@@ -246,7 +281,7 @@ def test_a_429_closes_the_budget_for_as_long_as_its_headers_say():
 def test_the_headers_of_every_answer_correct_the_budget(answer):
     """60 a minute, where nothing was said before: the gap to the next slot tells."""
     told = replace(answer, headers={"x-per-minute-limit": "60", "Retry-After": "1"})
-    with asking(told, tries=1) as (_, client, clock):
+    with asking(told, tries=1, patience_minutes=0) as (_, client, clock):
         for _ in range(2):
             with suppress(ApiError):
                 client.ask(REQUEST)
@@ -277,7 +312,7 @@ def test_an_unreachable_api_is_named():
         url = api.url
     clock = Clock()
     with (
-        asking_of(url, ACCOUNTS, clock, tries=2) as client,
+        asking_of(url, ACCOUNTS, clock, patience_minutes=0) as client,
         pytest.raises(UnavailableError, match=f"{url}.* cannot be reached") as caught,
     ):
         client.ask(REQUEST)
@@ -289,7 +324,7 @@ def test_a_proxy_before_the_api_is_named_and_its_password_is_not(monkeypatch):
     with proxy(b"HTTP/1.1 503 Service Unavailable\r\n\r\n") as company:
         monkeypatch.setenv("https_proxy", company.url.replace("//", "//ann:pa55word@"))
         with (
-            asking_of("https://api.example.com", ACCOUNTS, Clock(), tries=1) as client,
+            asking_of("https://api.example.com", ACCOUNTS, Clock(), patience_minutes=0) as client,
             pytest.raises(UnavailableError) as caught,
         ):
             client.ask(REQUEST)
@@ -297,31 +332,29 @@ def test_a_proxy_before_the_api_is_named_and_its_password_is_not(monkeypatch):
     assert "pa55word" not in str(caught.value)
 
 
-def test_an_api_that_is_down_is_not_tried_again_and_again():
-    """Once so many tries in a row have failed, each further request gets one; an answer makes up for them."""
-    answers = [BUSY] * (DOWN_AFTER + 2) + [Answer(), BUSY, Answer()]
-    with asking(*answers, tries=6) as (_, client, clock):
-        for _ in range(DOWN_AFTER // 6 + 2):
-            with pytest.raises(UnavailableError):
-                client.ask(REQUEST)
-        client.ask(REQUEST)
-        client.ask(REQUEST)
-    assert [exchange.tries for exchange in clock.exchanges] == [6] * (DOWN_AFTER // 6) + [1, 1, 1, 2]
+def test_once_patience_is_over_nothing_more_is_sent():
+    with asking(BUSY, patience_minutes=3) as (api, client, clock):
+        for request in (REQUEST, OTHER):
+            with pytest.raises(OutageError, match=r"answered 503.*answered nothing for 3 min"):
+                client.ask(request)
+    assert clock.seconds == pytest.approx(180)
+    assert [exchange.request for exchange in clock.exchanges] == [REQUEST]
+    assert len(api.received) == clock.exchanges[0].tries
 
 
 def test_a_refusal_is_an_answer_too():
-    answers = [*[BUSY] * (DOWN_AFTER - 1), error(403, "Forbidden to access tweets: 1"), BUSY, Answer()]
-    with asking(*answers, tries=DOWN_AFTER) as (_, client, clock):
+    """So the next outage begins anew."""
+    with asking(BUSY, BUSY, error(403, "Forbidden to access tweets: 1"), BUSY, Answer()) as (_, client, clock):
         with pytest.raises(ApiError):
             client.ask(REQUEST)
         client.ask(REQUEST)
-    assert [exchange.tries for exchange in clock.exchanges] == [DOWN_AFTER, 2]
+    assert clock.naps == [1, 4, 1]
 
 
 def test_a_429_does_not_count_as_down():
-    with asking(*[error(429, "slow down")] * (DOWN_AFTER + 5), Answer(), tries=DOWN_AFTER + 6) as (api, client, _):
+    with asking(*[error(429, "slow down")] * 23, Answer(), tries=24, patience_minutes=0) as (api, client, _):
         client.ask(REQUEST)
-    assert len(api.received) == DOWN_AFTER + 6
+    assert len(api.received) == 24
 
 
 def test_a_client_that_was_stopped_sends_nothing_more():

@@ -28,6 +28,7 @@ from engagement_pipeline.core.errors import AccountError, ApiError, PullError, R
 from engagement_pipeline.extract.prepare import prepare
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query import catalog
+from engagement_pipeline.transport.patience import PAUSES
 
 BUSY = error(503, "over capacity")
 AT_42_SECONDS = datetime(2026, 2, 1, 12, 30, 42, tzinfo=UTC)
@@ -76,18 +77,24 @@ def test_the_api_s_clock_is_compared_with_that_of_the_machine():
     ],
 )
 def test_the_log_is_told_of_requests_that_failed_too(answer, status):
-    with asking(answer, tries=2) as (api, client, clock), pytest.raises(ApiError):
+    with asking(answer, tries=2, patience_minutes=0) as (api, client, clock), pytest.raises(ApiError):
         client.ask(REQUEST)
     assert [(exchange.status, exchange.tries) for exchange in clock.exchanges] == [(status, len(api.received))]
 
 
-def test_the_log_is_told_of_a_request_that_is_given_up_in_a_back_off(monkeypatch):
-    with asking(BUSY, tries=6) as (api, client, clock):
-        monkeypatch.setattr(random, "uniform", lambda *_: client.stop() or 1.0)
+def test_the_log_is_told_of_a_request_that_is_given_up_while_the_api_is_down():
+    class Stopping(Clock):
+        def sleep(self, seconds):
+            super().sleep(seconds)
+            if seconds >= PAUSES[0]:
+                client.stop()
+
+    clock = Stopping()
+    with ScriptedApi(BUSY) as api, asking_of(api.url, ACCOUNTS, clock) as client:
         with pytest.raises(CancelledError):
             client.ask(REQUEST)
+        assert len(api.received) == 1
     assert [(exchange.status, exchange.tries) for exchange in clock.exchanges] == [(503, 1)]
-    assert len(api.received) == 1
 
 
 def test_the_log_is_told_of_a_request_that_is_given_up_while_it_waits_for_its_slot():
@@ -107,28 +114,26 @@ def test_the_log_is_told_of_a_request_that_is_given_up_while_it_waits_for_its_sl
     assert [(exchange.status, exchange.tries) for exchange in clock.exchanges] == [(429, 2)]
 
 
-def test_the_log_is_told_of_a_request_whose_account_is_shut_out_between_two_tries(monkeypatch):
-    other = replace(REQUEST, tweet_ids=(7,))
-    with asking(BUSY, error(401, "No.")) as (api, client, clock):
+def test_the_log_is_told_of_a_request_whose_account_is_shut_out_between_two_tries():
+    shut_out = AccountError("account ann: no", account="ann", status=401)
 
-        def shut_out(*_):
-            with pytest.raises(AccountError):
-                client.ask(other)
-            return 0.0
+    class Shutting(Clock):
+        def sleep(self, seconds):
+            super().sleep(seconds)
+            if seconds >= PAUSES[0]:
+                client.leave_out(shut_out)
 
-        monkeypatch.setattr(random, "uniform", shut_out)
+    clock = Shutting()
+    with ScriptedApi(BUSY) as api, asking_of(api.url, ACCOUNTS, clock) as client:
         with pytest.raises(AccountError):
             client.ask(REQUEST)
-    assert [(exchange.request, exchange.status, exchange.tries) for exchange in clock.exchanges] == [
-        (other, 401, 1),
-        (REQUEST, 503, 1),
-    ]
-    assert len(api.received) == 2
+        assert len(api.received) == 1
+    assert [(exchange.request, exchange.status, exchange.tries) for exchange in clock.exchanges] == [(REQUEST, 503, 1)]
 
 
 @pytest.mark.parametrize("dials", [{"status_503": 1}, {"status_503": 0.9, "revoked_handles": ["lumenaudio"]}])
 def test_the_tries_of_a_pull_that_was_stopped_are_as_many_as_the_api_counted(world, monkeypatch, dials):
-    """Its requests end in a back-off, while they wait for a slot, or with their tries used up."""
+    """Its requests end while the API is down, while they wait for a slot, or with their tries used up."""
     monkeypatch.setattr(random, "uniform", lambda _, high: high / 100)
     world.follow({handle: world.tweets(handle, 80) for handle in ("harborbooks", "lumenaudio", "tidalcoffee")})
     world.emulator.faults.set(**dials)

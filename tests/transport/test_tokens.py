@@ -29,7 +29,7 @@ BASIC = base64.b64encode(f"{APP.consumer_key}:{APP.consumer_secret}".encode()).d
 
 def pin_for(url, handle):
     """Open the page as the handle and return the PIN that it shows."""
-    page = requests.get(f"{url}&handle={handle}", timeout=10)
+    page = requests.get(f"{url}&handle={handle}", timeout=60)
     return re.search(r"<code>(\d{7})</code>", page.text)[1]
 
 
