@@ -85,11 +85,21 @@ def run(plan: Plan, pull: Pull, *, client: Client, progress: Progress = quiet) -
     It holds an AccountError for each account that was not let in, or the error that stopped the pull. The next pull of
     the same window resumes this one.
     """
-    with ThreadPoolExecutor(max_workers=max(1, min(MAX_IN_FLIGHT, len(plan.requests)))) as pool:
-        report = PullReport(planned=len(plan.requests))
-        return _Run(
-            plan, pull, client, progress, pool, _standings(plan, pull), _witness(plan, pull), report
-        ).to_the_end()
+    started = time.monotonic()
+    report = PullReport(planned=len(plan.requests))
+    pool = ThreadPoolExecutor(max_workers=max(1, min(MAX_IN_FLIGHT, len(plan.requests))))
+    asking = _Run(plan, pull, client, progress, pool, _standings(plan, pull), _witness(plan, pull), report)
+    try:
+        with pool:  # to its end, all that is in flight lands
+            asking.to_the_end()
+    except BaseException:
+        with suppress(LakeError):  # a full disk may be what stops the pull
+            asking.land_unanswered()
+        raise
+    asking.land_unanswered()
+    if failures := asking.failures or asking.missed():
+        raise PullError(failures)
+    return replace(asking.report, seconds=time.monotonic() - started)
 
 
 def leave(plan: Plan, pull: Pull, failures: Iterable[EngagementError], *, client: Client) -> None:
@@ -230,8 +240,8 @@ class _Run:
     settled: set[int] = field(default_factory=set)  # Tweets that were answered or set aside
     given_up: dict[int, EngagementError] = field(default_factory=dict)  # by Tweet, the error of its own request
 
-    def to_the_end(self) -> PullReport:
-        started = time.monotonic()
+    def to_the_end(self) -> None:
+        """Ask until each Tweet has its outcome or is given up; what failed is in `failures` then."""
         try:
             for request in self.plan.requests:
                 self._send(Ask(request))
@@ -242,15 +252,8 @@ class _Run:
             self._stop()
             if not isinstance(stopped, Exception):
                 self._tell_what_it_waits_for(again=isinstance(stopped, KeyboardInterrupt))
-            with suppress(LakeError):  # a full disk may be what stops the pull
-                self._land_unanswered(self.failures)
             raise
-        failures = [*self.failures, *self._leave_out_wrong_tokens()]
-        self._land_unanswered(failures)
-        failures = failures or self._missed()
-        if failures:
-            raise PullError(failures)
-        return replace(self.report, seconds=time.monotonic() - started)
+        self.failures += self._leave_out_wrong_tokens()
 
     def _send(self, asked: Ask) -> None:
         self.in_flight[self.pool.submit(self._fetch, asked.request)] = asked
@@ -354,18 +357,18 @@ class _Run:
             self.client.leave_out(failure)
         return failures
 
-    def _land_unanswered(self, failures: list[EngagementError]) -> None:
+    def land_unanswered(self) -> None:
         """Land the Tweets that got neither an answer nor a refusal, so that coverage can tell of them."""
         unanswered.land(
             self.pull,
             self.plan.requests,
             settled=self.settled,
             given_up=self.given_up,
-            failures=failures,
+            failures=self.failures,
             at=self.client.now(),
         )
 
-    def _missed(self) -> list[EngagementError]:
+    def missed(self) -> list[EngagementError]:
         """Return a failure if a Tweet of the plan got neither an answer nor a refusal."""
         missed = sorted({tweet_id for request in self.plan.requests for tweet_id in request.tweet_ids} - self.settled)
         first = ", ".join(map(str, missed[:SHOWN_TWEETS])) + (", …" if len(missed) > SHOWN_TWEETS else "")
