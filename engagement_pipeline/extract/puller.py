@@ -90,9 +90,13 @@ def run(plan: Plan, pull: Pull, *, client: Client, progress: Progress = quiet) -
     pool = ThreadPoolExecutor(max_workers=max(1, min(MAX_IN_FLIGHT, len(plan.requests))))
     asking = _Run(plan, pull, client, progress, pool, _standings(plan, pull), _witness(plan, pull), report)
     try:
-        with pool:  # to its end, all that is in flight lands
-            asking.to_the_end()
-    except BaseException:
+        asking.to_the_end()
+        pool.shutdown()
+    except BaseException as stopped:  # a second Ctrl-C ends it wherever in here it comes
+        asking.stop()
+        if not isinstance(stopped, Exception):
+            asking.tell_what_it_waits_for(again=isinstance(stopped, KeyboardInterrupt))
+        pool.shutdown()  # once all that is in flight has landed
         with suppress(LakeError):  # a full disk may be what stops the pull
             asking.land_unanswered()
         raise
@@ -242,17 +246,11 @@ class _Run:
 
     def to_the_end(self) -> None:
         """Ask until each Tweet has its outcome or is given up; what failed is in `failures` then."""
-        try:
-            for request in self.plan.requests:
-                self._send(Ask(request))
-            while self.in_flight:
-                for future in wait(self.in_flight, return_when=FIRST_COMPLETED).done:
-                    self._settle(future, self.in_flight.pop(future))
-        except BaseException as stopped:
-            self._stop()
-            if not isinstance(stopped, Exception):
-                self._tell_what_it_waits_for(again=isinstance(stopped, KeyboardInterrupt))
-            raise
+        for request in self.plan.requests:
+            self._send(Ask(request))
+        while self.in_flight:
+            for future in wait(self.in_flight, return_when=FIRST_COMPLETED).done:
+                self._settle(future, self.in_flight.pop(future))
         self.failures += self._leave_out_wrong_tokens()
 
     def _send(self, asked: Ask) -> None:
@@ -306,7 +304,7 @@ class _Run:
         self.given_up |= dict.fromkeys(request.tweet_ids, error)
         self.given_up_in_a_row += 1
         if is_outage or self.given_up_in_a_row == GIVEN_UP_IN_A_ROW:
-            self._stop()
+            self.stop()
 
     def _take_refusal(self, standing: Standing, asked: Ask, error: RefusedError) -> None:
         self.report.answered += 1
@@ -316,7 +314,7 @@ class _Run:
         else:
             self.failures.append(error)
             self.given_up |= dict.fromkeys(asked.request.tweet_ids, error)
-            self._stop()
+            self.stop()
 
     def _take_answer(self, standing: Standing, asked: Ask, flat: Flat) -> None:
         self.report.answered += 1
@@ -374,7 +372,7 @@ class _Run:
         first = ", ".join(map(str, missed[:SHOWN_TWEETS])) + (", …" if len(missed) > SHOWN_TWEETS else "")
         return [EngagementError(f"{len(missed)} Tweets got no answer: {first}")] if missed else []
 
-    def _tell_what_it_waits_for(self, *, again: bool) -> None:
+    def tell_what_it_waits_for(self, *, again: bool) -> None:
         """Say of a pull that is interrupted why it does not end at once; `again` is for who can press Ctrl-C again."""
         number, seconds = self.client.under_way()
         if number:
@@ -382,7 +380,7 @@ class _Run:
             hint = "; Ctrl-C again to stop now" if again else ""
             logger.warning("stopping: %s in flight, at most %d s%s", requests, ceil(seconds), hint)
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
         """Send nothing more. Requests that still wait end now; the answers to those already sent land."""
         self.client.stop()
         for future in self.in_flight:
