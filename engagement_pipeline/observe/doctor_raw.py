@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.errors import EngagementError
 from engagement_pipeline.lake import inventory, raw
 from engagement_pipeline.observe.doctor_files import stamp_of
@@ -37,7 +36,7 @@ def pulls(patient: Patient) -> Iterator[Finding]:
             what=f"{path} is {'damaged' if path in there else 'missing'}",
             meaning=f"nothing knows the {len(patient.responses.get(folder, ())):,} responses beside it, until the next "
             "pull or rebuild writes it anew from them",
-            fix=f"engagement rebuild --table {ENDPOINTS[folder.parts[-3]].table}",
+            fix=_pull(folder),
         )
 
 

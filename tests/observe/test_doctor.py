@@ -184,7 +184,7 @@ def test_tokens_that_others_can_read(lived, mode, kinds):
     assert found(lived).keys() == kinds
 
 
-@pytest.mark.parametrize(("content", "fix"), [('{"format": 1}', "engagement rebuild"), ('{"format": 99}', "upgrade")])
+@pytest.mark.parametrize(("content", "fix"), [('{"format": 1}', "engagement upgrade"), ('{"format": 99}', "upgrade")])
 def test_another_format_is_told_and_nothing_else_is_looked_at(lived, content, fix):
     (lived.root / "lake.json").write_text(content)
     (lived.root / "stray").touch()

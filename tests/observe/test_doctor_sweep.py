@@ -1,6 +1,7 @@
 """Whatever becomes of a file of a lake, the doctor names it, and the command that it gives makes the lake whole again.
 
-Each sweep takes a lake of all endpoints, and one file of each kind at a time.
+Each sweep takes a lake of all endpoints, and one file of each kind at a time. They take minutes, so `make test-faults`
+runs most of them.
 """
 
 import shlex
@@ -107,14 +108,17 @@ def test_a_file_that_is_missing(lake):
     assert sweep(lake, "missing", lambda path: path.unlink()) == {}
 
 
+@pytest.mark.faults
 def test_a_file_that_is_truncated(lake):
     assert sweep(lake, "truncated", truncate) == {}
 
 
+@pytest.mark.faults
 def test_a_file_with_flipped_bits(lake):
     assert sweep(lake, "flipped", flip) == {}
 
 
+@pytest.mark.faults
 def test_copies_beside_a_file_and_beside_its_folder(lake):
     def copy(path):
         for name in ("{} (conflicted copy 2026-02-01){}", "{}{}.tmp", "{} copy{}"):
@@ -125,5 +129,6 @@ def test_copies_beside_a_file_and_beside_its_folder(lake):
     assert sweep(lake, "copied", copy) == {}
 
 
+@pytest.mark.faults
 def test_a_file_that_its_owner_may_not_read(lake):
     assert sweep(lake, "unreadable", lambda path: path.chmod(0)) == {}
