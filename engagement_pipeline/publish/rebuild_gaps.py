@@ -54,8 +54,8 @@ class Answered:
         self._connection = duckdb.connect()
         self._connection.register("held", _held(pulls))
         files = lake.storage.find(REVISIONS.glob) if endpoint == HISTORICAL else []
-        sound = [path for path in files if is_sound(lake, path, REVISIONS.schema)]
-        named = [self._named(read(lake, path, REVISIONS.schema)) for path in sound]
+        sound = [path for path in files if is_sound(lake, path, REVISIONS)]
+        named = [self._named(read(lake, path, REVISIONS)) for path in sound]
         self._connection.register("revised", pa.concat_tables([NAMED.empty_table(), *named]))
 
     def gaps(self, coverage: pa.Table, day: date) -> pa.Table:
