@@ -41,6 +41,16 @@ def show_failure(message: str) -> None:
     print(on_terminal(f"engagement: {' '.join(redacted(message).splitlines())}"), file=sys.stderr)
 
 
+def of_system(error: OSError) -> str:
+    """Return in one line what the system refused, and what to do where it is for want of rights."""
+    if not isinstance(error, PermissionError) or not error.filename:
+        return str(error)
+    return (
+        f"{error.filename} is closed to this user ({error.strerror}), so the command stopped; what has landed is kept: "
+        "run it as the owner of the lake, or get permission for this"
+    )
+
+
 def show_mistake(error: Exception, *, where: bool) -> None:
     """Print what there is to say of an exception that nobody foresaw; with `where`, its traceback before."""
     if where:

@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
     except BrokenPipeError:  # the reader, for example `head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        return _failed(str(error), EngagementError.exit_code)
+        return _failed(failures.of_system(error), EngagementError.exit_code)
     except KeyboardInterrupt:
         return _failed("interrupted; what a pull has landed is kept: run the same pull again to resume it", INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - the last resort, since any may hold a secret

@@ -66,19 +66,31 @@ def joined(tables: Sequence[pa.Table]) -> pa.Table:
 
 def _part(table: pa.Table, key: str) -> pa.ChunkedArray:
     place = next((place for place, name in enumerate(table.column_names) if name.lower() == key), None)
-    return pa.chunked_array([pa.nulls(len(table))]) if place is None else _plain(table.column(place))
+    return pa.chunked_array([pa.nulls(len(table))]) if place is None else plain(table.column(place))
 
 
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a column in its plain type: no dictionary, no extension type, no wide offsets."""
+def plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column in its plain type: no dictionary, no extension type, no wide offsets, no views."""
     kind = column.type
     if isinstance(kind, pa.BaseExtensionType):
-        return _plain(column.cast(kind.storage_type))
+        return plain(column.cast(kind.storage_type))
     if pa.types.is_dictionary(kind):
-        return _plain(column.cast(kind.value_type))
+        return plain(column.cast(kind.value_type))
+    wanted = _plain_type(kind)
+    return column if kind == wanted else column.cast(wanted)
+
+
+def _plain_type(kind: pa.DataType) -> pa.DataType:
+    """Return the type that holds the same values without wide offsets and views, which Arrow cannot pick rows of."""
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return column.cast(pa.string())
-    return column
+        return pa.string()
+    if pa.types.is_binary_view(kind):
+        return pa.binary()
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_plain_type(kind.value_type)))
+    if pa.types.is_struct(kind):
+        return pa.struct([part.with_type(_plain_type(part.type)) for part in kind])
+    return kind
 
 
 def _column(parts: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engagement_pipeline.core.errors import RosterError
-from engagement_pipeline.extract.roster_columns import HANDLE, TWEET_ID, named
+from engagement_pipeline.extract.roster_columns import HANDLE, TWEET_ID, named, plain
 from engagement_pipeline.transport.accounts import normalised
 
 if TYPE_CHECKING:
@@ -260,7 +260,8 @@ def _parquet(path: Path, content: bytes, _handles: Collection[str]) -> Rows:
     except (OSError, ValueError, pa.ArrowException) as error:
         raise RosterError(f"{path} cannot be read: {' '.join(str(error).split())}") from None
     _check(path, table.column_names)
-    return _rows(path, table.column_names, table, lines=range(1, len(table) + 1), unit="row ")
+    columns = pa.Table.from_arrays([*map(plain, table.columns)], names=table.column_names)
+    return _rows(path, table.column_names, columns, lines=range(1, len(table) + 1), unit="row ")
 
 
 READERS = {

@@ -26,7 +26,7 @@ from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.lake.parquet import is_sound
 from engagement_pipeline.lake.storage import LocalStorage, literally
 from engagement_pipeline.query import files
-from engagement_pipeline.query.problems import damage_behind, refused, told
+from engagement_pipeline.query.problems import closed, damage_behind, refused, told
 from engagement_pipeline.query.views import all_views, identifier, quoted
 
 if TYPE_CHECKING:
@@ -150,9 +150,11 @@ def query(lake: Lake, sql: str, *, unsafe: bool = False) -> pa.Table:
     """Answer one SQL query as Arrow; it reads the lake's files alone and changes nothing, unless `unsafe`.
 
     Raises InputError where there is no lake, where the query does more than to read, or where it is wrong. Raises
-    LakeError where a damaged file of the lake is in the way.
+    LakeError where a damaged file of the lake is in the way, or a folder that this user may not read.
     """
     lake.open(create=False)
+    if unread := closed(lake):
+        raise unread
     with connect(lake) as connection:
         try:
             if not unsafe:

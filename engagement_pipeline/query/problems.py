@@ -7,24 +7,24 @@ from __future__ import annotations
 
 import difflib
 import re
+from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from engagement_pipeline.core.errors import InputError
+from engagement_pipeline.core.errors import InputError, LakeError
 from engagement_pipeline.core.tables import TABLES, TYPE_NAMES
 from engagement_pipeline.lake.parquet import damaged
 from engagement_pipeline.query.files import glob_of
 from engagement_pipeline.query.views import all_views, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import date
-    from pathlib import Path
 
-    from engagement_pipeline.core.errors import LakeError
     from engagement_pipeline.core.tables import Table
     from engagement_pipeline.lake.layout import Lake
 
@@ -86,6 +86,36 @@ def _columns(sql: str) -> list[str]:
     columns = {table.name: [column.name for column in table.columns] for table in TABLES.values()}
     columns |= {view.name: [*view.columns] for view in all_views()}
     return [column for name in READ.findall(sql) for column in columns.get(name.lower(), ())]
+
+
+def closed(lake: Lake) -> LakeError | None:
+    """Return the error for a folder of tables that this user may not list, None if there is none.
+
+    DuckDB passes over such a folder without a word, so its rows would be missing from every answer.
+    """
+    for table in TABLES.values():
+        top, *names = Path(table.glob).parts
+        for folder in _closed(lake, lake.root / top, names[:-1]) if names else ():
+            return LakeError(
+                f"{folder} cannot be read by this user, so its rows would be missing: let this user read it; "
+                "engagement doctor names all such folders"
+            )
+    return None
+
+
+def _closed(lake: Lake, folder: Path, names: Sequence[str]) -> Iterator[Path]:
+    """Yield the folders that cannot be listed: this one, and those in it that have one of the names, level by level."""
+    try:
+        inner = lake.storage.children(folder)
+    except PermissionError:
+        yield folder
+        return
+    for entry in inner if names else ():
+        if entry.folder and fnmatchcase(entry.path.name, names[0]):
+            if not entry.readable:
+                yield entry.path
+            elif names[1:]:
+                yield from _closed(lake, entry.path, names[1:])
 
 
 def damage_behind(

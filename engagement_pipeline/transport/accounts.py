@@ -202,7 +202,7 @@ def _lock_of(path: Path) -> Path:
 
 
 def _remove_leftovers(path: Path) -> None:
-    """Remove what a save that was killed has left, unless another save is at it, or the folder cannot be written."""
+    """Remove what a save that was killed has left, unless another save is at it, or this user may not."""
     if _asides(path):
         with suppress(OSError, Timeout), FileLock(_lock_of(path), timeout=0):
             _remove_asides(path)
@@ -210,14 +210,17 @@ def _remove_leftovers(path: Path) -> None:
 
 def _remove_asides(path: Path) -> None:
     for aside in _asides(path):
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):  # another user's, which is no reason not to go on
+            aside.unlink()
 
 
 def _asides(path: Path) -> list[Path]:
-    """Return the files that saves write before they rename them."""
+    """Return the files that saves write before they rename them; none where this user may not list the folder."""
     target = path.resolve()
     begins = f".{target.name}."
-    return [at for at in target.parent.iterdir() if at.name.startswith(begins) and at.suffix == ASIDE]
+    with suppress(PermissionError):
+        return [at for at in target.parent.iterdir() if at.name.startswith(begins) and at.suffix == ASIDE]
+    return []
 
 
 def _read(path: Path) -> tuple[str, dict[str, Any]]:

@@ -1,5 +1,7 @@
 """The command line where something is wrong: one line on standard error that names the fact and the fix."""
 
+import errno
+import os
 import socket
 
 import pytest
@@ -257,3 +259,17 @@ def test_a_lack_of_memory_is_no_mistake_of_the_program(failed, monkeypatch, in_w
         1,
         "the memory ran out; what has landed is kept: run again, with more memory or a shorter window",
     )
+
+
+def test_a_file_of_the_lake_that_is_closed_to_this_user_is_told_with_what_to_do(in_world, engagement, monkeypatch):
+    in_world.lake.mkdir()
+    lock = in_world.lake / ".lake.lock"
+
+    def closed(*_arguments, **_named):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(lock))
+
+    monkeypatch.setattr("engagement_pipeline.pipeline.rebuild", closed)
+    code, _, errors = engagement("rebuild")
+    assert (code, len(errors)) == (1, 1)
+    assert errors[0].startswith(f"{lock} is closed to this user (Permission denied), so the command stopped")
+    assert errors[0].endswith("run it as the owner of the lake, or get permission for this")

@@ -187,6 +187,25 @@ def test_a_column_that_changes_its_type_widens_and_no_tweet_that_left_is_lost(fo
     assert table.to_pydict() == {"tweet_id": [1, 2], "x": kept, "followed": [True, False]}
 
 
+@pytest.mark.parametrize(
+    ("column", "kept"),
+    [
+        (pa.array(["x", None], pa.string_view()), ["x", None]),
+        (pa.array([b"x", None], pa.binary_view()), [b"x", None]),
+        (pa.array([["x"], []], pa.list_(pa.string_view())), [["x"], []]),
+        (pa.array([{"y": "x"}, None], pa.struct({"y": pa.string_view()})), [{"y": "x"}, None]),
+    ],
+    ids=["text", "bytes", "lists", "structs"],
+)
+def test_a_column_of_views_is_kept(folder, tmp_path, column, kept):
+    """As pyarrow writes what newer tools hand it."""
+    lake = Lake(tmp_path / "lake")
+    lake.open()
+    handles = pa.array(["a", "a"], pa.string_view())
+    save_roster(lake, folder({"r.parquet": {"tweet_id": [1, 2], "handle": handles, "x": column}}, pattern="*.parquet"))
+    assert catalog.query(lake, "select x from tweets order by tweet_id")["x"].to_pylist() == kept
+
+
 def test_a_saved_column_that_a_view_has_is_renamed_too(folder, tmp_path):
     """As lakes hold them that were written before."""
     lake = Lake(tmp_path / "lake")

@@ -57,7 +57,7 @@ def test_a_change_of_a_lost_answer_is_not_put_down_to_the_next(lake, lose, table
     assert contents(lake) == before
 
 
-@pytest.mark.parametrize("lose", [forget, lose_head, lose_first])
+@pytest.mark.parametrize("lose", [forget, lose_first])
 def test_the_newest_answer_stays_if_it_is_lost(lake, lose):
     published(lake, full([1], 5), 1)
     lost = published(lake, full([1], 8), 2)

@@ -200,6 +200,20 @@ def test_a_query_that_asks_for_the_wrong_thing_is_the_user_s_to_mend(lake, sql):
         catalog.query(lake, sql)
 
 
+@pytest.mark.parametrize("table", [tables.ENGAGEMENTS, tables.COVERAGE], ids=str)
+def test_a_query_does_not_pass_over_a_folder_that_cannot_be_read(lake, table):
+    """DuckDB would, and count too few rows."""
+    folder = next(lake.root.glob(table.glob)).parent
+    folder.chmod(0)
+    try:
+        with pytest.raises(LakeError) as caught:
+            catalog.query(lake, "select count(*) from engagements")
+    finally:
+        folder.chmod(0o755)
+    assert str(caught.value).startswith(f"{folder} cannot be read by this user, so its rows would be missing: ")
+    assert catalog.query(lake, "select count(*) from engagements").num_rows == 1
+
+
 def test_a_power_cut_leaves_no_write_ahead_log_of_an_old_catalog_beside_a_new_one(lake):
     (log := lake.catalog.with_name(f"{lake.catalog.name}.wal")).write_bytes(b"log")
     lake.catalog.write_bytes(b"old")

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from power_cuts import recorded
@@ -60,6 +61,18 @@ def test_of_many_that_save_at_once_none_loses_the_tokens_of_another(path):
     for thread in threads:
         thread.join()
     assert load(path).by_handle == {account.handle: account for account in [OLD, *accounts]}
+
+
+@pytest.mark.parametrize("use", [load, lambda path: save(path, NEW)], ids=["load", "save"])
+def test_a_folder_that_this_user_may_not_list_stops_nobody(path, monkeypatch, use):
+    """The file can be read there, as in a folder of another user's with mode 711."""
+
+    def iterdir(folder):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    use(path)
+    assert OLD.handle in load(path).by_handle
 
 
 @pytest.mark.parametrize("use", [load, lambda path: save(path, NEW)], ids=["load", "save"])
