@@ -261,9 +261,9 @@ def _rebuild(options: argparse.Namespace) -> None:
         )
 
 
-def _upgrade(_options: argparse.Namespace) -> None:
+def _upgrade(options: argparse.Namespace) -> None:
     with output.bars() as bar:
-        upgraded = pipeline.upgrade(settings.load(), progress=bar("days upgraded"))
+        upgraded = pipeline.upgrade(settings.load(config=options.config), progress=bar("days upgraded"))
     output.show_upgraded(upgraded)
     if upgraded.damaged:
         raise EngagementError(
