@@ -177,7 +177,7 @@ def _settings(options: argparse.Namespace) -> settings.Settings:
     chosen = settings.load(config=options.config)
     minutes = chosen.patience_minutes
     if minutes is None and sys.stderr.isatty():
-        minutes = settings.PATIENCE_AT_A_TERMINAL
+        minutes = min(settings.PATIENCE_AT_A_TERMINAL, chosen.patience())
     return replace(chosen, skip_bad_rows=chosen.skip_bad_rows or options.skip_bad_rows, patience_minutes=minutes)
 
 

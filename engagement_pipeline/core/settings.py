@@ -85,8 +85,13 @@ class Settings:
         return self.now or datetime.now(UTC)
 
     def patience(self) -> int:
-        """Return for how many minutes a pull waits for an API that is down; a terminal sets fewer."""
-        return PATIENCE_MINUTES if self.patience_minutes is None else self.patience_minutes
+        """Return for how many minutes a pull waits for an API that is down; a terminal sets fewer.
+
+        Whoever wants one try of a request does not want to wait, unless the minutes are set too.
+        """
+        if self.patience_minutes is None:
+            return PATIENCE_MINUTES if self.tries > 1 else 0
+        return self.patience_minutes
 
     def oldest_day(self) -> date:
         """Return the first UTC day that /historical serves completely; the setting `history_days` limits it."""

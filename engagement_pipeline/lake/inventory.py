@@ -38,7 +38,7 @@ MARKER, CATALOG, WRITTEN_INTO, LOCK, NOTE, STAND_IN = (
 LEFT = "left by a killed process"
 OF_THE_USER = "of the user"
 RESPONSE_NAME = rf"\w+-\d+-{fnmatch.translate(A_STAMP)[4:-3]}\.json\.zst"
-ANY_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+ANY_DAY = re.compile(r"(?<!\d)\d{4}-\d\d(?:-\d\d)?(?!\d)")  # or a month
 LAKE_FILE = "lake.json"  # a folder with it is a lake of its own, such as that of the demo
 
 
@@ -105,13 +105,13 @@ def _walk(
 
 
 def _fits(pattern: re.Pattern[str], name: str) -> bool:
-    """Tell whether a name fits, and names no day that there is not."""
+    """Tell whether a name fits, and names no day or month that there is not."""
     return bool(pattern.fullmatch(name)) and all(_is_day(text) for text in ANY_DAY.findall(name))
 
 
 def _is_day(text: str) -> bool:
     try:
-        date.fromisoformat(text)
+        date.fromisoformat(f"{text}-01"[:10])
     except ValueError:
         return False
     return True

@@ -262,20 +262,23 @@ def load(lake: Lake, folder: Path) -> Pull:
             finished=fields["finished"],
             published=fields["published"],
         )
-        _check(pull)
+        check(pull)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise LakeError(f"{path} is damaged ({shown(repr(error))})") from None
     return pull
 
 
-def _check(pull: Pull) -> None:
+def check(pull: Pull) -> None:
     """Raise ValueError where a value of pull.json has another type than it is written with, or another place."""
     flags, names = (pull.finished, pull.published), pull.types
     if not all(isinstance(flag, bool) for flag in flags) or not all(isinstance(name, str) for name in names):
         raise ValueError("a value has another type")
     if pull.started_at.tzinfo is None or bool(pull.endpoint.max_days) != bool(pull.window):
         raise ValueError("a time is missing")
-    if pull.endpoint.name != pull.path.parent.parent.name or (pull.window and pull.window.last < pull.window.first):
+    if not {*names} <= {*pull.endpoint.types}:
+        raise ValueError("it names a type that there is not")
+    window = f"{pull.window.first}_{pull.window.last}" if pull.window else str(pull.started_at.date())
+    if pull.path.parts[-3:] != (pull.endpoint.name, window, pull.started_at.strftime(STAMP)):
         raise ValueError("it is not of this folder")
 
 

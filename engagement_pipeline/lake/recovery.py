@@ -72,7 +72,7 @@ def _told_by_responses(lake: Lake, folder: Path) -> raw.Pull:
     for path in lake.storage.find(f"**/*{raw.SUFFIX}*", within=folder):
         with suppress(LakeError, ValueError):
             asked = raw.landed_at(lake, path).request
-            return raw.Pull(
+            pull = raw.Pull(
                 path=folder,
                 endpoint=asked.endpoint,
                 window=asked.window,
@@ -80,4 +80,6 @@ def _told_by_responses(lake: Lake, folder: Path) -> raw.Pull:
                 started_at=datetime.strptime(folder.name, raw.STAMP).replace(tzinfo=UTC),
                 storage=lake.storage,
             )
+            raw.check(pull)
+            return pull
     raise LakeError(f"{folder} holds no response that can be read")

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from engagement_pipeline.lake.raw import Pull
     from engagement_pipeline.observe.patient import Patient
 
 SOON = timedelta(minutes=10)  # between the end of a pull and its publication, which may be steps of a Dagster run
@@ -28,8 +27,7 @@ def pulls(patient: Patient) -> Iterator[Finding]:
     """Find folders of responses of which no sound pull.json says what they answer."""
     there = {entry.path for entry in patient.inventory.of(inventory.PULL)}
     folders = patient.responses.keys() | {path.parent for path in there}
-    sound = {folder for folder, pull in patient.pulls.items() if _is_plausible(pull)}
-    for folder in sorted(folders - sound):
+    for folder in sorted(folders - patient.pulls.keys()):
         path = folder / "pull.json"
         yield Finding(
             path=path,
@@ -92,14 +90,6 @@ def damaged_responses(patient: Patient) -> Iterator[Finding]:
 def lost_for_good(patient: Patient) -> int:
     """Return how many responses that gave rows are not there and cannot be asked for again."""
     return sum(len(missing) for folder, missing in _gone(patient).items() if not _can_be_asked(patient, folder))
-
-
-def _is_plausible(pull: Pull) -> bool:
-    """Tell whether a pull.json says what its place says, and names types of its endpoint."""
-    endpoint, window, started = pull.path.parts[-3:]
-    named = f"{pull.window.first}_{pull.window.last}" if pull.window else str(pull.started_at.date())
-    places = (pull.endpoint.name, named, pull.started_at.strftime(raw.STAMP))
-    return places == (endpoint, window, started) and {*pull.types} <= {*pull.endpoint.types}
 
 
 def _problem(patient: Patient, path: Path) -> str:

@@ -107,7 +107,16 @@ def test_the_look_back_begins_within_what_there_is(config, text, last, first):
     assert config(text, ENGAGEMENT_NOW="2026-02-01T00:00:00Z").look_back_day(last) == first
 
 
-@pytest.mark.parametrize(("text", "minutes"), [("", 15), ("patience_minutes = 0", 0), ("patience_minutes = 60", 60)])
+@pytest.mark.parametrize(
+    ("text", "minutes"),
+    [
+        ("", 15),
+        ("patience_minutes = 0", 0),
+        ("patience_minutes = 60", 60),
+        ("tries = 1", 0),
+        ("tries = 1\npatience_minutes = 60", 60),
+    ],
+)
 def test_a_pull_waits_a_quarter_of_an_hour_for_an_api_that_is_down_unless_it_is_told_otherwise(config, text, minutes):
     assert config(text).patience() == minutes
 

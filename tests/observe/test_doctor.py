@@ -67,6 +67,14 @@ def test_a_pull_that_is_gone_while_an_older_one_stays_was_not_pruned(lived):
     assert finding.fix == "engagement pull --from 2026-01-02 --to 2026-01-03"
 
 
+@pytest.mark.parametrize("name", ["daily/2026-13.parquet", "engagements/day=2026-02-30/engagements.parquet"])
+def test_a_file_of_a_day_or_month_that_there_is_not_is_a_stranger(lived, name):
+    path = lived.root / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(next(lived.root.glob(f"{name.partition('/')[0]}/**/*.parquet")).read_bytes())
+    assert found(lived)["stranger"].path in {path, path.parent}
+
+
 def test_days_that_follow_one_another_are_one_finding(lived):
     for day in (FIRST, SECOND):
         lived.rows(ENGAGEMENTS, day).unlink()
