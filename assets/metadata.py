@@ -70,6 +70,11 @@ def of_day(day: date, report: DayReport) -> dict[str, Any]:
     }
 
 
+def of_answers(report: DayReport) -> dict[str, Any]:
+    """Return what a day's report says of the answers that it comes from, as metadata of their partition."""
+    return {"requests": report.requests, "tweets": report.tweets}
+
+
 def _table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> dg.TableMetadataValue:
     schema = dg.TableSchema([dg.TableColumn(name, kind) for name, kind in columns.items()])
     return dg.MetadataValue.table([dg.TableRecord(dict(row)) for row in rows], schema=schema)

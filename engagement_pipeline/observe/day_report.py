@@ -7,6 +7,7 @@ harm.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
@@ -17,7 +18,6 @@ from engagement_pipeline.lake.parquet import read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import date
 
     from engagement_pipeline.lake.layout import Lake
     from engagement_pipeline.query.by_day import AskDay
@@ -103,6 +103,14 @@ def describe(lake: Lake, day: date, ask: AskDay) -> DayReport:
         restated=restated(lake, day),
         bytes=lake.storage.size(rows),
     )
+
+
+def changed_at(lake: Lake) -> dict[date, float]:
+    """Return when each day that was asked for was last published or rebuilt, in seconds since 1970."""
+    asked = lake.storage.find(f"day={A_DAY}", within=lake.coverage(HISTORICAL, date.min).parent.parent)
+    days = [date.fromisoformat(folder.name.removeprefix("day=")) for folder in asked]
+    files = {day: (lake.coverage(HISTORICAL, day), lake.rows(ENGAGEMENTS, day)) for day in days}
+    return {day: max(map(lake.storage.changed_at, paths)) for day, paths in files.items()}
 
 
 def restated(lake: Lake, day: date) -> int:
