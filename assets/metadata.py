@@ -1,6 +1,5 @@
 """What the UI shows about the assets: their columns and owners, and a day's report with its chart."""
 
-import base64
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, TypedDict
@@ -64,7 +63,7 @@ def of_day(day: date, report: DayReport) -> dict[str, Any]:
         "requests": report.requests,
         "restated": report.restated,
         "bytes": report.bytes,
-        "impressions by hour": dg.MetadataValue.md(_picture(report, f"impressions of {day} by hour, UTC")),
+        "by hour": dg.MetadataValue.md(_picture(day, report)),
         "top Tweets": _table(report.top, TOP_COLUMNS),
         "rows, largest first": _table(report.largest, ROW_COLUMNS),
     }
@@ -80,7 +79,10 @@ def _table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> dg.
     return dg.MetadataValue.table([dg.TableRecord(dict(row)) for row in rows], schema=schema)
 
 
-def _picture(report: DayReport, title: str) -> str:
-    """Return a chart as Markdown with the picture inside."""
-    content = base64.b64encode(chart.bars(report.hours, title).encode()).decode()
-    return f"![{title}](data:image/svg+xml;base64,{content})"
+def _picture(day: date, report: DayReport) -> str:
+    """Return the day's curves as Markdown, with the picture inside. The UI shows up to 1,000 characters in place."""
+    now, then = report.hours, report.before
+    curves = [(now.impressions, then.impressions), (now.engagements, then.engagements)]
+    most = [max(today) for today, _ in curves]
+    told = f"impressions (blue, to {most[0]:,}), engagements (orange, to {most[1]:,}); grey: the day before"
+    return f"![{day} by hour, UTC]({chart.day(curves)})\n\n{told}"

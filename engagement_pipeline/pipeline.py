@@ -12,7 +12,7 @@ from __future__ import annotations
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from engagement_pipeline import sources
@@ -325,9 +325,10 @@ def report_days(settings: Settings, days: Sequence[date]) -> Days:
     reports: dict[date, DayReport] = {}
     failures: dict[date, EngagementError] = {}
     with by_day.by_day(lake) as ask:
+        once = cache(ask)  # the hours of a day are asked for again by the next one
         for day in days:
             try:
-                reports[day] = _day_report(lake, day, ask)
+                reports[day] = _day_report(lake, day, once)
             except EngagementError as error:
                 failures[day] = error
     return Days(reports=reports, failures=failures, elsewhere={})

@@ -1,7 +1,7 @@
 """What a partition and an asset tell a stranger in the UI, read as Dagster stores it."""
 
-import base64
 import xml.etree.ElementTree as ET
+from urllib.parse import unquote
 
 import dagster as dg
 import pytest
@@ -41,13 +41,15 @@ def test_a_partition_tells_its_numbers(in_world, told):
     }
 
 
-def test_a_partition_shows_a_picture_of_the_day_that_is_in_its_metadata(told):
-    alt, _, address = told["impressions by hour"].partition("](")
-    assert alt == f"![impressions of {DAY} by hour, UTC"
-    kind, _, content = address.removesuffix(")").partition(",")
-    assert kind == "data:image/svg+xml;base64"
-    bars = ET.fromstring(base64.b64decode(content)).findall(".//{http://www.w3.org/2000/svg}title")
-    assert sum(int(bar.text.split(": ")[1].replace(",", "")) for bar in bars) == told["impressions"]
+def test_a_partition_shows_a_picture_of_the_day_in_place(told):
+    """Dagster shows Markdown of up to 1,000 characters in place, and a link in place of more."""
+    picture, words = told["by hour"].split("\n\n")
+    assert len(told["by hour"]) < 1000
+    assert picture.startswith(f"![{DAY} by hour, UTC](data:image/svg+xml,<svg%20")
+    paths = ET.fromstring(unquote(picture.partition("svg+xml,")[2][:-1])).findall("{*}path")
+    assert [("l" in path.get("d")) for path in paths][:2] == [True, True]  # the day before, and the day
+    assert len(paths) == 4  # of impressions and of engagements
+    assert words.startswith("impressions (blue, to ")
 
 
 def test_a_partition_shows_its_first_tweets_and_some_rows(in_world, definitions, instance):
