@@ -1,5 +1,6 @@
 """What the UI shows about the assets: their columns and owners, and a day's report with its chart."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, TypedDict
@@ -8,6 +9,7 @@ import dagster as dg
 import pyarrow as pa
 
 from engagement_pipeline.core.tables import Table
+from engagement_pipeline.lake.layout import FORMAT
 from engagement_pipeline.observe import chart
 from engagement_pipeline.observe.day_report import DayReport
 from engagement_pipeline.sources.engagement.request import CELLS
@@ -19,6 +21,7 @@ LINEAGE = dg.TableColumnLineage(
     }
 )
 TOP_COLUMNS = {"tweet_id": "string", "handle": "string", "impressions": "int", "engagements": "int"}
+VIEW_COLUMNS = {"view": "string", "rows": "int"}
 ROW_COLUMNS = {"tweet_id": "string", "engagement_type": "string", "day": "string", "hour": "int", "count": "int"}
 
 
@@ -33,6 +36,12 @@ class About(TypedDict):
 def about(layer: str) -> About:
     """Return the arguments of an asset that say where it belongs. `layer` is raw, tidy or views."""
     return {"group_name": "engagement", "owners": ["team:data"], "tags": {"source": "x-engagement-api", "layer": layer}}
+
+
+def version(table: Table) -> str:
+    """Return the code version of a table's asset: it changes with the lake's format and with the table's columns."""
+    shape = hashlib.sha256(table.schema.to_string().encode()).hexdigest()[:8]
+    return f"{FORMAT}-{shape}"
 
 
 def columns(table: Table) -> dg.TableSchema:
@@ -67,6 +76,11 @@ def of_day(day: date, report: DayReport) -> dict[str, Any]:
         "top Tweets": _table(report.top, TOP_COLUMNS),
         "rows, largest first": _table(report.largest, ROW_COLUMNS),
     }
+
+
+def of_views(rows: Mapping[str, int | None]) -> dg.TableMetadataValue:
+    """Return the catalogue's views with the rows of those that have files."""
+    return _table(({"view": name, "rows": number} for name, number in rows.items()), VIEW_COLUMNS)
 
 
 def of_answers(report: DayReport) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from code_location import FEW, KEYS, metadata, run_days
 
 from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
 from engagement_pipeline.core.settings import parse_day
-from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.lake.layout import FORMAT, Lake
 from engagement_pipeline.query import catalog
 
 DAY = FEW[1]
@@ -79,3 +79,19 @@ def test_every_asset_says_what_it_is_whose_and_of_what_kind(definitions):
         assert (spec.group_name, spec.owners) == ("engagement", ["team:data"])
         assert spec.kinds
         assert spec.tags["source"] == "x-engagement-api"
+
+
+def test_the_catalog_lists_its_views_with_the_rows_of_the_tables(in_world, told, instance):
+    (record,) = instance.fetch_materializations(dg.AssetKey("catalog"), limit=1).records
+    views = {row.data["view"]: row.data["rows"] for row in record.asset_materialization.metadata["views"].records}
+    (found,) = catalog.query(Lake(in_world.lake), "select count(*) as n from engagements")["n"].to_pylist()
+    assert (views["engagements"], views["totals"], views["problems"]) == (found, 0, None)
+    names = "select view_name from duckdb_views() where not internal order by view_name"
+    assert sorted(views) == catalog.query(Lake(in_world.lake), names)["view_name"].to_pylist()
+
+
+def test_what_a_table_s_code_makes_has_a_version_and_the_answers_as_received_have_none(definitions):
+    """A new version marks what was made before as stale; to pull the answers again would cost requests."""
+    specs = {key.to_user_string(): definitions.get_assets_def(key).get_asset_spec(key) for key in KEYS}
+    assert {name for name, spec in specs.items() if not spec.code_version} == {"responses"}
+    assert specs["engagements"].code_version.startswith(f"{FORMAT}-")
