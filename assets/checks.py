@@ -7,6 +7,7 @@ import dagster as dg
 from assets.dagster_internals import no_outputs
 from assets.engagements import catalog, days, engagements
 from assets.runs import ENGAGEMENTS, days_of, evaluations, one_line
+from assets.snapshots import totals
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.redaction import printable, redacted
@@ -72,6 +73,7 @@ def fresh(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvalu
         dg.AssetCheckSpec(
             "whole",
             asset=catalog,  # which has no partitions, as the lake has none
+            additional_deps=[totals],  # the job that makes these looks at the lake with them
             description="The lake is whole, as `engagement doctor --quick` sees it. Each finding says what mends it.",
         )
     ],

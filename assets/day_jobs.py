@@ -49,14 +49,14 @@ def pull_new_tweets(context: dg.OpExecutionContext, config: Lacking) -> None:
         except PullError as error:
             failed = error
         published = pipeline.publish_days(chosen, list(Window(first, last).days()))
-        shown = _shown(context, chosen, published)
-        tell_by_hand(context, chosen, shown)
+        told = shown(context, chosen, published)
+        tell_by_hand(context, chosen, told)
         if failed:
             try_again_later(context, chosen, failed, endpoint=HISTORICAL)
             raise failed
     damaged = {day: error for day, error in published.failures.items() if isinstance(error, LakeError)}
     if damaged:  # for the other failed days nothing came: the new Tweets have been set aside meanwhile
-        raise failure(damaged, done=len(shown.reports))
+        raise failure(damaged, done=len(told.reports))
 
 
 @dg.job(name="history", description="Pull the days that new Tweets of the roster lack, since they were posted.")
@@ -73,10 +73,10 @@ def make_anew(context: dg.OpExecutionContext) -> None:
         asked = days_of(context, chosen)
         pipeline.rebuild(chosen, first=asked[0], last=asked[-1])
         published = pipeline.publish_days(chosen, asked)
-        shown = _shown(context, chosen, published)
-        tell_by_hand(context, chosen, shown)
+        told = shown(context, chosen, published)
+        tell_by_hand(context, chosen, told)
     if published.failures:
-        raise failure(published.failures, done=len(shown.reports))
+        raise failure(published.failures, done=len(told.reports))
 
 
 @dg.job(
@@ -90,7 +90,7 @@ def rebuild_job() -> None:
     make_anew()
 
 
-def _shown(context: dg.OpExecutionContext, chosen: Settings, published: pipeline.Days) -> pipeline.Days:
+def shown(context: dg.OpExecutionContext, chosen: Settings, published: pipeline.Days) -> pipeline.Days:
     """Leave out the days that lack Tweets of the roster and that Dagster does not show yet."""
     before = context.instance.get_materialized_partitions(ENGAGEMENTS)
     hidden = checks.incomplete(chosen, [day for day in published.reports if str(day) not in before])

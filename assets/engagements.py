@@ -10,7 +10,7 @@ from datetime import date
 import dagster as dg
 
 from assets.dagster_internals import log_evaluation
-from assets.metadata import LINEAGE, about, columns, of_day
+from assets.metadata import LINEAGE, about, columns, of_day, of_views, version
 from assets.runs import ENGAGEMENTS, days_of, evaluations, failure, log_plan, one_line, try_again_later
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
@@ -20,7 +20,7 @@ from engagement_pipeline.core.orchestration import API_POOL
 from engagement_pipeline.core.settings import Settings
 from engagement_pipeline.extract.prepare import prepare
 from engagement_pipeline.lake.layout import Lake
-from engagement_pipeline.query.catalog import refresh
+from engagement_pipeline.query.catalog import code_version, refresh, rows
 
 _settings = settings.load()
 days = dg.DailyPartitionsDefinition(
@@ -91,6 +91,7 @@ def _publish_the_rest(
     backfill_policy=windows,
     deps=[responses],
     kinds={"parquet"},
+    code_version=version(HISTORICAL.table),
     description="""How often each followed Tweet was seen, liked, clicked …: one row a Tweet, engagement type and hour.
 
 Each UTC day has one Parquet file in the lake, `engagements/day=…/engagements.parquet`. `engagement sql` and any DuckDB
@@ -131,15 +132,18 @@ def tell_by_hand(
 
 
 @dg.asset(
-    deps=[engagements, "totals", "recent"],
+    deps=[engagements],  # Dagster asks "Are you sure?" if an asset that the job does not make was never made
     kinds={"duckdb"},
+    code_version=code_version(),
     description="""`engagement.duckdb`, which has the views for SQL over the Parquet files, and no data.
 
-Any DuckDB can open it during a run. `docs/data-dictionary.md` describes the views and their columns.""",
+It also has the views over `totals` and `recent`. Each publication writes it again. Any DuckDB can open it during a run.
+`docs/data-dictionary.md` describes the views and their columns.""",
     **about("views"),
 )
 def catalog() -> dg.MaterializeResult[None]:
     """Write the catalogue again."""
     with one_line():
-        path = refresh(Lake(settings.load().data))
-    return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(path)})
+        lake = Lake(settings.load().data)
+        path, views = refresh(lake), rows(lake)
+    return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(path), "views": of_views(views)})

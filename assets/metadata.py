@@ -1,6 +1,6 @@
 """What the UI shows about the assets: their columns and owners, and a day's report with its chart."""
 
-import base64
+import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, TypedDict
@@ -9,6 +9,7 @@ import dagster as dg
 import pyarrow as pa
 
 from engagement_pipeline.core.tables import Table
+from engagement_pipeline.lake.layout import FORMAT
 from engagement_pipeline.observe import chart
 from engagement_pipeline.observe.day_report import DayReport
 from engagement_pipeline.sources.engagement.request import CELLS
@@ -20,6 +21,7 @@ LINEAGE = dg.TableColumnLineage(
     }
 )
 TOP_COLUMNS = {"tweet_id": "string", "handle": "string", "impressions": "int", "engagements": "int"}
+VIEW_COLUMNS = {"view": "string", "rows": "int"}
 ROW_COLUMNS = {"tweet_id": "string", "engagement_type": "string", "day": "string", "hour": "int", "count": "int"}
 
 
@@ -34,6 +36,12 @@ class About(TypedDict):
 def about(layer: str) -> About:
     """Return the arguments of an asset that say where it belongs. `layer` is raw, tidy or views."""
     return {"group_name": "engagement", "owners": ["team:data"], "tags": {"source": "x-engagement-api", "layer": layer}}
+
+
+def version(table: Table) -> str:
+    """Return the code version of a table's asset: it changes with the lake's format and with the table's columns."""
+    shape = hashlib.sha256(table.schema.to_string().encode()).hexdigest()[:8]
+    return f"{FORMAT}-{shape}"
 
 
 def columns(table: Table) -> dg.TableSchema:
@@ -64,10 +72,20 @@ def of_day(day: date, report: DayReport) -> dict[str, Any]:
         "requests": report.requests,
         "restated": report.restated,
         "bytes": report.bytes,
-        "impressions by hour": dg.MetadataValue.md(_picture(report, f"impressions of {day} by hour, UTC")),
+        "by hour": dg.MetadataValue.md(_picture(day, report)),
         "top Tweets": _table(report.top, TOP_COLUMNS),
         "rows, largest first": _table(report.largest, ROW_COLUMNS),
     }
+
+
+def of_views(rows: Mapping[str, int | None]) -> dg.TableMetadataValue:
+    """Return the catalogue's views with the rows of those that have files."""
+    return _table(({"view": name, "rows": number} for name, number in rows.items()), VIEW_COLUMNS)
+
+
+def of_answers(report: DayReport) -> dict[str, Any]:
+    """Return what a day's report says of the answers that it comes from, as metadata of their partition."""
+    return {"requests": report.requests, "tweets": report.tweets}
 
 
 def _table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> dg.TableMetadataValue:
@@ -75,7 +93,10 @@ def _table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> dg.
     return dg.MetadataValue.table([dg.TableRecord(dict(row)) for row in rows], schema=schema)
 
 
-def _picture(report: DayReport, title: str) -> str:
-    """Return a chart as Markdown with the picture inside."""
-    content = base64.b64encode(chart.bars(report.hours, title).encode()).decode()
-    return f"![{title}](data:image/svg+xml;base64,{content})"
+def _picture(day: date, report: DayReport) -> str:
+    """Return the day's curves as Markdown, with the picture inside. The UI shows up to 1,000 characters in place."""
+    now, then = report.hours, report.before
+    curves = [(now.impressions, then.impressions), (now.engagements, then.engagements)]
+    most = [max(today) for today, _ in curves]
+    told = f"impressions (blue, to {most[0]:,}), engagements (orange, to {most[1]:,}); grey: the day before"
+    return f"![{day} by hour, UTC]({chart.day(curves)})\n\n{told}"

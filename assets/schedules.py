@@ -43,14 +43,13 @@ daily_job = dg.define_asset_job(
 )
 totals_job = dg.define_asset_job(
     "lifetime",
-    selection=[totals, catalog],
+    selection=dg.AssetSelection.assets(totals) | dg.AssetSelection.checks(whole),
     tags={**AHEAD_OF_BACKFILLS, **ALL_DAY},
     description="Pull /totals and publish it.",
 )
 recent_job = dg.define_asset_job(
     "hourly",
-    selection=(dg.AssetSelection.assets(recent, catalog) | dg.AssetSelection.checks(fresh))
-    - dg.AssetSelection.checks(whole),
+    selection=dg.AssetSelection.assets(recent) | dg.AssetSelection.checks(fresh),
     tags=AHEAD_OF_BACKFILLS,
     description="Pull /28hr and publish it, and check that no day of the look-back is missing.",
 )

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.metadata import about, columns
+from assets.metadata import about, columns, version
 from assets.runs import log_plan, one_line, try_again_later
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
@@ -14,6 +14,7 @@ from engagement_pipeline.extract.prepare import prepare
 @dg.asset(
     pool=API_POOL,
     kinds={"parquet"},
+    code_version=version(TOTALS.table),
     description="""The lifetime counts of every Tweet of the roster, including Tweets of others, as observed today.
 
 The API's /totals knows only the present, so a day that is not observed cannot be had later. Each UTC day has one
@@ -29,6 +30,7 @@ def totals(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
 @dg.asset(
     pool=API_POOL,
     kinds={"parquet"},
+    code_version=version(RECENT.table),
     description="""The last 28 hours of every owned Tweet, provisional. The first and the last hour are partial.
 
 The API's /28hr is newer than /historical and less settled, so `recent.parquet` is never merged into the days. The view

@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 CLONE = Path(__file__).parents[1]
-sys.path.append(str(CLONE / "tests"))
+sys.path.append(str(CLONE / "tests" / "support"))
 import postgres  # noqa: E402 - the tests' own cluster
 
 TURNS = 5
@@ -44,17 +44,22 @@ defs = dg.Definitions(
 """
 LIBRARY = """
 from datetime import date, timedelta
-from engagement_pipeline import catalog, checks, partitions, pipeline, settings
+from engagement_pipeline import pipeline
+from engagement_pipeline.core import settings
+from engagement_pipeline.extract.prepare import prepare
 from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.observe import checks
+from engagement_pipeline.query import catalog
 chosen = settings.load()
 first, last = date.fromisoformat("{first}"), date.fromisoformat("{last}")
 days = [first + timedelta(days=place) for place in range((last - first).days + 1)]
-prepared = pipeline.prepare(chosen, first, last)
+prepared = prepare(chosen, first, last)
 assert prepared.requests == 0
 pipeline.pull(chosen, prepared)
-assert list(partitions.publish(chosen, days).reports) == days
+assert list(pipeline.publish_days(chosen, days).reports) == days
 assert all(verdict.passed for _, _, verdict in checks.of_days(chosen, days))
 catalog.refresh(Lake(chosen.data))
+catalog.rows(Lake(chosen.data))
 """
 ALONE, CHOSEN, LASTING, OTHER = "the library alone", "SQLite", "PostgreSQL", "SQLite, a process a step"
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from engagement_pipeline import sources
@@ -309,22 +309,29 @@ class Days:
 
 def publish_days(settings: Settings, days: Sequence[date]) -> Days:
     """Publish whatever has landed, and report each of these days. Raises LakeError if nothing can be published."""
-    lake = Lake(settings.data)
     unpublished: dict[date, EngagementError] = {}
     try:
         publish_landed(settings)
     except PublishError as error:
         unpublished |= error.failures
     failures = {day: unpublished.pop(day) for day in days if day in unpublished}
-    reports = {}
+    told = report_days(settings, [day for day in days if day not in failures])
+    return Days(reports=told.reports, failures=failures | told.failures, elsewhere=unpublished)
+
+
+def report_days(settings: Settings, days: Sequence[date]) -> Days:
+    """Report each of these days as the lake holds it, and publish nothing."""
+    lake = Lake(settings.data)
+    reports: dict[date, DayReport] = {}
+    failures: dict[date, EngagementError] = {}
     with by_day.by_day(lake) as ask:
+        once = cache(ask)  # the hours of a day are asked for again by the next one
         for day in days:
             try:
-                if day not in failures:
-                    reports[day] = _day_report(lake, day, ask)
+                reports[day] = _day_report(lake, day, once)
             except EngagementError as error:
                 failures[day] = error
-    return Days(reports=reports, failures=failures, elsewhere=unpublished)
+    return Days(reports=reports, failures=failures, elsewhere={})
 
 
 def _day_report(lake: Lake, day: date, ask: AskDay) -> DayReport:

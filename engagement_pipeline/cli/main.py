@@ -217,6 +217,8 @@ def _pull(options: argparse.Namespace) -> None:
     with output.bars() as bar:
         outcome = pipeline.run(chosen, prepared, pulling=bar("responses landed"), publishing=bar("Tweets published"))
     output.show_outcome(outcome)
+    if outcome.publications and any(plan.window and plan.window.last >= chosen.first_day for plan in prepared.plans):
+        output.show_where_days_appear()
     if outcome.failure:
         raise outcome.failure
 

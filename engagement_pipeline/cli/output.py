@@ -11,7 +11,7 @@ import json
 import re
 import sys
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from getpass import getpass
 from math import isfinite
@@ -27,6 +27,7 @@ from rich.table import Table
 
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.model import quiet
+from engagement_pipeline.core.orchestration import SHOWN_WITHIN
 from engagement_pipeline.core.redaction import UNPRINTABLE, printable, redacted, shown
 from engagement_pipeline.extract.plan_text import counted, plan_lines
 from engagement_pipeline.lake.layout import FORMAT
@@ -156,6 +157,12 @@ def _show_answers(reports: Sequence[PullReport]) -> None:
         _say(f"  {counted(early, 'count')} of hours before their Tweet was posted: kept, because the API gave them")
     if unscanned:
         _say(f"  {counted(unscanned, 'response')} in an unusual form: read by the slow parser")
+
+
+def show_where_days_appear() -> None:
+    """Print that Dagster will show the days of a pull, so that nobody pulls them again for that."""
+    minutes = SHOWN_WITHIN // timedelta(minutes=1)
+    _say(f"if Dagster runs on this lake, it shows each whole day within {minutes} minutes, without a request")
 
 
 def show_rebuilt(rebuilt: Sequence[Rebuilt]) -> None:

@@ -1,7 +1,8 @@
 """What the library, assets/ and deploy/ agree on about Dagster's runs. Plain values: nothing here imports Dagster.
 
 Out: the API's pool, the tags of a run over a range of days, and the longest time that a run may take. Also the
-pause after an outage. Tests check that deploy/ and Dagster's own names equal these.
+pause after an outage, and how soon Dagster shows what somebody else pulled. Tests check that deploy/ and Dagster's own
+names equal these.
 """
 
 from datetime import timedelta
@@ -16,3 +17,5 @@ MAX_RUNTIME = timedelta(hours=4)
 # So long does a run that met an outage of the API wait before it tries again. With patience before and after, an outage
 # of hours wastes less than a request a minute.
 OUTAGE_PAUSE = timedelta(minutes=5)
+# So soon does Dagster show a whole day that the command line pulled: its sensor looks twice as often.
+SHOWN_WITHIN = timedelta(minutes=2)

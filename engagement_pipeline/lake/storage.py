@@ -99,6 +99,10 @@ class LocalStorage:
         """Return the bytes of a file, 0 where there is none."""
         return path.stat().st_size if path.exists() else 0
 
+    def changed_at(self, path: Path) -> float:
+        """Return when a file was written, in seconds since 1970; 0 where there is none."""
+        return path.stat().st_mtime if path.exists() else 0.0
+
     def find(self, pattern: str, *, within: Path | None = None) -> list[Path]:
         """Return the files and folders that match a glob within the lake, or a folder of it, sorted."""
         return sorted((within or self.root).glob(pattern))

@@ -1,38 +1,47 @@
-"""A small bar chart as SVG.
+"""A day's counts by hour as SVG, so small that a page shows it in place.
 
-In: values. Out: text. Pure.
+In: the counts of two days. Out: text. Pure.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-WIDTH, HEIGHT = 480, 140
-TOP, BOTTOM = 28, 18  # for the title, and for the labels under the bars
-FILL = "#4f8cc9"  # visible on a white page and on a black one
-FONT = 'font-family="sans-serif" font-size="11" fill="#888"'
-LABELLED = 6  # a label every so many bars, to tell the hours of a day apart
+STEP, HEIGHT, GAP = 9, 36, 8  # of an hour, of each curve, and of the axis below it; few digits make it small
+WIDTH = 480  # in pixels; the height follows
+LABELLED = 6  # a tick every so many hours
+COLOURS = ("%2347c", "%23d70")  # visible on a white page and on a black one; %23 is the # of an address
+GREY = "%23999"
 
 
-def bars(values: Sequence[int], title: str) -> str:
-    """Draw a bar for each value, from zero to the largest, with its number. A value below zero has no bar."""
-    most = max([1, *values])
-    step = WIDTH / max(1, len(values))
-    room = HEIGHT - TOP - BOTTOM
-    parts = []
-    for place, value in enumerate(values):
-        height = max(0, value) / most * room
-        parts.append(
-            f'<rect x="{place * step + 1:.1f}" y="{HEIGHT - BOTTOM - height:.1f}" width="{step - 2:.1f}" '
-            f'height="{height:.1f}" fill="{FILL}"><title>{place}: {value:,}</title></rect>'
-        )
-        if place % LABELLED == 0:
-            parts.append(f'<text x="{place * step + 1:.1f}" y="{HEIGHT - 4}" {FONT}>{place}</text>')
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}">'
-        f'<text x="1" y="14" {FONT}>{escape(title)}, at most {max([0, *values]):,}</text>{"".join(parts)}</svg>'
-    )
+def day(curves: Sequence[tuple[Sequence[int], Sequence[int]]]) -> str:
+    """Draw curves one below the other, each from zero to its largest count, as the address of a picture.
+
+    A curve is the counts of each hour, filled, and those of the day before, a line behind. That has no line if it has
+    no counts. A count below zero is drawn as zero. Every character of the text may stand in a link of Markdown.
+    """
+    parts = [_curve(*each, colour, place) for place, (each, colour) in enumerate(zip(curves, COLOURS, strict=True))]
+    wide, high = STEP * (max(len(today) for today, _ in curves) - 1), (HEIGHT + GAP) * len(curves)
+    size = f"width='{WIDTH}' viewBox='0 0 {wide} {high}'"
+    svg = f"<svg xmlns='http://www.w3.org/2000/svg' {size} fill='none'>{''.join(parts)}</svg>"
+    return "data:image/svg+xml," + svg.replace(" ", "%20")
+
+
+def _curve(today: Sequence[int], before: Sequence[int], colour: str, place: int) -> str:
+    """Draw two days of the curve at a place, above an axis with ticks."""
+    base, most = place * (HEIGHT + GAP) + HEIGHT, max([1, *today, *before])
+    wide = STEP * (len(today) - 1)
+    ticks = f"M0,{base}v5" + f"m{STEP * LABELLED}-5v5" * ((len(today) - 1) // LABELLED)
+    line = f"<path stroke='{GREY}' d='{_line(before, most, base) * any(before)}M0,{base}h{wide}{ticks}'/>"
+    return f"{line}<path fill='{colour}' fill-opacity='.6' d='{_line(today, most, base)}V{base}H0'/>"
+
+
+def _line(counts: Sequence[int], most: int, base: int) -> str:
+    """Return the path of a line; each step says how far it goes, which takes fewer characters than where."""
+    heights = [round(max(0, count) / most * HEIGHT) for count in counts]
+    steps = ",".join(f"{STEP},{before - after}" for before, after in pairwise(heights))
+    return f"M0,{base - heights[0]}l{steps}".replace(",-", "-")

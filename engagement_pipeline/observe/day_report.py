@@ -1,23 +1,24 @@
 """What the lake holds of one UTC day of /historical: the numbers that an operator needs, and a few of the rows.
 
-In: a lake and a day. Out: a DayReport. It reads only the files of that day, so a damaged file of another day does no
-harm.
+In: a lake and a day. Out: a DayReport. It reads only the files of that day, and the hours of the day before. A damaged
+file of another day does no harm.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow.compute as pc
 
 from engagement_pipeline.core.endpoints import HISTORICAL
+from engagement_pipeline.core.errors import EngagementError
 from engagement_pipeline.core.tables import A_DAY, COVERAGE, ENGAGEMENTS, REVISIONS
 from engagement_pipeline.lake.parquet import read
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import date
 
     from engagement_pipeline.lake.layout import Lake
     from engagement_pipeline.query.by_day import AskDay
@@ -26,7 +27,6 @@ TOP_TWEETS = 10
 SHOWN_ROWS = 10
 REPORT = f"""
     with asked as (select * from coverage where table_name = '{ENGAGEMENTS}'),
-    impressions as (select hour, "count" from engagements where engagement_type = 'impressions'),
     top as (
         select
             tweet_id::varchar as tweet_id, coalesce(handle, '') as handle,
@@ -53,15 +53,28 @@ REPORT = f"""
         ) as set_aside,
         (select count(*) from asked where left_out is not null) as left_out,
         (select count(distinct source) from asked) as requests,
-        (select coalesce(sum("count"), 0)::bigint from impressions) as impressions,
-        (
-            select list(coalesce(n, 0)::bigint order by hour)
-            from range(24) as of_day(hour)
-            left join (select hour, sum("count") as n from impressions group by hour) using (hour)
-        ) as hours,
         (select list(top order by impressions desc, engagements desc, tweet_id) from top) as top,
         (select list(largest order by "count" desc, tweet_id, engagement_type, hour) from largest) as largest
 """
+BY_HOUR = """
+    select
+        list(coalesce(impressions, 0)::bigint order by hour) as impressions,
+        list(coalesce(engagements, 0)::bigint order by hour) as engagements
+    from range(24) as of_day(hour) left join (
+        select
+            hour,
+            sum("count") filter (engagement_type = 'impressions') as impressions,
+            sum("count") filter (engagement_type = 'engagements') as engagements
+        from engagements group by hour
+    ) using (hour)
+"""
+
+
+class Hours(NamedTuple):
+    """The impressions and the engagements of all Tweets in each of a day's 24 hours."""
+
+    impressions: tuple[int, ...] = (0,) * 24
+    engagements: tuple[int, ...] = (0,) * 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +84,9 @@ class DayReport:
     `tweets` counts the Tweets for which the newest response gave rows. `set_aside` counts the other Tweets that were
     asked for, by reason; the reason of some is that no answer came. `left_out` counts the Tweets with a count that
     their newest answer left out. `requests` counts the responses that the rows come from. `restated` counts what the
-    newest of their pulls changed. `hours` are the impressions of each hour, and `top` the Tweets with the most.
-    `largest` are the rows with the largest counts. `bytes` is the size of the rows' file.
+    newest of their pulls changed. `hours` are the counts by hour, and `before` those of the day before, all zero if
+    they are not known. `top` are the Tweets with the most impressions. `largest` are the rows with the largest counts.
+    `bytes` is the size of the rows' file.
     """
 
     rows: int
@@ -83,7 +97,8 @@ class DayReport:
     impressions: int
     restated: int
     bytes: int
-    hours: tuple[int, ...]
+    hours: Hours
+    before: Hours
     top: tuple[Mapping[str, Any], ...]
     largest: tuple[Mapping[str, Any], ...]
 
@@ -91,18 +106,38 @@ class DayReport:
 def describe(lake: Lake, day: date, ask: AskDay) -> DayReport:
     """Return what the lake holds of `day`, with `ask` of by_day.by_day; raise LakeError if a file of it is damaged."""
     (found,) = ask(day, REPORT).to_pylist()
+    hours = _by_hour(day, ask)
+    try:
+        before = _by_hour(day - timedelta(days=1), ask)
+    except EngagementError:  # the report of that day says so
+        before = Hours()
     rows = lake.rows(ENGAGEMENTS, day)
     return DayReport(
         **found
         | {
             "set_aside": dict(found["set_aside"] or ()),
-            "hours": tuple(found["hours"]),
             "top": tuple(found["top"] or ()),
             "largest": tuple(found["largest"] or ()),
         },
+        impressions=sum(hours.impressions),
+        hours=hours,
+        before=before,
         restated=restated(lake, day),
         bytes=lake.storage.size(rows),
     )
+
+
+def _by_hour(day: date, ask: AskDay) -> Hours:
+    (found,) = ask(day, BY_HOUR).to_pylist()
+    return Hours(tuple(found["impressions"]), tuple(found["engagements"]))
+
+
+def changed_at(lake: Lake) -> dict[date, float]:
+    """Return when each day that was asked for was last published or rebuilt, in seconds since 1970."""
+    asked = lake.storage.find(f"day={A_DAY}", within=lake.coverage(HISTORICAL, date.min).parent.parent)
+    days = [date.fromisoformat(folder.name.removeprefix("day=")) for folder in asked]
+    files = {day: (lake.coverage(HISTORICAL, day), lake.rows(ENGAGEMENTS, day)) for day in days}
+    return {day: max(map(lake.storage.changed_at, paths)) for day, paths in files.items()}
 
 
 def restated(lake: Lake, day: date) -> int:

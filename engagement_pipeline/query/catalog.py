@@ -146,6 +146,31 @@ def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def rows(lake: Lake) -> dict[str, int | None]:
+    """Return the views and how many rows each table has, which its files say without being read.
+
+    None stands for a table with a damaged file, and for a view that has no files: to count its rows is to answer it.
+    """
+    with connect(lake) as connection:
+        return {table.name: _rows(connection, table) for table in TABLES.values()} | dict.fromkeys(
+            view.name for view in all_views()
+        )
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, table: Table) -> int | None:
+    try:
+        counted = connection.execute(f"select count(*) from {table}").fetchall()
+    except duckdb.Error:
+        return None
+    return int(counted[0][0])
+
+
+def code_version() -> str:
+    """Return a text that changes with what the views are."""
+    parts = [*(repr(table.columns) for table in TABLES.values()), *(view.sql for view in all_views()), AS_OF]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+
+
 def query(lake: Lake, sql: str, *, unsafe: bool = False) -> pa.Table:
     """Answer one SQL query as Arrow; it reads the lake's files alone and changes nothing, unless `unsafe`.
 

@@ -61,6 +61,14 @@ def test_the_first_day_has_no_say_over_the_endpoints_of_the_present(in_world, en
     assert engagement("plan", "--endpoint", "totals")[0] == 0
 
 
+def test_a_pull_of_days_says_how_soon_dagster_shows_them(in_world, engagement, monkeypatch):
+    line = "if Dagster runs on this lake, it shows each whole day within 2 minutes, without a request"
+    assert engagement("pull", "--from", "2026-01-31")[1].splitlines()[-1] == line
+    assert line not in engagement("pull", "--endpoint", "totals")[1]
+    monkeypatch.setenv("ENGAGEMENT_FIRST_DAY", "2026-02-01")  # Dagster has no partition before
+    assert line not in engagement("pull", "--from", "2026-01-31", "--to", "2026-01-31")[1]
+
+
 def test_a_pull_states_that_requested_is_stored_plus_set_aside(in_world, engagement):
     deleted = in_world.tweets("harborbooks", 1, state="deleted")
     in_world.follow({"harborbooks": in_world.tweets("harborbooks", 2) + deleted})

@@ -158,8 +158,8 @@ def test_a_run_that_died_is_told_with_what_it_was_to_do(definitions, instance, t
 
 
 def test_a_whole_job_that_died_names_the_assets_that_it_did_not_make(definitions, instance, tick, receiver):
-    run = instance.create_run_for_job(definitions.resolve_job_def("hourly"), status=dg.DagsterRunStatus.STARTED)
-    made = dg.AssetMaterialization("recent")
+    run = instance.create_run_for_job(definitions.resolve_job_def("daily"), status=dg.DagsterRunStatus.STARTED)
+    made = dg.AssetMaterialization("responses")
     instance.report_dagster_event(
         dg.DagsterEvent(
             dg.DagsterEventType.ASSET_MATERIALIZATION.value,
@@ -170,7 +170,7 @@ def test_a_whole_job_that_died_names_the_assets_that_it_did_not_make(definitions
     )
     instance.report_run_failed(run, "the machine died")
     tick()
-    assert text(receiver)[1] == "asset: catalog"
+    assert text(receiver)[1] == "asset: catalog, engagements"
 
 
 @pytest.fixture
@@ -310,10 +310,10 @@ def run_hourly(definitions, instance):
     return definitions.resolve_job_def("hourly").execute_in_process(instance=instance, raise_on_error=False)
 
 
-def test_a_lake_that_lacks_a_day_is_told_and_its_views_are_made_all_the_same(
+def test_a_lake_that_lacks_a_day_is_told_and_the_last_hours_are_published_all_the_same(
     stale, definitions, instance, tick, receiver
 ):
-    assert run_hourly(definitions, instance).asset_materializations_for_node("catalog")
+    assert run_hourly(definitions, instance).asset_materializations_for_node("recent")
     tick()
     words = (
         f"1 of the 2 days to {FEW[2]} lack Tweets of the roster: {FEW[2]}; the next daily run pulls them, unless "

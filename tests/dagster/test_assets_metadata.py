@@ -1,7 +1,7 @@
 """What a partition and an asset tell a stranger in the UI, read as Dagster stores it."""
 
-import base64
 import xml.etree.ElementTree as ET
+from urllib.parse import unquote
 
 import dagster as dg
 import pytest
@@ -9,7 +9,7 @@ from code_location import FEW, KEYS, metadata, run_days
 
 from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
 from engagement_pipeline.core.settings import parse_day
-from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.lake.layout import FORMAT, Lake
 from engagement_pipeline.query import catalog
 
 DAY = FEW[1]
@@ -41,13 +41,15 @@ def test_a_partition_tells_its_numbers(in_world, told):
     }
 
 
-def test_a_partition_shows_a_picture_of_the_day_that_is_in_its_metadata(told):
-    alt, _, address = told["impressions by hour"].partition("](")
-    assert alt == f"![impressions of {DAY} by hour, UTC"
-    kind, _, content = address.removesuffix(")").partition(",")
-    assert kind == "data:image/svg+xml;base64"
-    bars = ET.fromstring(base64.b64decode(content)).findall(".//{http://www.w3.org/2000/svg}title")
-    assert sum(int(bar.text.split(": ")[1].replace(",", "")) for bar in bars) == told["impressions"]
+def test_a_partition_shows_a_picture_of_the_day_in_place(told):
+    """Dagster shows Markdown of up to 1,000 characters in place, and a link in place of more."""
+    picture, words = told["by hour"].split("\n\n")
+    assert len(told["by hour"]) < 1000
+    assert picture.startswith(f"![{DAY} by hour, UTC](data:image/svg+xml,<svg%20")
+    paths = ET.fromstring(unquote(picture.partition("svg+xml,")[2][:-1])).findall("{*}path")
+    assert [("l" in path.get("d")) for path in paths][:2] == [True, True]  # the day before, and the day
+    assert len(paths) == 4  # of impressions and of engagements
+    assert words.startswith("impressions (blue, to ")
 
 
 def test_a_partition_shows_its_first_tweets_and_some_rows(in_world, definitions, instance):
@@ -77,3 +79,19 @@ def test_every_asset_says_what_it_is_whose_and_of_what_kind(definitions):
         assert (spec.group_name, spec.owners) == ("engagement", ["team:data"])
         assert spec.kinds
         assert spec.tags["source"] == "x-engagement-api"
+
+
+def test_the_catalog_lists_its_views_with_the_rows_of_the_tables(in_world, told, instance):
+    (record,) = instance.fetch_materializations(dg.AssetKey("catalog"), limit=1).records
+    views = {row.data["view"]: row.data["rows"] for row in record.asset_materialization.metadata["views"].records}
+    (found,) = catalog.query(Lake(in_world.lake), "select count(*) as n from engagements")["n"].to_pylist()
+    assert (views["engagements"], views["totals"], views["problems"]) == (found, 0, None)
+    names = "select view_name from duckdb_views() where not internal order by view_name"
+    assert sorted(views) == catalog.query(Lake(in_world.lake), names)["view_name"].to_pylist()
+
+
+def test_what_a_table_s_code_makes_has_a_version_and_the_answers_as_received_have_none(definitions):
+    """A new version marks what was made before as stale; to pull the answers again would cost requests."""
+    specs = {key.to_user_string(): definitions.get_assets_def(key).get_asset_spec(key) for key in KEYS}
+    assert {name for name, spec in specs.items() if not spec.code_version} == {"responses"}
+    assert specs["engagements"].code_version.startswith(f"{FORMAT}-")

@@ -15,8 +15,16 @@ from engagement_pipeline.query import catalog
 
 def test_each_job_schedule_and_sensor_says_in_the_ui_what_it_does(definitions):
     described = [*definitions.jobs, *definitions.schedules, *definitions.sensors]
-    assert len(described) == 11
+    assert len(described) == 13
     assert [each.name for each in described if not each.description] == []
+
+
+@pytest.mark.parametrize("job", ["daily", "lifetime", "hourly"])
+def test_a_job_builds_on_no_asset_that_it_does_not_make_so_that_the_ui_asks_nothing(definitions, job):
+    """If such an asset was never made, Dagster asks "Are you sure?" before it materializes the job."""
+    made = definitions.resolve_job_def(job).asset_layer.selected_asset_keys
+    graph = definitions.resolve_asset_graph()
+    assert {parent for key in made for parent in graph.get(key).parent_keys} <= made
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,13 @@ def test_a_file_has_a_size_and_one_that_is_not_there_has_none(storage):
     assert (storage.size(path), storage.size(storage.root / "b")) == (1, 0)
 
 
+def test_a_file_has_a_time_and_one_that_is_not_there_has_none(storage):
+    (path,) = made(storage, "one")
+    os.utime(path, (1_000_000, 2_000_000))
+    assert storage.changed_at(path) == 2_000_000
+    assert storage.changed_at(storage.root / "none") == 0
+
+
 def test_what_matches_is_found_sorted(storage):
     made(storage, "b/2", "a/1", "b/1", "c")
     assert of_root(storage, storage.find("*/1")) == ["a/1", "b/1"]

@@ -79,7 +79,7 @@ def test_a_day_that_nothing_was_asked_for_is_all_zero(lake):
     report = described(lake, FIRST)
     assert numbers(lake, FIRST) == (0, 0, {}, 0)
     assert (report.impressions, report.restated, report.bytes, report.top, report.largest) == (0, 0, 0, (), ())
-    assert report.hours == (0,) * 24
+    assert report.hours == report.before == ((0,) * 24, (0,) * 24)
 
 
 def test_impressions_in_all_by_hour_and_of_the_first_tweets(lake):
@@ -87,8 +87,18 @@ def test_impressions_in_all_by_hour_and_of_the_first_tweets(lake):
     publish_pulls(lake)
     report = described(lake, SECOND)
     assert report.impressions == 24
-    assert report.hours == (12, *[0] * 22, 12)
+    assert report.hours.impressions == (12, *[0] * 22, 12)
     assert [(tweet["tweet_id"], tweet["impressions"]) for tweet in report.top] == [("2", 14), ("1", 10)]
+
+
+def test_the_hours_of_the_day_before_are_told_too_and_as_zero_if_they_cannot_be_read(lake):
+    pulled(lake, full([1], 5), at(1))
+    publish_pulls(lake)
+    assert described(lake, SECOND).before == described(lake, FIRST).hours
+    assert sum(described(lake, SECOND).before.impressions) == 10
+    lake.rows(HISTORICAL.table, FIRST).write_bytes(b"no parquet")
+    assert sum(described(lake, SECOND).before.impressions) == 0
+    assert described(lake, SECOND).impressions == 10
 
 
 def test_the_rows_with_the_largest_counts_are_shown_as_they_are_in_the_table(lake):
