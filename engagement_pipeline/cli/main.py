@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engagement_pipeline import pipeline
-from engagement_pipeline.cli import INTERRUPTED, arguments, config, emulated, failures, health, init, output
+from engagement_pipeline.cli import INTERRUPTED, arguments, config, emulated, failures, health, init, output, status
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL
 from engagement_pipeline.core.errors import EngagementError, InputError
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=version, help="print the version, and end")
     arguments.add_traceback(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    ours = (_account_commands, _pull_commands, _sql_commands, _table_commands, health.add_commands)
+    ours = (_account_commands, _pull_commands, _sql_commands, _table_commands, status.add_command, health.add_commands)
     for add in (init.add_command, config.add_command, *ours, emulated.add_commands):
         add(commands)
     return parser
@@ -261,9 +261,9 @@ def _rebuild(options: argparse.Namespace) -> None:
         )
 
 
-def _upgrade(_options: argparse.Namespace) -> None:
+def _upgrade(options: argparse.Namespace) -> None:
     with output.bars() as bar:
-        upgraded = pipeline.upgrade(settings.load(), progress=bar("days upgraded"))
+        upgraded = pipeline.upgrade(settings.load(config=options.config), progress=bar("days upgraded"))
     output.show_upgraded(upgraded)
     if upgraded.damaged:
         raise EngagementError(

@@ -146,6 +146,10 @@ class Pull:
         names = (path.name.removesuffix(SUFFIX) for path in self._in_state(State.COUNTS))
         return sorted(name.rpartition("-")[2] for name in names)
 
+    def number(self, state: State) -> int:
+        """Return how many responses have a state."""
+        return len(self._in_state(state))
+
     def unsettled(self) -> Iterator[Landed]:
         """Yield the responses that have landed and were not looked at; one whose header is damaged is rejected."""
         for path in self._in_state(State.LANDED):

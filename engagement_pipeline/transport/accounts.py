@@ -136,6 +136,12 @@ def load(path: Path) -> Accounts:
     return accounts
 
 
+def handles(path: Path) -> tuple[str, ...]:
+    """Return the handles of accounts.toml, sorted. Raises as `load` does; it warns of nothing and changes nothing."""
+    text, document = _read(path)
+    return tuple(sorted(_validated(document, path, text).by_handle))
+
+
 def remember(path: Path) -> None:
     """Have every secret of an accounts file masked from now on, whatever else is wrong with the file or its place."""
     with suppress(OSError):
