@@ -33,7 +33,7 @@ def add_commands(commands: arguments.Commands) -> None:
 
 
 def _doctor(options: argparse.Namespace) -> None:
-    found = pipeline.examine(settings.load(), quick=options.quick)
+    found = pipeline.examine(settings.load(config=options.config), quick=options.quick)
     if options.json:
         print(as_json(found))
     else:

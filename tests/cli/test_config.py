@@ -10,7 +10,10 @@ import pytest
 from engagement_pipeline.cli.main import _parser
 from engagement_pipeline.core.settings import Settings
 
-READS_SETTINGS = ("authorize ann", "check", "plan", "pull", "sql x", "catalog", "rebuild", "prune", "config")
+READS_SETTINGS = (
+    *("authorize ann", "check", "plan", "pull", "sql x", "catalog", "rebuild", "prune", "config"),
+    *("doctor", "status", "upgrade"),
+)
 ITS_OWN = ("emulator --port 0", "demo", "up", "init")
 
 
