@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from engagement_pipeline import pipeline
-from engagement_pipeline.cli import output
+from engagement_pipeline.cli import output, progress
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import EngagementError, InputError
 from engagement_pipeline.core.loopback import without_loopback
@@ -169,7 +169,7 @@ def _run_job(emulator: Emulator, prepared: Prepared, environment: dict[str, str]
     tags = {RANGE_START: str(days[0]), RANGE_END: str(days[-1])}
     command = [*EXECUTE, "--python-file", "assets/definitions.py", "--working-directory", ".", "--job", "daily"]
     materialized = re.compile(r" engagements - ASSET_MATERIALIZATION ")
-    with _running([*command, "--tags", json.dumps(tags)], environment, log=log) as process, output.bars() as bar:
+    with _running([*command, "--tags", json.dumps(tags)], environment, log=log) as process, progress.bars() as bar:
         answered, published = bar("requests answered"), bar("days published")
         running = True
         while running:

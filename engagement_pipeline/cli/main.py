@@ -15,7 +15,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engagement_pipeline import pipeline
-from engagement_pipeline.cli import INTERRUPTED, arguments, config, emulated, failures, health, init, output, status
+from engagement_pipeline.cli import (
+    INTERRUPTED,
+    arguments,
+    config,
+    emulated,
+    failures,
+    health,
+    init,
+    output,
+    progress,
+    status,
+)
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL
 from engagement_pipeline.core.errors import EngagementError, InputError
@@ -214,7 +225,7 @@ def _pull(options: argparse.Namespace) -> None:
     chosen = _settings(options)
     prepared = _prepared(options, chosen)
     output.show_plan(prepared, per_minute=chosen.requests_per_minute)
-    with output.bars() as bar:
+    with progress.bars() as bar:
         outcome = pipeline.run(chosen, prepared, pulling=bar("responses landed"), publishing=bar("Tweets published"))
     output.show_outcome(outcome)
     if outcome.failure:
@@ -244,7 +255,7 @@ def _catalog(options: argparse.Namespace) -> None:
 
 
 def _rebuild(options: argparse.Namespace) -> None:
-    with output.bars() as bar:
+    with progress.bars() as bar:
         rebuilt = pipeline.rebuild(
             settings.load(config=options.config),
             options.table,
@@ -262,7 +273,7 @@ def _rebuild(options: argparse.Namespace) -> None:
 
 
 def _upgrade(options: argparse.Namespace) -> None:
-    with output.bars() as bar:
+    with progress.bars() as bar:
         upgraded = pipeline.upgrade(settings.load(config=options.config), progress=bar("days upgraded"))
     output.show_upgraded(upgraded)
     if upgraded.damaged:

@@ -1,6 +1,6 @@
-"""What the command line prints and asks for: plans, progress, outcomes, tables, a PIN.
+"""What the command line prints and asks for: plans, outcomes, tables, a PIN.
 
-In: reports of the pipeline and Arrow tables. Out: text on standard output, progress on standard error. What the API or
+In: reports of the pipeline and Arrow tables. Out: text on standard output. What the API or
 the roster brought along commands no terminal: there, control characters are written as escapes. The CSV and Parquet of
 a file hold them unchanged.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
 from getpass import getpass
@@ -22,17 +21,15 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from engagement_pipeline.core.errors import InputError
-from engagement_pipeline.core.model import quiet
 from engagement_pipeline.core.redaction import UNPRINTABLE, printable, redacted, shown
 from engagement_pipeline.extract.plan_text import counted, plan_lines
 from engagement_pipeline.lake.layout import FORMAT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from engagement_pipeline.extract.account_check import Finding
     from engagement_pipeline.extract.prepare import Prepared
@@ -101,23 +98,6 @@ def show_findings(findings: list[Finding]) -> None:
 def show_plan(prepared: Prepared, *, per_minute: int) -> None:
     """Print what a pull will do."""
     _say("\n".join(plan_lines(prepared, per_minute=per_minute)))
-
-
-@contextmanager
-def bars() -> Iterator[Callable[[str], Callable[[int, int], None]]]:
-    """Yield a function that makes progress callbacks, each with a bar on standard error; a log file gets no bars."""
-    columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda _title: quiet
-        return
-    with Progress(*columns, console=console) as progress:
-
-        def bar(title: str) -> Callable[[int, int], None]:
-            task = progress.add_task(title, total=None)
-            return lambda done, total: progress.update(task, completed=done, total=total)
-
-        yield bar
 
 
 def show_outcome(outcome: Outcome) -> None:
