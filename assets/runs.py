@@ -14,6 +14,7 @@ from engagement_pipeline.core.redaction import redacted, traceback_of
 from engagement_pipeline.core.settings import Settings, parse_day
 from engagement_pipeline.extract import plan_text, planner
 from engagement_pipeline.extract.prepare import Prepared
+from engagement_pipeline.extract.progress import REQUESTS, OnceAMinute
 from engagement_pipeline.observe import checks
 
 ENGAGEMENTS = dg.AssetKey("engagements")
@@ -76,6 +77,11 @@ def log_plan(context: Context, chosen: Settings, prepared: Prepared) -> None:
     """Write the plan into the run's log before anything is asked, because the contract counts requests."""
     lines = plan_text.plan_lines(prepared, per_minute=chosen.requests_per_minute)
     context.log.info("\n".join(["the plan:", *lines]))
+
+
+def log_progress(context: Context) -> OnceAMinute:
+    """Return a progress that writes into the run's log, once a minute, how far the pull has come."""
+    return OnceAMinute(REQUESTS, context.log.info)
 
 
 def days_of(context: Context, chosen: Settings) -> list[date]:

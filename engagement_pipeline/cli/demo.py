@@ -30,6 +30,7 @@ from engagement_pipeline.core.loopback import without_loopback
 from engagement_pipeline.core.orchestration import API_POOL, RANGE_END, RANGE_START
 from engagement_pipeline.emulator import Emulator
 from engagement_pipeline.extract.prepare import Prepared, prepare
+from engagement_pipeline.extract.progress import REQUESTS
 from engagement_pipeline.lake.layout import FORMAT, Lake
 from engagement_pipeline.query import catalog
 
@@ -170,7 +171,7 @@ def _run_job(emulator: Emulator, prepared: Prepared, environment: dict[str, str]
     command = [*EXECUTE, "--python-file", "assets/definitions.py", "--working-directory", ".", "--job", "daily"]
     materialized = re.compile(r" engagements - ASSET_MATERIALIZATION ")
     with _running([*command, "--tags", json.dumps(tags)], environment, log=log) as process, progress.bars() as bar:
-        answered, published = bar("requests answered"), bar("days published")
+        answered, published = bar(REQUESTS), bar("days published")
         running = True
         while running:
             running = process.poll() is None

@@ -32,6 +32,7 @@ from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL
 from engagement_pipeline.core.errors import EngagementError, InputError
 from engagement_pipeline.extract import plan_text
 from engagement_pipeline.extract.prepare import Prepared, prepare
+from engagement_pipeline.extract.progress import REQUESTS
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query import catalog
 from engagement_pipeline.transport import tokens
@@ -226,7 +227,7 @@ def _pull(options: argparse.Namespace) -> None:
     prepared = _prepared(options, chosen)
     output.show_plan(prepared, per_minute=chosen.requests_per_minute)
     with progress.bars() as bar:
-        outcome = pipeline.run(chosen, prepared, pulling=bar("responses landed"), publishing=bar("Tweets published"))
+        outcome = pipeline.run(chosen, prepared, pulling=bar(REQUESTS), publishing=bar("Tweets published"))
     output.show_outcome(outcome)
     if outcome.failure:
         raise outcome.failure

@@ -1,8 +1,8 @@
 """What the command line prints and asks for: plans, outcomes, tables, a PIN.
 
-In: reports of the pipeline and Arrow tables. Out: text on standard output. What the API or
-the roster brought along commands no terminal: there, control characters are written as escapes. The CSV and Parquet of
-a file hold them unchanged.
+In: reports of the pipeline and Arrow tables. Out: text on standard output. What the API or the roster brought along
+commands no terminal: there, control characters are written as escapes. The CSV and Parquet of a file hold them
+unchanged.
 """
 
 from __future__ import annotations
@@ -121,9 +121,9 @@ def show_outcome(outcome: Outcome) -> None:
 
 def _show_answers(reports: Sequence[PullReport]) -> None:
     """Print how many requests were answered, and what was unusual about the answers."""
-    answered, planned, rejected, negative, early, unscanned = (
+    answered, planned, rejected, negative, early = (
         sum(getattr(report, name) for report in reports)
-        for name in ("answered", "planned", "rejected", "negative", "early", "unscanned")
+        for name in ("answered", "planned", "rejected", "negative", "early")
     )
     _say(f"answered: {counted(answered, 'request')}, {planned:,} planned")
     if answered > planned:
@@ -134,8 +134,6 @@ def _show_answers(reports: Sequence[PullReport]) -> None:
         _say(f"  {counted(negative, 'count')} below zero: kept, because people can undo what was counted")
     if early:
         _say(f"  {counted(early, 'count')} of hours before their Tweet was posted: kept, because the API gave them")
-    if unscanned:
-        _say(f"  {counted(unscanned, 'response')} in an unusual form: read by the slow parser")
 
 
 def show_rebuilt(rebuilt: Sequence[Rebuilt]) -> None:

@@ -59,20 +59,20 @@ class PullReport:
 
     planned: the requests of the plan.
     answered: the requests that got a 200 or a refusal.
+    rows: the counts in the answers.
     rejected: the responses that failed the audit and were asked for again.
     negative: the counts below zero, which are kept.
     early: the counts of hours before their Tweet was posted that are not zero, which are kept.
-    unscanned: the responses that only the reference parser could read, which is slow and just as right.
     refused: the Tweets that the API did not serve, with its text.
     unavailable: the Tweets that an answer named as unavailable.
     """
 
     planned: int
     answered: int = 0
+    rows: int = 0
     rejected: int = 0
     negative: int = 0
     early: int = 0
-    unscanned: int = 0
     seconds: float = 0.0
     refused: dict[int, str] = field(default_factory=dict)
     unavailable: set[int] = field(default_factory=set)
@@ -168,7 +168,9 @@ def _audit(pull: Pull, path: Path, body: bytes, request: Request) -> Flat | str:
         problem = f"{error}; the response is kept as {pull.reject(path)}"
         logger.info("%s", problem)
         return problem
-    pull.accept(path)
+    accepted = pull.accept(path)
+    if not flat.scanned:
+        logger.debug("%s is in an unusual form: only the reference parser could read it, slower and as right", accepted)
     return flat
 
 
@@ -285,7 +287,7 @@ class _Run:
             self._take_refusal(standing, asked, error)
         else:
             self._take_answer(standing, asked, flat)
-        self.progress(self.report.answered, self.report.answered + len(self.in_flight))
+        self.progress(self.report.answered, self.report.answered + len(self.in_flight), rows=self.report.rows)
 
     def _drop(self, error: AccountError) -> None:
         """Note an account that is not let in, once, and stop asking for it; the others go on."""
@@ -317,10 +319,10 @@ class _Run:
 
     def _take_answer(self, standing: Standing, asked: Ask, flat: Flat) -> None:
         self.report.answered += 1
+        self.report.rows += flat.rows.num_rows
         self.report.negative += flat.negative
         self.report.early += flat.early
         self.report.unavailable |= flat.unavailable
-        self.report.unscanned += not flat.scanned
         self.given_up_in_a_row = 0
         self.settled.update(asked.request.tweet_ids)
         self._go_on(ownership.answered(standing, asked, served=_serves(flat)))
