@@ -43,6 +43,8 @@ FORMATS = ("table", "csv", "json", "parquet")
 SAFE_CSV = "safe csv"  # a style of show_table beside FORMATS
 FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")  # how a text begins that a spreadsheet runs
 SHOWN_ROWS = 50  # of a table on the terminal; the other formats print all
+SHOWN_RECORDS = 10  # of them, where each takes a line for each of its columns
+ALL_ROWS = "--format csv, json or parquet give all"
 SHOWN_TWEETS = 3  # of each reason
 TWEET_IDS = ("tweet_id", "tweet_ids")  # the ends of the names of columns that hold them
 IDS = re.compile(r"\d{6,}(\W{1,3}\d{6,})*")  # in a text of the API; shorter numbers are statuses, for example
@@ -284,24 +286,50 @@ def _show_grid(table: pa.Table, title: str | None) -> None:
     for field in table.schema:
         number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type) or pa.types.is_decimal(field.type)
         grid.add_column(printable(field.name), justify="right" if number else "left", no_wrap=True)
-    shown = table.slice(0, SHOWN_ROWS)
-    columns = [
-        [_cell(name, value) for value in column.to_pylist()]
-        for name, column in zip(shown.column_names, shown.columns, strict=True)
-    ]
-    for cells in zip(*columns, strict=True):
+    rows = _cells(table.slice(0, SHOWN_ROWS))
+    for cells in rows:
         grid.add_row(*cells)
     console = Console(markup=False, emoji=False, highlight=False)
     needed = console.measure(grid, options=console.options.update(max_width=UNLIMITED)).maximum
-    console.width = max(console.width, needed)  # let the terminal wrap lines rather than cut them
+    if rows and console.is_terminal and needed > console.width:
+        _show_records(table, rows[:SHOWN_RECORDS])
+        return
+    console.width = max(console.width, needed)  # a file and a pipe have no width: nothing is cut there
     console.print(grid)
     if table.num_rows > SHOWN_ROWS:
-        _say(f"the first {SHOWN_ROWS} of {table.num_rows:,} rows; --format csv, json or parquet give all")
+        _say(f"the first {SHOWN_ROWS} of {table.num_rows:,} rows; {ALL_ROWS}")
+
+
+def _show_records(table: pa.Table, rows: Sequence[Sequence[str]]) -> None:
+    """Print each row as a block of lines with a column each, since a terminal would wrap the lines of a grid."""
+    wide = max(map(len, table.column_names))
+    for number, cells in enumerate(rows, 1):
+        _say(f"row {number}")
+        for name, cell in zip(table.column_names, cells, strict=True):
+            _say(f"  {name:<{wide}}  {cell}")
+    told = f"{counted(table.num_rows, 'row')}, wider than this terminal"
+    if table.num_rows > len(rows):
+        told = f"the first {len(rows)} of {told}"
+    _say(f"{told}; {ALL_ROWS}")
+
+
+def _cells(table: pa.Table) -> list[tuple[str, ...]]:
+    """Return the rows of a table as people read them."""
+    columns = [
+        [_cell(name, value) for value in column.to_pylist()]
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    ]
+    return [*zip(*columns, strict=True)]
 
 
 def _cell(name: str, value: Any) -> str:  # noqa: ANN401 - a value of any SQL type
     if value is None:
         return "NULL"
-    if isinstance(value, int | float | Decimal) and not isinstance(value, bool) and not name.endswith(TWEET_IDS):
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool) and not _is_id(name, value):
         return f"{value:,}"
     return printable(str(value))
+
+
+def _is_id(name: str, value: float | Decimal) -> bool:
+    """Tell whether a number is a Tweet's ID, by its column's name or because nothing that is counted is as large."""
+    return any(id_name in name for id_name in TWEET_IDS) or (isinstance(value, int) and abs(value) > SAFE_INTEGER)
