@@ -8,7 +8,7 @@ import dagster as dg
 
 from assets.dagster_internals import PARTITION_NAME_TAG, keep_connection, newest
 from engagement_pipeline.core.endpoints import Endpoint
-from engagement_pipeline.core.errors import EngagementError, InputError, PullError
+from engagement_pipeline.core.errors import EngagementError, InputError, PullError, refused_by_system
 from engagement_pipeline.core.orchestration import MAX_RUNTIME, OUTAGE_PAUSE, RANGE_END, RANGE_START
 from engagement_pipeline.core.redaction import redacted, traceback_of
 from engagement_pipeline.core.settings import Settings, parse_day
@@ -36,8 +36,7 @@ def one_line() -> Iterator[None]:
     except EngagementError as error:
         raise dg.Failure(redacted(str(error))) from None
     except OSError as error:  # of the disk: an error of the network is an EngagementError
-        what = f"{error.filename} cannot be used: {error.strerror}" if error.filename else str(error)
-        raise dg.Failure(redacted(f"{what}; correct that and run again: what has landed is kept")) from None
+        raise dg.Failure(redacted(refused_by_system(error))) from None
     except Exception as error:
         if INTERRUPTED in str(error):  # the run is being stopped, and Dagster takes this for what it is
             raise

@@ -294,7 +294,7 @@ def run(settings: Settings, prepared: Prepared, *, pulling: Progress = quiet, pu
         if failure:
             raise PullError([*failure.failures, error]) from None
         raise
-    return Outcome(reports=reports, publications=publications, failure=failure)
+    return Outcome(reports=reports, publications=publisher.of_plans(prepared.plans, publications), failure=failure)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -213,7 +213,9 @@ def _refuse_taken(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except (OSError, OverflowError) as error:
-            raise InputError(f"port {port} cannot be used ({error}): choose another with --port") from None
+            raise InputError(
+                f"port {port} cannot be used ({getattr(error, 'strerror', None) or error}): choose another with --port"
+            ) from None
 
 
 def _answers(address: str) -> bool:

@@ -6,6 +6,7 @@ In: log records, messages, exceptions. Out: lines without a known secret or a ch
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
 from engagement_pipeline.cli.output import on_terminal
@@ -34,6 +35,14 @@ class _Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the text of a record."""
         return on_terminal(super().format(record))
+
+
+def end_output() -> None:
+    """Write what standard output still holds, or drop it: Python would fail once more at exit, with its own code."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def show_failure(message: str) -> None:

@@ -29,7 +29,7 @@ from engagement_pipeline.cli import (
 )
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL
-from engagement_pipeline.core.errors import EngagementError, InputError
+from engagement_pipeline.core.errors import EngagementError, InputError, refused_by_system
 from engagement_pipeline.extract import plan_text
 from engagement_pipeline.extract.prepare import Prepared, prepare
 from engagement_pipeline.extract.progress import REQUESTS
@@ -54,7 +54,8 @@ def main(argv: Sequence[str]) -> int:
     except BrokenPipeError:  # the reader, for example `head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        return _failed(str(error), EngagementError.exit_code)
+        failures.end_output()
+        return _failed(refused_by_system(error), EngagementError.exit_code)
     except KeyboardInterrupt:
         return _failed("interrupted; what a pull has landed is kept: run the same pull again to resume it", INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - the last resort, since any may hold a secret

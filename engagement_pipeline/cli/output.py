@@ -144,8 +144,8 @@ def show_rebuilt(rebuilt: Sequence[Rebuilt]) -> None:
         days = [day for day in rebuilt if day.endpoint == endpoint]
         changed = sum(day.changed for day in days)
         _say(
-            f"/{endpoint}, {days[0].day} to {days[-1].day}: {sum(day.rows for day in days):,} rows in "
-            f"{counted(len(days), 'day')}, {changed:,} of them different from before"
+            f"/{endpoint}, {days[0].day} to {days[-1].day}: {changed:,} of "
+            f"{counted(sum(day.rows for day in days), 'row')} in {counted(len(days), 'day')} changed"
         )
         if gaps := sum(day.gaps for day in days):
             _say(
@@ -158,8 +158,8 @@ def show_rebuilt(rebuilt: Sequence[Rebuilt]) -> None:
         _say(f"  {path} was damaged, and is made again")
     for day in rebuilt:
         if day.kept:
-            rows = sum(day.kept.values())
-            _say(f"  {day.day}: {rows:,} rows of {_named([*day.kept])} stay as published: raw no longer proves them")
+            kept = f"{counted(sum(day.kept.values()), 'row')} of {_named([*day.kept])}"
+            _say(f"  {day.day}: {kept} kept as published, since raw no longer proves more")
         if day.lost:
             _say(
                 f"  {day.day}: rows of {_named(day.lost)} are lost, because only a damaged or missing file held them: "

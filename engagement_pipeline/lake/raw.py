@@ -31,6 +31,7 @@ from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import LARGEST_BODY, Plan, Request, Response, Window
 from engagement_pipeline.core.redaction import shown
 from engagement_pipeline.core.tables import A_STAMP
+from engagement_pipeline.lake.parquet import detail_of
 from engagement_pipeline.lake.storage import UNSETTLED, State
 
 if TYPE_CHECKING:
@@ -338,7 +339,7 @@ def _read(storage: LocalStorage, path: Path, *, header_only: bool = False) -> tu
                 body += stream.read(LARGEST_BODY + 1)
         fields = json.loads(header)
     except (OSError, ValueError, RecursionError) as error:
-        raise damaged(path, str(error)) from None
+        raise damaged(path, detail_of(error)) from None
     if len(body) > LARGEST_BODY:  # a small file may hold any number of blanks
         raise damaged(path, f"its body has more than {LARGEST_BODY // 2**20} MB, and none of the API is that large")
     return fields, body

@@ -236,7 +236,9 @@ def _read(path: Path) -> tuple[str, dict[str, Any]]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not valid TOML: {_position_only(error)}") from None
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+        raise InputError(
+            f"{path} cannot be read: {error.strerror}; get permission, or name another in ENGAGEMENT_ACCOUNTS"
+        ) from None
 
 
 def _position_only(error: Exception) -> str:

@@ -83,7 +83,7 @@ def test_a_missing_file_is_named_with_where_to_look(tmp_path):
 
 
 def test_a_folder_is_no_file(tmp_path):
-    assert refusal(tmp_path) == "cannot be read: Is a directory"
+    assert refusal(tmp_path) == "cannot be read: Is a directory; get permission, or name another in ENGAGEMENT_ACCOUNTS"
 
 
 @pytest.mark.parametrize(
