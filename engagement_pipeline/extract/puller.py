@@ -34,6 +34,7 @@ from engagement_pipeline.core.model import Flat, Plan, Progress, Request, Respon
 from engagement_pipeline.core.redaction import shown
 from engagement_pipeline.extract import ownership, unanswered
 from engagement_pipeline.extract.ownership import Ask, LeaveOut, Standing, Step, WrongTokens
+from engagement_pipeline.extract.plan_text import counted
 from engagement_pipeline.lake.layout import PULL_LOCK
 from engagement_pipeline.lake.looking import ALONE, MemoryLackError, looking
 from engagement_pipeline.transport.signing import MAX_IN_FLIGHT
@@ -371,15 +372,14 @@ class _Run:
         """Return a failure if a Tweet of the plan got neither an answer nor a refusal."""
         missed = sorted({tweet_id for request in self.plan.requests for tweet_id in request.tweet_ids} - self.settled)
         first = ", ".join(map(str, missed[:SHOWN_TWEETS])) + (", …" if len(missed) > SHOWN_TWEETS else "")
-        return [EngagementError(f"{len(missed)} Tweets got no answer: {first}")] if missed else []
+        return [EngagementError(f"{counted(len(missed), 'Tweet')} got no answer: {first}")] if missed else []
 
     def _tell_what_it_waits_for(self, *, again: bool) -> None:
         """Say of a pull that is interrupted why it does not end at once; `again` is for who can press Ctrl-C again."""
         number, seconds = self.client.under_way()
         if number:
-            requests = "1 request" if number == 1 else f"{number} requests"
             hint = "; Ctrl-C again to stop now" if again else ""
-            logger.warning("stopping: %s in flight, at most %d s%s", requests, ceil(seconds), hint)
+            logger.warning("stopping: %s in flight, at most %d s%s", counted(number, "request"), ceil(seconds), hint)
 
     def _stop(self) -> None:
         """Send nothing more. Requests that still wait end now; the answers to those already sent land."""
