@@ -11,7 +11,7 @@ from datetime import datetime
 import dagster as dg
 
 from assets.engagements import days, tell_by_hand
-from assets.runs import ENGAGEMENTS, days_of, failure, log_plan, one_line, try_again_later
+from assets.runs import ENGAGEMENTS, days_of, failure, log_plan, log_progress, one_line, try_again_later
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import HISTORICAL
@@ -45,7 +45,7 @@ def pull_new_tweets(context: dg.OpExecutionContext, config: Lacking) -> None:
         log_plan(context, chosen, prepared)
         failed = None
         try:
-            pipeline.pull(chosen, prepared)
+            pipeline.pull(chosen, prepared, progress=log_progress(context))
         except PullError as error:
             failed = error
         published = pipeline.publish_days(chosen, list(Window(first, last).days()))

@@ -11,7 +11,7 @@ import dagster as dg
 
 from assets.dagster_internals import log_evaluation
 from assets.metadata import LINEAGE, about, columns, of_day, of_views, version
-from assets.runs import ENGAGEMENTS, days_of, evaluations, failure, log_plan, one_line, try_again_later
+from assets.runs import ENGAGEMENTS, days_of, evaluations, failure, log_plan, log_progress, one_line, try_again_later
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import HISTORICAL, MAX_DAYS
@@ -49,7 +49,7 @@ def responses(context: dg.AssetExecutionContext) -> None:
         prepared = prepare(chosen, asked[0], asked[-1])
         log_plan(context, chosen, prepared)
         try:
-            reports = pipeline.pull(chosen, prepared)
+            reports = pipeline.pull(chosen, prepared, progress=log_progress(context))
         except PullError as failed:
             damaged = _publish_the_rest(context, chosen, asked)
             try_again_later(context, chosen, failed, endpoint=HISTORICAL)
@@ -57,6 +57,7 @@ def responses(context: dg.AssetExecutionContext) -> None:
     metadata = {
         "window": f"{asked[0]} to {asked[-1]}",
         "requests": sum(report.answered for report in reports),
+        "rows": sum(report.rows for report in reports),
         "tweets": sum(len(planned.tweets) for planned in prepared.plans),
         "seconds": round(sum(report.seconds for report in reports), 1),
     }

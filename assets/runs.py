@@ -8,12 +8,13 @@ import dagster as dg
 
 from assets.dagster_internals import PARTITION_NAME_TAG, keep_connection, newest
 from engagement_pipeline.core.endpoints import Endpoint
-from engagement_pipeline.core.errors import EngagementError, InputError, PullError
+from engagement_pipeline.core.errors import EngagementError, InputError, PullError, refused_by_system
 from engagement_pipeline.core.orchestration import MAX_RUNTIME, OUTAGE_PAUSE, RANGE_END, RANGE_START
 from engagement_pipeline.core.redaction import redacted, traceback_of
 from engagement_pipeline.core.settings import Settings, parse_day
 from engagement_pipeline.extract import plan_text, planner
 from engagement_pipeline.extract.prepare import Prepared
+from engagement_pipeline.extract.progress import REQUESTS, OnceAMinute
 from engagement_pipeline.observe import checks
 
 ENGAGEMENTS = dg.AssetKey("engagements")
@@ -35,8 +36,7 @@ def one_line() -> Iterator[None]:
     except EngagementError as error:
         raise dg.Failure(redacted(str(error))) from None
     except OSError as error:  # of the disk: an error of the network is an EngagementError
-        what = f"{error.filename} cannot be used: {error.strerror}" if error.filename else str(error)
-        raise dg.Failure(redacted(f"{what}; correct that and run again: what has landed is kept")) from None
+        raise dg.Failure(redacted(refused_by_system(error))) from None
     except Exception as error:
         if INTERRUPTED in str(error):  # the run is being stopped, and Dagster takes this for what it is
             raise
@@ -76,6 +76,11 @@ def log_plan(context: Context, chosen: Settings, prepared: Prepared) -> None:
     """Write the plan into the run's log before anything is asked, because the contract counts requests."""
     lines = plan_text.plan_lines(prepared, per_minute=chosen.requests_per_minute)
     context.log.info("\n".join(["the plan:", *lines]))
+
+
+def log_progress(context: Context) -> OnceAMinute:
+    """Return a progress that writes into the run's log, once a minute, how far the pull has come."""
+    return OnceAMinute(REQUESTS, context.log.info)
 
 
 def days_of(context: Context, chosen: Settings) -> list[date]:

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from assets.metadata import about, columns, version
-from assets.runs import log_plan, one_line, try_again_later
+from assets.runs import log_plan, log_progress, one_line, try_again_later
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import RECENT, TOTALS, Endpoint
@@ -48,13 +48,14 @@ def _observed(context: dg.AssetExecutionContext, endpoint: Endpoint) -> dg.Mater
         chosen = settings.load()
         prepared = prepare(chosen, endpoint=endpoint)
         log_plan(context, chosen, prepared)
-        outcome = pipeline.run(chosen, prepared)
+        outcome = pipeline.run(chosen, prepared, pulling=log_progress(context))
         if outcome.failure:
             try_again_later(context, chosen, outcome.failure, endpoint=endpoint)
             raise outcome.failure
     return dg.MaterializeResult(
         metadata={
             "requests": sum(report.answered for report in outcome.reports),
+            "rows": sum(report.rows for report in outcome.reports),
             "tweets": sum(len(planned.tweets) for planned in prepared.plans),
             "set_aside": sum(len(report.refused) for report in outcome.reports),
             "seconds": round(sum(report.seconds for report in outcome.reports), 1),

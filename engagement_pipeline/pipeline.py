@@ -28,6 +28,7 @@ from engagement_pipeline.core.errors import (
 from engagement_pipeline.core.model import Plan, Progress, Tweet, quiet
 from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.extract import account_check, planner, puller, roster
+from engagement_pipeline.extract.progress import Whole
 from engagement_pipeline.extract.roster import save_roster
 from engagement_pipeline.lake import raw, request_log, set_aside
 from engagement_pipeline.lake.clock import Clock
@@ -86,6 +87,7 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
     refusals: list[Landed] = []
     failures: dict[str, EngagementError] = {}
     stopped_by: EngagementError | None = None
+    whole = Whole(progress, prepared.requests)
     with _asking(settings, lake, f"the pull of {', '.join(map(str, prepared.plans[:: len(prepared.plans) - 1 or 1]))}"):
         with lake.locked(LAKE_LOCK, "a publication"):
             recover(lake, sources.read, locks=(LAKE_LOCK, PULL_LOCK))
@@ -107,7 +109,7 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
                             client=client,
                             refusals=refusals,
                             stopped_by=stopped_by,
-                            progress=progress,
+                            progress=whole.part(len(planned.requests)),
                         )
                     )
                 except PullError as error:
@@ -292,7 +294,7 @@ def run(settings: Settings, prepared: Prepared, *, pulling: Progress = quiet, pu
         if failure:
             raise PullError([*failure.failures, error]) from None
         raise
-    return Outcome(reports=reports, publications=publications, failure=failure)
+    return Outcome(reports=reports, publications=publisher.of_plans(prepared.plans, publications), failure=failure)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

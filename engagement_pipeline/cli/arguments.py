@@ -8,8 +8,9 @@ from __future__ import annotations
 import argparse
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
+from engagement_pipeline.cli import INTERRUPTED
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.transport import accounts
@@ -18,8 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+EXIT_CODES = f"Exit codes: 0 done, 1 failed, 2 wrong use, {INTERRUPTED} interrupted."
+
+
 class Parser(argparse.ArgumentParser):
-    """A parser with errors of one line, like all others."""
+    """A parser with errors of one line, like all others. Its help ends with the exit codes."""
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - passed on
+        super().__init__(**{"epilog": EXIT_CODES, **options})
 
     def error(self, message: str) -> NoReturn:
         """Raise InputError with the message and the command that explains more."""

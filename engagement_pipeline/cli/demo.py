@@ -23,13 +23,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from engagement_pipeline import pipeline
-from engagement_pipeline.cli import output
+from engagement_pipeline.cli import output, progress
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import EngagementError, InputError
 from engagement_pipeline.core.loopback import without_loopback
 from engagement_pipeline.core.orchestration import API_POOL, RANGE_END, RANGE_START
 from engagement_pipeline.emulator import Emulator
 from engagement_pipeline.extract.prepare import Prepared, prepare
+from engagement_pipeline.extract.progress import REQUESTS
 from engagement_pipeline.lake.layout import FORMAT, Lake
 from engagement_pipeline.query import catalog
 
@@ -169,8 +170,8 @@ def _run_job(emulator: Emulator, prepared: Prepared, environment: dict[str, str]
     tags = {RANGE_START: str(days[0]), RANGE_END: str(days[-1])}
     command = [*EXECUTE, "--python-file", "assets/definitions.py", "--working-directory", ".", "--job", "daily"]
     materialized = re.compile(r" engagements - ASSET_MATERIALIZATION ")
-    with _running([*command, "--tags", json.dumps(tags)], environment, log=log) as process, output.bars() as bar:
-        answered, published = bar("requests answered"), bar("days published")
+    with _running([*command, "--tags", json.dumps(tags)], environment, log=log) as process, progress.bars() as bar:
+        answered, published = bar(REQUESTS), bar("days published")
         running = True
         while running:
             running = process.poll() is None
@@ -212,7 +213,9 @@ def _refuse_taken(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except (OSError, OverflowError) as error:
-            raise InputError(f"port {port} cannot be used ({error}): choose another with --port") from None
+            raise InputError(
+                f"port {port} cannot be used ({getattr(error, 'strerror', None) or error}): choose another with --port"
+            ) from None
 
 
 def _answers(address: str) -> bool:

@@ -6,6 +6,7 @@ In: log records, messages, exceptions. Out: lines without a known secret or a ch
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
 from engagement_pipeline.cli.output import on_terminal
@@ -36,19 +37,17 @@ class _Formatter(logging.Formatter):
         return on_terminal(super().format(record))
 
 
+def end_output() -> None:
+    """Write what standard output still holds, or drop it: Python would fail once more at exit, with its own code."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def show_failure(message: str) -> None:
     """Print what happened, on one line."""
     print(on_terminal(f"engagement: {' '.join(redacted(message).splitlines())}"), file=sys.stderr)
-
-
-def of_system(error: OSError) -> str:
-    """Return in one line what the system refused, and what to do where it is for want of rights."""
-    if not isinstance(error, PermissionError) or not error.filename:
-        return str(error)
-    return (
-        f"{error.filename} is closed to this user ({error.strerror}), so the command stopped; what has landed is kept: "
-        "run it as the owner of the lake, or get permission for this"
-    )
 
 
 def show_mistake(error: Exception, *, where: bool) -> None:

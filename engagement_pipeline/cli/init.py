@@ -178,4 +178,4 @@ def _write(path: Path, text: str, *, mode: int) -> None:
                 path.unlink()  # half of a file would stay for ever
                 raise
     except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}") from None
+        raise InputError(f"{path} cannot be written: {error.strerror}; mend that, and run it again") from None

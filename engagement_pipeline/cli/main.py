@@ -15,12 +15,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engagement_pipeline import pipeline
-from engagement_pipeline.cli import INTERRUPTED, arguments, config, emulated, failures, health, init, output
+from engagement_pipeline.cli import (
+    INTERRUPTED,
+    arguments,
+    config,
+    emulated,
+    failures,
+    health,
+    init,
+    output,
+    progress,
+    status,
+)
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL
-from engagement_pipeline.core.errors import EngagementError, InputError
+from engagement_pipeline.core.errors import EngagementError, InputError, refused_by_system
 from engagement_pipeline.extract import plan_text
 from engagement_pipeline.extract.prepare import Prepared, prepare
+from engagement_pipeline.extract.progress import REQUESTS
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query import catalog
 from engagement_pipeline.transport import tokens
@@ -42,7 +54,8 @@ def main(argv: Sequence[str]) -> int:
     except BrokenPipeError:  # the reader, for example `head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        return _failed(failures.of_system(error), EngagementError.exit_code)
+        failures.end_output()
+        return _failed(refused_by_system(error), EngagementError.exit_code)
     except KeyboardInterrupt:
         return _failed("interrupted; what a pull has landed is kept: run the same pull again to resume it", INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - the last resort, since any may hold a secret
@@ -64,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=version, help="print the version, and end")
     arguments.add_traceback(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    ours = (_account_commands, _pull_commands, _sql_commands, _table_commands, health.add_commands)
+    ours = (_account_commands, _pull_commands, _sql_commands, _table_commands, status.add_command, health.add_commands)
     for add in (init.add_command, config.add_command, *ours, emulated.add_commands):
         add(commands)
     return parser
@@ -214,8 +227,8 @@ def _pull(options: argparse.Namespace) -> None:
     chosen = _settings(options)
     prepared = _prepared(options, chosen)
     output.show_plan(prepared, per_minute=chosen.requests_per_minute)
-    with output.bars() as bar:
-        outcome = pipeline.run(chosen, prepared, pulling=bar("responses landed"), publishing=bar("Tweets published"))
+    with progress.bars() as bar:
+        outcome = pipeline.run(chosen, prepared, pulling=bar(REQUESTS), publishing=bar("Tweets published"))
     output.show_outcome(outcome)
     if outcome.publications and any(plan.window and plan.window.last >= chosen.first_day for plan in prepared.plans):
         output.show_where_days_appear()
@@ -246,7 +259,7 @@ def _catalog(options: argparse.Namespace) -> None:
 
 
 def _rebuild(options: argparse.Namespace) -> None:
-    with output.bars() as bar:
+    with progress.bars() as bar:
         rebuilt = pipeline.rebuild(
             settings.load(config=options.config),
             options.table,
@@ -264,7 +277,7 @@ def _rebuild(options: argparse.Namespace) -> None:
 
 
 def _upgrade(options: argparse.Namespace) -> None:
-    with output.bars() as bar:
+    with progress.bars() as bar:
         upgraded = pipeline.upgrade(settings.load(config=options.config), progress=bar("days upgraded"))
     output.show_upgraded(upgraded)
     if upgraded.damaged:

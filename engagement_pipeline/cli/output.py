@@ -1,8 +1,8 @@
-"""What the command line prints and asks for: plans, progress, outcomes, tables, a PIN.
+"""What the command line prints and asks for: plans, outcomes, tables, a PIN.
 
-In: reports of the pipeline and Arrow tables. Out: text on standard output, progress on standard error. What the API or
-the roster brought along commands no terminal: there, control characters are written as escapes. The CSV and Parquet of
-a file hold them unchanged.
+In: reports of the pipeline and Arrow tables. Out: text on standard output. What the API or the roster brought along
+commands no terminal: there, control characters are written as escapes. The CSV and Parquet of a file hold them
+unchanged.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-from contextlib import contextmanager
 from datetime import date, timedelta
 from decimal import Decimal
 from getpass import getpass
@@ -22,18 +21,16 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from engagement_pipeline.core.errors import InputError
-from engagement_pipeline.core.model import quiet
 from engagement_pipeline.core.orchestration import SHOWN_WITHIN
 from engagement_pipeline.core.redaction import UNPRINTABLE, printable, redacted, shown
 from engagement_pipeline.extract.plan_text import counted, plan_lines
 from engagement_pipeline.lake.layout import FORMAT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from engagement_pipeline.extract.account_check import Finding
     from engagement_pipeline.extract.prepare import Prepared
@@ -47,6 +44,8 @@ FORMATS = ("table", "csv", "json", "parquet")
 SAFE_CSV = "safe csv"  # a style of show_table beside FORMATS
 FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")  # how a text begins that a spreadsheet runs
 SHOWN_ROWS = 50  # of a table on the terminal; the other formats print all
+SHOWN_RECORDS = 10  # of them, where each takes a line for each of its columns
+ALL_ROWS = "--format csv, json or parquet give all"
 SHOWN_TWEETS = 3  # of each reason
 TWEET_IDS = ("tweet_id", "tweet_ids")  # the ends of the names of columns that hold them
 IDS = re.compile(r"\d{6,}(\W{1,3}\d{6,})*")  # in a text of the API; shorter numbers are statuses, for example
@@ -104,23 +103,6 @@ def show_plan(prepared: Prepared, *, per_minute: int) -> None:
     _say("\n".join(plan_lines(prepared, per_minute=per_minute)))
 
 
-@contextmanager
-def bars() -> Iterator[Callable[[str], Callable[[int, int], None]]]:
-    """Yield a function that makes progress callbacks, each with a bar on standard error; a log file gets no bars."""
-    columns = (TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda _title: quiet
-        return
-    with Progress(*columns, console=console) as progress:
-
-        def bar(title: str) -> Callable[[int, int], None]:
-            task = progress.add_task(title, total=None)
-            return lambda done, total: progress.update(task, completed=done, total=total)
-
-        yield bar
-
-
 def show_outcome(outcome: Outcome) -> None:
     """Print the outcome of a pull: the requests, and for each window the sum of its Tweets."""
     if not outcome.failure:
@@ -142,9 +124,9 @@ def show_outcome(outcome: Outcome) -> None:
 
 def _show_answers(reports: Sequence[PullReport]) -> None:
     """Print how many requests were answered, and what was unusual about the answers."""
-    answered, planned, rejected, negative, early, unscanned = (
+    answered, planned, rejected, negative, early = (
         sum(getattr(report, name) for report in reports)
-        for name in ("answered", "planned", "rejected", "negative", "early", "unscanned")
+        for name in ("answered", "planned", "rejected", "negative", "early")
     )
     _say(f"answered: {counted(answered, 'request')}, {planned:,} planned")
     if answered > planned:
@@ -155,8 +137,6 @@ def _show_answers(reports: Sequence[PullReport]) -> None:
         _say(f"  {counted(negative, 'count')} below zero: kept, because people can undo what was counted")
     if early:
         _say(f"  {counted(early, 'count')} of hours before their Tweet was posted: kept, because the API gave them")
-    if unscanned:
-        _say(f"  {counted(unscanned, 'response')} in an unusual form: read by the slow parser")
 
 
 def show_where_days_appear() -> None:
@@ -171,8 +151,8 @@ def show_rebuilt(rebuilt: Sequence[Rebuilt]) -> None:
         days = [day for day in rebuilt if day.endpoint == endpoint]
         changed = sum(day.changed for day in days)
         _say(
-            f"/{endpoint}, {days[0].day} to {days[-1].day}: {sum(day.rows for day in days):,} rows in "
-            f"{counted(len(days), 'day')}, {changed:,} of them different from before"
+            f"/{endpoint}, {days[0].day} to {days[-1].day}: {changed:,} of "
+            f"{counted(sum(day.rows for day in days), 'row')} in {counted(len(days), 'day')} changed"
         )
         if gaps := sum(day.gaps for day in days):
             _say(
@@ -185,8 +165,8 @@ def show_rebuilt(rebuilt: Sequence[Rebuilt]) -> None:
         _say(f"  {path} was damaged, and is made again")
     for day in rebuilt:
         if day.kept:
-            rows = sum(day.kept.values())
-            _say(f"  {day.day}: {rows:,} rows of {_named([*day.kept])} stay as published: raw no longer proves them")
+            kept = f"{counted(sum(day.kept.values()), 'row')} of {_named([*day.kept])}"
+            _say(f"  {day.day}: {kept} kept as published, since raw no longer proves more")
         if day.lost:
             _say(
                 f"  {day.day}: rows of {_named(day.lost)} are lost, because only a damaged or missing file held them: "
@@ -313,24 +293,50 @@ def _show_grid(table: pa.Table, title: str | None) -> None:
     for field in table.schema:
         number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type) or pa.types.is_decimal(field.type)
         grid.add_column(printable(field.name), justify="right" if number else "left", no_wrap=True)
-    shown = table.slice(0, SHOWN_ROWS)
-    columns = [
-        [_cell(name, value) for value in column.to_pylist()]
-        for name, column in zip(shown.column_names, shown.columns, strict=True)
-    ]
-    for cells in zip(*columns, strict=True):
+    rows = _cells(table.slice(0, SHOWN_ROWS))
+    for cells in rows:
         grid.add_row(*cells)
     console = Console(markup=False, emoji=False, highlight=False)
     needed = console.measure(grid, options=console.options.update(max_width=UNLIMITED)).maximum
-    console.width = max(console.width, needed)  # let the terminal wrap lines rather than cut them
+    if rows and console.is_terminal and needed > console.width:
+        _show_records(table, rows[:SHOWN_RECORDS])
+        return
+    console.width = max(console.width, needed)  # a file and a pipe have no width: nothing is cut there
     console.print(grid)
     if table.num_rows > SHOWN_ROWS:
-        _say(f"the first {SHOWN_ROWS} of {table.num_rows:,} rows; --format csv, json or parquet give all")
+        _say(f"the first {SHOWN_ROWS} of {table.num_rows:,} rows; {ALL_ROWS}")
+
+
+def _show_records(table: pa.Table, rows: Sequence[Sequence[str]]) -> None:
+    """Print each row as a block of lines with a column each, since a terminal would wrap the lines of a grid."""
+    wide = max(map(len, table.column_names))
+    for number, cells in enumerate(rows, 1):
+        _say(f"row {number}")
+        for name, cell in zip(table.column_names, cells, strict=True):
+            _say(f"  {name:<{wide}}  {cell}")
+    told = f"{counted(table.num_rows, 'row')}, wider than this terminal"
+    if table.num_rows > len(rows):
+        told = f"the first {len(rows)} of {told}"
+    _say(f"{told}; {ALL_ROWS}")
+
+
+def _cells(table: pa.Table) -> list[tuple[str, ...]]:
+    """Return the rows of a table as people read them."""
+    columns = [
+        [_cell(name, value) for value in column.to_pylist()]
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    ]
+    return [*zip(*columns, strict=True)]
 
 
 def _cell(name: str, value: Any) -> str:  # noqa: ANN401 - a value of any SQL type
     if value is None:
         return "NULL"
-    if isinstance(value, int | float | Decimal) and not isinstance(value, bool) and not name.endswith(TWEET_IDS):
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool) and not _is_id(name, value):
         return f"{value:,}"
     return printable(str(value))
+
+
+def _is_id(name: str, value: float | Decimal) -> bool:
+    """Tell whether a number is a Tweet's ID, by its column's name or because nothing that is counted is as large."""
+    return any(id_name in name for id_name in TWEET_IDS) or (isinstance(value, int) and abs(value) > SAFE_INTEGER)

@@ -19,13 +19,34 @@ Every message is one line: what happened, what it means, what to do.
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date, datetime
 
+REMEDIES = {  # of what the system refuses, by its number; for all else, its own words must do
+    errno.ENOSPC: "make room",
+    errno.EDQUOT: "make room",
+    errno.EACCES: "get permission for it",
+    errno.EPERM: "get permission for it",
+    errno.EROFS: "name a place that can be written",
+    errno.EIO: "look at the disk",
+}
 SHOWN_CHARACTERS = 200  # of the path to the fault: its keys come from the body
+
+
+def refused_by_system(error: OSError) -> str:
+    """Return in one line what the system refused, where, and what to do; its number says nothing to a person.
+
+    One without a number was raised with words of its own.
+    """
+    if error.errno is None:
+        return str(error)
+    what = f"{error.filename} cannot be used" if error.filename else "a file cannot be read or written"
+    remedy = REMEDIES.get(error.errno, "correct that")
+    return f"{what}: {error.strerror}; {remedy}, then run the same again: what has landed is kept"
 
 
 class EngagementError(Exception):

@@ -5,20 +5,20 @@ In: nothing. Out: frozen values, each checked where it is made. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urljoin, urlsplit
 
 from engagement_pipeline.core.redaction import SHOWN_CHARACTERS, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     import pyarrow as pa
 
     from engagement_pipeline.core.endpoints import Endpoint
 
-Progress = Callable[[int, int], None]  # done, in all
 # Bytes of a body in a landed file. A constant, since the lake knows no source that could say how large the answer to a
 # request can be. It keeps a damaged file from filling the memory. No source allows a larger answer.
 LARGEST_BODY = 64 * 2**20
@@ -194,5 +194,12 @@ class Plan:
         return f"/{self.endpoint}" + (f" {self.window}" if self.window else "")
 
 
-def quiet(_done: int, _total: int) -> None:
+class Progress(Protocol):
+    """Who is told how far a work has come."""
+
+    def __call__(self, done: int, total: int, /, *, rows: int = 0) -> None:
+        """Hear how many parts are done, of how many as far as is known, and how many rows came of them."""
+
+
+def quiet(*_: int, **__: int) -> None:
     """Show no progress."""

@@ -34,6 +34,7 @@ from engagement_pipeline.core.model import Flat, Plan, Progress, Request, Respon
 from engagement_pipeline.core.redaction import shown
 from engagement_pipeline.extract import ownership, unanswered
 from engagement_pipeline.extract.ownership import Ask, LeaveOut, Standing, Step, WrongTokens
+from engagement_pipeline.extract.plan_text import counted
 from engagement_pipeline.lake.layout import PULL_LOCK
 from engagement_pipeline.lake.looking import ALONE, MemoryLackError, looking
 from engagement_pipeline.transport.signing import MAX_IN_FLIGHT
@@ -59,20 +60,20 @@ class PullReport:
 
     planned: the requests of the plan.
     answered: the requests that got a 200 or a refusal.
+    rows: the counts in the answers.
     rejected: the responses that failed the audit and were asked for again.
     negative: the counts below zero, which are kept.
     early: the counts of hours before their Tweet was posted that are not zero, which are kept.
-    unscanned: the responses that only the reference parser could read, which is slow and just as right.
     refused: the Tweets that the API did not serve, with its text.
     unavailable: the Tweets that an answer named as unavailable.
     """
 
     planned: int
     answered: int = 0
+    rows: int = 0
     rejected: int = 0
     negative: int = 0
     early: int = 0
-    unscanned: int = 0
     seconds: float = 0.0
     refused: dict[int, str] = field(default_factory=dict)
     unavailable: set[int] = field(default_factory=set)
@@ -182,7 +183,9 @@ def _audit(pull: Pull, path: Path, body: bytes, request: Request) -> Flat | str:
         problem = f"{error}; the response is kept as {pull.reject(path)}"
         logger.info("%s", problem)
         return problem
-    pull.accept(path)
+    accepted = pull.accept(path)
+    if not flat.scanned:
+        logger.debug("%s is in an unusual form: only the reference parser could read it, slower and as right", accepted)
     return flat
 
 
@@ -286,7 +289,7 @@ class _Run:
             self._take_refusal(standing, asked, error)
         else:
             self._take_answer(standing, asked, flat)
-        self.progress(self.report.answered, self.report.answered + len(self.in_flight))
+        self.progress(self.report.answered, self.report.answered + len(self.in_flight), rows=self.report.rows)
 
     def _drop(self, error: AccountError) -> None:
         """Note an account that is not let in, once, and stop asking for it; the others go on."""
@@ -318,10 +321,10 @@ class _Run:
 
     def _take_answer(self, standing: Standing, asked: Ask, flat: Flat) -> None:
         self.report.answered += 1
+        self.report.rows += flat.rows.num_rows
         self.report.negative += flat.negative
         self.report.early += flat.early
         self.report.unavailable |= flat.unavailable
-        self.report.unscanned += not flat.scanned
         self.given_up_in_a_row = 0
         self.settled.update(asked.request.tweet_ids)
         self._go_on(ownership.answered(standing, asked, served=_serves(flat)))
@@ -370,15 +373,14 @@ class _Run:
         """Return a failure if a Tweet of the plan got neither an answer nor a refusal."""
         missed = sorted({tweet_id for request in self.plan.requests for tweet_id in request.tweet_ids} - self.settled)
         first = ", ".join(map(str, missed[:SHOWN_TWEETS])) + (", …" if len(missed) > SHOWN_TWEETS else "")
-        return [EngagementError(f"{len(missed)} Tweets got no answer: {first}")] if missed else []
+        return [EngagementError(f"{counted(len(missed), 'Tweet')} got no answer: {first}")] if missed else []
 
     def tell_what_it_waits_for(self, *, again: bool) -> None:
         """Say of a pull that is interrupted why it does not end at once; `again` is for who can press Ctrl-C again."""
         number, seconds = self.client.under_way()
         if number:
-            requests = "1 request" if number == 1 else f"{number} requests"
             hint = "; Ctrl-C again to stop now" if again else ""
-            logger.warning("stopping: %s in flight, at most %d s%s", requests, ceil(seconds), hint)
+            logger.warning("stopping: %s in flight, at most %d s%s", counted(number, "request"), ceil(seconds), hint)
 
     def stop(self) -> None:
         """Send nothing more. Requests that still wait end now; the answers to those already sent land."""

@@ -26,6 +26,7 @@ from engagement_pipeline.core.tables import TIMESTAMP
 from engagement_pipeline.extract import roster_files, roster_rows, rounded_ids
 from engagement_pipeline.extract.roster_columns import FOLLOWED, HANDLE, POSTED_AT, TWEET_ID, joined, named
 from engagement_pipeline.extract.roster_rows import Bad
+from engagement_pipeline.lake.parquet import detail_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -227,7 +228,7 @@ def _known(lake: Lake) -> pa.Table:
         raise LakeError(f"{lake.tweets} cannot be read: {error.strerror}; let this user read it") from None
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         raise LakeError(
-            f"{lake.tweets} is damaged ({' '.join(str(error).split())}), and nothing was asked: restore it from a "
+            f"{lake.tweets} is damaged ({detail_of(error)}), and nothing was asked: restore it from a "
             "backup of the lake. Without a backup, give it another name: the next pull writes the roster's Tweets "
             "again. Tweets that have left the roster keep their counts, but not their rows in the view tweets"
         ) from None

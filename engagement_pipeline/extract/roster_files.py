@@ -97,7 +97,9 @@ def _content(path: Path) -> bytes:
         content = path.read_bytes()
         return gzip.decompress(content) if content.startswith(GZIP) else content
     except OSError as error:
-        raise RosterError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise RosterError(
+            f"{path} cannot be read: {error.strerror or error}; get permission to read it, or move it"
+        ) from None
     except (EOFError, zlib.error) as error:
         raise RosterError(f"{path} cannot be read: {error}; a part of it is missing, so copy it again") from None
 

@@ -137,7 +137,8 @@ def damaged(path: Path, error: Exception) -> LakeError:
 
 def detail_of(error: Exception) -> str:
     """Return in one line why a file could not be read."""
-    return (str(error).removeprefix(UNNAMED).splitlines() or [repr(error)])[0]
+    text = (isinstance(error, OSError) and error.strerror) or str(error)  # without the system's number
+    return (text.removeprefix(UNNAMED).splitlines() or [repr(error)])[0]
 
 
 def rebuild_of_month(day: date) -> str:

@@ -31,6 +31,7 @@ from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import LARGEST_BODY, Plan, Request, Response, Window
 from engagement_pipeline.core.redaction import shown
 from engagement_pipeline.core.tables import A_STAMP
+from engagement_pipeline.lake.parquet import detail_of
 from engagement_pipeline.lake.storage import UNSETTLED, State
 
 if TYPE_CHECKING:
@@ -145,6 +146,10 @@ class Pull:
         """Return when each response that counts was asked for, as text that sorts, in the order of time."""
         names = (path.name.removesuffix(SUFFIX) for path in self._in_state(State.COUNTS))
         return sorted(name.rpartition("-")[2] for name in names)
+
+    def number(self, state: State) -> int:
+        """Return how many responses have a state."""
+        return len(self._in_state(state))
 
     def unsettled(self) -> Iterator[Landed]:
         """Yield the responses that have landed and were not looked at; one whose header is damaged is rejected."""
@@ -337,7 +342,7 @@ def _read(storage: LocalStorage, path: Path, *, header_only: bool = False) -> tu
                 body += stream.read(LARGEST_BODY + 1)
         fields = json.loads(header)
     except (OSError, ValueError, RecursionError) as error:
-        raise damaged(path, str(error)) from None
+        raise damaged(path, detail_of(error)) from None
     if len(body) > LARGEST_BODY:  # a small file may hold any number of blanks
         raise damaged(path, f"its body has more than {LARGEST_BODY // 2**20} MB, and none of the API is that large")
     return fields, body

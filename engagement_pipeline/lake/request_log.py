@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -44,11 +45,30 @@ def write(lake: Lake, exchange: Exchange) -> None:
     lake.storage.append_line(_month(lake, exchange.asked_at), orjson.dumps(line))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a UTC month's log says: the requests, how many of them were answered, and the handles that were queried."""
+
+    requests: int
+    answered: int
+    handles: frozenset[str]
+
+
+def asked(lake: Lake, day: date) -> Asked:
+    """Return what was asked for in the UTC month of `day`."""
+    requests = answered = 0
+    queried: set[str] = set()
+    for line in map(_parsed, lake.storage.lines(_month(lake, day))):
+        requests += bool(line)
+        if line.get("status") in ANSWERED:
+            answered += 1
+            queried |= {line["handle"]} if line.get("handle") else set()
+    return Asked(requests=requests, answered=answered, handles=frozenset(queried))
+
+
 def handles(lake: Lake, day: date) -> frozenset[str]:
     """Return the handles that were queried in the UTC month of `day`."""
-    lines = map(_parsed, lake.storage.lines(_month(lake, day)))
-    found = {line["handle"] for line in lines if line.get("status") in ANSWERED}
-    return frozenset(found - {None})
+    return asked(lake, day).handles
 
 
 def newest(lake: Lake) -> datetime | None:

@@ -3,7 +3,7 @@
 In: paths under a lake's root, and contents. Out: files that are whole or absent, and what lies where.
 
     read      exists · size · find · holds · read · lines · source, for Arrow · location, for DuckDB
-    look      children · free · busy
+    look      children · usage · free · busy
     write     write_whole · append_line · staging, then swap · remove · remove_folder · set_apart
     clean     sweep · sweep_unfinished · clear, of what processes that died have left
     responses put · mark · marked: each has landed, counts, is rejected, or stands for one that did not come
@@ -114,6 +114,10 @@ class LocalStorage:
     def children(self, folder: Path) -> list[Entry]:
         """Return what lies in a folder, sorted by name; nothing where it is gone."""
         return sorted(_entries(folder))
+
+    def usage(self, path: Path) -> int:
+        """Return the bytes of a file, or of all files in a folder and below it; 0 where there is none."""
+        return _usage(path) if path.is_dir() else self.size(path)
 
     def free(self) -> int:
         """Return how many bytes can still be written."""
@@ -327,6 +331,16 @@ def _entries(folder: Path) -> Iterator[Entry]:
         for child in children:
             with suppress(FileNotFoundError):
                 yield _entry(child)
+
+
+def _usage(folder: str | Path) -> int:
+    """Add up the files of a folder, without a look at their rights; what vanishes meanwhile counts nothing."""
+    size = 0
+    with suppress(FileNotFoundError), os.scandir(folder) as children:
+        for child in children:
+            with suppress(FileNotFoundError):
+                size += _usage(child.path) if child.is_dir() else child.stat().st_size
+    return size
 
 
 def _entry(child: os.DirEntry[str]) -> Entry:

@@ -131,6 +131,6 @@ def _mail(settings: Settings, text: str) -> str:
         with _Relay(host, int(port), timeout=TIMEOUT_SECONDS) as relay:
             relay.send_message(mail)
     except (OSError, smtplib.SMTPException) as error:
-        said = shown(str(error))
+        said = shown(str(error.strerror or error))
         return f"the mail relay {settings.alert_smtp} did not take the mail ({said}): check alert_smtp and alert_mail"
     return ""

@@ -212,8 +212,8 @@ def fresh(lake: Lake, settings: Settings) -> Verdict:
         missing = [day for day, tweets in lacking.items() if tweets & served or (tweets and day not in with_answers)]
     if not missing:
         return Verdict(passed=True, words=f"the {len(days)} days to {last} are complete")
-    words = f"{len(missing)} of the {len(days)} days to {last} lack Tweets of the roster: {_some(missing)}; the next "
-    words += "daily run pulls them, unless their account fails: then engagement check says why"
+    words = f"Tweets of the roster are missing on {len(missing)} of the {len(days)} days to {last}: {_some(missing)}; "
+    words += "the next daily run pulls them, unless their account fails: then engagement check says why"
     return Verdict(passed=False, words=words, numbers={"missing": len(missing)})
 
 
@@ -222,7 +222,7 @@ def _key_unique(day: Day) -> Verdict:
     if not twice:
         return Verdict(passed=True, words="each Tweet, type and hour has one row at most")
     keys = _some([f"{row['tweet_id']} {row['engagement_type']} at {row['hour']}" for row in twice])
-    return Verdict(passed=False, words=f"{len(twice):,} keys have several rows: {keys}{_mend(day)}")
+    return Verdict(passed=False, words=f"keys with several rows ({len(twice):,}): {keys}{_mend(day)}")
 
 
 def _schema(day: Day) -> Verdict:
@@ -308,7 +308,7 @@ def _tweets_accounted_for(day: Day) -> Verdict:
             words += f"; the newest request for some got no answer, so their counts are older ({reasons} Tweets)"
         return Verdict(passed=True, words=words, numbers={"older": sum(row["n"] for row in older)} if older else {})
     some = _some([f"{row['tweet_id']} of {row['handle']}{f' ({why(row)})' * bool(why(row))}" for row in gone])
-    words = f"{len(gone):,} Tweets of the roster have no answer for the day: {some}; pull the day again; if their "
+    words = f"Tweets of the roster without an answer for the day ({len(gone):,}): {some}; pull the day again; if their "
     words += "account fails, engagement check says why"
     return Verdict(passed=False, words=words, numbers={"tweets": len(gone)})
 

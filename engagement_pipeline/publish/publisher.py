@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from engagement_pipeline import sources
 from engagement_pipeline.core.errors import LakeError, PublishError
-from engagement_pipeline.core.model import Progress, Window, quiet
+from engagement_pipeline.core.model import Plan, Progress, Window, quiet
 from engagement_pipeline.core.tables import STORED, Merge
 from engagement_pipeline.lake import raw, set_aside
 from engagement_pipeline.lake.layout import LAKE_LOCK
@@ -84,6 +84,16 @@ def publish_pulls(lake: Lake, *, progress: Progress = quiet) -> list[Publication
     if failures:
         raise PublishError(failures)
     return publications
+
+
+def of_plans(plans: Sequence[Plan], publications: Sequence[Publication]) -> list[Publication]:
+    """Return those of the pulls of these plans: a pull that stopped earlier is published too, and was told of then.
+
+    Of several pulls of a window, the plan's own is the newest, and so the last.
+    """
+    newest = {(each.pull.endpoint, each.pull.window): each.pull for each in publications}
+    own = [newest.get((planned.endpoint, planned.window)) for planned in plans]
+    return [each for each in publications if each.pull in own]
 
 
 def publish_sound(

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.core.tables import Table
     from engagement_pipeline.lake.layout import Lake
 
+ELSEWHERE = "mend that, or name another place"
 STORAGE = "v1.0.0"  # of DuckDB's files: the oldest that 2.0 writes
 # A moment that names its offset or zone is that instant; one without is UTC. No session's time zone changes either.
 WITH_ZONE = "regexp_matches(moment::varchar, ':[0-9.: ]+[A-Za-z+-]')"
@@ -130,7 +131,9 @@ def _write(lake: Lake, target: Path, place: files.Place, *, storage: LocalStorag
             # Left by somebody who wrote into the old file and was killed; the new one would not open with it.
             storage.remove(target.with_name(target.name + ".wal"))
             storage.swap({staged: target}, writable=False)
-    except (OSError, duckdb.Error) as error:
+    except OSError as error:
+        raise LakeError(f"{target} cannot be written: {error.strerror or error}; {ELSEWHERE}") from None
+    except duckdb.Error as error:
         raise LakeError(f"{target} cannot be written: {str(error).splitlines()[0]}") from None
     return target
 

@@ -136,6 +136,12 @@ def load(path: Path) -> Accounts:
     return accounts
 
 
+def handles(path: Path) -> tuple[str, ...]:
+    """Return the handles of accounts.toml, sorted. Raises as `load` does; it warns of nothing and changes nothing."""
+    text, document = _read(path)
+    return tuple(sorted(_validated(document, path, text).by_handle))
+
+
 def remember(path: Path) -> None:
     """Have every secret of an accounts file masked from now on, whatever else is wrong with the file or its place."""
     with suppress(OSError):
@@ -233,7 +239,9 @@ def _read(path: Path) -> tuple[str, dict[str, Any]]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not valid TOML: {_position_only(error)}") from None
     except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+        raise InputError(
+            f"{path} cannot be read: {error.strerror}; get permission, or name another in ENGAGEMENT_ACCOUNTS"
+        ) from None
 
 
 def _position_only(error: Exception) -> str:

@@ -12,7 +12,7 @@ from engagement_pipeline.core.settings import Settings
 
 READS_SETTINGS = [
     *("authorize ann", "check", "plan", "pull", "sql x", "catalog"),
-    *("rebuild", "upgrade", "prune", "doctor", "config"),
+    *("rebuild", "upgrade", "prune", "doctor", "status", "config"),
 ]
 ITS_OWN = ("emulator --port 0", "demo", "up", "init")
 

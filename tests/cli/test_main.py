@@ -230,6 +230,7 @@ def test_help_is_an_answer_and_no_error(capsys, command):
     shown = capsys.readouterr()
     assert (caught.value.code or 0, shown.err) == (0, "")
     assert shown.out.startswith(f"usage: {' '.join(['engagement', *command])} ")
+    assert shown.out.endswith("\nExit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted.\n")
 
 
 def test_the_version_is_that_of_the_project(capsys):

@@ -3,8 +3,10 @@
 import errno
 import os
 import socket
+from pathlib import Path
 
 import pytest
+from processes import started
 
 from engagement_pipeline.emulator import Credentials
 
@@ -237,6 +239,32 @@ def test_the_emulator_s_switches_reach_it(engagement, monkeypatch):
     switches = ("--require-gzip", "--max-age-days", "365", "--settle-hours", "48")
     assert engagement("emulator", "--port", "0", *switches)[0] == 0
     assert (asked["require_gzip"], asked["max_age_days"], asked["settle_hours"]) == (True, 365, 48)
+
+
+def test_what_the_system_refuses_is_told_without_its_number(lake):
+    with Path("/dev/full").open("w") as full, started("sql", "select 1", "--format", "csv", stdout=full) as process:
+        said = process.stderr.read()
+    assert process.returncode == 1
+    assert said.startswith("engagement: a file cannot be read or written: No space left on device; make room, then run")
+    assert said.count("\n") == 1
+
+
+def test_a_catalogue_that_cannot_be_written_is_told_without_the_system_s_number(lake, failed):
+    code, line = failed("catalog", "--output", "/no/such/folder/views.duckdb")
+    assert (code, line) == (
+        1,
+        "/no/such/folder/views.duckdb cannot be written: No such file or directory; mend that, or name another place",
+    )
+
+
+def test_a_pull_tells_nothing_of_another_one_that_stopped_before(in_world, engagement):
+    in_world.emulator.faults.set(revoked_handles=["lumenaudio"])
+    assert engagement("pull", "--from", "2026-01-29", "--to", "2026-01-29")[0] == 1
+    in_world.emulator.faults.reset()
+    out = engagement("pull", "--from", "2026-01-31")[1]
+    assert [line for line in out.splitlines() if "asked for = " in line] == [
+        "/historical 2026-01-31 to 2026-01-31: 6 Tweets asked for = 6 stored + 0 set aside"
+    ]
 
 
 def test_an_interrupt_ends_with_one_line(in_world, failed, monkeypatch):

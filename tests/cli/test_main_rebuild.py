@@ -33,9 +33,9 @@ def test_a_line_for_each_endpoint_says_what_came_of_it(history, engagement):
     assert engagement("rebuild") == (
         0,
         (
-            "/historical, 2026-01-01 to 2026-01-03: 34 rows in 3 days, 0 of them different from before\n"
-            "/totals, 2026-02-01 to 2026-02-02: 3 rows in 2 days, 0 of them different from before\n"
-            "/28hr, 2026-02-01 to 2026-02-02: 8 rows in 2 days, 0 of them different from before\n"
+            "/historical, 2026-01-01 to 2026-01-03: 0 of 34 rows in 3 days changed\n"
+            "/totals, 2026-02-01 to 2026-02-02: 0 of 3 rows in 2 days changed\n"
+            "/28hr, 2026-02-01 to 2026-02-02: 0 of 8 rows in 2 days changed\n"
         ),
         [],
     )
@@ -47,7 +47,7 @@ def test_one_table_and_some_days_can_be_chosen(history, engagement):
     day = str(SECOND)
     code, out, errors = engagement("rebuild", "--table", "engagements", "--from", day, "--to", day)
     assert (code, errors) == (0, [])
-    assert out == f"/historical, {day} to {day}: 14 rows in 1 day, 1 of them different from before\n"
+    assert out == f"/historical, {day} to {day}: 1 of 14 rows in 1 day changed\n"
 
 
 def test_where_nothing_has_landed_it_says_so(lake, engagement):
@@ -77,7 +77,7 @@ def test_rows_that_are_lost_are_named_and_it_fails_until_they_are_pulled(lake, e
     lake.rows(HISTORICAL.table, SECOND).write_bytes(b"")
     code, out, errors = engagement("rebuild")
     assert code == 1
-    assert f"  {FIRST}: 4 rows of 1 Tweet (1) stay as published" in out
+    assert f"  {FIRST}: 4 rows of 1 Tweet (1) kept as published" in out
     lost = "because only a damaged or missing file held them: pull the day again"
     assert f"  {SECOND}: rows of 1 Tweet (1) are lost, {lost}" in out
     assert errors == [

@@ -92,6 +92,45 @@ def test_the_table_groups_digits_of_counts_but_not_of_ids_and_cuts_nothing_short
     assert "…" not in out
 
 
+@pytest.mark.parametrize("named", ["max(tweet_id)", "newest"])
+def test_an_id_has_no_separators_whatever_its_column_is_called(lake, engagement, named):
+    query = f'select max(tweet_id) as "{named}" from (values (1890000000000000001)) as v(tweet_id)'
+    assert engagement("sql", query)[1].split()[-1] == "1890000000000000001"
+
+
+WIDE = "select 7 as id, repeat('a', 50) as first, repeat('b', 50) as second, 1200 as n from range({rows})"
+
+
+def shown_on_a_terminal(engagement, monkeypatch, query, *, columns=80):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")  # which makes rich take any file for a terminal
+    code, out, _ = engagement("sql", query)
+    assert code == 0
+    return out.splitlines()
+
+
+def test_rows_that_are_wider_than_the_terminal_are_shown_a_column_a_line(lake, engagement, monkeypatch):
+    lines = shown_on_a_terminal(engagement, monkeypatch, WIDE.format(rows=2))
+    assert lines[:5] == ["row 1", "  id      7", f"  first   {'a' * 50}", f"  second  {'b' * 50}", "  n       1,200"]
+    assert lines[5] == "row 2"
+    assert lines[-1] == "2 rows, wider than this terminal; --format csv, json or parquet give all"
+
+
+def test_of_many_wide_rows_the_first_are_shown(lake, engagement, monkeypatch):
+    lines = shown_on_a_terminal(engagement, monkeypatch, WIDE.format(rows=1200))
+    assert lines[-6] == "row 10"
+    assert lines[-1].startswith("the first 10 of 1,200 rows, wider than this terminal; ")
+
+
+def test_a_wide_terminal_shows_them_as_a_grid(lake, engagement, monkeypatch):
+    lines = shown_on_a_terminal(engagement, monkeypatch, WIDE.format(rows=2), columns=200)
+    assert not any(line.startswith("row ") for line in lines)
+
+
+def test_in_a_pipe_no_row_is_too_wide(lake, engagement):
+    assert max(map(len, engagement("sql", WIDE.format(rows=2))[1].splitlines())) > 100
+
+
 def test_two_columns_of_one_name_are_both_shown(lake, engagement):
     assert engagement("sql", "select 1 as a, 2 as a")[1].split()[-2:] == ["1", "2"]
 

@@ -79,6 +79,7 @@ def test_the_commands_are_the_ones_tested_here():
         [".venv/bin/engagement", "catalog"],
         [".venv/bin/engagement", "rebuild"],
         [".venv/bin/engagement", "prune"],
+        [".venv/bin/engagement", "status"],
         [".venv/bin/engagement", "doctor"],
     ]
 

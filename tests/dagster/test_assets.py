@@ -1,6 +1,8 @@
 """The Dagster code location, run through Dagster's own API against the emulator."""
 
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from itertools import count
 
 import dagster as dg
 import pytest
@@ -20,6 +22,7 @@ from code_location import (
 )
 from processes import CLONE
 
+from engagement_pipeline.extract.progress import OnceAMinute
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.publish import retention
 from engagement_pipeline.query import catalog
@@ -47,7 +50,8 @@ def test_one_run_fills_28_partitions_each_with_its_own_numbers(in_world, definit
 def test_the_run_sends_the_planned_requests_and_says_so(in_world, definitions, instance):
     run_days(definitions, instance)
     assert len(in_world.emulator.requests) == 3
-    assert {entry["requests"] for entry in metadata(instance, "responses").values()} == {3}
+    told = metadata(instance, "responses").values()
+    assert {(entry["requests"], entry["rows"]) for entry in told} == {(3, 6 * 17 * 24 * len(FEW))}
 
 
 @pytest.mark.parametrize(
@@ -63,6 +67,21 @@ def test_a_run_logs_the_plan_that_the_command_shows(definitions, instance, engag
     shown = engagement("plan", *command)[1]
     result = definitions.resolve_job_def(job).execute_in_process(instance=instance, tags=tags)
     assert f"the plan:\n{shown.rstrip()}" in [entry.user_message for entry in instance.all_logs(result.run_id)]
+
+
+@pytest.mark.parametrize("job", ["daily", "hourly"])
+def test_a_run_logs_once_a_minute_how_far_it_has_come(definitions, instance, monkeypatch, job):
+    """By a clock on which a minute passes between two looks."""
+    monkeypatch.setattr("assets.runs.OnceAMinute", partial(OnceAMinute, clock=count(0, 60).__next__))
+    tags = {RANGE_START: FEW[0], RANGE_END: FEW[-1]} if job == "daily" else {}
+    result = definitions.resolve_job_def(job).execute_in_process(instance=instance, tags=tags)
+    said = [entry.user_message for entry in instance.all_logs(result.run_id)]
+    told = [line.partition(", ")[0] for line in said if line.startswith("requests answered: ")]
+    assert told == [
+        "requests answered: 1 of 3 (33 %)",
+        "requests answered: 2 of 3 (66 %)",
+        "requests answered: 3 of 3 (100 %)",
+    ]
 
 
 def test_a_run_that_cannot_ask_has_said_what_it_would_ask(in_world, definitions, instance):

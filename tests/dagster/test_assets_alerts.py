@@ -316,8 +316,8 @@ def test_a_lake_that_lacks_a_day_is_told_and_the_last_hours_are_published_all_th
     assert run_hourly(definitions, instance).asset_materializations_for_node("recent")
     tick()
     words = (
-        f"1 of the 2 days to {FEW[2]} lack Tweets of the roster: {FEW[2]}; the next daily run pulls them, unless "
-        "their account fails: then engagement check says why"
+        f"Tweets of the roster are missing on 1 of the 2 days to {FEW[2]}: {FEW[2]}; the next daily run pulls them, "
+        "unless their account fails: then engagement check says why"
     )
     assert text(receiver)[1:3] == ["asset: engagements", f"error: check fresh: {words}"]
 

@@ -114,4 +114,6 @@ def test_a_lake_that_cannot_be_written(in_world, definitions, instance):
     (in_world.lake / "raw").touch()
     (failure,) = failures(run_days(definitions, instance))
     assert failure.startswith(f"{in_world.lake}/raw/historical/")
-    assert failure.endswith(" cannot be used: Not a directory; correct that and run again: what has landed is kept")
+    assert failure.endswith(
+        " cannot be used: Not a directory; correct that, then run the same again: what has landed is kept"
+    )

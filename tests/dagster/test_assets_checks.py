@@ -130,7 +130,9 @@ def test_the_hourly_run_says_whether_the_days_are_published(lake, definitions, i
     hourly.execute_in_process(instance=instance, raise_on_error=False)
     status, said = results(instance, "fresh")[None]
     assert status == FAILED
-    assert said.description.startswith(f"1 of the 3 days to {FEW[-1]} lack Tweets of the roster: {DAY}; the next daily")
+    assert said.description.startswith(
+        f"Tweets of the roster are missing on 1 of the 3 days to {FEW[-1]}: {DAY}; the next daily"
+    )
 
 
 def test_the_run_says_whether_the_lake_is_whole_and_goes_on_either_way(lake, definitions, instance):

@@ -8,8 +8,10 @@ from types import SimpleNamespace
 import dagster as dg
 import pytest
 from code_location import DAYS, load_definitions, metadata, tick
+from processes import CLONE
 
 from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.observe import next_runs
 from engagement_pipeline.query import catalog
 
 
@@ -219,3 +221,11 @@ def test_a_bad_row_is_said_and_looked_at_again_once_it_is_mended(in_world, defin
     (newcomer,) = {*in_world.tweets("harborbooks", 3)} - {*in_world.tweets("harborbooks", 2)}
     path.write_text(f"tweet_id,handle\n{newcomer},harborbooks\n")
     assert look(definitions, instance, cursor).run_requests
+
+
+def test_dagster_knows_what_the_status_asks_it_for():
+    from dagster_graphql.schema import create_schema  # noqa: PLC0415 - it takes a second to import
+    from graphql import parse, validate  # noqa: PLC0415
+
+    assert validate(create_schema().graphql_schema, parse(next_runs.QUESTION)) == []
+    assert f"location_name: {next_runs.LOCATION}\n" in (CLONE / "workspace.yaml").read_text(encoding="utf-8")

@@ -72,7 +72,7 @@ class Scripted:
     def run(self, number, *, progress=model.quiet, **options):
         """Let one answer through for each request that was settled."""
 
-        def settled(done, total):
+        def settled(done, total, /, *, rows=0):
             self.gate.release()
             progress(done, total)
 

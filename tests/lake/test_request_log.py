@@ -143,3 +143,13 @@ def test_a_folder_that_is_none_is_named(lake):
     lake.requests.write_text("a file")
     with pytest.raises(LakeError, match=rf"{lake.requests}/2026-01\.jsonl cannot be written: "):
         write(lake)
+
+
+def test_the_requests_of_a_month_are_counted_with_those_that_were_answered(lake):
+    for status in (200, 403, 503, 0):
+        write(lake, handle=f"ann{status}", status=status)
+    write(lake, handle="", status=200)
+    lake.storage.append_line(lake.requests / "2026-01.jsonl", b'{"torn')
+    assert request_log.asked(lake, NOW.date()) == request_log.Asked(
+        requests=5, answered=3, handles=frozenset({"ann200", "ann403"})
+    )

@@ -381,3 +381,12 @@ def test_a_new_lake_survives_a_power_cut(tmp_path):
     with recorded(tmp_path) as recording:
         Lake(tmp_path / "a" / "lake").open()
     assert recording.unsynced()[1] == []
+
+
+def test_the_usage_of_a_folder_is_that_of_all_its_files(tmp_path):
+    storage = LocalStorage(tmp_path)
+    for name in ("a/b/c", "a/d"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"12345")
+    assert (storage.usage(tmp_path / "a"), storage.usage(tmp_path / "a" / "d")) == (10, 5)
+    assert storage.usage(tmp_path / "gone") == 0

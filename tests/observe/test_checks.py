@@ -77,7 +77,7 @@ def test_a_day_that_nothing_was_asked_for_has_its_tweets_unaccounted_for_and_not
 def test_a_key_that_is_there_twice(lake):
     rewritten(lake, lambda rows: pa.concat_tables([rows, rows.slice(0, 1)]))
     words = failed(lake)["key_unique"]
-    assert words.startswith("1 keys have several rows: 1 impressions at 0; engagement rebuild --from 2026-01-02 --to")
+    assert words.startswith("keys with several rows (1): 1 impressions at 0; engagement rebuild --from 2026-01-02 --to")
 
 
 def test_a_column_of_another_type(lake):
@@ -131,7 +131,7 @@ def test_a_tweet_of_the_roster_that_was_never_asked_for(lake):
     roster(lake, {1: "ann", 2: "ann", 3: "bob", 4: "bob"})
     words = failed(lake)["tweets_accounted_for"]
     assert words == (
-        "1 Tweets of the roster have no answer for the day: 4 of bob; pull the day again; if their account fails, "
+        "Tweets of the roster without an answer for the day (1): 4 of bob; pull the day again; if their account fails, "
         "engagement check says why"
     )
 
@@ -219,7 +219,7 @@ def test_a_lake_that_lacks_a_day_is_not_fresh_however_new_the_others_are(lake):
     roster(lake, {1: "ann"})
     lake.coverage(HISTORICAL, FIRST).unlink()
     assert of_lake(lake).words == (
-        "1 of the 2 days to 2026-01-02 lack Tweets of the roster: 2026-01-01; the next daily run pulls them, "
+        "Tweets of the roster are missing on 1 of the 2 days to 2026-01-02: 2026-01-01; the next daily run pulls them, "
         "unless their account fails: then engagement check says why"
     )
     assert of_lake(lake, lookback_days=1).passed
@@ -236,7 +236,9 @@ def test_a_lake_is_not_fresh_where_a_handle_is_served_no_more(lake):
     coverage = read(lake, path, COVERAGE)
     before = pa.array([datetime(2026, 1, 2, 3, tzinfo=UTC)] * len(coverage), COVERAGE.schema.field(place).type)
     write(coverage.set_column(place, COVERAGE.schema.field(place), before), path, COVERAGE)
-    assert of_lake(lake).words.startswith(f"1 of the 2 days to {DAY} lack Tweets of the roster: {DAY}; the next")
+    assert of_lake(lake).words.startswith(
+        f"Tweets of the roster are missing on 1 of the 2 days to {DAY}: {DAY}; the next"
+    )
 
 
 def test_what_came_into_the_roster_since_the_daily_run_is_for_the_next(lake):
@@ -269,7 +271,8 @@ def test_a_tweet_that_was_asked_for_in_vain_is_unaccounted_for_with_the_reason(l
     refused(lake, [4], at(2))
     words = failed(lake)["tweets_accounted_for"]
     assert (
-        "1 Tweets of the roster have no answer for the day: 4 of bob (account refused: 401: Access token not" in words
+        "Tweets of the roster without an answer for the day (1): 4 of bob (account refused: 401: Access token not"
+        in words
     )
 
 

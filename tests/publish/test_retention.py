@@ -280,7 +280,7 @@ def test_after_a_prune_a_rebuild_says_what_it_keeps(aged, engagement, monkeypatc
     before = contents(aged)
     code, out, errors = engagement("rebuild")
     assert (code, errors) == (0, [])
-    assert "  2026-01-01: 8 rows of 2 Tweets (1, 2) stay as published" in out
+    assert "  2026-01-01: 8 rows of 2 Tweets (1, 2) kept as published" in out
     assert contents(aged) == before
 
 

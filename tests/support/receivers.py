@@ -83,3 +83,24 @@ def _served(server, receiver):
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def service(body, *, status=200):
+    """Answer each POST with a body; yield the address, and the list of what was asked as JSON."""
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            asked.append((self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments):
+            pass
+
+    receiver = Receiver()
+    with _served(ThreadingHTTPServer(("127.0.0.1", 0), Handler), receiver):
+        yield f"http://127.0.0.1:{receiver.port}", asked

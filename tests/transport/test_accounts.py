@@ -7,7 +7,7 @@ import tomllib
 import pytest
 
 from engagement_pipeline.core.errors import InputError
-from engagement_pipeline.transport.accounts import Account, load, normalised, parse_handle, save
+from engagement_pipeline.transport.accounts import ASIDE, Account, handles, load, normalised, parse_handle, save
 
 SECRETS = ("ck-7f3a", "cs-7f3a", "at-7f3a", "ats-7f3a", "bt-7f3a", "at-new", "ats-new")
 APP = '[app]\nconsumer_key = "ck-7f3a"\nconsumer_secret = "cs-7f3a"\n'
@@ -83,7 +83,7 @@ def test_a_missing_file_is_named_with_where_to_look(tmp_path):
 
 
 def test_a_folder_is_no_file(tmp_path):
-    assert refusal(tmp_path) == "cannot be read: Is a directory"
+    assert refusal(tmp_path) == "cannot be read: Is a directory; get permission, or name another in ENGAGEMENT_ACCOUNTS"
 
 
 @pytest.mark.parametrize(
@@ -311,3 +311,16 @@ def test_a_disk_that_fails_in_mid_save_leaves_the_old_file_and_no_other(file, mo
     assert message == "cannot be written: No space left on device; nothing in it has changed"
     assert path.read_text() == WHOLE
     assert {found.name for found in path.parent.iterdir()} == {"accounts.toml", ".accounts.toml.lock"}
+
+
+def test_the_handles_are_told_without_a_change_to_the_folder(tmp_path):
+    path = tmp_path / "accounts.toml"
+    tokens = 'access_token = "horsebattery"\naccess_token_secret = "staplehorse"\n'
+    path.write_text(
+        '[app]\nconsumer_key = "correcthorse"\nconsumer_secret = "batterystaple"\n'
+        f"[accounts.Zoe]\n{tokens}[accounts.ann]\n{tokens}"
+    )
+    left = tmp_path / f".accounts.toml.x{ASIDE}"
+    left.touch()
+    assert handles(path) == ("ann", "zoe")
+    assert left.exists()

@@ -1,0 +1,202 @@
+"""The command `engagement status`: the accounts, the roster, the lake and the next runs, on one screen.
+
+In: arguments. Out: at most SCREEN lines of text, or JSON. A part that cannot be read is told in a line of its own, and
+the others are shown. Nothing is written, and nothing is asked of the API.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from engagement_pipeline.cli import arguments
+from engagement_pipeline.core import settings
+from engagement_pipeline.core.errors import EngagementError
+from engagement_pipeline.core.redaction import printable, redacted
+from engagement_pipeline.extract import roster
+from engagement_pipeline.extract.plan_text import counted
+from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.observe import next_runs, status
+from engagement_pipeline.transport import accounts
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator
+
+    from engagement_pipeline.core.settings import Settings
+    from engagement_pipeline.observe.next_runs import NextRun
+    from engagement_pipeline.observe.status import Held, PullState, Standing
+
+SCREEN = 40  # lines that the whole takes at most, each of 80 columns where no path or name is long
+SHOWN_HANDLES, SHOWN_PULLS, SHOWN_GAPS, SHOWN_RUNS = 9, 8, 2, 4
+MEGABYTE, GIGABYTE = 1e6, 1e9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """What the command shows; `problems` says by part why it is not known.
+
+    `followed` has the Tweets of the roster by handle, 0 for a handle without any; those of others are under an empty
+    handle. `unknown` are those of handles that the accounts file lacks. `standing` is None before the first pull.
+    """
+
+    data: str
+    accounts: tuple[str, ...] = ()
+    followed: dict[str, int] = field(default_factory=dict)
+    unknown: dict[str, int] = field(default_factory=dict)
+    bad_rows: int = 0
+    standing: Standing | None = None
+    next_runs: tuple[NextRun, ...] = ()
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+def add_command(commands: arguments.Commands) -> None:
+    """Add the command."""
+    text = "show the accounts, the roster, the lake, the last pulls and the next runs, on one screen"
+    sub = arguments.add_command(commands, "status", _run, text)
+    sub.add_argument("--json", action="store_true", help="print one JSON object, for programs")
+
+
+def _run(options: argparse.Namespace) -> None:
+    found = gathered(settings.load(config=options.config), now=datetime.now(UTC))
+    if options.json:
+        print(as_json(found))
+    else:
+        for line in lines(found):
+            print(printable(redacted(line)))
+
+
+def gathered(chosen: Settings, *, now: datetime) -> Status:
+    """Look at each part; what cannot be read is a problem of that part alone."""
+    problems: dict[str, str] = {}
+
+    def part(name: str, look: Callable[[], Any]) -> Any:  # noqa: ANN401 - what the part is
+        try:
+            return look()
+        except EngagementError as error:
+            problems[name] = str(error)
+            return None
+
+    handles = part("accounts", lambda: accounts.handles(chosen.accounts))
+    followed = handles and part("roster", lambda: roster.load(chosen.tweets, handles=handles, skip_bad_rows=True))
+    standing = part("lake", lambda: status.of_lake(Lake(chosen.data), now=now))
+    if standing and standing.problem:
+        problems["set aside"] = standing.problem
+    return Status(
+        data=str(chosen.data),
+        accounts=handles or (),
+        followed=_followed(handles, followed),
+        unknown=dict(Counter(tweet.handle for tweet in followed.unknown)) if followed else {},
+        bad_rows=len(followed.bad_rows) if followed else 0,
+        standing=standing,
+        next_runs=part("next run", lambda: next_runs.ask(chosen.dagster_url)) or (),
+        problems=problems,
+    )
+
+
+def _followed(handles: tuple[str, ...] | None, found: roster.Roster | None) -> dict[str, int]:
+    """Return the Tweets by handle, most first."""
+    numbers = Counter(tweet.handle for tweet in found.tweets) if found else Counter()
+    return dict(Counter({**dict.fromkeys(handles or (), 0), **numbers}).most_common()) if found else {}
+
+
+def as_json(found: Status) -> str:
+    """Return the whole as JSON: days and moments as ISO text, sizes in bytes."""
+    fields = asdict(found)
+    if fields["standing"]:
+        fields["standing"]["asked"]["handles"] = sorted(fields["standing"]["asked"]["handles"])
+    return json.dumps(fields, indent=1, default=lambda value: value.isoformat())
+
+
+def lines(found: Status) -> Iterator[str]:
+    """Yield the lines of the screen."""
+    yield f"lake         {found.data}"
+    yield from _lake_lines(found)
+    yield from _account_lines(found)
+    if found.standing:
+        yield from _pull_lines(found.standing.pulls)
+        yield from _standing_lines(found.standing)
+    yield from _run_lines(found)
+    for name in ("lake", "roster", "set aside"):
+        if name in found.problems:
+            yield f"{name:<12} {found.problems[name]}"
+
+
+def _lake_lines(found: Status) -> Iterator[str]:
+    if found.standing:
+        held = found.standing.held
+        yield f"  days       {_days(held)}"
+        if held.gaps:
+            missing = [f"{first} to {last}" if first != last else str(first) for first, last in held.gaps]
+            more = f" and {len(missing) - SHOWN_GAPS:,} more" if missing[SHOWN_GAPS:] else ""
+            yield f"  missing    {', '.join(missing[:SHOWN_GAPS])}{more}"
+        if held.damaged:
+            yield f"  damaged    {counted(held.damaged, 'day')}: engagement doctor says what to run"
+        yield (
+            f"  size       {held.size / MEGABYTE:,.1f} MB, {held.raw_size / MEGABYTE:,.1f} MB of it responses; "
+            f"{held.free / GIGABYTE:,.1f} GB are free"
+        )
+    elif "lake" not in found.problems:
+        yield "  days       none: the first engagement pull makes the lake"
+
+
+def _days(held: Held) -> str:
+    if not held.days:
+        return "none of /historical"
+    gaps = counted(len(held.gaps), "gap") if held.gaps else "no gap"
+    return f"{counted(held.days, 'day')}, {held.first} to {held.last}, {gaps}; {counted(held.rows, 'row')}"
+
+
+def _account_lines(found: Status) -> Iterator[str]:
+    if "accounts" in found.problems:
+        yield f"accounts     {found.problems['accounts']}"
+        return
+    yield f"accounts     {counted(len(found.accounts), 'handle')}, {counted(sum(found.followed.values()), 'Tweet')}"
+    shown = [*found.followed.items()][:SHOWN_HANDLES]
+    for handle, number in shown:
+        yield f"  {handle or '(of others)':<16} {counted(number, 'Tweet'):>14}"
+    rest = [*found.followed.values()][SHOWN_HANDLES:]
+    if rest:
+        yield f"  and {counted(len(rest), 'handle')} more with {counted(sum(rest), 'Tweet')}"
+    if found.unknown:
+        handle = min(found.unknown)
+        left = counted(sum(found.unknown.values()), "Tweet")
+        yield f"  left out: {left} of handles without tokens: engagement authorize {handle}"
+    elif found.bad_rows:
+        yield f"  left out: {counted(found.bad_rows, 'kind')} of bad rows in the roster, as told above"
+
+
+def _pull_lines(pulls: tuple[PullState, ...]) -> Iterator[str]:
+    yield f"last pulls    {'days':<24}  {'began (UTC)':<16}  answers" if pulls else "last pulls   none"
+    open_first = sorted(pulls, key=lambda pull: (pull.outcome == "published", pull.began_at))
+    for pull in sorted(open_first[-SHOWN_PULLS:], key=lambda pull: pull.began_at):
+        days = f"{pull.first} to {pull.last}" if pull.first != pull.last else str(pull.first)
+        began = f"{pull.began_at:%Y-%m-%d %H:%M}"
+        yield f"  /{pull.endpoint:<10} {days:<24}  {began}  {pull.responses:>7,}  {pull.outcome}"
+    left = sum(pull.outcome in {"stopped", "not published"} for pull in pulls)
+    if left:
+        verb = "is" if left == 1 else "are"
+        yield f"  {counted(left, 'pull')} {verb} not in the tables: engagement doctor says what to run"
+
+
+def _standing_lines(standing: Standing) -> Iterator[str]:
+    number = sum(standing.set_aside.values())
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in standing.set_aside.items())
+    yield f"set aside    {counted(number, 'Tweet')}" + (f": {reasons}" if reasons else "")
+    asked = standing.asked
+    yield (
+        f"this month   {counted(asked.requests, 'request')}, {asked.answered:,} answered; "
+        f"{counted(len(asked.handles), 'handle')} queried"
+    )
+
+
+def _run_lines(found: Status) -> Iterator[str]:
+    if problem := found.problems.get("next run"):
+        yield f"next run     {problem}"
+    elif not found.next_runs:
+        yield "next run     none: no schedule is on in Dagster"
+    for place, run in enumerate(found.next_runs[:SHOWN_RUNS]):
+        yield f"{'' if place else 'next run':<12} {run.at:%Y-%m-%d %H:%M} UTC, {run.schedule}"

@@ -1,0 +1,163 @@
+"""Where a lake stands: the days that it holds, its last pulls, what is set aside, and what was asked for this month.
+
+In: a lake and a moment. Out: a Standing. Of the tables only footers are read, of raw only pull.json, so a
+lake of a year answers at once. Nothing is written, and nobody is kept waiting. Whether all of it is sound, the doctor
+tells.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from engagement_pipeline.core.endpoints import ENDPOINTS
+from engagement_pipeline.core.errors import InputError, LakeError
+from engagement_pipeline.core.tables import ENGAGEMENTS, TABLES
+from engagement_pipeline.lake import raw, request_log, set_aside
+from engagement_pipeline.lake.layout import PULL_LOCK
+from engagement_pipeline.lake.parquet import opened
+from engagement_pipeline.lake.storage import State
+from engagement_pipeline.observe.patient import day_of, spans
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from engagement_pipeline.lake.layout import Lake
+    from engagement_pipeline.lake.raw import Pull
+    from engagement_pipeline.lake.request_log import Asked
+
+PULLS = 2  # that are told of each endpoint, the newest last
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What the lake holds. `first` and `last` are the UTC days of /historical with rows, None where there are none.
+
+    `gaps` are the days in between without rows, as first and last day of each run of days. `damaged` counts the days
+    with a file that cannot be read. `size` and `raw_size` are in bytes, and so is `free`, what the disk has left.
+    """
+
+    days: int
+    first: date | None
+    last: date | None
+    gaps: tuple[tuple[date, date], ...]
+    rows: int
+    damaged: int
+    size: int
+    raw_size: int
+    free: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullState:
+    """A pull and what came of it: `under way`, `stopped`, `not published` or `published`.
+
+    `first` and `last` are its UTC days; of an endpoint without days, the one on which it began. `responses` are those
+    that count, `rejected` those that failed the audit, `unanswered` the requests that got no answer.
+    """
+
+    endpoint: str
+    first: date
+    last: date
+    began_at: datetime
+    outcome: str
+    responses: int
+    rejected: int
+    unanswered: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where a lake stands. `set_aside` counts Tweets by reason; `problem` says what could not be read, else empty."""
+
+    held: Held
+    pulls: tuple[PullState, ...]
+    set_aside: dict[str, int]
+    asked: Asked
+    problem: str
+
+
+def of_lake(lake: Lake, *, now: datetime) -> Standing | None:
+    """Return where a lake stands; None where there is no lake yet."""
+    try:
+        lake.open(create=False)
+    except InputError:
+        return None
+    problem = ""
+    aside: Counter[str] = Counter()
+    try:
+        aside.update(word.reason for word in set_aside.load(lake).values())
+    except LakeError as error:
+        problem = str(error)
+    return Standing(
+        held=_held(lake),
+        pulls=tuple(_last_pulls(lake)),
+        set_aside=dict(sorted(aside.items())),
+        asked=request_log.asked(lake, now.date()),
+        problem=problem,
+    )
+
+
+def _held(lake: Lake) -> Held:
+    rows: dict[date, int] = {}
+    damaged = 0
+    for path in lake.storage.find(ENGAGEMENTS.glob):
+        try:
+            with opened(lake, path) as file:
+                number = file.metadata.num_rows
+        except LakeError:
+            damaged += 1
+        else:
+            day = day_of(path)
+            if day and number:
+                rows[day] = number
+    days = sorted(rows)
+    between = (days[0] + timedelta(days=place) for place in range((days[-1] - days[0]).days)) if days else ()
+    tables = {lake.root / table.glob.partition("/")[0] for table in TABLES.values()}
+    raw_size = lake.storage.usage(lake.raw)
+    return Held(
+        days=len(days),
+        first=days[0] if days else None,
+        last=days[-1] if days else None,
+        gaps=tuple(spans(day for day in between if day not in rows)),
+        rows=sum(rows.values()),
+        damaged=damaged,
+        size=raw_size + sum(map(lake.storage.usage, tables)),
+        raw_size=raw_size,
+        free=lake.storage.free(),
+    )
+
+
+def _last_pulls(lake: Lake) -> list[PullState]:
+    """Return the newest pulls of each endpoint, and each older one that is not in the tables yet, oldest first."""
+    told = []
+    pulls = raw.all_pulls(lake)
+    for endpoint in ENDPOINTS.values():
+        of_endpoint = [pull for pull in pulls if pull.endpoint is endpoint]
+        told += [pull for pull in of_endpoint[:-PULLS] if not pull.published] + of_endpoint[-PULLS:]
+    told.sort(key=lambda pull: pull.started_at)
+    open_ones = [pull for pull in told if not pull.finished]
+    under_way = open_ones[-1] if open_ones and lake.storage.busy(PULL_LOCK) else None
+    return [
+        PullState(
+            endpoint=pull.endpoint.name,
+            first=pull.days()[0],
+            last=pull.days()[-1],
+            began_at=pull.started_at,
+            outcome=_outcome(pull, under_way=pull is under_way),
+            responses=pull.number(State.COUNTS),
+            rejected=pull.number(State.REJECTED),
+            unanswered=pull.number(State.UNANSWERED),
+        )
+        for pull in told
+    ]
+
+
+def _outcome(pull: Pull, *, under_way: bool) -> str:
+    if pull.published:
+        return "published"
+    if under_way:
+        return "under way"
+    return "not published" if pull.finished else "stopped"
