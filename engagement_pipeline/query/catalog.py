@@ -90,7 +90,7 @@ def problem(lake: Lake) -> str:
 def _blind(lake: Lake, table: Table) -> bool:
     """Tell whether a table's stand-in is missing or damaged."""
     path = files.stand_in(lake, table)
-    readable = path.suffix != ".parquet" or is_sound(lake, path, table.schema)
+    readable = path.suffix != ".parquet" or is_sound(lake, path, table)
     return not (lake.storage.exists(path) and readable)
 
 
