@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTHONS ?= 3.11 3.12 3.13
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: setup demo up test test-pythons test-duckdb test-operations test-faults test-ui bench check format docs lock clean
+.PHONY: setup demo up test test-pythons test-duckdb test-operations test-faults test-ui bench check format docs pictures site lock clean
 
 setup: $(VENV)/ready
 
@@ -71,12 +71,32 @@ format: setup
 	@$(BIN)/ruff format
 	@$(BIN)/ruff check --fix
 
-docs: setup  ## docs/data-dictionary.md and the README's table of views, from the code
+docs: setup  ## docs/data-dictionary.md and the drawing in docs/pictures, from the code
 	@$(BIN)/python -m engagement_pipeline.query.dictionary
+	@PYTHONPATH=. $(BIN)/python docs/drawing.py
+
+pictures: .venv/docs  ## the four pictures of the program at work, in Debian's Chromium; five minutes
+	@command -v chromium >/dev/null || { apt-get update --quiet=2 && apt-get install --quiet=2 --no-install-recommends chromium; }
+	@PYTHONPATH=.venv/docs $(BIN)/python docs/pictures.py
+
+# The pages keep their places, so that links between them are the same on a code host, in a clone and on the site. The
+# build is not quiet: --strict counts what it says.
+PAGES := *.md LICENSE engagement.toml docs/*.md docs/pictures data/README.md data/roster.example.csv benchmarks/README.md benchmarks/synthetic.py
+
+site: .venv/docs  ## all pages as a site, in site/; fails on a link that leads nowhere
+	@rm -rf .venv/pages && mkdir .venv/pages && tar -cf - $(PAGES) | tar -xf - -C .venv/pages
+	@NO_MKDOCS_2_WARNING=1 PYTHONPATH=.venv/docs $(BIN)/python -m mkdocs build --strict --config-file docs/mkdocs.yml
+	@echo "the site is in site/: open site/index.html"
+
+# What the pages are made with, apart from what the project is made of.
+.venv/docs: .venv/ready docs/requirements.lock
+	@rm -rf $@ && $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target $@ -r docs/requirements.lock
+	@touch $@
 
 lock:  ## needs uv; hashes only, no address of an index
 	$(COMPILE) pyproject.toml --extra dev --extra postgres --output-file requirements.lock
 	$(COMPILE) benchmarks/requirements.in --constraint requirements.lock --output-file benchmarks/requirements.lock
+	$(COMPILE) docs/requirements.in --constraint requirements.lock --output-file docs/requirements.lock
 
 clean:
-	rm -rf .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf site .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis

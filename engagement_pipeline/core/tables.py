@@ -1,7 +1,7 @@
 """The tables of a lake: what one row is, the columns, the place of the files, and how newer rows are merged.
 
 In: nothing. Out: Table objects. All code that reads or writes rows uses them. The catalogue's comments, Dagster's
-column schema, the README's table of views and the data dictionary are made from them.
+column schema and the data dictionary are made from them.
 """
 
 from __future__ import annotations

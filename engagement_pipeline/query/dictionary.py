@@ -1,7 +1,7 @@
-"""Write the data dictionary, and the README's table of views, as Markdown.
+"""Write the data dictionary as Markdown.
 
-In: the tables and views. Out: docs/data-dictionary.md, and README.md with the table between its two comments. `make
-docs` runs this module in the clone: `python -m engagement_pipeline.query.dictionary`.
+In: the tables and views. Out: docs/data-dictionary.md, which begins with a table of all views. `make docs` runs this
+module in the clone: `python -m engagement_pipeline.query.dictionary`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
     from engagement_pipeline.core.tables import Table
 
-DICTIONARY, README = Path("docs/data-dictionary.md"), Path("README.md")
-BEGIN, END = "<!-- `make docs` writes this table. -->\n\n", "\n<!-- The table ends here. -->\n"
+DICTIONARY = Path("docs/data-dictionary.md")
 HEAD = """# Data dictionary
 
 The views of a lake: what one row is, the key, and each column. `make docs` writes this page from
@@ -76,20 +75,14 @@ def entries() -> list[Entry]:
 
 
 def page(views: Sequence[Entry]) -> str:
-    """Return the data dictionary, with a section for each view."""
-    return "\n".join([HEAD, *map(_section, views)])
+    """Return the data dictionary: a table of the views, then a section for each."""
+    return "\n".join([HEAD, table(views), *map(_section, views)])
 
 
 def table(views: Sequence[Entry]) -> str:
-    """Return the README's table, with a row for each view."""
-    rows = [f"| `{v.name}` | {v.grain} | {', '.join(f'`{c.name}`' for c in v.columns)} |\n" for v in views]
+    """Return the table of the views, with a row for each."""
+    rows = [f"| [`{v.name}`](#{v.name}) | {v.grain} | {', '.join(f'`{c.name}`' for c in v.columns)} |\n" for v in views]
     return "".join(["| view | one row is | columns |\n", "|---|---|---|\n", *rows])
-
-
-def with_table(readme: str, views: Sequence[Entry]) -> str:
-    """Return the README with the table between its two comments."""
-    begin, end = readme.index(BEGIN) + len(BEGIN), readme.index(END)
-    return readme[:begin] + table(views) + readme[end:]
 
 
 def _told(table: Table) -> str:
@@ -118,10 +111,8 @@ def _section(view: Entry) -> str:
 
 
 def main() -> None:
-    """Write the dictionary and the README's table into the working directory, which is the clone."""
-    views = entries()
-    DICTIONARY.write_text(page(views), encoding="utf-8")
-    README.write_text(with_table(README.read_text(encoding="utf-8"), views), encoding="utf-8")
+    """Write the dictionary into the working directory, which is the clone."""
+    DICTIONARY.write_text(page(entries()), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,19 +1,27 @@
 """The pages in docs/ say what the code does, and their links lead somewhere."""
 
+import ast
 import re
 from dataclasses import fields
-from datetime import date
+from datetime import date, time
 from pathlib import Path
 
 import pytest
 
+from docs import drawing
+from engagement_pipeline.cli import INTERRUPTED
 from engagement_pipeline.core.endpoints import ENDPOINTS
+from engagement_pipeline.core.errors import EngagementError, InputError
 from engagement_pipeline.core.metrics import METRICS
+from engagement_pipeline.core.settings import PATIENCE_AT_A_TERMINAL, PATIENCE_MINUTES, Settings
+from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.emulator import Dials, Emulator, rules
 from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.query.views import all_views
 
 CLONE = Path(__file__).parents[2]
-PAGES = [CLONE / "README.md", CLONE / "data" / "README.md", *sorted((CLONE / "docs").glob("*.md"))]
+NAMES = ("README", "CONTRIBUTING", "GLOSSARY", "CHANGELOG", "data/README", "benchmarks/README")
+PAGES = [*(CLONE / f"{name}.md" for name in NAMES), *sorted((CLONE / "docs").glob("*.md"))]
 API = (CLONE / "docs" / "engagement-api.md").read_text(encoding="utf-8")
 
 
@@ -72,14 +80,119 @@ def test_the_page_of_the_data_folder_names_every_file_of_a_lake():
     assert {file.parts[0] for file in files} <= {place.split("/")[0] for place in told}
 
 
+def heading_links(page):
+    """Return the anchors of a page's headings, as code hosts and the site make them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CLONE)))
-def test_every_local_link_leads_to_a_file_or_a_heading(page):
-    text = page.read_text(encoding="utf-8")
-    headings = {
-        re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+def test_every_local_link_leads_to_a_file_and_a_heading(page):
+    text = re.sub(r"^ *```.*?^ *```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for target in re.findall(r"\]\(\s*([^)\s]+)\)", text):
+        if not target.startswith("https://"):
+            place, _, heading = target.partition("#")
+            there = page.parent / place if place else page
+            assert there.exists(), target
+            assert not heading or heading in heading_links(there), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(CLONE)))
+def test_the_site_has_every_page(page):
+    assert f": {page.relative_to(CLONE)}\n" in (CLONE / "docs" / "mkdocs.yml").read_text(encoding="utf-8")
+
+
+def test_the_drawing_is_what_the_code_says_or_else_run_make_docs():
+    assert (CLONE / drawing.DRAWING).read_text(encoding="utf-8") == drawing.svg()
+
+
+def test_the_drawing_names_each_endpoint_table_and_view():
+    drawn = re.findall(r"<text[^>]*>([^<]+)", drawing.svg())
+    assert {*TABLES, *(view.name for view in all_views())} <= {*drawn}
+    assert [line for line in drawn if line.startswith("/")] == [
+        "/totals: 250 Tweets",
+        "/28hr: 25 Tweets",
+        "/historical: 25 Tweets, 28 days",
+    ]
+
+
+def test_the_pictures_are_small_and_each_is_shown():
+    pictures = [*(CLONE / "docs" / "pictures").iterdir()]
+    assert len(pictures) == 5
+    for picture in pictures:
+        assert picture.stat().st_size < 100_000
+        assert f"](docs/pictures/{picture.name})" in PAGES[0].read_text(encoding="utf-8")
+
+
+def told_settings():
+    """Return what the page says is the default of each setting."""
+    page = (CLONE / "docs" / "settings.md").read_text(encoding="utf-8")
+    rows = [row(line) for line in page.splitlines() if re.match(r"\| `[a-z_]+` \|", line)]
+    assert all(what for _, _, what, _ in rows)
+    return {name.strip("`"): default for name, default, _, _ in rows}
+
+
+def shown_default(key, value):
+    """Return the default of a setting as the page writes it: as in TOML, or in words where it depends."""
+    in_words = {"patience_minutes": f"{PATIENCE_MINUTES}, at a terminal {PATIENCE_AT_A_TERMINAL}"}
+    in_words["types"] = f"all {len(METRICS)}"
+    if key in in_words:
+        return in_words[key]
+    if value is None or value == "":
+        return "none"
+    if isinstance(value, time):
+        return f'`"{value:%H:%M}"`'
+    return f'`"{value}"`' if isinstance(value, str | Path) else f"`{str(value).lower()}`"
+
+
+def test_the_page_of_settings_has_each_setting_with_its_default():
+    defaults = Settings()
+    assert told_settings() == {
+        each.name: shown_default(each.name, getattr(defaults, each.name)) for each in fields(Settings)
     }
-    for target in re.findall(r"\]\(([^)]+)\)", text):
-        if target.startswith("#"):
-            assert target[1:] in headings
-        elif not target.startswith("https://"):
-            assert (page.parent / target).exists(), target
+
+
+def test_the_exit_codes_are_the_ones_of_the_program():
+    page = (CLONE / "docs" / "exit-codes.md").read_text(encoding="utf-8")
+    told = [int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)]
+    assert told == [0, EngagementError.exit_code, InputError.exit_code, INTERRUPTED]
+
+
+def quoted_messages():
+    page = (CLONE / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    return re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
+
+
+def texts_of_the_code():
+    """Return each text in the code, with `…` for what is filled in."""
+    found = []
+    for folder in ("engagement_pipeline", "assets"):
+        for path in (CLONE / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.JoinedStr):
+                    parts = [part.value if isinstance(part, ast.Constant) else "…" for part in node.values]
+                    found.append("".join(parts))
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    found.append(re.sub(r"%(\.\d)?[sdgf]", "…", node.value))
+    return "\n".join(found)
+
+
+TEXTS = texts_of_the_code()
+
+
+@pytest.mark.parametrize("message", quoted_messages())
+def test_each_message_that_the_page_quotes_is_one_of_the_program(message):
+    pieces = [piece for piece in message.split("…") if piece.strip()]
+    assert re.search(r"[^\n]*?".join(map(re.escape, pieces)), TEXTS), message
+
+
+EXAMPLES = re.findall(r"```python\n(.+?)```", (CLONE / "docs" / "python.md").read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=["frames", "query", "pandas"])
+def test_the_examples_in_python_run(example, in_world, engagement, monkeypatch, capsys):
+    monkeypatch.setenv("ENGAGEMENT_DATA", str(in_world.root / "data"))
+    assert engagement("pull", "--from", "2026-01-30")[0] == 0
+    monkeypatch.chdir(in_world.root)
+    exec(compile(example, "python.md", "exec"), {})
+    assert "2026-01-31" in capsys.readouterr().out

@@ -74,7 +74,7 @@ def test_sql_is_confined_until_it_is_unsafe(filled, tmp_path, engagement, failed
 
 def test_views_of_one_s_own_outlive_a_pull_as_the_page_has_it(filled, tmp_path, engagement):
     engagement("catalog")
-    page = (CLONE / "README.md").read_text(encoding="utf-8")
+    page = (CLONE / "docs" / "sql.md").read_text(encoding="utf-8")
     attach, view = (line for line in page.splitlines() if line.startswith(("attach '", "create view by_handle")))
     attach = attach.replace("/srv/engagement/data", str(filled))
     with duckdb.connect(str(tmp_path / "mine.duckdb")) as mine:

@@ -299,5 +299,5 @@ def test_a_file_of_the_lake_that_is_closed_to_this_user_is_told_with_what_to_do(
     monkeypatch.setattr("engagement_pipeline.pipeline.rebuild", closed)
     code, _, errors = engagement("rebuild")
     assert (code, len(errors)) == (1, 1)
-    assert errors[0].startswith(f"{lock} is closed to this user (Permission denied), so the command stopped")
-    assert errors[0].endswith("run it as the owner of the lake, or get permission for this")
+    assert errors[0].startswith(f"{lock} cannot be used: Permission denied; ")
+    assert errors[0].endswith("then run the same again: what has landed is kept")

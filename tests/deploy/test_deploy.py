@@ -61,7 +61,7 @@ def test_of_a_backfill_one_run_starts_even_at_the_first_look_at_the_queue(instan
 
 
 def test_the_pool_alone_would_let_them_all_start_at_the_first_look(instance, queue):
-    """Runs of several schedules for example, which no tag joins: why the README makes the pool before the start."""
+    """Runs of several schedules for example, which no tag joins: why the pool is made before the start."""
     queued = [queue("daily") for _ in range(4)]
     assert to_start(instance) == queued
     assert to_start(instance) == queued[:1]
@@ -204,9 +204,8 @@ def test_each_job_and_the_one_behind_the_asset_page_runs_in_one_process():
 
 
 def test_the_commands_that_make_the_pool_name_the_one_of_the_assets():
-    readme = (CLONE / "README.md").read_text(encoding="utf-8")
-    operations = (CLONE / "docs" / "operations.md").read_text(encoding="utf-8")
-    for text in (readme, operations):
+    for page in ("dagster.md", "operations.md"):
+        text = (CLONE / "docs" / page).read_text(encoding="utf-8")
         assert f"dagster instance concurrency set {orchestration.API_POOL} 1\n" in text
 
 

@@ -53,8 +53,6 @@ ALLOWED = {
     ("query/problems.py", "pq.read_table"): SOURCE,
     ("query/problems.py", "pq.read_schema"): SOURCE,
     ("query/dictionary.py", "DICTIONARY.write_text"): PAGES,
-    ("query/dictionary.py", "README.write_text"): PAGES,
-    ("query/dictionary.py", "README.read_text"): PAGES,
     ("query/views.py", "iterdir"): "the marts are the package's own",
     ("query/views.py", "m.read_text"): "the marts are the package's own",
     ("extract/roster.py", "pq.ParquetFile"): SOURCE,

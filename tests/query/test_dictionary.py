@@ -1,4 +1,4 @@
-"""The data dictionary and the README's table of views are what the code says."""
+"""The data dictionary is what the code says."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ VIEWS = [
         columns=[Column("tweet_id", "BIGINT", "The Tweet."), Column("n", "INTEGER", "How many.")],
     )
 ]
-TABLE = "| view | one row is | columns |\n|---|---|---|\n| `likes` | a Tweet | `tweet_id`, `n` |\n"
+TABLE = "| view | one row is | columns |\n|---|---|---|\n| [`likes`](#likes) | a Tweet | `tweet_id`, `n` |\n"
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +28,6 @@ def entries():
 
 def test_the_page_is_what_the_code_says_or_else_run_make_docs(entries):
     assert (CLONE / dictionary.DICTIONARY).read_text(encoding="utf-8") == dictionary.page(entries)
-
-
-def test_the_table_of_the_readme_is_what_the_code_says_or_else_run_make_docs(entries):
-    readme = (CLONE / dictionary.README).read_text(encoding="utf-8")
-    assert readme == dictionary.with_table(readme, entries)
 
 
 def test_it_has_each_view_of_the_catalog_and_each_column_with_a_meaning(entries, tmp_path):
@@ -63,23 +58,17 @@ def test_the_key_of_a_table_is_written_out(entries):
     assert totals.description.endswith(" The key is tweet_id, engagement_type and observed_on.")
 
 
-def test_a_view_is_a_section_with_its_columns_as_a_table():
+def test_the_page_has_a_table_of_the_views_and_then_each_view_as_a_section_with_its_columns():
     assert dictionary.page(VIEWS).removeprefix(dictionary.HEAD) == (
+        f"\n{TABLE}"
         "\n## likes\n\nOne row is a Tweet. The key is tweet_id.\n\n"
         "| column | type | meaning |\n|---|---|---|\n"
         "| `tweet_id` | BIGINT | The Tweet. |\n| `n` | INTEGER | How many. |\n"
     )
 
 
-def test_the_table_goes_between_the_two_comments_and_all_else_stays():
-    before, after = f"# R\n\n{dictionary.BEGIN}", f"{dictionary.END}\nMore.\n"
-    assert dictionary.with_table(f"{before}| old |\n{after}", VIEWS) == f"{before}{TABLE}{after}"
-
-
-def test_it_writes_both_files(tmp_path, monkeypatch, entries):
+def test_it_writes_the_page(tmp_path, monkeypatch, entries):
     monkeypatch.chdir(tmp_path)
     dictionary.DICTIONARY.parent.mkdir()
-    dictionary.README.write_text(f"{dictionary.BEGIN}{dictionary.END}", encoding="utf-8")
     dictionary.main()
     assert dictionary.DICTIONARY.read_text(encoding="utf-8") == dictionary.page(entries)
-    assert dictionary.table(entries) in dictionary.README.read_text(encoding="utf-8")

@@ -58,6 +58,18 @@ def test_a_date_that_cannot_be_read_tells_nothing_of_the_clock(date):
     assert "\n" not in str(error)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "start is before the oldest data: 2024-12-01T00:00:00Z, data from 2025-02-01T00:00:00Z",
+        "The start must not be older than 365 days",
+    ],
+)
+def test_a_window_that_is_too_old_for_the_contract_names_the_setting(said):
+    error = told(400, f'{{"errors":["{said}"]}}'.encode())
+    assert str(error).endswith("): if the contract limits how far back /historical goes, set history_days")
+
+
 @pytest.mark.parametrize("message", [b"[" * DEEP + b"]" * DEEP, b'{"a":' * DEEP + b"1" + b"}" * DEEP])
 def test_a_text_that_is_nested_deep_is_shown_by_its_beginning(message):
     error = told(400, b'{"errors":[' + message + b"]}")

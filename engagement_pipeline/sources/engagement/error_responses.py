@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 LARGEST_SKEW = 300  # seconds; the API refuses a signature that is further from its clock
 TWEETS_REFUSED = re.compile(r"access tweets|Tweet ID\(s\) are unavailable", re.IGNORECASE)
 KEYS_REFUSED = re.compile(r"signature|consumer", re.IGNORECASE)  # in a 401: more than the tokens may be wrong
+TOO_OLD = re.compile(r"oldest|older|\b365\b|too (?:old|far)|far back", re.IGNORECASE)  # ours: nobody documents the text
 AUTHOR_ID = re.compile(r"author id \d+", re.IGNORECASE)
 TWEET_ID = re.compile(r"(?<!\d)\d{1,19}(?!\d)", re.ASCII)  # 64 bits need no more digits
 
@@ -48,7 +49,7 @@ def error_of(answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
         message = f"{who}: the API answered {status} ({said}): {_remedy(answer, handle, said, asked_at)}"
         return AccountError(message, account=handle, status=status, texts=texts)
     return RefusedError(
-        f"{who}: {url} answered {status} ({said}){'' if about_tweets else _hint(answer)}",
+        f"{who}: {url} answered {status} ({said}){'' if about_tweets else _hint(answer, said)}",
         account=handle,
         status=status,
         texts=texts,
@@ -60,12 +61,14 @@ def error_of(answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
     )
 
 
-def _hint(answer: Answer) -> str:
+def _hint(answer: Answer, said: str) -> str:
     """Return what to make of an answer that is the same for any account and any Tweet."""
     if answer.status < requests.codes.bad_request:
         return f"{answer.leads}: is api_url right, or a proxy in the way?"
     if answer.status in (requests.codes.not_found, requests.codes.method_not_allowed):
         return ": is api_url right?"
+    if TOO_OLD.search(said):
+        return ": if the contract limits how far back /historical goes, set history_days"
     return ": the API does not accept this request, so asking again cannot help"
 
 
