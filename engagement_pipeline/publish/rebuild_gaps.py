@@ -55,7 +55,7 @@ class Answered:
         self._connection.register("held", _held(pulls))
         files = lake.storage.find(REVISIONS.glob) if endpoint == HISTORICAL else []
         sound = [path for path in files if is_sound(lake, path, REVISIONS)]
-        named = [self._named(read(lake, path, REVISIONS.schema)) for path in sound]
+        named = [self._named(read(lake, path, REVISIONS)) for path in sound]
         self._connection.register("revised", pa.concat_tables([NAMED.empty_table(), *named]))
 
     def gaps(self, coverage: pa.Table, day: date) -> pa.Table:
