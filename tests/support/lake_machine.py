@@ -224,4 +224,6 @@ class LakeMachine(RuleBasedStateMachine):
 
     def _rows(self, pattern):
         paths = self.lake.root.glob(f"{pattern}.parquet")
-        return [row for path in paths for row in pq.read_table(path, partitioning=None).to_pylist()]
+        files = [pq.read_table(path, partitioning=None) for path in paths]
+        names = ["day" if name == "date" else name for file in files[:1] for name in file.column_names]
+        return [row for file in files for row in file.rename_columns(names).to_pylist()]

@@ -9,7 +9,7 @@ CLONE = Path(__file__).parents[2]
 
 
 def started(*arguments, **options):
-    """Start the command in a process of its own."""
+    """Start the command in a process of its own, which heeds Ctrl-C also where the tests run in the background."""
     buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    command = [sys.executable, "-m", "engagement_pipeline", *arguments]
+    command = ["env", "--default-signal=INT", sys.executable, "-m", "engagement_pipeline", *arguments]
     return subprocess.Popen(command, cwd=CLONE, env=buffered, stderr=subprocess.PIPE, text=True, **options)
