@@ -89,7 +89,7 @@ def test_a_pull_that_was_killed_goes_on_without_asking_twice(world):
     ("file", "place"),
     [
         pytest.param("engagements.parquet", 1, id="before the first rows"),
-        pytest.param("engagements.parquet", 15, id="between two days"),
+        pytest.param("engagements.parquet", 2, id="between two days"),
         pytest.param("coverage.parquet", 1, id="before the coverage"),
         pytest.param("coverage.parquet", 28, id="before the last coverage"),
         pytest.param("engagement.duckdb", 1, id="before the views"),
@@ -121,7 +121,8 @@ def test_the_reason_of_a_refused_account_outlives_a_kill_while_it_is_published(w
     pipeline.publish_landed(world.settings())
     sql = "select outcome, count(*) as n from coverage where endpoint = 'historical' group by outcome order by outcome"
     found = {row["outcome"]: row["n"] for row in catalog.query(Lake(world.lake), sql).to_pylist()}
-    assert found == {"account refused": 2 * 28, "stored": 2 * 28}
+    assert found["account refused"] == 2 * 28
+    assert found["stored"] + found["before it was posted"] == 2 * 28
     world.emulator.faults.reset()
     run(world.settings(types=" ".join(TWO_TYPES)))
     assert_true(world, followed["ok"], types=TWO_TYPES)

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
-from truth import ALL_TYPES, FIRST, NOW, assert_true, follow, midnight, run, stored
+from truth import ALL_TYPES, FIRST, NOW, assert_true, follow, measured, midnight, run, stored
 
 from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
 from engagement_pipeline.extract import puller
@@ -107,7 +107,7 @@ def test_the_last_28_hours_are_the_world_s_and_partial_hours_are_marked(world, m
     prepared, _, (publication,) = run(world.settings(), endpoint=RECENT)
     first, truth = true_last_hours(world, followed["ok"])
     table = stored(world, followed["ok"], types=ALL_TYPES, first=first, hours=truth.shape[2], view="recent")
-    assert np.array_equal(table, truth)
+    assert np.array_equal(table, measured(truth, followed["ok"], first))
     assert publication.stored == set(followed["ok"])
     assert len(world.emulator.requests) == prepared.requests == 4
     ends = [datetime(2026, 1, 31, 5), datetime(2026, 2, 1, 9)] if minute else []  # noqa: DTZ001 - as the query gives it
@@ -126,7 +126,7 @@ def test_what_is_known_now_is_history_and_the_hours_since(world):
     table = stored(
         world, followed, types=ALL_TYPES, first=midnight(FIRST), hours=truth.shape[2], view="engagements_now"
     )
-    assert np.array_equal(table, truth)
+    assert np.array_equal(table, measured(truth, followed, midnight(FIRST)))
     assert_true(world, followed)
     provisional = catalog.query(Lake(world.lake), "select distinct day, hour from engagements_now where provisional")
     assert {row["day"] for row in provisional.to_pylist()} == {NOW.date()}

@@ -59,13 +59,17 @@ def stored(world, tweets, *, types, first, hours, view="engagements"):
     return grid
 
 
+def measured(truth, tweets, first):
+    """Return the world's [tweet, type, hour] from an hour on as the lake has it: no zeros from before a Tweet."""
+    hours = int(first.timestamp()) // 3600 + np.arange(truth.shape[2])
+    early = before_posted(np.array(tweets, np.int64)[:, np.newaxis], hours)[:, np.newaxis]
+    return np.where(early & (truth == 0), -1, truth)
+
+
 def assert_true(world, tweets, *, types=ALL_TYPES, first=FIRST, days=28, zeros_may_lack=False):
     """Compare every cell of the tidy table with the world's; zeros from before a Tweet was posted are no rows."""
     table = stored(world, tweets, types=types, first=midnight(first), hours=days * 24)
-    truth = world.emulator.world.counts(tweets, types, midnight(first), days * 24)
-    hours = int(midnight(first).timestamp()) // 3600 + np.arange(days * 24)
-    early = before_posted(np.array(tweets, np.int64)[:, np.newaxis], hours)[:, np.newaxis]
-    truth[early & (truth == 0)] = -1
+    truth = measured(world.emulator.world.counts(tweets, types, midnight(first), days * 24), tweets, midnight(first))
     if zeros_may_lack:
         truth[(table < 0) & (truth == 0)] = -1
     assert np.array_equal(table, truth)
