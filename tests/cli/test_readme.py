@@ -64,8 +64,14 @@ def free_port():
 
 
 def started(command, *, cwd, env=None):
+    """Start a command that heeds Ctrl-C also where the tests run in the background."""
     return subprocess.Popen(
-        command, cwd=cwd, env=env or outside(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ["env", "--default-signal=INT", *command],
+        cwd=cwd,
+        env=env or outside(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
 
 

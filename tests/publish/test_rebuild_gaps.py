@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from bodies import TYPES, at, begin, full, land, observed, pulled, totals
 from histories import FIRST, IMPRESSIONS, SECOND, THIRD, forget
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tables import check_daily, contents, counts, coverage, rebuilt
 
@@ -285,6 +285,12 @@ def live(lake, model, made):
 
 
 @settings(max_examples=15, deadline=None)
+@example(  # answers without a count are looks at the counts too
+    [
+        ("pull", (WINDOWS[0], TYPES[:1], [1], {(1, TYPES[0], FIRST, 7): 0})),
+        *[("pull", (WINDOWS[0], TYPES, [1], {}))] * 2,
+    ]
+)
 @given(steps.filter(lambda made: made[0][0] == "pull"))
 def test_whatever_is_lost_the_tables_say_only_what_was_published(made):
     with tempfile.TemporaryDirectory() as folder:

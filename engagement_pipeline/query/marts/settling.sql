@@ -52,5 +52,6 @@ select
 from known
 left join gained_since using (age, day, engagement_type)
 where (day + 1 + age)::timestamp at time zone 'UTC' <= (
-    select max(pulled_at) from coverage where table_name = 'engagements'
+    select max(if(outcome in ('account refused', 'request refused', 'no answer'), pulled_at, asked_at))
+    from coverage where table_name = 'engagements'
 )
