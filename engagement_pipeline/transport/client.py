@@ -176,7 +176,8 @@ class Client:
         self._under_way[threading.get_ident()] = time.monotonic() + self._timeout
         try:
             session = self._sessions.of(request.handle)
-            sent_at, asked_at = self._now(), self.now()
+            sent_at = self._now()
+            asked_at = self._lake_now() if self._lake_now else sent_at
             answer = self._sent(session, request, written, sent, sent_at=sent_at, asked_at=asked_at)
         finally:
             del self._under_way[threading.get_ident()]

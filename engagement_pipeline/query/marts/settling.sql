@@ -52,6 +52,7 @@ select
 from known
 left join gained_since using (age, day, engagement_type)
 where (day + 1 + age)::timestamp at time zone 'UTC' <= (
-    select max(if(outcome in ('account refused', 'request refused', 'no answer'), pulled_at, asked_at))
+    select
+        max(case when outcome in ('account refused', 'request refused', 'no answer') then pulled_at else asked_at end)
     from coverage where table_name = 'engagements'
 )
