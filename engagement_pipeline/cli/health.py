@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def doctor(options: argparse.Namespace) -> None:
     """Examine the lake; raise EngagementError if it is not whole."""
-    found = pipeline.examine(settings.load(), quick=options.quick)
+    found = pipeline.examine(settings.load(config=options.config), quick=options.quick)
     if options.json:
         print(as_json(found))
     else:

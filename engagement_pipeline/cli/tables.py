@@ -36,10 +36,10 @@ def rebuild(options: argparse.Namespace) -> None:
         )
 
 
-def upgrade(_options: argparse.Namespace) -> None:
+def upgrade(options: argparse.Namespace) -> None:
     """Bring a lake to the format of this program."""
     with output.bars() as bar:
-        upgraded = pipeline.upgrade(settings.load(), progress=bar("days upgraded"))
+        upgraded = pipeline.upgrade(settings.load(config=options.config), progress=bar("days upgraded"))
     output.show_upgraded(upgraded)
     if upgraded.damaged:
         raise EngagementError(

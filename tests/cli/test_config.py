@@ -10,8 +10,20 @@ import pytest
 from engagement_pipeline.cli.commands import parser
 from engagement_pipeline.core.settings import Settings
 
-READS_SETTINGS = ("authorize ann", "check", "plan", "pull", "sql x", "catalog", "rebuild", "prune", "config")
-ITS_OWN = ("emulator --port 0", "demo", "up", "init")
+READS_SETTINGS = (
+    "doctor",
+    "upgrade",
+    "authorize ann",
+    "check",
+    "plan",
+    "pull",
+    "sql x",
+    "catalog",
+    "rebuild",
+    "prune",
+    "config",
+)
+ITS_OWN = ("help pull", "emulator --port 0", "demo", "up", "init")
 
 
 @pytest.fixture
