@@ -18,16 +18,6 @@ ITS_OWN = ("emulator --port 0", "demo", "up", "init")
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty working directory, in which the files for settings are looked for."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ENGAGEMENT_CONFIG")
-    for variable in ("HOME", "XDG_CONFIG_HOME"):
-        monkeypatch.setenv(variable, str(tmp_path / "home"))
-    return tmp_path
-
-
-@pytest.fixture
 def shown(engagement):
     """Return a function that gives value and origin of each setting, as the command prints them in JSON."""
 

@@ -19,16 +19,6 @@ FILES = ("accounts.toml", "engagement.local.toml", "data/roster.example.csv")
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty working directory without settings."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ENGAGEMENT_CONFIG")
-    for variable in ("HOME", "XDG_CONFIG_HOME"):
-        monkeypatch.setenv(variable, str(tmp_path / "home"))
-    return tmp_path
-
-
-@pytest.fixture
 def start(folder):
     """Return a function that starts with these answers; it gives the questions, the hidden ones marked."""
 
