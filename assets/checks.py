@@ -12,7 +12,7 @@ from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.redaction import printable, redacted
 from engagement_pipeline.lake.layout import Lake
-from engagement_pipeline.observe import checks
+from engagement_pipeline.observe import checks, freshness
 
 SHOWN = 20  # findings; the command shows all
 
@@ -55,7 +55,7 @@ def fresh(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvalu
     with one_line():
         chosen = settings.load()
         lake = Lake(chosen.data)
-        verdict = checks.fresh(lake, chosen)
+        verdict = freshness.fresh(lake, chosen)
     yield dg.AssetCheckEvaluation(
         asset_key=ENGAGEMENTS,
         check_name="fresh",

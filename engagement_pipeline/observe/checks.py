@@ -10,14 +10,13 @@ A `blocking` check finds wrong rows: nothing should be built on the day. The oth
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.errors import EngagementError
 from engagement_pipeline.core.model import posted_at
-from engagement_pipeline.core.orchestration import MAX_RUNTIME
 from engagement_pipeline.core.tables import ENGAGEMENTS, UNANSWERED
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.parquet import opened
@@ -85,10 +84,6 @@ OLDER = f"""
     select outcome, count(*) as n from coverage
     where table_name = '{ENGAGEMENTS}' and outcome in {UNANSWERED} and rows > 0
     group by outcome order by n desc, outcome
-"""
-SERVED = f"""
-    select distinct tweet_id from coverage
-    where table_name = '{ENGAGEMENTS}' and first_pulled_at <= timestamptz '{{due}}'
 """
 IMPRESSIONS = """
     select handle, sum("count")::bigint as n from engagements join tweets using (tweet_id)
@@ -185,43 +180,22 @@ def incomplete(settings: Settings, days: Iterable[date]) -> list[date]:
         return [day for day in days if unaccounted(day, ask)]
 
 
+def first_few(things: list[Any]) -> str:
+    """Return the first few findings, and the number of the rest."""
+    more = f" and {len(things) - SHOWN:,} more" if len(things) > SHOWN else ""
+    return ", ".join(map(str, things[:SHOWN])) + more
+
+
 def _end(day: date) -> str:
     """Return the end of a UTC day in SQL."""
     return f"timestamptz '{datetime.combine(day + timedelta(days=1), time())}+00'"
-
-
-def fresh(lake: Lake, settings: Settings) -> Verdict:
-    """Tell whether every day that the last daily run should have filled is complete.
-
-    A day is complete if it has every Tweet that the API had served before that run was due. It must also have some
-    answer, if the roster had Tweets. Tweets that joined the roster later are for the next run.
-    """
-    daily_at = timedelta(hours=settings.daily_at.hour, minutes=settings.daily_at.minute)
-    last = (settings.current_time() - daily_at - MAX_RUNTIME).date() - timedelta(days=1)
-    first = settings.look_back_day()  # that the newest daily run asks for
-    days = [first + timedelta(days=place) for place in range((last - first).days + 1)]
-    missing = days
-    if lake.storage.exists(lake.tweets):
-        with by_day.by_day(lake) as ask:
-            lacking = {day: {row["tweet_id"] for row in unaccounted(day, ask)} for day in days}
-            due = datetime.combine(last + timedelta(days=1), settings.daily_at, UTC)
-            served: set[int] = set()
-            with_answers = {day for day in days if lacking[day] and answered(day, ask)}
-            for day in days if any(lacking.values()) else ():
-                served |= {*ask(day, SERVED.format(due=due))["tweet_id"].to_pylist()}
-        missing = [day for day, tweets in lacking.items() if tweets & served or (tweets and day not in with_answers)]
-    if not missing:
-        return Verdict(passed=True, words=f"the {len(days)} days to {last} are complete")
-    words = f"Tweets of the roster are missing on {len(missing)} of the {len(days)} days to {last}: {_some(missing)}; "
-    words += "the next daily run pulls them, unless their account fails: then engagement check says why"
-    return Verdict(passed=False, words=words, numbers={"missing": len(missing)})
 
 
 def _key_unique(day: Day) -> Verdict:
     twice = day.rows(DUPLICATES)
     if not twice:
         return Verdict(passed=True, words="each Tweet, type and hour has one row at most")
-    keys = _some([f"{row['tweet_id']} {row['engagement_type']} at {row['hour']}" for row in twice])
+    keys = first_few([f"{row['tweet_id']} {row['engagement_type']} at {row['hour']}" for row in twice])
     return Verdict(passed=False, words=f"keys with several rows ({len(twice):,}): {keys}{_mend(day)}")
 
 
@@ -243,7 +217,7 @@ def _schema(day: Day) -> Verdict:
         (strange,) = day.rows(STRANGE.format(day=f"date {quoted(day.day)}", types=types))
         wrong = [f"{number:,} rows are {name.replace('_', ' ')}" for name, number in strange.items() if number]
     if wrong:
-        return Verdict(passed=False, words=f"{path} is not as it should be: {_some(wrong)}{_mend(day)}")
+        return Verdict(passed=False, words=f"{path} is not as it should be: {first_few(wrong)}{_mend(day)}")
     return Verdict(passed=True, words=f"the {len(wanted)} columns are as declared, and all rows are of the day")
 
 
@@ -256,7 +230,7 @@ def _audit(day: Day) -> Verdict:
     ]
     if words:
         numbers = {"tweets": len(rows), "sums": len(sums)}
-        told = f"rows are not what was published: {_some(words)}{_mend(day)}"
+        told = f"rows are not what was published: {first_few(words)}{_mend(day)}"
         return Verdict(passed=False, words=told, numbers=numbers)
     return _answer_sums(day)
 
@@ -266,11 +240,11 @@ def _answer_sums(day: Day) -> Verdict:
     apart = day.rows(ANSWERS_APART)
     wrong = [row for row in apart if row["total"] != row["answer_count"] + row["kept_count"]]
     if wrong:
-        words = _some([_sum_apart(row) for row in wrong])
+        words = first_few([_sum_apart(row) for row in wrong])
         told = f"counts are not those of the newest answers: {words}{_mend(day)}"
         return Verdict(passed=False, words=told, numbers={"tweets": len(wrong)})
     if apart:
-        words = _some([f"{_sum_apart(row)}, which left out {' and '.join(row['left_out'])}" for row in apart])
+        words = first_few([f"{_sum_apart(row)}, which left out {' and '.join(row['left_out'])}" for row in apart])
         told = f"the newest answers of {len(apart):,} Tweets left out counts, and the older ones stay: {words}; "
         told += "coverage has them as left_out"
         return Verdict(passed=False, words=told, numbers={"left_out": len(apart)}, warns=True)
@@ -293,7 +267,7 @@ def _hours_complete(day: Day) -> Verdict:
     first = posted.hour if posted and posted.date() == day.day else 0
     missing = sorted({*range(first, 24)} - {*found["hours"]})
     if missing:
-        words = f"no Tweet has a count at {_some(missing)} UTC: pull the day again"
+        words = f"no Tweet has a count at {first_few(missing)} UTC: pull the day again"
         return Verdict(passed=False, words=words, numbers={"missing": len(missing)})
     since = f" since the first Tweet was posted at {first} UTC" if first else ""
     return Verdict(passed=True, words=f"all {24 - first} hours{since} have counts")
@@ -307,7 +281,7 @@ def _tweets_accounted_for(day: Day) -> Verdict:
             reasons = ", ".join(f"{row['outcome']}: {row['n']:,}" for row in older)
             words += f"; the newest request for some got no answer, so their counts are older ({reasons} Tweets)"
         return Verdict(passed=True, words=words, numbers={"older": sum(row["n"] for row in older)} if older else {})
-    some = _some([f"{row['tweet_id']} of {row['handle']}{f' ({why(row)})' * bool(why(row))}" for row in gone])
+    some = first_few([f"{row['tweet_id']} of {row['handle']}{f' ({why(row)})' * bool(why(row))}" for row in gone])
     words = f"Tweets of the roster without an answer for the day ({len(gone):,}): {some}; pull the day again; if their "
     words += "account fails, engagement check says why"
     return Verdict(passed=False, words=words, numbers={"tweets": len(gone)})
@@ -325,7 +299,7 @@ def _handles_alive(day: Day) -> Verdict:
     now = {row["handle"]: row["n"] for row in day.rows(IMPRESSIONS)}
     silent = [f"{handle} ({number:,} on {before})" for handle, number in alive.items() if now.get(handle, 0) <= 0]
     if silent:
-        words = f"no impressions, after many the day before: {_some(silent)}; engagement check tries the accounts"
+        words = f"no impressions, after many the day before: {first_few(silent)}; engagement check tries the accounts"
         return Verdict(passed=False, words=words, numbers={"handles": len(silent)})
     return Verdict(passed=True, words=f"the {len(alive)} handles that were seen on {before} are seen on this day too")
 
@@ -374,12 +348,6 @@ CHECKS = (
         warns=True,
     ),
 )
-
-
-def _some(things: list[Any]) -> str:
-    """Return the first few findings, and the number of the rest."""
-    more = f" and {len(things) - SHOWN:,} more" if len(things) > SHOWN else ""
-    return ", ".join(map(str, things[:SHOWN])) + more
 
 
 def _mend(day: Day) -> str:

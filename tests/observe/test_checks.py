@@ -1,18 +1,18 @@
 """Each check passes on a healthy day, and says in words what is wrong with one that is not."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from bodies import TYPES, WINDOW, at, begin, full, land, pulled
+from bodies import TYPES, WINDOW, at, full, pulled
+from checked import WHOLE, healthy, refused, roster
 from older import tweet_posted
 
-from engagement_pipeline.core import tables
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.settings import Settings
-from engagement_pipeline.core.tables import ACCOUNT_REFUSED, COVERAGE
+from engagement_pipeline.core.tables import COVERAGE
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.parquet import read, write
 from engagement_pipeline.observe import checks
@@ -20,27 +20,11 @@ from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.query import by_day
 
 FIRST, DAY = WINDOW.days()
-WHOLE = range(24)
 
 
 @pytest.fixture
 def lake(tmp_path):
-    """A lake with two healthy days of three Tweets of two handles."""
-    lake = Lake(tmp_path / "lake")
-    pulled(lake, full([1, 2, 3], 10, hours=WHOLE), at(1))
-    publish_pulls(lake)
-    roster(lake, {1: "ann", 2: "ann", 3: "bob"})
-    return lake
-
-
-def roster(lake, handles, **more):
-    columns = {
-        "tweet_id": pa.array(handles, pa.int64()),
-        "handle": pa.array(handles.values(), pa.string()),
-        "posted_at": pa.array([more.get("posted_at")] * len(handles), tables.TWEETS.schema.field("posted_at").type),
-        "followed": pa.array([True] * len(handles)),
-    }
-    pq.write_table(pa.table(columns), lake.tweets)
+    return healthy(tmp_path)
 
 
 def verdicts(lake, day=DAY, **settings):
@@ -201,71 +185,6 @@ def test_a_damaged_month_of_sums_fails_the_audit_alone(lake):
     assert f"{lake.daily(DAY)} is damaged" in found["audit"]
 
 
-def of_lake(lake, **settings):
-    now = datetime(2026, 1, 3, 6, 30, tzinfo=UTC)  # four hours after the daily run was due
-    return checks.fresh(lake, Settings(first_day=FIRST, **{"now": now, **settings}))
-
-
-def test_a_lake_is_fresh_where_every_day_of_the_look_back_is_published(lake):
-    roster(lake, {1: "ann"})
-    verdict = of_lake(lake)
-    assert (verdict.passed, verdict.words) == (
-        True,
-        "the 2 days to 2026-01-02 are complete",
-    )
-
-
-def test_a_lake_that_lacks_a_day_is_not_fresh_however_new_the_others_are(lake):
-    roster(lake, {1: "ann"})
-    lake.coverage(HISTORICAL, FIRST).unlink()
-    assert of_lake(lake).words == (
-        "Tweets of the roster are missing on 1 of the 2 days to 2026-01-02: 2026-01-01; the next daily run pulls them, "
-        "unless their account fails: then engagement check says why"
-    )
-    assert of_lake(lake, lookback_days=1).passed
-
-
-def test_a_lake_is_not_fresh_where_a_handle_is_served_no_more(lake):
-    roster(lake, {1: "ann", 2: "ann", 3: "bob"})
-    assert of_lake(lake).passed
-    path, place = lake.coverage(HISTORICAL, DAY), COVERAGE.schema.names.index("first_pulled_at")
-    coverage = read(lake, path, COVERAGE)
-    write(coverage.filter(pc.not_equal(coverage["tweet_id"], 3)), path, COVERAGE)
-    assert of_lake(lake).passed  # nothing of it had come when the daily run was due
-    path = lake.coverage(HISTORICAL, FIRST)
-    coverage = read(lake, path, COVERAGE)
-    before = pa.array([datetime(2026, 1, 2, 3, tzinfo=UTC)] * len(coverage), COVERAGE.schema.field(place).type)
-    write(coverage.set_column(place, COVERAGE.schema.field(place), before), path, COVERAGE)
-    assert of_lake(lake).words.startswith(
-        f"Tweets of the roster are missing on 1 of the 2 days to {DAY}: {DAY}; the next"
-    )
-
-
-def test_what_came_into_the_roster_since_the_daily_run_is_for_the_next(lake):
-    roster(lake, {1: "ann", 7: "ann", 8: "bob"})
-    assert of_lake(lake).passed
-
-
-def test_a_lake_that_never_pulled_is_not_fresh(tmp_path):
-    assert of_lake(Lake(tmp_path / "lake")).numbers == {"missing": 2}
-
-
-def test_a_day_is_not_missed_before_the_daily_run_had_the_time_to_bring_it(lake):
-    roster(lake, {1: "ann"})
-    lake.coverage(HISTORICAL, DAY).unlink()
-    assert not of_lake(lake).passed
-    assert of_lake(lake, now=datetime(2026, 1, 3, 6, 29, tzinfo=UTC)).passed
-    assert of_lake(lake, now=datetime(2026, 1, 3, 6, 30, tzinfo=UTC), daily_at=time(3, 0)).passed
-
-
-def refused(lake, tweets, now, *, days=WINDOW):
-    """Make a finished pull of which an account is refused, and publish it."""
-    pull = begin(lake, now, window=days)
-    land(pull, {}, tweets=tweets, refusal="401: Access token not found", unanswered=ACCOUNT_REFUSED)
-    pull.marked(finished=True)
-    publish_pulls(lake)
-
-
 def test_a_tweet_that_was_asked_for_in_vain_is_unaccounted_for_with_the_reason(lake):
     roster(lake, {1: "ann", 4: "bob"})
     refused(lake, [4], at(2))
@@ -281,13 +200,6 @@ def test_counts_that_are_older_than_the_newest_request_pass_and_are_told(lake):
     verdict = verdicts(lake)["tweets_accounted_for"]
     assert (verdict.passed, verdict.numbers) == (True, {"older": 2})
     assert verdict.words.endswith("got no answer, so their counts are older (account refused: 2 Tweets)")
-
-
-def test_a_lake_of_which_nothing_but_refusals_came_is_not_fresh(tmp_path):
-    lake = Lake(tmp_path / "lake")
-    refused(lake, [1], at(1))
-    roster(lake, {1: "ann"})
-    assert of_lake(lake).numbers == {"missing": 2}
 
 
 def test_counts_that_the_newest_answer_left_out_fail_the_audit_as_a_warning(lake):
