@@ -125,7 +125,8 @@ def _failed_checks(context: dg.RunFailureSensorContext) -> str:
     ]
     of_day = f" of {first.partition}" if first.partition else ""
     others = f" (and {len(more)} more)" if more else ""
-    return f"check {first.check_name}{of_day}{others}: {first.description}"
+    words = "; ".join((first.description or "").splitlines())
+    return f"check {first.check_name}{of_day}{others}: {words}"
 
 
 def _ended_by(context: dg.RunFailureSensorContext) -> str:

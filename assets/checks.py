@@ -12,7 +12,7 @@ from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.redaction import printable, redacted
 from engagement_pipeline.lake.layout import Lake
-from engagement_pipeline.observe import checks, freshness
+from engagement_pipeline.observe import combined, freshness
 
 SHOWN = 20  # findings; the command shows all
 
@@ -21,9 +21,9 @@ SHOWN = 20  # findings; the command shows all
     name="day_checks",
     specs=[
         dg.AssetCheckSpec(
-            check.name, asset=engagements, description=check.meaning, blocking=check.blocking, partitions_def=days
+            group.name, asset=engagements, description=group.meaning, blocking=group.blocking, partitions_def=days
         )
-        for check in checks.CHECKS
+        for group in combined.GROUPS
     ],
     can_subset=True,
 )

@@ -4,6 +4,8 @@ Each entry says why the public API is not enough, as read in Dagster 1.13.27. No
 module of Dagster. After an upgrade, tests/dagster/test_dagster_internals.py names what has changed.
 """
 
+import sqlite3
+import weakref
 from collections.abc import Iterable, Iterator
 from datetime import date
 
@@ -18,6 +20,9 @@ from dagster._core.errors import DagsterAssetCheckFailedError
 
 # The reason of a failure, for the run's tag dagster/failure_reason: only this event data sets it (1.13.27).
 from dagster._core.events import JobFailureData, RunFailureReason
+
+# The storage of events in SQLite, for the places of its files: the instance has only its base class (1.13.27).
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 
 # Tags that Dagster sets on runs. Its documentation shows some as text, and none as a constant (1.13.27).
 from dagster._core.storage.tags import (
@@ -44,7 +49,7 @@ __all__ = [
     "end_lost",
     "is_failed_check",
     "is_interrupt",
-    "keep_connection",
+    "keep_connections",
     "log_evaluation",
     "newest",
     "no_outputs",
@@ -61,13 +66,21 @@ WITHOUT_REASON = (
 SERVER = "[DagsterApiServer] "
 
 
-def keep_connection(instance: dg.DagsterInstance) -> None:
-    """Let the following events share a connection to PostgreSQL. A new one for each takes as long as all other work.
+def keep_connections(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Let the following events of a run share connections. A new one for each takes as long as all other work.
 
-    A connection is kept for a second, so after a restart of the server a new one is made. SQLite has no connection to
-    keep. No setting in dagster.yaml does this: only the webserver has options for it (1.13.27).
+    PostgreSQL: a connection is kept for a second, so after a restart of the server a new one is made. No setting in
+    dagster.yaml does this: only the webserver has options for it. SQLite: Dagster closes the run's file and the index
+    after each event, and whoever closes a file last writes its log back and deletes that. A connection that is idle,
+    and holds no lock, spares it this; it is closed with the instance, or with the process (1.13.27).
     """
     instance.optimize_for_webserver(statement_timeout=60_000, pool_recycle=1, max_overflow=2)
+    storage = instance.event_log_storage
+    if isinstance(storage, SqliteEventLogStorage):
+        for shard in (run.run_id, INDEX_SHARD_NAME):
+            idle = sqlite3.connect(storage.path_for_shard(shard), check_same_thread=False)
+            weakref.finalize(instance, idle.close)
+            idle.execute("select * from alembic_version").close()  # opens the log; connect alone does not
 
 
 def newest(

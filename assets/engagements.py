@@ -9,7 +9,7 @@ from datetime import date
 
 import dagster as dg
 
-from assets.dagster_internals import log_evaluation
+from assets.dagster_internals import keep_connections, log_evaluation
 from assets.metadata import LINEAGE, about, columns, of_day, of_views, version
 from assets.runs import ENGAGEMENTS, days_of, evaluations, failure, log_plan, log_progress, one_line, try_again_later
 from engagement_pipeline import pipeline
@@ -43,6 +43,7 @@ One run asks for up to 28 days, because a request costs the same for 28 days as 
 )
 def responses(context: dg.AssetExecutionContext) -> None:
     """Pull the run's days. Each day shows the run's requests, Tweets and seconds: a request is for all its days."""
+    keep_connections(context.instance, context.run)
     with one_line():
         chosen = settings.load()
         asked = _one_window(days_of(context, chosen))

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 
-from assets.dagster_internals import PARTITION_NAME_TAG, keep_connection, newest
+from assets.dagster_internals import PARTITION_NAME_TAG, keep_connections, newest
 from engagement_pipeline.core.endpoints import Endpoint
 from engagement_pipeline.core.errors import EngagementError, InputError, PullError, refused_by_system
 from engagement_pipeline.core.orchestration import MAX_RUNTIME, OUTAGE_PAUSE, RANGE_END, RANGE_START
@@ -15,7 +15,7 @@ from engagement_pipeline.core.settings import Settings, parse_day
 from engagement_pipeline.extract import plan_text, planner
 from engagement_pipeline.extract.prepare import Prepared
 from engagement_pipeline.extract.progress import REQUESTS, OnceAMinute
-from engagement_pipeline.observe import checks
+from engagement_pipeline.observe import combined
 
 ENGAGEMENTS = dg.AssetKey("engagements")
 INTERRUPTED = "Query interrupted"  # what DuckDB makes of a signal
@@ -113,21 +113,21 @@ def evaluations(
     *,
     names: Collection[str] | None = None,
 ) -> Iterator[dg.AssetCheckEvaluation]:
-    """Check each of these days of engagements, and yield a result for each check and partition."""
+    """Check each of these days of engagements, and yield a result for each group of checks and partition."""
     asked = list(days)
-    keep_connection(context.instance)
+    keep_connections(context.instance, context.run)
     targets = newest(context.instance, ENGAGEMENTS, asked)
-    for day, check, verdict in checks.of_days(chosen, asked, names=names):
+    for finding in combined.of_groups(chosen, asked, names=names):
         yield dg.AssetCheckEvaluation(
             asset_key=ENGAGEMENTS,
-            check_name=check.name,
-            passed=verdict.passed,
-            severity=dg.AssetCheckSeverity.WARN if check.warns or verdict.warns else dg.AssetCheckSeverity.ERROR,
-            description=verdict.words,
-            metadata=dict(verdict.numbers),
-            target_materialization_data=targets.get(str(day)),
-            blocking=check.blocking,
-            partition=str(day),
+            check_name=finding.group.name,
+            passed=not finding.failed,
+            severity=dg.AssetCheckSeverity.WARN if finding.warns else dg.AssetCheckSeverity.ERROR,
+            description=finding.words,
+            metadata=finding.facts,
+            target_materialization_data=targets.get(str(finding.day)),
+            blocking=finding.group.blocking,
+            partition=str(finding.day),
         )
 
 

@@ -48,7 +48,7 @@ from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
 from engagement_pipeline.extract.prepare import prepare
 from engagement_pipeline.lake.layout import Lake
-from engagement_pipeline.observe import checks
+from engagement_pipeline.observe import combined
 from engagement_pipeline.query import catalog
 chosen = settings.load()
 first, last = date.fromisoformat("{first}"), date.fromisoformat("{last}")
@@ -57,7 +57,7 @@ prepared = prepare(chosen, first, last)
 assert prepared.requests == 0
 pipeline.pull(chosen, prepared)
 assert list(pipeline.publish_days(chosen, days).reports) == days
-assert all(verdict.passed for _, _, verdict in checks.of_days(chosen, days))
+assert not any(finding.failed for finding in combined.of_groups(chosen, days))
 catalog.refresh(Lake(chosen.data))
 catalog.rows(Lake(chosen.data))
 """

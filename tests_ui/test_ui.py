@@ -88,7 +88,7 @@ def test_a_partition_shows_its_numbers_and_the_picture_of_the_day(page, data):
 
 
 def materialize_last(page):
-    """Publish the last day anew from the asset's page, and leave the page at what the check `schema` says."""
+    """Publish the last day anew from the asset's page, and leave the page at what the check `right` says."""
     page.goto("/assets/engagements?view=partitions")
     page.get_by_role("button").filter(has_text="Materialize").first.click()
     dialog = page.get_by_role("dialog")
@@ -96,18 +96,18 @@ def materialize_last(page):
     expect(dialog).to_contain_text("1 partition")
     dialog.get_by_role("button", name=re.compile("^Launch")).click()
     expect(dialog).to_be_hidden()
-    page.goto("/assets/engagements?view=checks&checkDetail=schema")
+    page.goto("/assets/engagements?view=checks&checkDetail=right")
 
 
 def rebuild_last(page):
-    """Make the last day anew from the page of the job `rebuild`, and leave the page at what the check `schema` says."""
+    """Make the last day anew from the page of the job `rebuild`, and leave the page at what the check `right` says."""
     page.goto("/locations/engagement/jobs/rebuild/partitions")
     page.get_by_role("button").filter(has_text="Launch backfill").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Latest", exact=True).click()
     dialog.get_by_role("button").filter(has_text="Submit 1 run").click()
     expect(dialog).to_be_hidden()
-    page.goto("/assets/engagements?view=checks&checkDetail=schema")
+    page.goto("/assets/engagements?view=checks&checkDetail=right")
 
 
 def test_a_check_fails_on_a_damaged_day_and_passes_after_the_repair(page, data):

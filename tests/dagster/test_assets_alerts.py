@@ -292,7 +292,7 @@ def test_a_check_that_holds_the_catalog_back_is_told_in_its_own_words(
     tick()
     _, asset, days, error, _ = text(receiver)
     assert (asset, days) == ("asset: engagements", f"partitions: {FEW[0]} to {FEW[-1]}")
-    assert error.startswith(f"error: check schema of {FEW[1]} (and 3 more): ")
+    assert error.startswith(f"error: check right of {FEW[1]} (and 1 more): schema: ")
     assert "rows are of other days" in error
 
 

@@ -10,11 +10,11 @@ from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.settings import parse_day
 from engagement_pipeline.extract.prepare import prepare
 from engagement_pipeline.lake.layout import Lake
-from engagement_pipeline.observe import checks
+from engagement_pipeline.observe import checks, combined
 
 YESTERDAY, DAY, _ = FEW
 ENGAGEMENTS = dg.AssetKey("engagements")
-NAMES = [check.name for check in checks.CHECKS]
+NAMES = [group.name for group in combined.GROUPS]
 FAILED, SUCCEEDED = "FAILED", "SUCCEEDED"
 
 
@@ -67,16 +67,23 @@ def test_each_result_names_the_materialization_that_was_looked_at(definitions, i
         assert {day: target.storage_id for day, target in looked_at.items()} == made
 
 
+def test_each_result_keeps_what_every_check_said(definitions, instance):
+    run_days(definitions, instance)
+    told = {key: fact.value for name in NAMES for key, fact in results(instance, name)[DAY][1].metadata.items()}
+    assert {check.name for check in checks.CHECKS} <= told.keys()
+    assert told["key_unique"] == "each Tweet, type and hour has one row at most"
+
+
 def test_checks_run_alone_find_a_damaged_day_and_pass_once_it_is_mended(in_world, lake, definitions, instance):
     lake.rows(HISTORICAL.table, parse_day(DAY)).write_bytes(b"no parquet")
     assert not run_checks(definitions, instance).success
-    status, evaluation = results(instance, "schema")[DAY]
+    status, evaluation = results(instance, "right")[DAY]
     assert status == FAILED
     assert "is damaged" in evaluation.description
-    assert states(instance, "schema") == dict.fromkeys(FEW, SUCCEEDED) | {DAY: FAILED}
+    assert states(instance, "right") == dict.fromkeys(FEW, SUCCEEDED) | {DAY: FAILED}
     pipeline.rebuild(in_world.settings(), "engagements", first=parse_day(DAY), last=parse_day(DAY))
     assert run_checks(definitions, instance, first=DAY, last=DAY).success
-    assert states(instance, "schema") == dict.fromkeys(FEW, SUCCEEDED)
+    assert states(instance, "right") == dict.fromkeys(FEW, SUCCEEDED)
 
 
 def test_a_blocking_check_that_fails_holds_the_catalog_back(lake, definitions, instance):
@@ -89,7 +96,7 @@ def test_a_blocking_check_that_fails_holds_the_catalog_back(lake, definitions, i
     result = job.execute_in_process(instance=instance, tags={RANGE_START: DAY, RANGE_END: DAY}, raise_on_error=False)
     assert [event.step_key for event in result.get_step_failure_events()] == ["day_checks"]
     assert result.asset_materializations_for_node("catalog") == []
-    said = results(instance, "schema")[DAY][1]
+    said = results(instance, "right")[DAY][1]
     assert "rows are of other days" in said.description
     assert (said.blocking, said.severity) == (True, dg.AssetCheckSeverity.ERROR)
 
@@ -97,7 +104,7 @@ def test_a_blocking_check_that_fails_holds_the_catalog_back(lake, definitions, i
 def test_a_warning_holds_nothing_back(in_world, lake, definitions, instance, monkeypatch):
     monkeypatch.setattr(checks, "HOURS", "select [1] as hours, 5 as rows, 1 as oldest")
     assert run_checks(definitions, instance, first=DAY, last=DAY).success
-    status, said = results(instance, "hours_complete")[DAY]
+    status, said = results(instance, "complete")[DAY]
     assert (status, said.severity) == (FAILED, dg.AssetCheckSeverity.WARN)
 
 
@@ -108,7 +115,7 @@ def test_counts_that_the_newest_answer_left_out_warn_and_hold_nothing_back(
     row = "1 as tweet_id, 9 as total, 2 as answer_count, 7 as kept_count, ['impressions'] as left_out"
     monkeypatch.setattr(checks, "ANSWERS_APART", f"select {row}")
     assert run_checks(definitions, instance, first=DAY, last=DAY).success
-    status, said = results(instance, "audit")[DAY]
+    status, said = results(instance, "right")[DAY]
     assert (status, said.severity) == (FAILED, dg.AssetCheckSeverity.WARN)
     assert "1 sums to 9 here and to 2 in its newest answer, which left out impressions" in said.description
 
@@ -116,8 +123,8 @@ def test_counts_that_the_newest_answer_left_out_warn_and_hold_nothing_back(
 def test_where_one_day_cannot_be_published_the_others_are_checked_all_the_same(lake, definitions, instance):
     lake.rows(HISTORICAL.table, parse_day(DAY)).write_bytes(b"no parquet")
     assert failures(run_days(definitions, instance))
-    states_of_audit = states(instance, "audit")
-    assert {day for day, status in states_of_audit.items() if status == SUCCEEDED} == {*FEW} - {DAY}
+    shown = states(instance, "right")
+    assert {day for day, status in shown.items() if status == SUCCEEDED} == {*FEW} - {DAY}
 
 
 def test_the_hourly_run_says_whether_the_days_are_published(lake, definitions, instance, monkeypatch):
@@ -160,3 +167,5 @@ def test_each_check_says_what_it_is_for(definitions):
     specs = {spec.name: spec for checks_def in definitions.asset_checks for spec in checks_def.check_specs}
     assert list(specs) == [*NAMES, "fresh", "whole"]
     assert all(spec.description.endswith(".") for spec in specs.values())
+    told = "".join(specs[name].description for name in NAMES)
+    assert all(f"{check.name}: {check.meaning}" in told for check in checks.CHECKS)
