@@ -109,7 +109,7 @@ def failed_check(page: Page, data: Path) -> None:
     dialog.get_by_role("button", name="Latest", exact=True).click()
     dialog.get_by_role("button", name=re.compile("^Launch")).click()
     expect(dialog).to_be_hidden()
-    page.goto("/assets/engagements?view=checks&checkDetail=schema")
+    page.goto("/assets/engagements?view=checks&checkDetail=right")
     expect(page.get_by_text("rows are of other days")).to_be_visible()
     expect(page.get_by_text("In Progress")).to_have_count(0)
     take(page, "failed-check")
