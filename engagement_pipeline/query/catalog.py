@@ -195,6 +195,13 @@ def query(lake: Lake, sql: str, *, unsafe: bool = False) -> pa.Table:
             raise damage or InputError(f"the query failed: {told(error, sql)}") from None
 
 
+def confined(lake: Lake) -> duckdb.DuckDBPyConnection:
+    """Return a connection as `connect` does, which opens no file but the lake's and changes no setting."""
+    connection = connect(lake)
+    _confine(connection, lake)
+    return connection
+
+
 def _confine(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     """Let a connection open no file but the lake's, and change no setting."""
     folders = dict.fromkeys((f"{lake.root.absolute()}/", lake.storage.location("")))  # DuckDB checks globs as well

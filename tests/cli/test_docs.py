@@ -189,7 +189,7 @@ def test_each_message_that_the_page_quotes_is_one_of_the_program(message):
 EXAMPLES = re.findall(r"```python\n(.+?)```", (CLONE / "docs" / "python.md").read_text(encoding="utf-8"), re.DOTALL)
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=["frames", "query", "pandas"])
+@pytest.mark.parametrize("example", EXAMPLES, ids=["read", "sql", "relation", "pandas"])
 def test_the_examples_in_python_run(example, in_world, engagement, monkeypatch, capsys):
     monkeypatch.setenv("ENGAGEMENT_DATA", str(in_world.root / "data"))
     assert engagement("pull", "--from", "2026-01-30")[0] == 0
