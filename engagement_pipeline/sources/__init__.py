@@ -15,7 +15,7 @@ from engagement_pipeline.sources import engagement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+    from datetime import date, datetime
 
     from engagement_pipeline.core.endpoints import Endpoint
     from engagement_pipeline.core.errors import ApiError
@@ -33,6 +33,9 @@ class Source(Protocol):
 
     def read(self, body: bytes, request: Request) -> Flat:
         """Read the rows of a body and audit them. Raises ResponseError if the body breaks the contract."""
+
+    def place(self, tweet_id: int, engagement_type: str, day: date, hour: int) -> tuple[str, ...]:
+        """Return the keys that lead to a count of a UTC hour in the JSON of a body, from the root."""
 
     def error_of(self, answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
         """Return the error that says what an answer other than 200 means, and whether a retry can help."""

@@ -7,6 +7,6 @@ parse_fast · parse_reference ──> flatten ──> rows that add up          
 from engagement_pipeline.sources.engagement.error_responses import error_of
 from engagement_pipeline.sources.engagement.flatten import read
 from engagement_pipeline.sources.engagement.rate import rate_of
-from engagement_pipeline.sources.engagement.request import http_request, largest_answer
+from engagement_pipeline.sources.engagement.request import http_request, largest_answer, place
 
-__all__ = ["error_of", "http_request", "largest_answer", "rate_of", "read"]
+__all__ = ["error_of", "http_request", "largest_answer", "place", "rate_of", "read"]

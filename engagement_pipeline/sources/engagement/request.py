@@ -14,6 +14,8 @@ from engagement_pipeline.core.endpoints import RECENT, TOTALS
 from engagement_pipeline.core.model import HttpRequest
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from engagement_pipeline.core.model import Request
 
 # The names of our groupings; they cannot collide with the API's own root keys.
@@ -69,3 +71,8 @@ def http_request(request: Request) -> HttpRequest:
         body |= {"start": request.window.first.isoformat(), "end": request.window.end.isoformat()}
     headers = {"Content-Type": "application/json"}
     return HttpRequest(method="POST", path=request.endpoint.path, headers=headers, body=orjson.dumps(body))
+
+
+def place(tweet_id: int, engagement_type: str, day: date, hour: int) -> tuple[str, ...]:
+    """Return the keys that lead to a count of a UTC hour in the JSON of an answer, from the root."""
+    return (CELLS, str(tweet_id), engagement_type, str(day), f"{hour:02}")
