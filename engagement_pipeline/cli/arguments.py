@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from engagement_pipeline.cli import INTERRUPTED
-from engagement_pipeline.core import settings
+from engagement_pipeline.core import days, handles
 from engagement_pipeline.core.errors import InputError
-from engagement_pipeline.transport import accounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +74,7 @@ def add_days(sub: argparse.ArgumentParser, *, first: str, last: str) -> None:
 def handle(text: str) -> str:
     """Read a handle, as the accounts file has it."""
     try:
-        return accounts.parse_handle(text)
+        return handles.parse_handle(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
@@ -83,7 +82,7 @@ def handle(text: str) -> str:
 def day(text: str) -> date:
     """Read a UTC day."""
     try:
-        return settings.parse_day(text)
+        return days.parse_day(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

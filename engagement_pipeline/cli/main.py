@@ -30,6 +30,7 @@ from engagement_pipeline.cli import (
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL
 from engagement_pipeline.core.errors import EngagementError, InputError, refused_by_system
+from engagement_pipeline.core.tables import REBUILDABLE
 from engagement_pipeline.extract import plan_text
 from engagement_pipeline.extract.prepare import Prepared, prepare
 from engagement_pipeline.extract.progress import REQUESTS
@@ -152,7 +153,7 @@ def _table_commands(commands: arguments.Commands) -> None:
     sub = arguments.add_command(
         commands, "rebuild", _rebuild, "make tables again from the responses that have landed, without a request"
     )
-    sub.add_argument("--table", choices=pipeline.REBUILDABLE, help="the table to make; by default all")
+    sub.add_argument("--table", choices=REBUILDABLE, help="the table to make; by default all")
     arguments.add_days(
         sub,
         first="first UTC day; by default the first that is known",

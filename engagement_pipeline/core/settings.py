@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from engagement_pipeline.core import setting_files
+from engagement_pipeline.core.days import parse_day
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.loopback import is_loopback
 from engagement_pipeline.core.metrics import HISTORICAL_SINCE, METRICS, RENAMED
@@ -357,14 +358,3 @@ _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "now": _now,
 }
 assert set(_PARSERS) == {field.name for field in fields(Settings)}
-
-
-def parse_day(text: str) -> date:
-    """Read `2026-01-31`; raise ValueError with the fix."""
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        day = None
-    if day is None or day.isoformat() != text:  # Python accepts more: weeks, and digits with a suffix
-        raise ValueError(f"{text!r} is not a day such as 2026-01-31")
-    return day

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from engagement_pipeline.core.handles import normalised, parse_handle
 from engagement_pipeline.core.model import Tweet
 from engagement_pipeline.extract import rounded_ids
 from engagement_pipeline.extract.roster_columns import HANDLE, TWEET_ID
-from engagement_pipeline.transport.accounts import normalised, parse_handle
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
