@@ -8,15 +8,11 @@ from __future__ import annotations
 import argparse
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from engagement_pipeline.cli import INTERRUPTED
 from engagement_pipeline.core import days, handles
 from engagement_pipeline.core.errors import InputError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 
 EXIT_CODES = f"Exit codes: 0 done, 1 failed, 2 wrong use, {INTERRUPTED} interrupted."
 
@@ -32,18 +28,29 @@ class Parser(argparse.ArgumentParser):
         raise InputError(f"{message}; see {self.prog} --help")
 
 
+class Version(argparse.Action):
+    """Prints the version, which only the installed package knows, and ends."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:  # noqa: ANN401 - argparse's own
+        """Print it."""
+        from importlib import metadata  # noqa: PLC0415 - no other command asks for it
+
+        print(f"{parser.prog} {metadata.version('engagement-pipeline')}")
+        parser.exit()
+
+
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - it has no public name
 
 
 def add_command(
     commands: Commands,
     name: str,
-    command: Callable[[argparse.Namespace], None],
+    command: str,
     text: str,
     *,
     reads_settings: bool = True,
 ) -> argparse.ArgumentParser:
-    """Add a command with its help; return its parser."""
+    """Add a command with its help, and `module:function` of what runs it; return its parser."""
     sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
     sub.set_defaults(command=command)
     if reads_settings:

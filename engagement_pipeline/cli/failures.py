@@ -9,8 +9,12 @@ import logging
 import os
 import sys
 
-from engagement_pipeline.cli.output import on_terminal
-from engagement_pipeline.core.redaction import guard_logs, redacted, traceback_of
+from engagement_pipeline.core.redaction import guard_logs, printable, redacted, traceback_of
+
+
+def on_terminal(text: str) -> str:
+    """Return lines of text without a character that commands a terminal."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def show_logs() -> None:

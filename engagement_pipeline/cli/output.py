@@ -23,6 +23,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from engagement_pipeline.cli.failures import on_terminal
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.orchestration import SHOWN_WITHIN
 from engagement_pipeline.core.redaction import UNPRINTABLE, printable, redacted, shown
@@ -40,8 +41,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.publish.retention import Spent
     from engagement_pipeline.publish.upgrade import Upgraded
 
-FORMATS = ("table", "csv", "json", "parquet")
-SAFE_CSV = "safe csv"  # a style of show_table beside FORMATS
+SAFE_CSV = "safe csv"  # a style of show_table beside the formats of the command
 FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")  # how a text begins that a spreadsheet runs
 SHOWN_ROWS = 50  # of a table on the terminal; the other formats print all
 SHOWN_RECORDS = 10  # of them, where each takes a line for each of its columns
@@ -51,11 +51,6 @@ TWEET_IDS = ("tweet_id", "tweet_ids")  # the ends of the names of columns that h
 IDS = re.compile(r"\d{6,}(\W{1,3}\d{6,})*")  # in a text of the API; shorter numbers are statuses, for example
 SAFE_INTEGER = 2**53  # JavaScript rounds larger whole numbers
 UNLIMITED = 1_000_000  # columns of a terminal
-
-
-def on_terminal(text: str) -> str:
-    """Return lines of text without a character that commands a terminal."""
-    return "\n".join(map(printable, text.split("\n")))
 
 
 def _say(text: str = "") -> None:
@@ -220,7 +215,7 @@ def _by_reason(set_aside: dict[int, str]) -> dict[str, list[int]]:
 
 
 def show_table(table: pa.Table, *, style: str = "table", title: str | None = None) -> None:
-    """Print a query's answer in one of FORMATS, or as SAFE_CSV: with ' before each text that would run as a formula.
+    """Print a query's answer in a format of sql, or as SAFE_CSV: with ' before each text that would run as a formula.
 
     JSON carries Tweet IDs and other large whole numbers as text, because JavaScript rounds them.
     """
