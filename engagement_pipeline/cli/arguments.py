@@ -8,17 +8,24 @@ from __future__ import annotations
 import argparse
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from engagement_pipeline.cli import INTERRUPTED
 from engagement_pipeline.core import days, handles
 from engagement_pipeline.core.errors import InputError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
 EXIT_CODES = f"Exit codes: 0 done, 1 failed, 2 wrong use, {INTERRUPTED} interrupted."
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser with errors of one line, like all others. Its help ends with the exit codes."""
+    """A parser with errors of one line, like all others, which name the nearest word that it knows.
+
+    Its help ends with the exit codes.
+    """
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - passed on
         super().__init__(**{"epilog": EXIT_CODES, **options})
@@ -26,6 +33,30 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise InputError with the message and the command that explains more."""
         raise InputError(f"{message}; see {self.prog} --help")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401 - as argparse has it
+        """Refuse here what a command does not know, since here its options are known."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            options = [word.partition("=")[0] for word in unknown if word.startswith("-")]
+            near = [_nearest(option, self._option_string_actions) for option in options]
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{next(filter(None, near), '')}")
+        return found, unknown
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:  # noqa: ANN401 - as argparse has it
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            error.message += _nearest(str(value), map(str, action.choices or ()))
+            raise
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    """Return the question whether the nearest known word is meant; empty where none is near."""
+    from difflib import get_close_matches  # noqa: PLC0415 - for mistakes alone
+
+    near = get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 class Version(argparse.Action):
@@ -56,12 +87,14 @@ def add_command(
     if reads_settings:
         text = "read the settings from this file alone, and from the environment, which wins over each file"
         sub.add_argument("--config", type=Path, metavar="FILE", help=text)
-    add_traceback(sub)
+    add_common(sub)
     return sub
 
 
-def add_traceback(parser: argparse.ArgumentParser) -> None:
-    """Add --traceback."""
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Add --verbose and --traceback, which may stand before a command and behind it."""
+    text = "tell more on standard error: each retry with its reason and its wait, and each pull that goes on"
+    parser.add_argument("-v", "--verbose", action="store_true", default=argparse.SUPPRESS, help=text)
     text = "if the program makes a mistake, print where it happened, without secrets"
     parser.add_argument("--traceback", action="store_true", default=argparse.SUPPRESS, help=text)
 

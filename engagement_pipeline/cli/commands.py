@@ -7,10 +7,14 @@ carry the command out. No library that only some commands need is imported befor
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engagement_pipeline.cli import arguments
 from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL
 from engagement_pipeline.core.tables import REBUILDABLE
+
+if TYPE_CHECKING:
+    import argparse
 
 FORMATS = ("table", "csv", "json", "parquet")  # of an answer in SQL
 QUESTIONS = {  # of `engagement init`, by the setting that the answer becomes
@@ -26,9 +30,9 @@ def parser() -> arguments.Parser:
         prog="engagement", description="The Engagement API as a lake that answers SQL. Settings: engagement config."
     )
     whole.add_argument("--version", action=arguments.Version, nargs=0, help="print the version, and end")
-    arguments.add_traceback(whole)
+    arguments.add_common(whole)
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_start, _accounts, _pulls, _sql, _tables, _health, _emulator, _demo):
+    for add in (_start, _accounts, _pulls, _sql, _tables, _health, _emulator, _demo, _help):
         add(commands)
     return whole
 
@@ -208,3 +212,15 @@ def _demo(commands: arguments.Commands) -> None:
     sub = arguments.add_command(commands, "up", "emulated:up", text, reads_settings=False)
     sub.add_argument("--data", type=Path, metavar="DIR", default=Path("data/up"), help="its lake (default: data/up)")
     sub.add_argument("--port", type=arguments.positive, default=3000, help="port of the Dagster UI (default: 3000)")
+
+
+def _help(commands: arguments.Commands) -> None:
+    """Add the command that explains the others."""
+    sub = arguments.add_command(commands, "help", "commands:explain", "explain a command", reads_settings=False)
+    text = "the command to explain; by default, list all"
+    sub.add_argument("topic", metavar="COMMAND", nargs="?", choices=[*commands.choices], help=text)
+
+
+def explain(options: argparse.Namespace) -> None:
+    """Print the help of a command, or of all."""
+    parser().parse_args([*filter(None, [options.topic]), "--help"])

@@ -17,12 +17,16 @@ def on_terminal(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
-def show_logs() -> None:
-    """Have warnings of this process written on standard error, as lines like those of failures."""
+def show_logs(*, verbose: bool = False) -> None:
+    """Have warnings of this process written on standard error, as lines like those of failures.
+
+    `verbose` adds what the package itself tells of its work: retries, and pulls that go on.
+    """
     guard_logs()
     handler = _Handler()
     handler.setFormatter(_Formatter("engagement: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("engagement_pipeline").setLevel(logging.INFO if verbose else logging.NOTSET)
 
 
 class _Handler(logging.Handler):

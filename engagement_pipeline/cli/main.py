@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str]) -> int:
     """Run one command and return its exit code; every failure prints one line on standard error."""
     failures.show_logs()
-    options = argparse.Namespace(traceback=False)
+    options = argparse.Namespace(traceback=False, verbose=False)
     try:
         commands.parser().parse_args(argv, options)
+        failures.show_logs(verbose=options.verbose)
         _run(options)
         sys.stdout.flush()
     except EngagementError as error:
