@@ -77,15 +77,20 @@ def problem(lake: Lake) -> str:
         return f"its view {blind[0]} has no file to read"
     here = lake.catalog.absolute()
     try:
-        with duckdb.connect(str(lake.catalog), read_only=True) as found, duckdb.connect() as connection:
-            versions = dict(found.execute("select sequence_name, comment from duckdb_sequences()").fetchall())
+        with duckdb.connect(str(lake.catalog), read_only=True) as found:
+            versions = _versions(found)
             if str(here) not in versions:
                 return f"it was written for {', '.join(versions) or 'another place'}"
-            if versions[str(here)] != _version(connection, lake, files.beside(here)):
+            if versions[str(here)] != _version(lake, files.beside(here)):
                 return "another version of this program wrote it"
     except duckdb.Error as error:
         return f"it cannot be read: {str(error).splitlines()[0]}"
     return ""
+
+
+def _versions(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Return the version of an open catalogue by the place for which it was written."""
+    return dict(connection.execute("select sequence_name, comment from duckdb_sequences()").fetchall())
 
 
 def _blind(lake: Lake, table: Table) -> bool:
@@ -95,9 +100,9 @@ def _blind(lake: Lake, table: Table) -> bool:
     return not (lake.storage.exists(path) and readable)
 
 
-def _version(connection: duckdb.DuckDBPyConnection, lake: Lake, place: files.Place) -> str:
+def _version(lake: Lake, place: files.Place) -> str:
     """Return a text that changes with what the views of a catalogue for a place are, and not with the files there."""
-    sources = (files.source(connection, lake, table, place, live=True) for table in TABLES.values())
+    sources = (files.source(lake, table, place, live=True) for table in TABLES.values())
     parts = [*(files.OR_STAND_IN.sub(r"\1", source) for source in sources), *(v.sql for v in all_views()), AS_OF]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
@@ -121,7 +126,7 @@ def _write(lake: Lake, target: Path, place: files.Place, *, storage: LocalStorag
                 connection.execute(f"set variable {files.SHADOWED} = {quoted(lake.storage.location(''))}")
                 if place.guard:
                     here = identifier(lake.catalog.absolute())
-                    version = quoted(_version(connection, lake, place))
+                    version = quoted(_version(lake, place))
                     connection.execute(f"create sequence {here}; comment on sequence {here} is {version}")
                 for table in TABLES.values():
                     files.write_stand_in(lake, table)
@@ -183,16 +188,38 @@ def query(lake: Lake, sql: str, *, unsafe: bool = False) -> pa.Table:
     lake.open(create=False)
     if unread := closed(lake):
         raise unread
+    if not unsafe and (rows := _from_catalogue(lake, sql)) is not None:
+        return rows
     with connect(lake) as connection:
         try:
-            if not unsafe:
-                refused(connection, sql)
-                _confine(connection, lake)
-            relation = connection.sql(sql)
-            return pa.table({}) if relation is None else relation.to_arrow_table()
+            return _answer(connection, lake, sql, unsafe=unsafe)
         except duckdb.Error as error:
             damage = damage_behind(lake, error, TABLES.values())
             raise damage or InputError(f"the query failed: {told(error, sql)}") from None
+
+
+def _from_catalogue(lake: Lake, sql: str) -> pa.Table | None:
+    """Answer a query over the views of engagement.duckdb, which takes a fraction of the time of making views.
+
+    None where that file is missing, of another version or locked, or where the query fails: new views then tell why.
+    """
+    try:
+        with duckdb.connect(str(lake.catalog), read_only=True) as connection:
+            here = lake.catalog.absolute()
+            if _versions(connection).get(str(here)) != _version(lake, files.beside(here)):
+                return None
+            connection.execute("set timezone = 'UTC'")
+            return _answer(connection, lake, sql, unsafe=False)
+    except duckdb.Error:
+        return None
+
+
+def _answer(connection: duckdb.DuckDBPyConnection, lake: Lake, sql: str, *, unsafe: bool) -> pa.Table:
+    if not unsafe:
+        refused(connection, sql)
+        _confine(connection, lake)
+    relation = connection.sql(sql)
+    return pa.table({}) if relation is None else relation.to_arrow_table()
 
 
 def _confine(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
@@ -207,7 +234,7 @@ def _confine(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
 def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake, place: files.Place, *, live: bool = False) -> None:
     """Create all views; raises LakeError where a damaged file is in the way."""
     try:
-        sources = {table: files.source(connection, lake, table, place, live=live) for table in TABLES.values()}
+        sources = {table: files.source(lake, table, place, live=live) for table in TABLES.values()}
         for table, select in sources.items():
             connection.execute(f"create view {table} as {select}")
         for view in all_views():
@@ -222,7 +249,7 @@ def create_day_views(connection: duckdb.DuckDBPyConnection, lake: Lake, tables: 
     """Create a view over the files of each table that are of one UTC day; typed and empty where there are none."""
     place = files.fixed(lake)
     for table in tables:
-        select = files.source(connection, lake, table, place, day=day)
+        select = files.source(lake, table, place, day=day)
         connection.execute(f"create or replace view {table} as {select}")
 
 

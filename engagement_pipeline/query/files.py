@@ -12,7 +12,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engagement_pipeline.core.endpoints import ENDPOINTS
@@ -90,7 +89,6 @@ def beside(catalog: Path) -> Place:
 
 
 def source(
-    connection: duckdb.DuckDBPyConnection,
     lake: Lake,
     table: Table,
     place: Place,
@@ -104,7 +102,7 @@ def source(
     stand-in must be there.
     """
     pattern = glob_of(table, day)
-    types = _types(connection, table)
+    types = {column.name: column.kind.duckdb for column in table.columns if not column.derived}
     conditions = [place.guard] if place.guard else []
     if "endpoint=*" in pattern:
         conditions.append(f"endpoint in ({', '.join(map(quoted, ENDPOINTS.values()))})")
@@ -185,13 +183,6 @@ def _table_name() -> str:
     """Return the SQL that tells which table an endpoint's answers fill."""
     cases = (f"when {quoted(endpoint)} then {quoted(endpoint.table)}" for endpoint in ENDPOINTS.values())
     return f"case endpoint {' '.join(cases)} end as table_name"
-
-
-def _types(connection: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
-    """Return the type of each of a table's columns in its files, as DuckDB calls it."""
-    columns = [column.field for column in table.columns if not column.derived]
-    relation = connection.from_arrow(pa.schema(columns).empty_table())
-    return dict(zip(relation.columns, map(str, relation.types), strict=True))
 
 
 def _inner(text: object) -> str:
