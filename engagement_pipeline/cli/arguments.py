@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 from engagement_pipeline.cli import INTERRUPTED
 from engagement_pipeline.core import days, handles
 from engagement_pipeline.core.errors import InputError
+from engagement_pipeline.core.nearest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,10 +54,8 @@ class Parser(argparse.ArgumentParser):
 
 def _nearest(word: str, known: Iterable[str]) -> str:
     """Return the question whether the nearest known word is meant; empty where none is near."""
-    from difflib import get_close_matches  # noqa: PLC0415 - for mistakes alone
-
-    near = get_close_matches(word, list(known), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    near = nearest(word, known)
+    return f"; did you mean {near}?" if near else ""
 
 
 class Version(argparse.Action):

@@ -15,7 +15,6 @@ Paths in a file are relative to the file. Paths in the environment are relative 
 
 from __future__ import annotations
 
-import difflib
 import glob
 import logging
 import os
@@ -31,6 +30,7 @@ from engagement_pipeline.core.days import parse_day
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.loopback import is_loopback
 from engagement_pipeline.core.metrics import HISTORICAL_SINCE, METRICS, RENAMED
+from engagement_pipeline.core.nearest import nearest
 from engagement_pipeline.core.redaction import register_address
 
 if TYPE_CHECKING:
@@ -183,8 +183,8 @@ def _default(key: str, defaults: Settings) -> Any:  # noqa: ANN401 - a setting o
 
 
 def _suggestion(key: str) -> str:
-    close = difflib.get_close_matches(key, _PARSERS, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    close = nearest(key, _PARSERS)
+    return f"; did you mean {close}?" if close else ""
 
 
 def _parsed(key: str, written: _Written) -> Chosen:
