@@ -1,5 +1,7 @@
 """A query opens the lake's catalogue where that is sound, and makes views of its own where it is not."""
 
+import shutil
+
 import duckdb
 import pytest
 
@@ -53,6 +55,41 @@ def test_a_catalogue_that_somebody_writes_to_keeps_no_query_waiting(lake, made):
     with duckdb.connect(str(lake.catalog)):
         assert asked(lake) == [0]
     assert made == [lake]
+
+
+def test_a_view_that_somebody_has_overwritten_answers_no_query(lake, made):
+    lake.catalog.chmod(0o644)
+    with duckdb.connect(str(lake.catalog)) as connection:
+        connection.execute("create or replace view engagements as select 7 as tweet_id")
+    assert asked(lake) == [0]
+    assert made == [lake]
+
+
+def test_what_somebody_is_writing_into_the_catalogue_answers_no_query(lake, made):
+    lake.catalog.with_name("engagement.duckdb.wal").touch()
+    assert asked(lake) == [0]
+    assert made == [lake]
+
+
+def test_a_copied_lake_does_not_open_the_catalogue_of_the_original(lake, made, tmp_path):
+    copy = Lake(shutil.copytree(lake.root, tmp_path / "copy"))
+    assert asked(copy) == [0]
+    assert made == [copy]
+
+
+def test_a_query_that_fails_over_the_catalogue_is_told_as_over_new_views(lake, made):
+    with pytest.raises(InputError, match='there is no column "colour" here'):
+        catalog.query(lake, "select colour from engagements")
+    assert made == [lake]
+
+
+def test_an_interrupted_query_is_an_interruption_and_no_mistake(lake, made):
+    def interrupted(_):
+        raise RuntimeError("Query interrupted")
+
+    with pytest.raises(KeyboardInterrupt):
+        catalog.answer(lake, SQL, interrupted)
+    assert made == []
 
 
 def test_over_the_catalogue_a_query_reads_the_lake_alone(lake, made, tmp_path):
