@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from engagement_pipeline import pipeline
-from engagement_pipeline.cli import output, progress
+from engagement_pipeline.cli import grid, output, progress
 from engagement_pipeline.cli.home import home
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import EngagementError, InputError
@@ -84,7 +84,7 @@ def run(data: Path) -> None:
     rows, tweets = (total[name][0].as_py() for name in ("n", "tweets"))
     print(f"\n{rows:,} rows of {tweets:,} Tweets. Three questions in SQL:\n")
     for title, sql in QUESTIONS.items():
-        output.show_table(catalog.query(lake, sql), title=title)
+        grid.show(output.as_rows(catalog.query(lake, sql)), title=title)
     print(f"The lake is {data}: plain Parquet, and {data}/engagement.duckdb with views over it. What to try next:")
     print(f'  ENGAGEMENT_DATA={data} {sys.argv[0]} sql "select * from metrics"')
     print(f"  {sys.argv[0]} up    # the Dagster UI on the emulator: backfill, schedule, look around")

@@ -10,6 +10,8 @@ import pytest
 
 from engagement_pipeline.cli.commands import parser
 from engagement_pipeline.cli.main import main
+from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.query import catalog
 
 # What takes tens of milliseconds each, or belongs to some commands alone.
 HEAVY = {
@@ -31,6 +33,16 @@ def test_help_and_a_wrong_option_import_nothing_heavy(words):
     imported = set(done.stderr.splitlines()[-1].split())
     assert "engagement_pipeline.cli.commands" in imported
     assert imported & HEAVY == set()
+
+
+def test_a_short_answer_in_sql_imports_neither_arrow_nor_a_terminal_library(tmp_path, monkeypatch):
+    catalog.refresh(Lake(tmp_path))
+    monkeypatch.setenv("ENGAGEMENT_DATA", str(tmp_path))
+    words = ["sql", "select count(*) as n, sum(1) as huge, 'a' as text, current_date as day from engagements"]
+    done = subprocess.run([sys.executable, "-c", SAY, *words], capture_output=True, text=True, check=True)
+    imported = set(done.stderr.splitlines()[-1].split())
+    assert "duckdb" in imported
+    assert imported & (HEAVY - {"duckdb", "importlib.metadata"}) == set()
 
 
 def test_each_command_leads_to_a_function():
