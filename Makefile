@@ -5,9 +5,12 @@ BIN := $(VENV)/bin
 PYTHONS ?= 3.11 3.12 3.13
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: setup demo up test test-pythons test-duckdb test-operations test-faults test-ui bench check format docs pictures site lock clean
+.PHONY: help setup demo up test test-pythons test-duckdb test-operations test-faults test-ui bench check format docs pictures site lock clean
 
-setup: $(VENV)/ready
+help:  ## these lines
+	@sed -n 's/^\([a-z-]*\):[^#]*  ## /\1: /p' $(firstword $(MAKEFILE_LIST)) | awk -F ': ' '{printf "  make %-16s %s\n", $$1, substr($$0, length($$1) + 3)}'
+
+setup: $(VENV)/ready  ## .venv from requirements.lock, which all others ask for
 
 $(VENV)/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "engagement-pipeline needs Python 3.11 or newer; name one with: make PYTHON=python3.12 …" >&2; exit 1; }
@@ -23,7 +26,7 @@ demo: setup  ## the main job on the emulator: no network, no credentials
 up: setup  ## Dagster and the emulator together; Ctrl-C ends both
 	@$(BIN)/engagement up
 
-test: setup
+test: setup  ## the tests
 	@$(BIN)/python -m pytest
 
 test-pythons: setup  ## the tests on each of PYTHONS that the PATH, pyenv or uv has; each gets a .venv-VERSION
@@ -67,7 +70,7 @@ check: setup  ## format, lint, types, and that no room imports upward
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
-format: setup
+format: setup  ## fix what the formatter and the linter can fix
 	@$(BIN)/ruff format
 	@$(BIN)/ruff check --fix
 
@@ -98,5 +101,5 @@ lock:  ## needs uv; hashes only, no address of an index
 	$(COMPILE) benchmarks/requirements.in --constraint requirements.lock --output-file benchmarks/requirements.lock
 	$(COMPILE) docs/requirements.in --constraint requirements.lock --output-file docs/requirements.lock
 
-clean:
+clean:  ## remove the environments, the caches and the site
 	rm -rf site .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis

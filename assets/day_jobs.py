@@ -14,11 +14,12 @@ from assets.engagements import days, tell_by_hand
 from assets.runs import ENGAGEMENTS, days_of, failure, log_plan, log_progress, one_line, try_again_later
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
+from engagement_pipeline.core.days import parse_day
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.errors import InputError, LakeError, PullError
 from engagement_pipeline.core.model import Window
 from engagement_pipeline.core.orchestration import API_POOL
-from engagement_pipeline.core.settings import Settings, parse_day
+from engagement_pipeline.core.settings import Settings
 from engagement_pipeline.extract.prepare import prepare
 from engagement_pipeline.observe import checks
 

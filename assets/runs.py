@@ -7,11 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 
 from assets.dagster_internals import PARTITION_NAME_TAG, keep_connections, newest
+from engagement_pipeline.core.days import parse_day
 from engagement_pipeline.core.endpoints import Endpoint
 from engagement_pipeline.core.errors import EngagementError, InputError, PullError, refused_by_system
 from engagement_pipeline.core.orchestration import MAX_RUNTIME, OUTAGE_PAUSE, RANGE_END, RANGE_START
 from engagement_pipeline.core.redaction import redacted, traceback_of
-from engagement_pipeline.core.settings import Settings, parse_day
+from engagement_pipeline.core.settings import Settings
 from engagement_pipeline.extract import plan_text, planner
 from engagement_pipeline.extract.prepare import Prepared
 from engagement_pipeline.extract.progress import REQUESTS, OnceAMinute

@@ -18,10 +18,10 @@ from assets.orphans import UNFINISHED
 from assets.runs import ENGAGEMENTS, one_line
 from assets.snapshots import recent, totals
 from engagement_pipeline.core import settings
+from engagement_pipeline.core.days import parse_day
 from engagement_pipeline.core.errors import EngagementError
 from engagement_pipeline.core.model import Window
 from engagement_pipeline.core.orchestration import RANGE_END, RANGE_START
-from engagement_pipeline.core.settings import parse_day
 from engagement_pipeline.extract import backlog
 from engagement_pipeline.lake import clock
 from engagement_pipeline.lake.layout import Lake

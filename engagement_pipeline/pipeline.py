@@ -26,7 +26,7 @@ from engagement_pipeline.core.errors import (
     PullError,
 )
 from engagement_pipeline.core.model import Plan, Progress, Tweet, quiet
-from engagement_pipeline.core.tables import TABLES
+from engagement_pipeline.core.tables import REBUILDABLE
 from engagement_pipeline.extract import account_check, planner, puller, roster
 from engagement_pipeline.extract.progress import Whole
 from engagement_pipeline.extract.roster import save_roster
@@ -61,9 +61,6 @@ if TYPE_CHECKING:
     from engagement_pipeline.publish.upgrade import Upgraded
     from engagement_pipeline.query.by_day import AskDay
     from engagement_pipeline.transport.accounts import Accounts
-
-
-REBUILDABLE = {table.name: table for table in TABLES.values() if table.merge}  # the tables that answers fill
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

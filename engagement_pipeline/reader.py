@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
 import pandas as pd
 
 from engagement_pipeline.core import settings
+from engagement_pipeline.core.days import parse_day
 from engagement_pipeline.core.errors import InputError
-from engagement_pipeline.core.settings import parse_day
 from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query import catalog

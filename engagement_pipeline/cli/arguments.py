@@ -11,19 +11,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from engagement_pipeline.cli import INTERRUPTED
-from engagement_pipeline.core import settings
+from engagement_pipeline.core import days, handles
 from engagement_pipeline.core.errors import InputError
-from engagement_pipeline.transport import accounts
+from engagement_pipeline.core.nearest import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable
 
 
 EXIT_CODES = f"Exit codes: 0 done, 1 failed, 2 wrong use, {INTERRUPTED} interrupted."
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser with errors of one line, like all others. Its help ends with the exit codes."""
+    """A parser with errors of one line, like all others, which name the nearest word that it knows.
+
+    Its help ends with the exit codes.
+    """
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - passed on
         super().__init__(**{"epilog": EXIT_CODES, **options})
@@ -32,6 +35,39 @@ class Parser(argparse.ArgumentParser):
         """Raise InputError with the message and the command that explains more."""
         raise InputError(f"{message}; see {self.prog} --help")
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401 - as argparse has it
+        """Refuse here what a command does not know, since here its options are known."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            options = [word.partition("=")[0] for word in unknown if word.startswith("-")]
+            near = [_nearest(option, self._option_string_actions) for option in options]
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{next(filter(None, near), '')}")
+        return found, unknown
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:  # noqa: ANN401 - as argparse has it
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            error.message += _nearest(str(value), map(str, action.choices or ()))
+            raise
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    """Return the question whether the nearest known word is meant; empty where none is near."""
+    near = nearest(word, known)
+    return f"; did you mean {near}?" if near else ""
+
+
+class Version(argparse.Action):
+    """Prints the version, which only the installed package knows, and ends."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:  # noqa: ANN401 - argparse's own
+        """Print it."""
+        from importlib import metadata  # noqa: PLC0415 - no other command asks for it
+
+        print(f"{parser.prog} {metadata.version('engagement-pipeline')}")
+        parser.exit()
+
 
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - it has no public name
 
@@ -39,23 +75,25 @@ Commands: TypeAlias = "argparse._SubParsersAction[Parser]"  # noqa: SLF001 - it 
 def add_command(
     commands: Commands,
     name: str,
-    command: Callable[[argparse.Namespace], None],
+    command: str,
     text: str,
     *,
     reads_settings: bool = True,
 ) -> argparse.ArgumentParser:
-    """Add a command with its help; return its parser."""
+    """Add a command with its help, and `module:function` of what runs it; return its parser."""
     sub = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
     sub.set_defaults(command=command)
     if reads_settings:
         text = "read the settings from this file alone, and from the environment, which wins over each file"
         sub.add_argument("--config", type=Path, metavar="FILE", help=text)
-    add_traceback(sub)
+    add_common(sub)
     return sub
 
 
-def add_traceback(parser: argparse.ArgumentParser) -> None:
-    """Add --traceback."""
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Add --verbose and --traceback, which may stand before a command and behind it."""
+    text = "tell more on standard error: each retry with its reason and its wait, and each pull that goes on"
+    parser.add_argument("-v", "--verbose", action="store_true", default=argparse.SUPPRESS, help=text)
     text = "if the program makes a mistake, print where it happened, without secrets"
     parser.add_argument("--traceback", action="store_true", default=argparse.SUPPRESS, help=text)
 
@@ -75,7 +113,7 @@ def add_days(sub: argparse.ArgumentParser, *, first: str, last: str) -> None:
 def handle(text: str) -> str:
     """Read a handle, as the accounts file has it."""
     try:
-        return accounts.parse_handle(text)
+        return handles.parse_handle(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
@@ -83,7 +121,7 @@ def handle(text: str) -> str:
 def day(text: str) -> date:
     """Read a UTC day."""
     try:
-        return settings.parse_day(text)
+        return days.parse_day(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

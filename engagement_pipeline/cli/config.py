@@ -10,7 +10,7 @@ from datetime import date, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engagement_pipeline.cli import arguments, output
+from engagement_pipeline.cli import output
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.redaction import MASK, without_password
 
@@ -20,14 +20,8 @@ if TYPE_CHECKING:
 JSON = None | bool | int | str | list[str]  # what a value becomes
 
 
-def add_command(commands: arguments.Commands) -> None:
-    """Add the command."""
-    text = "show each setting, its value, and the variable or file where it is set"
-    sub = arguments.add_command(commands, "config", _run, text)
-    sub.add_argument("--json", action="store_true", help="print one JSON object, for programs")
-
-
-def _run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
+    """Show each setting."""
     chosen = settings.chosen(config=options.config)
     values = {key: (_plain(key, each.value), each.origin) for key, each in chosen.items()}
     output.show_settings(values, as_json=options.json)

@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from engagement_pipeline import pipeline
-from engagement_pipeline.cli import output, progress
+from engagement_pipeline.cli import grid, output, progress
+from engagement_pipeline.cli.home import home
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import EngagementError, InputError
 from engagement_pipeline.core.loopback import without_loopback
@@ -37,7 +38,6 @@ from engagement_pipeline.query import catalog
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HOME = Path(__file__).resolve().parents[2]  # the clone: assets/, workspace.yaml and deploy/ are not in the package
 DEMO_NOW = datetime(2026, 2, 1, tzinfo=UTC)  # a fixed clock, so that every demo shows the same numbers
 UP_DAYS = 60  # partitions behind today that `up` offers
 REQUESTS_PER_MINUTE = 1_200
@@ -84,10 +84,10 @@ def run(data: Path) -> None:
     rows, tweets = (total[name][0].as_py() for name in ("n", "tweets"))
     print(f"\n{rows:,} rows of {tweets:,} Tweets. Three questions in SQL:\n")
     for title, sql in QUESTIONS.items():
-        output.show_table(catalog.query(lake, sql), title=title)
+        grid.show(output.as_rows(catalog.query(lake, sql)), title=title)
     print(f"The lake is {data}: plain Parquet, and {data}/engagement.duckdb with views over it. What to try next:")
-    print(f'  ENGAGEMENT_DATA={data} .venv/bin/engagement sql "select * from metrics"')
-    print("  make up    # the Dagster UI on the emulator: backfill, schedule, look around")
+    print(f'  ENGAGEMENT_DATA={data} {sys.argv[0]} sql "select * from metrics"')
+    print(f"  {sys.argv[0]} up    # the Dagster UI on the emulator: backfill, schedule, look around")
 
 
 def up(data: Path, *, port: int) -> None:
@@ -98,10 +98,10 @@ def up(data: Path, *, port: int) -> None:
         signal.signal(number, _interrupt)
     with _world(data, now=None, first_day=first_day) as (emulator, environment):
         _bring_up_to_date(settings.load(environment))
-        home = data.absolute() / "dagster"
-        home.mkdir(exist_ok=True)
-        _set_up(home)
-        environment |= {"DAGSTER_HOME": str(home)}
+        dagster_home = data.absolute() / "dagster"
+        dagster_home.mkdir(exist_ok=True)
+        _set_up(dagster_home)
+        environment |= {"DAGSTER_HOME": str(dagster_home)}
         log = data / "dagster.log"
         _limit_pool(environment, log=log)
         command = [*DG, "dev", "--workspace", "workspace.yaml", "--host", "127.0.0.1", "--port", str(port)]
@@ -122,8 +122,7 @@ def up(data: Path, *, port: int) -> None:
 @contextmanager
 def _world(data: Path, *, now: datetime | None, first_day: date) -> Iterator[tuple[Emulator, dict[str, str]]]:
     """Run an emulator; yield it, and the environment with which every command finds it and `data`."""
-    if not (HOME / "workspace.yaml").exists():
-        raise InputError("the Dagster code location is not beside the package: run this from a clone of the project")
+    home()  # or nothing is written
     folder = data.absolute()
     roster = folder / "tweets" / "roster.csv"
     with Emulator(now=now, requests_per_minute=REQUESTS_PER_MINUTE) as emulator:
@@ -184,7 +183,7 @@ def _run_job(emulator: Emulator, prepared: Prepared, environment: dict[str, str]
 
 def _set_up(dagster_home: Path) -> None:
     """Give Dagster the instance's settings that the README gives it."""
-    shutil.copy(HOME / "deploy" / "dagster.yaml", dagster_home)
+    shutil.copy(home() / "deploy" / "dagster.yaml", dagster_home)
 
 
 def _limit_pool(environment: dict[str, str], *, log: Path) -> None:
@@ -196,9 +195,9 @@ def _limit_pool(environment: dict[str, str], *, log: Path) -> None:
 
 @contextmanager
 def _running(arguments: list[str], environment: dict[str, str], *, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run Python with these arguments in the clone, and end it with the block."""
+    """Run Python with these arguments where Dagster finds the code location, and end it with the block."""
     with log.open("wb") as file:
-        process = subprocess.Popen([sys.executable, *arguments], cwd=HOME, env=environment, stdout=file, stderr=file)
+        process = subprocess.Popen([sys.executable, *arguments], cwd=home(), env=environment, stdout=file, stderr=file)
     try:
         yield process
     finally:

@@ -9,16 +9,24 @@ import logging
 import os
 import sys
 
-from engagement_pipeline.cli.output import on_terminal
-from engagement_pipeline.core.redaction import guard_logs, redacted, traceback_of
+from engagement_pipeline.core.redaction import guard_logs, printable, redacted, traceback_of
 
 
-def show_logs() -> None:
-    """Have warnings of this process written on standard error, as lines like those of failures."""
+def on_terminal(text: str) -> str:
+    """Return lines of text without a character that commands a terminal."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def show_logs(*, verbose: bool = False) -> None:
+    """Have warnings of this process written on standard error, as lines like those of failures.
+
+    `verbose` adds what the package itself tells of its work: retries, and pulls that go on.
+    """
     guard_logs()
     handler = _Handler()
     handler.setFormatter(_Formatter("engagement: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("engagement_pipeline").setLevel(logging.INFO if verbose else logging.NOTSET)
 
 
 class _Handler(logging.Handler):

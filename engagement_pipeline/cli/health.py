@@ -10,7 +10,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from engagement_pipeline import pipeline
-from engagement_pipeline.cli import arguments
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import EngagementError
 from engagement_pipeline.core.redaction import printable, redacted
@@ -22,17 +21,8 @@ if TYPE_CHECKING:
     from engagement_pipeline.observe.doctor import Examination
 
 
-def add_commands(commands: arguments.Commands) -> None:
-    """Add the commands that look a lake over and change nothing."""
-    sub = arguments.add_command(
-        commands, "doctor", _doctor, "tell whether the lake is whole, and for each fault the command that mends it"
-    )
-    text = "read no response, and of the tables only what must agree: for every day, where raw is large"
-    sub.add_argument("--quick", action="store_true", help=text)
-    sub.add_argument("--json", action="store_true", help="print JSON, for machines")
-
-
-def _doctor(options: argparse.Namespace) -> None:
+def doctor(options: argparse.Namespace) -> None:
+    """Examine the lake; raise EngagementError if it is not whole."""
     found = pipeline.examine(settings.load(config=options.config), quick=options.quick)
     if options.json:
         print(as_json(found))

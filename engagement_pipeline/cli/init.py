@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engagement_pipeline.cli import arguments, output
+from engagement_pipeline.cli import output
+from engagement_pipeline.cli.commands import QUESTIONS
 from engagement_pipeline.core import setting_files, settings
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.redaction import register
@@ -27,11 +28,6 @@ if TYPE_CHECKING:
 KEYS = {
     "consumer_key": "The app's consumer key (API key), or Enter to write it later",
     "consumer_secret": "The app's consumer secret, or Enter to write it later",
-}
-SETTINGS = {
-    "requests_per_minute": "Requests a minute that your contract allows",
-    "first_day": "First UTC day to pull",
-    "history_days": "Days that your contract lets /historical go back, or Enter if it has no such limit",
 }
 EXAMPLE = """tweet_id,handle,campaign
 1890000000000000001,some_handle,spring
@@ -55,21 +51,11 @@ class Places:
         return cls(accounts=chosen.accounts, local=local, example=chosen.data / "roster.example.csv")
 
 
-def add_command(commands: arguments.Commands) -> None:
-    """Add the command."""
-    text = "ask a few questions, and write accounts.toml, your settings and an example of a roster"
-    sub = arguments.add_command(commands, "init", _run, text, reads_settings=False)
-    for key, question in SETTINGS.items():
-        text = f"{question.partition(', or Enter')[0]}; with this option, it is not asked"
-        sub.add_argument(f"--{key.replace('_', '-')}", metavar="DAY" if key == "first_day" else "N", help=text)
-    text = "ask nothing: take the options and the defaults, and leave the keys in accounts.toml empty"
-    sub.add_argument("--no-questions", action="store_true", help=text)
-
-
-def _run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
+    """Ask, write the files, and say what is next."""
     chosen = settings.load()
     places = Places.of(chosen, os.environ)
-    given = {key: getattr(options, key) for key in SETTINGS if getattr(options, key) is not None}
+    given = {key: getattr(options, key) for key in QUESTIONS if getattr(options, key) is not None}
     for key, text in given.items():
         settings.checked(key, text)
     if not options.no_questions and not sys.stdin.isatty():
@@ -143,7 +129,7 @@ def _key(key: str, question: str, ask: Callable[..., str]) -> str:
 def _local(chosen: settings.Settings, given: Mapping[str, str], ask: Callable[..., str] | None) -> str:
     """Return the file of settings: those that were asked for, except one without a value."""
     lines = []
-    for key, question in SETTINGS.items():
+    for key, question in QUESTIONS.items():
         value = getattr(chosen, key)
         if key in given:
             value = settings.checked(key, given[key])

@@ -19,10 +19,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
+from engagement_pipeline.cli.failures import on_terminal
+from engagement_pipeline.cli.grid import SAFE_INTEGER, SHOWN_ROWS, TWEET_IDS, Rows
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.orchestration import SHOWN_WITHIN
 from engagement_pipeline.core.redaction import UNPRINTABLE, printable, redacted, shown
@@ -40,22 +39,10 @@ if TYPE_CHECKING:
     from engagement_pipeline.publish.retention import Spent
     from engagement_pipeline.publish.upgrade import Upgraded
 
-FORMATS = ("table", "csv", "json", "parquet")
-SAFE_CSV = "safe csv"  # a style of show_table beside FORMATS
+SAFE_CSV = "safe csv"  # a style of show_table beside the formats of the command
 FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")  # how a text begins that a spreadsheet runs
-SHOWN_ROWS = 50  # of a table on the terminal; the other formats print all
-SHOWN_RECORDS = 10  # of them, where each takes a line for each of its columns
-ALL_ROWS = "--format csv, json or parquet give all"
 SHOWN_TWEETS = 3  # of each reason
-TWEET_IDS = ("tweet_id", "tweet_ids")  # the ends of the names of columns that hold them
 IDS = re.compile(r"\d{6,}(\W{1,3}\d{6,})*")  # in a text of the API; shorter numbers are statuses, for example
-SAFE_INTEGER = 2**53  # JavaScript rounds larger whole numbers
-UNLIMITED = 1_000_000  # columns of a terminal
-
-
-def on_terminal(text: str) -> str:
-    """Return lines of text without a character that commands a terminal."""
-    return "\n".join(map(printable, text.split("\n")))
 
 
 def _say(text: str = "") -> None:
@@ -219,14 +206,25 @@ def _by_reason(set_aside: dict[int, str]) -> dict[str, list[int]]:
     return by_reason
 
 
-def show_table(table: pa.Table, *, style: str = "table", title: str | None = None) -> None:
-    """Print a query's answer in one of FORMATS, or as SAFE_CSV: with ' before each text that would run as a formula.
+def as_rows(table: pa.Table) -> Rows:
+    """Return what is shown of a query's answer as a grid."""
+    kinds = [field.type for field in table.schema]
+    number = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal)
+    columns = [column.to_pylist() for column in table.slice(0, SHOWN_ROWS).columns]
+    return Rows(
+        names=table.column_names,
+        numbers=[any(is_one(kind) for is_one in number) for kind in kinds],
+        first=[*zip(*columns, strict=True)],
+        total=table.num_rows,
+    )
+
+
+def show_table(table: pa.Table, *, style: str) -> None:
+    """Print a query's answer for programs, or as SAFE_CSV: with ' before each text that would run as a formula.
 
     JSON carries Tweet IDs and other large whole numbers as text, because JavaScript rounds them.
     """
-    if style == "table":
-        _show_grid(table, title)
-    elif style == "json":
+    if style == "json":
         rows = (_json_text(_as_json(row)) for row in table.to_pylist())
         print("[" + ",\n ".join(rows) + "]")
     elif style in {"csv", SAFE_CSV}:
@@ -284,59 +282,3 @@ def _as_json(value: Any, name: str = "") -> Any:  # noqa: ANN401 - a value of an
     if value is None or isinstance(value, bool | str | float):
         return None if isinstance(value, float) and not isfinite(value) else value
     return value.isoformat() if isinstance(value, date) else str(value)
-
-
-def _show_grid(table: pa.Table, title: str | None) -> None:
-    if title:
-        _say(title)
-    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for field in table.schema:
-        number = pa.types.is_integer(field.type) or pa.types.is_floating(field.type) or pa.types.is_decimal(field.type)
-        grid.add_column(printable(field.name), justify="right" if number else "left", no_wrap=True)
-    rows = _cells(table.slice(0, SHOWN_ROWS))
-    for cells in rows:
-        grid.add_row(*cells)
-    console = Console(markup=False, emoji=False, highlight=False)
-    needed = console.measure(grid, options=console.options.update(max_width=UNLIMITED)).maximum
-    if rows and console.is_terminal and needed > console.width:
-        _show_records(table, rows[:SHOWN_RECORDS])
-        return
-    console.width = max(console.width, needed)  # a file and a pipe have no width: nothing is cut there
-    console.print(grid)
-    if table.num_rows > SHOWN_ROWS:
-        _say(f"the first {SHOWN_ROWS} of {table.num_rows:,} rows; {ALL_ROWS}")
-
-
-def _show_records(table: pa.Table, rows: Sequence[Sequence[str]]) -> None:
-    """Print each row as a block of lines with a column each, since a terminal would wrap the lines of a grid."""
-    wide = max(map(len, table.column_names))
-    for number, cells in enumerate(rows, 1):
-        _say(f"row {number}")
-        for name, cell in zip(table.column_names, cells, strict=True):
-            _say(f"  {name:<{wide}}  {cell}")
-    told = f"{counted(table.num_rows, 'row')}, wider than this terminal"
-    if table.num_rows > len(rows):
-        told = f"the first {len(rows)} of {told}"
-    _say(f"{told}; {ALL_ROWS}")
-
-
-def _cells(table: pa.Table) -> list[tuple[str, ...]]:
-    """Return the rows of a table as people read them."""
-    columns = [
-        [_cell(name, value) for value in column.to_pylist()]
-        for name, column in zip(table.column_names, table.columns, strict=True)
-    ]
-    return [*zip(*columns, strict=True)]
-
-
-def _cell(name: str, value: Any) -> str:  # noqa: ANN401 - a value of any SQL type
-    if value is None:
-        return "NULL"
-    if isinstance(value, int | float | Decimal) and not isinstance(value, bool) and not _is_id(name, value):
-        return f"{value:,}"
-    return printable(str(value))
-
-
-def _is_id(name: str, value: float | Decimal) -> bool:
-    """Tell whether a number is a Tweet's ID, by its column's name or because nothing that is counted is as large."""
-    return any(id_name in name for id_name in TWEET_IDS) or (isinstance(value, int) and abs(value) > SAFE_INTEGER)

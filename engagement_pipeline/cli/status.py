@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from engagement_pipeline.cli import arguments
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import EngagementError
 from engagement_pipeline.core.redaction import printable, redacted
@@ -53,14 +52,8 @@ class Status:
     problems: dict[str, str] = field(default_factory=dict)
 
 
-def add_command(commands: arguments.Commands) -> None:
-    """Add the command."""
-    text = "show the accounts, the roster, the lake, the last pulls and the next runs, on one screen"
-    sub = arguments.add_command(commands, "status", _run, text)
-    sub.add_argument("--json", action="store_true", help="print one JSON object, for programs")
-
-
-def _run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
+    """Show the screen."""
     found = gathered(settings.load(config=options.config), now=datetime.now(UTC))
     if options.json:
         print(as_json(found))

@@ -15,7 +15,6 @@ Paths in a file are relative to the file. Paths in the environment are relative 
 
 from __future__ import annotations
 
-import difflib
 import glob
 import logging
 import os
@@ -27,9 +26,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from engagement_pipeline.core import setting_files
+from engagement_pipeline.core.days import parse_day
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.loopback import is_loopback
 from engagement_pipeline.core.metrics import HISTORICAL_SINCE, METRICS, RENAMED
+from engagement_pipeline.core.nearest import nearest
 from engagement_pipeline.core.redaction import register_address
 
 if TYPE_CHECKING:
@@ -182,8 +183,8 @@ def _default(key: str, defaults: Settings) -> Any:  # noqa: ANN401 - a setting o
 
 
 def _suggestion(key: str) -> str:
-    close = difflib.get_close_matches(key, _PARSERS, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    close = nearest(key, _PARSERS)
+    return f"; did you mean {close}?" if close else ""
 
 
 def _parsed(key: str, written: _Written) -> Chosen:
@@ -357,14 +358,3 @@ _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "now": _now,
 }
 assert set(_PARSERS) == {field.name for field in fields(Settings)}
-
-
-def parse_day(text: str) -> date:
-    """Read `2026-01-31`; raise ValueError with the fix."""
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        day = None
-    if day is None or day.isoformat() != text:  # Python accepts more: weeks, and digits with a suffix
-        raise ValueError(f"{text!r} is not a day such as 2026-01-31")
-    return day

@@ -12,15 +12,12 @@ from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
+from engagement_pipeline.core.kinds import Kind
 from engagement_pipeline.core.metrics import METRICS
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+    import pyarrow as pa
 
-TIMESTAMP = pa.timestamp("us", "UTC")
 EPOCH = date(1970, 1, 1)
 TYPE_NAMES = tuple(sorted(metric.name for metric in METRICS))  # the dictionary of engagement_type
 # Exact names, as globs: what a sync tool or a person copies beside a file of the lake is no row of any table.
@@ -43,14 +40,14 @@ class Merge(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its name, its type in Arrow and its meaning for a stranger.
+    """A column: its name, the kind of its values and its meaning for a stranger.
 
     `in_folder`: the file's folder has the value in its name. `derived`: the view computes it from other columns.
     `in_file`: the name that the column has in the files, where it is another one.
     """
 
     name: str
-    type: pa.DataType
+    kind: Kind
     meaning: str
     _: KW_ONLY
     nullable: bool = False
@@ -59,8 +56,15 @@ class Column:
     in_file: str = ""
 
     @property
+    def type(self) -> pa.DataType:
+        """The type in Arrow."""
+        return self.kind.arrow
+
+    @property
     def field(self) -> pa.Field:
         """The column as an Arrow field."""
+        import pyarrow as pa  # noqa: PLC0415 - the tables are known without it
+
         return pa.field(self.name, self.type, nullable=self.nullable)
 
 
@@ -92,11 +96,15 @@ class Table:
     @cached_property
     def schema(self) -> pa.Schema:
         """The columns that a file holds, as an Arrow schema."""
+        import pyarrow as pa  # noqa: PLC0415
+
         return pa.schema([column.field for column in self.columns if not (column.in_folder or column.derived)])
 
     @cached_property
     def file_schema(self) -> pa.Schema:
         """The same columns, under the names that they have in a file."""
+        import pyarrow as pa  # noqa: PLC0415
+
         return pa.schema([field.with_name(self.in_file.get(field.name, field.name)) for field in self.schema])
 
     @cached_property
@@ -119,22 +127,22 @@ class Table:
 
 
 TWEET_ID = Column(
-    "tweet_id", pa.int64(), "The Tweet. Write it as text in JSON and JavaScript, which round such numbers."
+    "tweet_id", Kind.INT64, "The Tweet. Write it as text in JSON and JavaScript, which round such numbers."
 )
 TYPE = Column(
     "engagement_type",
-    pa.dictionary(pa.int8(), pa.string()),
+    Kind.WORD,
     "What was counted, under the API's own name. The view metrics says what each means.",
 )
-DAY = Column("day", pa.date32(), "The UTC day on which it happened.")
+DAY = Column("day", Kind.DATE, "The UTC day on which it happened.")
 # Readers of folders take `day` from the folder's name, and many refuse a file that has it too. So it is there under
 # another name: from a column of the file alone can DuckDB tell how many rows a day has.
 DAY_OF_FOLDER = replace(DAY, in_file="date")
-HOUR = Column("hour", pa.int32(), "The UTC hour of the day in which it happened, 0 to 23.")
-COUNT = Column("count", pa.int64(), "How often it happened. Below zero if more was undone than done.")
-PARTIAL = Column("partial", pa.bool_(), "Whether only a part of the hour was asked for.")
-OBSERVED_AT = Column("observed_at", TIMESTAMP, "When the request for the count was sent.")
-ASKED_AT = Column("asked_at", TIMESTAMP, "When the newest request that named the Tweet was sent.")
+HOUR = Column("hour", Kind.INT32, "The UTC hour of the day in which it happened, 0 to 23.")
+COUNT = Column("count", Kind.INT64, "How often it happened. Below zero if more was undone than done.")
+PARTIAL = Column("partial", Kind.BOOL, "Whether only a part of the hour was asked for.")
+OBSERVED_AT = Column("observed_at", Kind.MOMENT, "When the request for the count was sent.")
+ASKED_AT = Column("asked_at", Kind.MOMENT, "When the newest request that named the Tweet was sent.")
 
 ENGAGEMENTS = Table(
     name="engagements",
@@ -167,7 +175,7 @@ TOTALS = Table(
         TYPE,
         COUNT,
         OBSERVED_AT,
-        Column("observed_on", pa.date32(), "The UTC day on which the pull began.", in_folder=True),
+        Column("observed_on", Kind.DATE, "The UTC day on which the pull began.", in_folder=True),
     ),
     file="totals/observed_on={day}/totals.parquet",
     glob=f"totals/observed_on={A_DAY}/totals.parquet",
@@ -193,11 +201,11 @@ REVISIONS = Table(
         TYPE,
         DAY,
         HOUR,
-        Column("old", pa.int64(), "The count before. NULL if the Tweet's day had no such count.", nullable=True),
-        Column("new", pa.int64(), "The count since."),
-        Column("old_pulled_at", TIMESTAMP, "When the Tweet's day was pulled before.", nullable=True),
-        Column("new_pulled_at", TIMESTAMP, "When the request for the new count was sent."),
-        Column("pulled_on", pa.date32(), "The UTC day on which that pull began.", in_folder=True),
+        Column("old", Kind.INT64, "The count before. NULL if the Tweet's day had no such count.", nullable=True),
+        Column("new", Kind.INT64, "The count since."),
+        Column("old_pulled_at", Kind.MOMENT, "When the Tweet's day was pulled before.", nullable=True),
+        Column("new_pulled_at", Kind.MOMENT, "When the request for the new count was sent."),
+        Column("pulled_on", Kind.DATE, "The UTC day on which that pull began.", in_folder=True),
     ),
     file="",  # a file a pull: Lake.revisions
     glob=f"revisions/pulled_on={A_DAY}/{A_DAY}_{A_DAY}_{A_STAMP}.parquet",
@@ -211,42 +219,42 @@ COVERAGE = Table(
     columns=(
         TWEET_ID,
         replace(DAY_OF_FOLDER, meaning="The UTC day that was asked for; for /totals and /28hr, the day of the pull."),
-        Column("asked_at", TIMESTAMP, "When the newest request for it was sent, or given up if no answer came."),
+        Column("asked_at", Kind.MOMENT, "When the newest request for it was sent, or given up if no answer came."),
         Column(
-            "outcome", pa.string(), "What came of that request: stored, or the reason why it gave nothing to store."
+            "outcome", Kind.STRING, "What came of that request: stored, or the reason why it gave nothing to store."
         ),
-        Column("text", pa.string(), "The API's own words for a refusal, or why no answer came.", nullable=True),
+        Column("text", Kind.STRING, "The API's own words for a refusal, or why no answer came.", nullable=True),
         Column(
             "first_pulled_at",
-            TIMESTAMP,
+            Kind.MOMENT,
             "When the first request that gave rows of the Tweet's day was sent.",
             nullable=True,
         ),
         Column(
-            "pulled_at", TIMESTAMP, "When the newest request that gave rows was sent. NULL: no rows.", nullable=True
+            "pulled_at", Kind.MOMENT, "When the newest request that gave rows was sent. NULL: no rows.", nullable=True
         ),
-        Column("rows", pa.int32(), "How many rows are stored."),
-        Column("source", pa.string(), "The file of the response that gave the rows, in the lake.", nullable=True),
+        Column("rows", Kind.INT32, "How many rows are stored."),
+        Column("source", Kind.STRING, "The file of the response that gave the rows, in the lake.", nullable=True),
         Column(
             "answer_count",
-            pa.int64(),
+            Kind.INT64,
             "The sum of the counts in the newest answer, by the API's own sums. For /historical; NULL: no answer.",
             nullable=True,
         ),
         Column(
             "kept_count",
-            pa.int64(),
+            Kind.INT64,
             "The sum of the stored counts that are not in that answer. With answer_count, the sum of all rows.",
             nullable=True,
         ),
         Column(
             "left_out",
-            pa.list_(pa.field("element", pa.string())),  # as Parquet calls it
+            Kind.STRINGS,
             "The types of which the newest answer left out a count, or no longer supports them. The older counts stay.",
             nullable=True,
         ),
-        Column("endpoint", pa.string(), "The endpoint that was asked.", in_folder=True),
-        Column("table_name", pa.string(), "The table that the endpoint's answers fill.", derived=True),
+        Column("endpoint", Kind.STRING, "The endpoint that was asked.", in_folder=True),
+        Column("table_name", Kind.STRING, "The table that the endpoint's answers fill.", derived=True),
     ),
     file="",  # a file an endpoint and day: Lake.coverage
     glob=f"coverage/endpoint=*/day={A_DAY}/coverage.parquet",
@@ -258,12 +266,12 @@ SET_ASIDE = Table(
     key=("tweet_id",),
     columns=(
         TWEET_ID,
-        Column("handle", pa.string(), "The account that asked; empty for the app's bearer token."),
-        Column("endpoint", pa.string(), "The endpoint that was asked."),
-        Column("reason", pa.string(), "unavailable, protected or forbidden."),
-        Column("text", pa.string(), "The API's own words for a refusal.", nullable=True),
+        Column("handle", Kind.STRING, "The account that asked; empty for the app's bearer token."),
+        Column("endpoint", Kind.STRING, "The endpoint that was asked."),
+        Column("reason", Kind.STRING, "unavailable, protected or forbidden."),
+        Column("text", Kind.STRING, "The API's own words for a refusal.", nullable=True),
         ASKED_AT,
-        Column("tokens", pa.string(), "A fingerprint of the tokens that asked."),
+        Column("tokens", Kind.STRING, "A fingerprint of the tokens that asked."),
     ),
     file="set_aside.parquet",
     glob="set_aside.parquet",
@@ -274,10 +282,10 @@ TWEETS = Table(
     description="The roster's further columns follow those below.",
     key=("tweet_id",),
     columns=(
-        Column("tweet_id", pa.int64(), TWEET_ID.meaning, nullable=True),
-        Column("handle", pa.string(), "The account that owns it; NULL for a Tweet of others.", nullable=True),
-        Column("posted_at", TIMESTAMP, "When it was posted, from its ID; NULL before Snowflake IDs.", nullable=True),
-        Column("followed", pa.bool_(), "Whether it is in the roster now.", nullable=True),
+        Column("tweet_id", Kind.INT64, TWEET_ID.meaning, nullable=True),
+        Column("handle", Kind.STRING, "The account that owns it; NULL for a Tweet of others.", nullable=True),
+        Column("posted_at", Kind.MOMENT, "When it was posted, from its ID; NULL before Snowflake IDs.", nullable=True),
+        Column("followed", Kind.BOOL, "Whether it is in the roster now.", nullable=True),
     ),
     file="tweets.parquet",
     glob="tweets.parquet",
@@ -288,16 +296,16 @@ REQUESTS = Table(
     description="The contract counts these requests, and the handles in them.",
     key=("asked_at", "endpoint", "handle"),
     columns=(
-        Column("asked_at", TIMESTAMP, "When its last try was sent."),
-        Column("endpoint", pa.string(), "The endpoint that was asked."),
-        Column("handle", pa.string(), "The account that asked; NULL for the app's bearer token.", nullable=True),
-        Column("tweet_ids", pa.list_(pa.int64()), "The Tweets that it named."),
-        Column("first_day", pa.date32(), "The first UTC day that it asked for; NULL for the present.", nullable=True),
-        Column("last_day", pa.date32(), "The last UTC day, included.", nullable=True),
-        Column("status", pa.int32(), "The HTTP status of the last try; NULL if no answer came.", nullable=True),
-        Column("tries", pa.int32(), "How many tries were sent."),
-        Column("bytes", pa.int64(), "The size of the last answer as it was sent, perhaps compressed."),
-        Column("seconds", pa.float64(), "How many seconds the last try took."),
+        Column("asked_at", Kind.MOMENT, "When its last try was sent."),
+        Column("endpoint", Kind.STRING, "The endpoint that was asked."),
+        Column("handle", Kind.STRING, "The account that asked; NULL for the app's bearer token.", nullable=True),
+        Column("tweet_ids", Kind.INT64S, "The Tweets that it named."),
+        Column("first_day", Kind.DATE, "The first UTC day that it asked for; NULL for the present.", nullable=True),
+        Column("last_day", Kind.DATE, "The last UTC day, included.", nullable=True),
+        Column("status", Kind.INT32, "The HTTP status of the last try; NULL if no answer came.", nullable=True),
+        Column("tries", Kind.INT32, "How many tries were sent."),
+        Column("bytes", Kind.INT64, "The size of the last answer as it was sent, perhaps compressed."),
+        Column("seconds", Kind.FLOAT64, "How many seconds the last try took."),
     ),
     file="requests/{month}.jsonl",
     glob=f"requests/{A_MONTH}.jsonl",
@@ -306,26 +314,4 @@ TABLES = {
     table.name: table
     for table in (ENGAGEMENTS, DAILY, REVISIONS, TOTALS, RECENT, COVERAGE, SET_ASIDE, TWEETS, REQUESTS)
 }
-
-
-def engagements_table(
-    tweets: npt.NDArray[np.int64],
-    types: npt.NDArray[np.int8],
-    days: npt.NDArray[np.int32],
-    hours: npt.NDArray[np.uint8],
-    counts: npt.NDArray[np.int64],
-) -> pa.Table:
-    """Return columns of one length as rows of ENGAGEMENTS. `types` are places in TYPE_NAMES, `days` count from 1970."""
-    arrays = [
-        pa.array(tweets),
-        type_column(types),
-        pa.array(days).view(pa.date32()),
-        pa.array(hours).cast(HOUR.type),
-        pa.array(counts),
-    ]
-    return pa.Table.from_arrays(arrays, schema=ENGAGEMENTS.schema)
-
-
-def type_column(codes: npt.NDArray[np.int8]) -> pa.DictionaryArray:
-    """Return places in TYPE_NAMES as the column engagement_type."""
-    return pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(TYPE_NAMES))
+REBUILDABLE = {table.name: table for table in TABLES.values() if table.merge}  # the tables that answers fill

@@ -20,7 +20,7 @@ import pyarrow as pa
 from engagement_pipeline.core.endpoints import HISTORICAL, MAX_DAYS
 from engagement_pipeline.core.errors import LakeError, RosterError
 from engagement_pipeline.core.model import Tweet, Window, posted_at
-from engagement_pipeline.core.tables import TIMESTAMP
+from engagement_pipeline.core.rows import TIMESTAMP
 from engagement_pipeline.extract import roster, roster_files
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query import catalog

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from engagement_pipeline.core.errors import LakeError, RosterError
 from engagement_pipeline.core.model import FIRST_SNOWFLAKE, SNOWFLAKE_EPOCH, Tweet
-from engagement_pipeline.core.tables import TIMESTAMP
+from engagement_pipeline.core.rows import TIMESTAMP
 from engagement_pipeline.extract import roster_files, roster_rows, rounded_ids
 from engagement_pipeline.extract.roster_columns import FOLLOWED, HANDLE, POSTED_AT, TWEET_ID, joined, named
 from engagement_pipeline.extract.roster_rows import Bad

@@ -23,8 +23,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from engagement_pipeline.core.errors import RosterError
+from engagement_pipeline.core.handles import normalised
 from engagement_pipeline.extract.roster_columns import HANDLE, TWEET_ID, named, plain
-from engagement_pipeline.transport.accounts import normalised
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence

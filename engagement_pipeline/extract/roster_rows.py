@@ -6,7 +6,6 @@ rows, with a text that names the place and the fix.
 
 from __future__ import annotations
 
-import difflib
 import logging
 import re
 from dataclasses import dataclass
@@ -15,10 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from engagement_pipeline.core.handles import normalised, parse_handle
 from engagement_pipeline.core.model import Tweet
+from engagement_pipeline.core.nearest import nearest
 from engagement_pipeline.extract import rounded_ids
 from engagement_pipeline.extract.roster_columns import HANDLE, TWEET_ID
-from engagement_pipeline.transport.accounts import normalised, parse_handle
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -144,8 +144,8 @@ def _owner(handle: str, handles: Collection[str]) -> tuple[str | None, str]:
     name = normalised(text)
     if not text or name in handles:
         return name or None, ""
-    near = difflib.get_close_matches(name, handles, n=1)
-    advice = [f"did you mean {near[0]}?"] if near else []
+    near = nearest(name, handles)
+    advice = [f"did you mean {near}?"] if near else []
     try:
         advice.append(f"engagement authorize {parse_handle(name)} adds it")
     except ValueError:

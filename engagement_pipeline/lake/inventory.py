@@ -156,7 +156,7 @@ SINGLE = {
     CATALOG: r"engagement\.duckdb",
     WRITTEN_INTO: r"engagement\.duckdb\.wal",
     LOCK: r"\.(lake|pull)\.lock",
-    NOTE: r"\.(lake|pull)\.note",
+    NOTE: r"\.(lake|pull|catalog)\.note",
     OF_THE_USER: r"README\.md|roster\.example\.csv|dagster\.log|\.gitignore|\.gitkeep",
 }
 PLACES = tuple(_places())

@@ -29,14 +29,13 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import pyarrow as pa
-from filelock import FileLock, Timeout
-
 from engagement_pipeline.core.durable import sync_folder
 from engagement_pipeline.core.errors import LakeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    import pyarrow as pa
 
 UNSETTLED = ".new"  # behind the name of a response that has landed and was not looked at
 WRITABLE = 0o222  # of a file's mode
@@ -138,6 +137,8 @@ class LocalStorage:
 
     def source(self, path: Path) -> pa.NativeFile:
         """Open a file for Arrow to read at any place, several threads at once; to be closed by who opens it."""
+        import pyarrow as pa  # noqa: PLC0415 - who reads no rows does not wait for it
+
         return pa.OSFile(str(path))
 
     def location(self, pattern: str) -> str:
@@ -290,6 +291,8 @@ class LocalStorage:
 
         The operating system frees it when its holder dies.
         """
+        from filelock import FileLock, Timeout  # noqa: PLC0415 - nor for this who locks nothing
+
         lock = FileLock(self.root / f".{name}.lock")
         try:
             lock.acquire(blocking=False)

@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engagement_pipeline.core.measured import HOURS, before_posted, first_hour
-from engagement_pipeline.core.tables import COVERAGE, STORED, TIMESTAMP
+from engagement_pipeline.core.rows import TIMESTAMP
+from engagement_pipeline.core.tables import COVERAGE, STORED
 from engagement_pipeline.lake.parquet import read, write
 from engagement_pipeline.lake.set_aside import FORBIDDEN, PROTECTED, UNAVAILABLE
 

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from engagement_pipeline.core import tables
+from engagement_pipeline.core.rows import engagements_table
 from engagement_pipeline.core.tables import DAILY, EPOCH, TYPE_NAMES
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def codes(types: pa.ChunkedArray) -> npt.NDArray[np.int8]:
 def to_table(rows: Rows, day: date) -> pa.Table:
     """Return Rows of a day as a table of ENGAGEMENTS with their day."""
     days = np.full(len(rows.tweets), (day - EPOCH).days, np.int32)
-    return tables.engagements_table(rows.tweets, rows.types, days, rows.hours, rows.counts)
+    return engagements_table(rows.tweets, rows.types, days, rows.hours, rows.counts)
 
 
 def split_by_day(tables: Sequence[pa.Table], first: date, wanted: npt.NDArray[np.bool_], tweets: Ints) -> list[Rows]:

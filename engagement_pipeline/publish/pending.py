@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from engagement_pipeline.core.tables import COVERAGE, TIMESTAMP
+from engagement_pipeline.core.rows import TIMESTAMP
+from engagement_pipeline.core.tables import COVERAGE
 from engagement_pipeline.lake.parquet import read
 from engagement_pipeline.publish.merge import LAST_ID, NEVER, Ints
 from engagement_pipeline.publish.newest import NewestAnswers

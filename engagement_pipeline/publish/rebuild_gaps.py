@@ -15,7 +15,8 @@ import duckdb
 import pyarrow as pa
 
 from engagement_pipeline.core.endpoints import HISTORICAL
-from engagement_pipeline.core.tables import REVISIONS, TIMESTAMP
+from engagement_pipeline.core.rows import TIMESTAMP
+from engagement_pipeline.core.tables import REVISIONS
 from engagement_pipeline.lake.parquet import is_sound, read
 
 if TYPE_CHECKING:

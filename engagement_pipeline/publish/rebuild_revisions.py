@@ -13,7 +13,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engagement_pipeline.core.tables import COVERAGE, REVISIONS, TIMESTAMP
+from engagement_pipeline.core.rows import TIMESTAMP
+from engagement_pipeline.core.tables import COVERAGE, REVISIONS
 from engagement_pipeline.lake.parquet import is_sound, read, write
 from engagement_pipeline.publish.revisions import joined
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
-from engagement_pipeline.core.tables import REVISIONS, TIMESTAMP
+from engagement_pipeline.core.rows import TIMESTAMP
+from engagement_pipeline.core.tables import REVISIONS
 from engagement_pipeline.lake.parquet import read, write
 from engagement_pipeline.publish.day_file import RowGroupWriter
 from engagement_pipeline.publish.merge import NEVER, Revised, to_table

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engagement_pipeline.core.measured import rows_before_posted
-from engagement_pipeline.core.tables import OBSERVED_AT, TIMESTAMP
+from engagement_pipeline.core.rows import TIMESTAMP
+from engagement_pipeline.core.tables import OBSERVED_AT
 from engagement_pipeline.lake.parquet import opened, read
 from engagement_pipeline.publish.day_file import RowGroupWriter
 from engagement_pipeline.publish.merge import in_order

@@ -17,7 +17,7 @@ import pyarrow as pa
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.tables import COVERAGE, DAILY, ENGAGEMENTS, SET_ASIDE, TWEETS, Table
 from engagement_pipeline.query.catalog import create_day_views
-from engagement_pipeline.query.problems import damage_behind
+from engagement_pipeline.query.damage import damage_behind
 from engagement_pipeline.query.views import quoted
 
 if TYPE_CHECKING:

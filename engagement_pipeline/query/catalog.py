@@ -16,28 +16,33 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
-import pyarrow as pa
 
 from engagement_pipeline.core.errors import InputError, LakeError
 from engagement_pipeline.core.tables import TABLES
-from engagement_pipeline.lake.parquet import is_sound
 from engagement_pipeline.lake.storage import LocalStorage, literally
 from engagement_pipeline.query import files
-from engagement_pipeline.query.problems import closed, damage_behind, refused, told
+from engagement_pipeline.query.problems import closed, refused, told
 from engagement_pipeline.query.views import all_views, identifier, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import date
     from pathlib import Path
+
+    import pyarrow as pa
 
     from engagement_pipeline.core.tables import Table
     from engagement_pipeline.lake.layout import Lake
 
+T = TypeVar("T")
+
 ELSEWHERE = "mend that, or name another place"
+INTERRUPTED = "Query interrupted"  # what DuckDB makes of Ctrl-C
+SEAL = "catalog"  # the note that tells what the catalogue held when this program wrote it
 STORAGE = "v1.0.0"  # of DuckDB's files: the oldest that 2.0 writes
 # A moment that names its offset or zone is that instant; one without is UTC. No session's time zone changes either.
 WITH_ZONE = "regexp_matches(moment::varchar, ':[0-9.: ]+[A-Za-z+-]')"
@@ -64,8 +69,9 @@ AS_OF = f"""
 def refresh(lake: Lake) -> Path:
     """Write engagement.duckdb anew beside the old one and put it in its place; return where it is."""
     lake.open()
-    place = files.beside(lake.catalog.absolute())
-    return _write(lake, lake.catalog, place, storage=lake.storage)
+    written = _write(lake, lake.catalog, files.beside(lake.catalog.absolute()), storage=lake.storage)
+    lake.storage.note(SEAL, _seal(lake))
+    return written
 
 
 def problem(lake: Lake) -> str:
@@ -77,11 +83,11 @@ def problem(lake: Lake) -> str:
         return f"its view {blind[0]} has no file to read"
     here = lake.catalog.absolute()
     try:
-        with duckdb.connect(str(lake.catalog), read_only=True) as found, duckdb.connect() as connection:
+        with duckdb.connect(str(lake.catalog), read_only=True) as found:
             versions = dict(found.execute("select sequence_name, comment from duckdb_sequences()").fetchall())
             if str(here) not in versions:
                 return f"it was written for {', '.join(versions) or 'another place'}"
-            if versions[str(here)] != _version(connection, lake, files.beside(here)):
+            if versions[str(here)] != _version(files.beside(here)):
                 return "another version of this program wrote it"
     except duckdb.Error as error:
         return f"it cannot be read: {str(error).splitlines()[0]}"
@@ -90,15 +96,17 @@ def problem(lake: Lake) -> str:
 
 def _blind(lake: Lake, table: Table) -> bool:
     """Tell whether a table's stand-in is missing or damaged."""
+    from engagement_pipeline.lake.parquet import is_sound  # noqa: PLC0415 - a query needs no Arrow
+
     path = files.stand_in(lake, table)
     readable = path.suffix != ".parquet" or is_sound(lake, path, table)
     return not (lake.storage.exists(path) and readable)
 
 
-def _version(connection: duckdb.DuckDBPyConnection, lake: Lake, place: files.Place) -> str:
+def _version(place: files.Place) -> str:
     """Return a text that changes with what the views of a catalogue for a place are, and not with the files there."""
-    sources = (files.source(connection, lake, table, place, live=True) for table in TABLES.values())
-    parts = [*(files.OR_STAND_IN.sub(r"\1", source) for source in sources), *(v.sql for v in all_views()), AS_OF]
+    sources = (files.over(table, place, table.glob) for table in TABLES.values())
+    parts = [*sources, *(view.sql for view in all_views()), AS_OF]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -121,7 +129,7 @@ def _write(lake: Lake, target: Path, place: files.Place, *, storage: LocalStorag
                 connection.execute(f"set variable {files.SHADOWED} = {quoted(lake.storage.location(''))}")
                 if place.guard:
                     here = identifier(lake.catalog.absolute())
-                    version = quoted(_version(connection, lake, place))
+                    version = quoted(_version(place))
                     connection.execute(f"create sequence {here}; comment on sequence {here} is {version}")
                 for table in TABLES.values():
                     files.write_stand_in(lake, table)
@@ -129,7 +137,7 @@ def _write(lake: Lake, target: Path, place: files.Place, *, storage: LocalStorag
                 _comment(connection)
                 connection.execute("checkpoint")  # at closing, a full disk would go unnoticed
             # Left by somebody who wrote into the old file and was killed; the new one would not open with it.
-            storage.remove(target.with_name(target.name + ".wal"))
+            storage.remove(_written_into(target))
             storage.swap({staged: target}, writable=False)
     except OSError as error:
         raise LakeError(f"{target} cannot be written: {error.strerror or error}; {ELSEWHERE}") from None
@@ -177,22 +185,87 @@ def code_version() -> str:
 def query(lake: Lake, sql: str, *, unsafe: bool = False) -> pa.Table:
     """Answer one SQL query as Arrow; it reads the lake's files alone and changes nothing, unless `unsafe`.
 
+    Raises as `answer` does.
+    """
+    return answer(lake, sql, as_arrow, unsafe=unsafe)
+
+
+def as_arrow(answered: duckdb.DuckDBPyRelation | None) -> pa.Table:
+    """Return an answer as Arrow; without columns for a statement that has none."""
+    import pyarrow as pa  # noqa: PLC0415 - a short answer is shown without it
+
+    return pa.table({}) if answered is None else answered.to_arrow_table()
+
+
+def answer(lake: Lake, sql: str, take: Callable[[duckdb.DuckDBPyRelation | None], T], *, unsafe: bool = False) -> T:
+    """Answer one SQL query, and return what `take` makes of the answer; it is None for a statement without one.
+
+    The views are those of engagement.duckdb, if that is as this program wrote it, and else new ones in memory.
+
     Raises InputError where there is no lake, where the query does more than to read, or where it is wrong. Raises
     LakeError where a damaged file of the lake is in the way, or a folder that this user may not read.
     """
     lake.open(create=False)
     if unread := closed(lake):
         raise unread
+    if not unsafe and _is_sealed(lake):
+        with (
+            suppress(duckdb.Error),  # the new views tell why
+            duckdb.connect(str(lake.catalog), read_only=True) as connection,
+        ):
+            connection.execute("set timezone = 'UTC'")
+            return _taken(connection, lake, sql, take, unsafe=False)
     with connect(lake) as connection:
         try:
-            if not unsafe:
-                refused(connection, sql)
-                _confine(connection, lake)
-            relation = connection.sql(sql)
-            return pa.table({}) if relation is None else relation.to_arrow_table()
+            return _taken(connection, lake, sql, take, unsafe=unsafe)
         except duckdb.Error as error:
-            damage = damage_behind(lake, error, TABLES.values())
-            raise damage or InputError(f"the query failed: {told(error, sql)}") from None
+            raise _damage(lake, error) or InputError(f"the query failed: {told(error, sql)}") from None
+
+
+def _is_sealed(lake: Lake) -> bool:
+    """Tell whether the catalogue is as this program wrote it for the place where it lies."""
+    try:
+        seal = lake.storage.noted(SEAL)
+        return bool(seal) and seal == _seal(lake) and not lake.storage.exists(_written_into(lake.catalog))
+    except OSError:
+        return False
+
+
+def _seal(lake: Lake) -> bytes:
+    """Return what changes with the bytes of the catalogue, and with what the views of one written now would be."""
+    held = hashlib.sha256(lake.storage.read(lake.catalog)).hexdigest()
+    return f"{_version(files.beside(lake.catalog.absolute()))} {held}".encode()
+
+
+def _written_into(catalog: Path) -> Path:
+    """Return where it lies what somebody writes into a catalogue, until DuckDB puts it into the file."""
+    return catalog.with_name(catalog.name + ".wal")
+
+
+def _taken(
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    sql: str,
+    take: Callable[[duckdb.DuckDBPyRelation | None], T],
+    *,
+    unsafe: bool,
+) -> T:
+    if not unsafe:
+        refused(connection, sql)
+        _confine(connection, lake)
+    try:
+        return take(connection.sql(sql))
+    except RuntimeError as error:
+        if str(error) == INTERRUPTED:
+            raise KeyboardInterrupt from None
+        raise
+
+
+def _damage(lake: Lake, error: duckdb.Error) -> LakeError | None:
+    """Return the error that names the damaged file behind DuckDB's, None where none is proven to be."""
+    from engagement_pipeline.query.damage import damage_behind  # noqa: PLC0415 - reads files with Arrow
+
+    return damage_behind(lake, error, TABLES.values())
 
 
 def confined(lake: Lake) -> duckdb.DuckDBPyConnection:
@@ -214,7 +287,7 @@ def _confine(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
 def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake, place: files.Place, *, live: bool = False) -> None:
     """Create all views; raises LakeError where a damaged file is in the way."""
     try:
-        sources = {table: files.source(connection, lake, table, place, live=live) for table in TABLES.values()}
+        sources = {table: files.source(lake, table, place, live=live) for table in TABLES.values()}
         for table, select in sources.items():
             connection.execute(f"create view {table} as {select}")
         for view in all_views():
@@ -222,14 +295,14 @@ def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake, place: file
         connection.execute(f"create macro engagements_as_of(moment) as table {files.with_files(AS_OF, sources)}")
     except duckdb.Error as error:
         # A view takes its columns from its first file, whichever that is; a mart then lacks some.
-        raise damage_behind(lake, error, TABLES.values()) or error from None
+        raise _damage(lake, error) or error from None
 
 
 def create_day_views(connection: duckdb.DuckDBPyConnection, lake: Lake, tables: Iterable[Table], *, day: date) -> None:
     """Create a view over the files of each table that are of one UTC day; typed and empty where there are none."""
     place = files.fixed(lake)
     for table in tables:
-        select = files.source(connection, lake, table, place, day=day)
+        select = files.source(lake, table, place, day=day)
         connection.execute(f"create or replace view {table} as {select}")
 
 

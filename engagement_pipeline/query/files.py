@@ -12,9 +12,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.tables import A_DAY, A_MONTH, Table
 from engagement_pipeline.lake.storage import literally
@@ -36,7 +33,6 @@ SHADOWED = "engagement_lake"  # the variable with which a catalogue for another 
 # place while its files are looked for. Where a database is attached, it is the place of another, and `guard` says so.
 TEMPORARY = "current_setting('temp_directory')"
 SUFFIX = ".tmp"
-OR_STAND_IN = re.compile(r"\[\.(\w)\]")  # how a pattern begins that finds a table's stand-in too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +86,6 @@ def beside(catalog: Path) -> Place:
 
 
 def source(
-    connection: duckdb.DuckDBPyConnection,
     lake: Lake,
     table: Table,
     place: Place,
@@ -104,15 +99,20 @@ def source(
     stand-in must be there.
     """
     pattern = glob_of(table, day)
-    types = _types(connection, table)
+    if not lake.storage.holds(pattern):  # DuckDB refuses a glob that matches nothing
+        if not live:
+            columns = ", ".join(f'null::{kind} as "{_read_as(table, name)}"' for name, kind in _types(table).items())
+            return _rows(table, f"(select {columns} where false)", [])
+        pattern = f"[.{pattern[0]}]{pattern[1:]}"
+    return over(table, place, pattern)
+
+
+def over(table: Table, place: Place, pattern: str) -> str:
+    """Return the SELECT over the files of a table that a pattern finds; DuckDB refuses one that finds none."""
+    types = _types(table)
     conditions = [place.guard] if place.guard else []
     if "endpoint=*" in pattern:
         conditions.append(f"endpoint in ({', '.join(map(quoted, ENDPOINTS.values()))})")
-    if not lake.storage.holds(pattern):  # DuckDB refuses a glob that matches nothing
-        if not live:
-            columns = ", ".join(f'null::{kind} as "{_read_as(table, name)}"' for name, kind in types.items())
-            return _rows(table, f"(select {columns} where false)", [])
-        pattern = f"[.{pattern[0]}]{pattern[1:]}"
     if place.advice:
         pattern = f"{pattern[:-1]}[{pattern[-1]}{place.advice}]"
     files = f"{place.root} || {quoted(pattern)}"
@@ -125,6 +125,11 @@ def source(
     folders = {name: types[name] for name in (*table.in_folders, *table.in_file)} if table.in_folders else {}
     hive = f", hive_types = {{{', '.join(f'{name}: {kind}' for name, kind in folders.items())}}}" if folders else ""
     return _rows(table, f"read_parquet({files}, hive_partitioning = {bool(folders)}{hive})", conditions)
+
+
+def _types(table: Table) -> dict[str, str]:
+    """Return the types in DuckDB of the columns that a table's files hold, or their folders' names."""
+    return {column.name: column.kind.duckdb for column in table.columns if not column.derived}
 
 
 def read_through(connection: duckdb.DuckDBPyConnection, lake: Lake, path: Path, names: Iterable[str]) -> None:
@@ -159,6 +164,8 @@ def write_stand_in(lake: Lake, table: Table) -> None:
     path = stand_in(lake, table)
     buffer = io.BytesIO()
     if path.suffix == ".parquet":
+        import pyarrow.parquet as pq  # noqa: PLC0415 - a query over the catalogue needs no Arrow
+
         pq.write_table(table.file_schema.empty_table(), buffer)
     if not lake.storage.exists(path) or lake.storage.read(path) != buffer.getvalue():
         lake.storage.make_folder(path.parent)
@@ -185,13 +192,6 @@ def _table_name() -> str:
     """Return the SQL that tells which table an endpoint's answers fill."""
     cases = (f"when {quoted(endpoint)} then {quoted(endpoint.table)}" for endpoint in ENDPOINTS.values())
     return f"case endpoint {' '.join(cases)} end as table_name"
-
-
-def _types(connection: duckdb.DuckDBPyConnection, table: Table) -> dict[str, str]:
-    """Return the type of each of a table's columns in its files, as DuckDB calls it."""
-    columns = [column.field for column in table.columns if not column.derived]
-    relation = connection.from_arrow(pa.schema(columns).empty_table())
-    return dict(zip(relation.columns, map(str, relation.types), strict=True))
 
 
 def _inner(text: object) -> str:

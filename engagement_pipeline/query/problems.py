@@ -1,31 +1,25 @@
-"""Why a query cannot be answered: it does more than to read, it is wrong, or a file of the lake is damaged.
+"""Why a query cannot be answered: it does more than to read, it is wrong, or a folder of the lake is closed.
 
-In: a query, DuckDB's error, the tables. Out: one line for the user, or LakeError for a file that is proven damaged.
+In: a query, DuckDB's error, a lake. Out: one line for the user, or LakeError.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from engagement_pipeline.core.errors import InputError, LakeError
+from engagement_pipeline.core.nearest import nearest
 from engagement_pipeline.core.tables import TABLES, TYPE_NAMES
-from engagement_pipeline.lake.parquet import damaged
-from engagement_pipeline.query.files import glob_of
 from engagement_pipeline.query.views import all_views, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from datetime import date
+    from collections.abc import Iterator, Sequence
 
-    from engagement_pipeline.core.tables import Table
     from engagement_pipeline.lake.layout import Lake
 
 # PIVOT is several statements to DuckDB, wherever in a query it stands.
@@ -74,10 +68,10 @@ def told(error: duckdb.Error, sql: str) -> str:
 
 def _nearest(name: str, known: list[str]) -> str:
     """Return what to write in place of the name of a column."""
-    if near := difflib.get_close_matches(name.lower(), known, n=1):
-        return f': did you mean "{near[0]}"?'
-    if near := difflib.get_close_matches(name.lower(), TYPE_NAMES, n=1):
-        return f": {near[0]} is an engagement_type, as in engagement_type = {quoted(near[0])}"
+    if near := nearest(name.lower(), known):
+        return f': did you mean "{near}"?'
+    if near := nearest(name.lower(), TYPE_NAMES):
+        return f": {near} is an engagement_type, as in engagement_type = {quoted(near)}"
     return f"; there is {', '.join(known)}" if known else ""
 
 
@@ -116,41 +110,3 @@ def _closed(lake: Lake, folder: Path, names: Sequence[str]) -> Iterator[Path]:
                 yield entry.path
             elif names[1:]:
                 yield from _closed(lake, entry.path, names[1:])
-
-
-def damage_behind(
-    lake: Lake, error: duckdb.Error, tables: Iterable[Table], *, day: date | None = None
-) -> LakeError | None:
-    """Return the error that names the damaged file for which DuckDB failed, None where none is proven to be.
-
-    A file that DuckDB names is read whole, and every file where it names none. For a column that it misses or cannot
-    work with, the columns of all files are looked at.
-    """
-    for table in tables:
-        for path in lake.storage.find(glob_of(table, day), within=lake.root.absolute()):  # as DuckDB calls them
-            whole = type(error) is duckdb.Error or str(path) in str(error)
-            if path.suffix == ".parquet" and (whole or isinstance(error, duckdb.BinderException)):
-                try:
-                    _check(lake, path, table.file_schema, whole=whole)
-                except (OSError, pa.ArrowException, ValueError, KeyError) as problem:
-                    return damaged(path, problem)
-    return None
-
-
-def _check(lake: Lake, path: Path, schema: pa.Schema, *, whole: bool) -> None:
-    """Raise where a file cannot be read to its end, or has not the columns of `schema`, each of its kind."""
-    with lake.storage.source(path) as file:
-        if whole:
-            pq.read_table(file, page_checksum_verification=True)
-        found = pq.read_schema(file)
-    for field in schema:
-        kind = found.field(field.name).type
-        if _kind(kind) != _kind(field.type):
-            raise ValueError(f"column {field.name} is {kind}, not {field.type}")
-
-
-def _kind(of: pa.DataType) -> str:
-    """Return what a column's values are, however wide or fine."""
-    of = of.value_type if pa.types.is_dictionary(of) else of
-    kinds = {"integer": pa.types.is_integer, "text": pa.types.is_large_string, "moment": pa.types.is_timestamp}
-    return next((kind for kind, is_one in kinds.items() if is_one(of)), "text" if pa.types.is_string(of) else str(of))

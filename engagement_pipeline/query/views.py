@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engagement_pipeline.core.endpoints import ENDPOINTS
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 COLUMN = re.compile(r"--   (\w+)  (.+)")
 CONTINUED = re.compile(r"--      +(.+)")  # of the column above
 GRAIN = "One row is "
+MARTS = Path(__file__).parent / "marts"
 # Of coverage: the Tweet's day had an answer, now or before. One that was only asked for in vain is still to be pulled.
 ANSWERED = f"(outcome not in {UNANSWERED} or rows > 0)"
 
@@ -43,11 +44,7 @@ class View:
 
 def all_views() -> tuple[View, ...]:
     """Return the metric dictionary and the marts."""
-    marts = resources.files(__package__).joinpath("marts").iterdir()
-    return (
-        _metrics(),
-        *(_mart(m.name.removesuffix(".sql"), m.read_text()) for m in sorted(marts, key=lambda m: m.name)),
-    )
+    return (_metrics(), *(_mart(mart.stem, mart.read_text()) for mart in sorted(MARTS.glob("*.sql"))))
 
 
 def quoted(text: object) -> str:

@@ -31,6 +31,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from engagement_pipeline.core.durable import sync_folder
 from engagement_pipeline.core.errors import InputError
+from engagement_pipeline.core.handles import normalised, parse_handle
 from engagement_pipeline.core.redaction import register
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ logger = logging.getLogger(__name__)
 APP_KEYS = ("consumer_key", "consumer_secret")
 OPTIONAL_APP_KEYS = ("bearer_token",)
 ACCOUNT_KEYS = ("access_token", "access_token_secret")
-HANDLE = re.compile(r"[a-z0-9_]+", re.ASCII)  # it becomes part of file names, so nothing else may be in it
 FINGERPRINT_DIGITS = 12  # 48 bits: enough to tell the tokens of one handle apart
 BLANKS = " \t\r\n"  # what a copy leaves about a token; no token has any
 FOREIGN = re.compile(r"""[^!-~]|["']""")  # what no token holds: all but visible ASCII, and quotation marks
@@ -98,19 +98,6 @@ class Accounts:
     def fingerprints(self) -> Mapping[str, str]:
         """That of each handle's tokens."""
         return {handle: account.fingerprint for handle, account in self.by_handle.items()}
-
-
-def normalised(handle: str) -> str:
-    """Return a handle as we compare it: no @, no case, as the vendor does."""
-    return handle.strip().removeprefix("@").lower()
-
-
-def parse_handle(text: str) -> str:
-    """Read `@Some_Handle` as `some_handle`; raise ValueError with the fix."""
-    handle = normalised(text)
-    if not HANDLE.fullmatch(handle):
-        raise ValueError(f"{text!r} is not a handle: letters, digits and _ only")
-    return handle
 
 
 def flaw(token: str) -> str:

@@ -22,10 +22,11 @@ from requests_oauthlib import OAuth1
 from engagement_pipeline.core import bounds
 from engagement_pipeline.core.bounds import TooLargeError
 from engagement_pipeline.core.errors import AccountError, EngagementError, InputError, UnavailableError
+from engagement_pipeline.core.handles import normalised
 from engagement_pipeline.core.reach import unreachable
 from engagement_pipeline.core.redaction import register, shown
 from engagement_pipeline.transport import accounts
-from engagement_pipeline.transport.accounts import Account, App, normalised
+from engagement_pipeline.transport.accounts import Account, App
 
 if TYPE_CHECKING:
     from collections.abc import Callable

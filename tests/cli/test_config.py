@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from engagement_pipeline.cli.main import _parser
+from engagement_pipeline.cli.commands import parser
 from engagement_pipeline.core.settings import Settings
 
 READS_SETTINGS = [
     *("authorize ann", "check", "plan", "pull", "sql x", "catalog"),
     *("rebuild", "upgrade", "prune", "doctor", "status", "config"),
 ]
-ITS_OWN = ("emulator --port 0", "demo", "up", "init")
+ITS_OWN = ("help pull", "emulator --port 0", "demo", "up", "init")
 
 
 @pytest.fixture
@@ -91,5 +91,5 @@ def test_a_command_with_settings_of_its_own_does_not_take_it(folder, failed, com
 
 
 def test_these_are_all_commands():
-    (commands,) = (each for each in _parser()._actions if isinstance(each, argparse._SubParsersAction))
+    (commands,) = (each for each in parser()._actions if isinstance(each, argparse._SubParsersAction))
     assert sorted(commands.choices) == sorted(command.split()[0] for command in (*READS_SETTINGS, *ITS_OWN))

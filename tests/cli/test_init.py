@@ -10,6 +10,7 @@ from disk import small_files
 from typing_at import terminal
 
 from engagement_pipeline.cli import init
+from engagement_pipeline.cli.commands import QUESTIONS
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.transport import accounts
@@ -45,7 +46,7 @@ def test_the_answers_become_accounts_settings_and_an_example_of_a_roster(start):
     app = accounts.load(Path("accounts.toml")).app
     assert (app.consumer_key, app.consumer_secret, app.bearer_token) == (KEY, SECRET, "")
     chosen = settings.chosen({})
-    assert {key for key, each in chosen.items() if each.origin == "engagement.local.toml"} == set(init.SETTINGS)
+    assert {key for key, each in chosen.items() if each.origin == "engagement.local.toml"} == set(QUESTIONS)
     assert (chosen["requests_per_minute"].value, chosen["history_days"].value) == (300, 365)
     assert str(chosen["first_day"].value) == "2025-06-01"
     rows = Path("data/roster.example.csv").read_text().splitlines()

@@ -10,7 +10,8 @@ import tomllib
 import pytest
 from processes import CLONE, started
 
-from engagement_pipeline.cli.main import _parser, main
+from engagement_pipeline.cli.commands import parser
+from engagement_pipeline.cli.main import main
 
 COMMANDS = ("authorize", "check", "plan", "pull", "sql", "emulator", "demo", "up")
 
@@ -243,19 +244,19 @@ def test_the_version_is_that_of_the_project(capsys):
 
 def subparsers():
     """Return the parser of each command by its name."""
-    (commands,) = (a for a in _parser()._actions if isinstance(a, argparse._SubParsersAction))
+    (commands,) = (a for a in parser()._actions if isinstance(a, argparse._SubParsersAction))
     return commands.choices
 
 
 def test_every_command_and_each_of_its_arguments_is_explained():
     assert set(COMMANDS) <= set(subparsers())
-    for parser in subparsers().values():
-        assert parser.description
-        assert all(action.help for action in parser._actions)
+    for sub in subparsers().values():
+        assert sub.description
+        assert all(action.help for action in sub._actions)
 
 
 def test_each_default_that_the_help_names_is_the_default():
-    explained = [a for parser in subparsers().values() for a in parser._actions if "(default: " in a.help]
+    explained = [a for sub in subparsers().values() for a in sub._actions if "(default: " in a.help]
     assert len(explained) >= 7
     for action in explained:
         default = f"{action.default:g}" if isinstance(action.default, float) else str(action.default)

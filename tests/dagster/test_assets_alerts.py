@@ -13,8 +13,8 @@ from dagster._grpc.server import DagsterApiServer
 from dagster_shared.error import SerializableErrorInfo
 
 from engagement_pipeline import pipeline
+from engagement_pipeline.core.days import parse_day
 from engagement_pipeline.core.endpoints import HISTORICAL
-from engagement_pipeline.core.settings import parse_day
 from engagement_pipeline.lake.layout import Lake
 
 SENSOR = "failure_alert"

@@ -6,8 +6,8 @@ from code_location import FEW, RANGE_END, RANGE_START, failures, run_days
 
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
+from engagement_pipeline.core.days import parse_day
 from engagement_pipeline.core.endpoints import HISTORICAL
-from engagement_pipeline.core.settings import parse_day
 from engagement_pipeline.extract.prepare import prepare
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.observe import checks, combined

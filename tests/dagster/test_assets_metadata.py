@@ -7,8 +7,8 @@ import dagster as dg
 import pytest
 from code_location import FEW, KEYS, metadata, run_days
 
+from engagement_pipeline.core.days import parse_day
 from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
-from engagement_pipeline.core.settings import parse_day
 from engagement_pipeline.lake.layout import FORMAT, Lake
 from engagement_pipeline.query import catalog
 

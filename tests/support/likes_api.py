@@ -4,7 +4,7 @@ import json
 
 import pyarrow as pa
 
-from engagement_pipeline.core import tables
+from engagement_pipeline.core import rows, tables
 from engagement_pipeline.core.endpoints import Endpoint
 from engagement_pipeline.core.errors import UnavailableError
 from engagement_pipeline.core.model import Flat, HttpRequest, Rate
@@ -32,7 +32,7 @@ def largest_answer(request):
 
 def read(body, request):
     found = {item["id"]: item["likes"] for item in json.loads(body)}
-    of_type = tables.type_column(pa.array([tables.TYPE_NAMES.index("favorites")] * len(found), pa.int8()))
+    of_type = rows.type_column(pa.array([tables.TYPE_NAMES.index("favorites")] * len(found), pa.int8()))
     columns = {"tweet_id": sorted(found), "engagement_type": of_type, "count": [found[t] for t in sorted(found)]}
     gone = frozenset(request.tweet_ids) - found.keys()
     schema = pa.schema([column.field for column in TABLE.columns[:3]])

@@ -7,7 +7,7 @@ import tomllib
 import pytest
 
 from engagement_pipeline.core.errors import InputError
-from engagement_pipeline.transport.accounts import ASIDE, Account, handles, load, normalised, parse_handle, save
+from engagement_pipeline.transport.accounts import ASIDE, Account, handles, load, save
 
 SECRETS = ("ck-7f3a", "cs-7f3a", "at-7f3a", "ats-7f3a", "bt-7f3a", "at-new", "ats-new")
 APP = '[app]\nconsumer_key = "ck-7f3a"\nconsumer_secret = "cs-7f3a"\n'
@@ -144,10 +144,6 @@ def test_a_handle_is_compared_without_its_at_sign_and_case(file, spelling):
     assert accounts.by_handle["some_handle"].handle == "some_handle"
 
 
-def test_normalised_does_not_touch_an_at_sign_inside():
-    assert [normalised(text) for text in ("@A", " a ", "A", "a@b")] == ["a", "a", "a", "a@b"]
-
-
 def test_the_same_handle_twice_is_refused(file):
     message = refusal(file(f'{WHOLE}[accounts."@Some_Handle"]\n{TOKENS}'))
     assert message.startswith("holds the same handle twice")
@@ -175,12 +171,6 @@ def test_a_file_that_others_can_read_is_warned_of_and_read(file, caplog, mode):
 def test_a_file_that_only_its_owner_can_read_is_no_news(file, caplog):
     load(file(WHOLE))
     assert not caplog.records
-
-
-def test_a_handle_is_parsed_or_refused_with_what_it_may_hold():
-    assert parse_handle(" @Some_Handle ") == "some_handle"
-    with pytest.raises(ValueError, match=r"'a b' is not a handle: letters, digits and _ only"):
-        parse_handle("a b")
 
 
 # Fingerprints.

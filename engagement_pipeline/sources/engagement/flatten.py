@@ -32,7 +32,8 @@ from engagement_pipeline.core.measured import first_hour, hour_posted, youngest_
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.core.model import Flat
 from engagement_pipeline.core.redaction import BODY_MASK, masked
-from engagement_pipeline.core.tables import EPOCH, PARTIAL, TYPE_NAMES, engagements_table, type_column
+from engagement_pipeline.core.rows import engagements_table, type_column
+from engagement_pipeline.core.tables import EPOCH, PARTIAL, TYPE_NAMES
 from engagement_pipeline.sources.engagement import parse_fast, parse_reference
 from engagement_pipeline.sources.engagement.parse_reference import Asked, Cells, Sums
 from engagement_pipeline.sources.engagement.request import (

@@ -1,0 +1,226 @@
+"""The commands and their options.
+
+In: nothing. Out: a parser. The parsed options hold `command`: the module of this folder, and the function in it, that
+carry the command out. No library that only some commands need is imported before one of these runs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engagement_pipeline.cli import arguments
+from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL
+from engagement_pipeline.core.tables import REBUILDABLE
+
+if TYPE_CHECKING:
+    import argparse
+
+FORMATS = ("table", "csv", "json", "parquet")  # of an answer in SQL
+QUESTIONS = {  # of `engagement init`, by the setting that the answer becomes
+    "requests_per_minute": "Requests a minute that your contract allows",
+    "first_day": "First UTC day to pull",
+    "history_days": "Days that your contract lets /historical go back, or Enter if it has no such limit",
+}
+
+
+def parser() -> arguments.Parser:
+    """Return the parser of the whole command line."""
+    whole = arguments.Parser(
+        prog="engagement", description="The Engagement API as a lake that answers SQL. Settings: engagement config."
+    )
+    whole.add_argument("--version", action=arguments.Version, nargs=0, help="print the version, and end")
+    arguments.add_common(whole)
+    commands = whole.add_subparsers(required=True, metavar="COMMAND")
+    for add in (_start, _accounts, _pulls, _sql, _tables, _health, _emulator, _demo, _help):
+        add(commands)
+    return whole
+
+
+def _start(commands: arguments.Commands) -> None:
+    """Add the commands for somebody who starts."""
+    text = "ask a few questions, and write accounts.toml, your settings and an example of a roster"
+    sub = arguments.add_command(commands, "init", "init:run", text, reads_settings=False)
+    for key, question in QUESTIONS.items():
+        text = f"{question.partition(', or Enter')[0]}; with this option, it is not asked"
+        sub.add_argument(f"--{key.replace('_', '-')}", metavar="DAY" if key == "first_day" else "N", help=text)
+    text = "ask nothing: take the options and the defaults, and leave the keys in accounts.toml empty"
+    sub.add_argument("--no-questions", action="store_true", help=text)
+
+    text = "show each setting, its value, and the variable or file where it is set"
+    sub = arguments.add_command(commands, "config", "config:run", text)
+    sub.add_argument("--json", action="store_true", help="print one JSON object, for programs")
+
+
+def _accounts(commands: arguments.Commands) -> None:
+    """Add the commands for the accounts."""
+    sub = arguments.add_command(
+        commands,
+        "authorize",
+        "pulls:authorize",
+        "let a handle give its tokens to the app, and write them to the accounts file",
+    )
+    sub.add_argument("handle", metavar="HANDLE", type=arguments.handle, help="the handle that logs in on the page")
+
+    sub = arguments.add_command(
+        commands,
+        "check",
+        "pulls:check",
+        "try each account with one cheap request; show which work, and to whom their tokens belong",
+    )
+    arguments.add_skipping(sub)
+
+
+def _pulls(commands: arguments.Commands) -> None:
+    """Add plan and pull, which take the same options."""
+    for name, command, text in (
+        ("plan", "pulls:plan", "show the requests that a pull would send, and send none"),
+        ("pull", "pulls:pull", "pull from an endpoint, publish what came and refresh the views"),
+    ):
+        sub = arguments.add_command(commands, name, command, text)
+        sub.add_argument(
+            "--endpoint",
+            choices=ENDPOINTS,
+            default=HISTORICAL.name,
+            help=f"endpoint of the API (default: {HISTORICAL})",
+        )
+        arguments.add_days(
+            sub,
+            first=f"first UTC day of /{HISTORICAL}; by default the first of the look-back",
+            last="last UTC day, included; by default the last day that is over",
+        )
+        arguments.add_skipping(sub)
+
+
+def _sql(commands: arguments.Commands) -> None:
+    """Add the commands for the views over a lake."""
+    sub = arguments.add_command(
+        commands,
+        "sql",
+        "answers:sql",
+        "answer a query over the lake's views: engagements, daily, tweets, coverage and more",
+    )
+    sub.add_argument("query", metavar="QUERY", help="one statement in DuckDB's SQL")
+    sub.add_argument("--format", choices=FORMATS, default="table", help="how to print (default: table)")
+    text = "with --format csv: write ' before a text that a spreadsheet would run as a formula"
+    sub.add_argument("--safe-csv", action="store_true", help=text)
+    text = "allow any statement, and any file of this machine; by default, it only reads, and only the lake"
+    sub.add_argument("--unsafe", action="store_true", help=text)
+
+    sub = arguments.add_command(
+        commands,
+        "catalog",
+        "answers:catalog",
+        "write engagement.duckdb again, the views over the lake, or one for another place",
+    )
+    text = "where its readers find the lake; by default where the lake lies"
+    sub.add_argument("--root", type=Path, metavar="DIR", help=text)
+    text = "write it to this file; by default into the lake in DIR"
+    sub.add_argument("--output", type=Path, metavar="FILE", help=text)
+
+
+def _tables(commands: arguments.Commands) -> None:
+    """Add the commands for the tables and the raw of a lake."""
+    sub = arguments.add_command(
+        commands,
+        "rebuild",
+        "tables:rebuild",
+        "make tables again from the responses that have landed, without a request",
+    )
+    sub.add_argument("--table", choices=REBUILDABLE, help="the table to make; by default all")
+    arguments.add_days(
+        sub,
+        first="first UTC day; by default the first that is known",
+        last="last UTC day, included; by default the last that is known",
+    )
+
+    text = "bring the files of a lake that an older program wrote to this one's format"
+    arguments.add_command(commands, "upgrade", "tables:upgrade", text)
+
+    sub = arguments.add_command(
+        commands,
+        "prune",
+        "tables:prune",
+        "list the responses that are published and older than keep_raw_days; remove them with --yes",
+    )
+    sub.add_argument("--yes", action="store_true", help="remove them; without it nothing is removed")
+
+
+def _health(commands: arguments.Commands) -> None:
+    """Add the commands that look a lake over and change nothing."""
+    text = "show the accounts, the roster, the lake, the last pulls and the next runs, on one screen"
+    sub = arguments.add_command(commands, "status", "status:run", text)
+    sub.add_argument("--json", action="store_true", help="print one JSON object, for programs")
+
+    sub = arguments.add_command(
+        commands,
+        "doctor",
+        "health:doctor",
+        "tell whether the lake is whole, and for each fault the command that mends it",
+    )
+    text = "read no response, and of the tables only what must agree: for every day, where raw is large"
+    sub.add_argument("--quick", action="store_true", help=text)
+    sub.add_argument("--json", action="store_true", help="print JSON, for machines")
+
+
+def _emulator(commands: arguments.Commands) -> None:
+    """Add the emulator."""
+    sub = arguments.add_command(
+        commands,
+        "emulator",
+        "emulated:emulator",
+        "serve the Engagement API on this machine, for demos and tests",
+        reads_settings=False,
+    )
+    sub.add_argument("--port", type=int, required=True, help="port to listen on; 0 picks a free one")
+    for name, what in (("--accounts", "credentials that it accepts"), ("--tweets", "roster of its world")):
+        text = f"write the {what} to this file; overwrite only its own"
+        sub.add_argument(name, type=Path, metavar="FILE", help=text)
+    sub.add_argument("--now", type=arguments.moment, metavar="TIME", help="fix its clock, for example to 2026-02-01")
+    sub.add_argument("--seed", type=int, default=1, help="number of its world (default: 1)")
+    sub.add_argument(
+        "--requests-per-minute", type=arguments.positive, default=300, metavar="N", help="its rate (default: 300)"
+    )
+    sub.add_argument(
+        "--latency", type=float, default=0.0, metavar="SECONDS", help="wait before each answer (default: 0)"
+    )
+    sub.add_argument(
+        "--settle-hours", type=int, default=0, metavar="N", help="counts grow until an hour is this old (default: 0)"
+    )
+    sub.add_argument(
+        "--max-age-days",
+        type=arguments.positive,
+        metavar="N",
+        help="how far back /historical goes; by default to 2014-09-01",
+    )
+    sub.add_argument("--require-gzip", action="store_true", help="refuse a request that does not accept gzip")
+
+
+def _demo(commands: arguments.Commands) -> None:
+    """Add the commands that run on the emulator."""
+    sub = arguments.add_command(
+        commands,
+        "demo",
+        "emulated:demo",
+        "run the whole job on the emulator: no network, no credentials",
+        reads_settings=False,
+    )
+    sub.add_argument(
+        "--data", type=Path, metavar="DIR", default=Path("data/demo"), help="its lake (default: data/demo)"
+    )
+    text = "start Dagster on the emulator; Ctrl-C ends both"
+    sub = arguments.add_command(commands, "up", "emulated:up", text, reads_settings=False)
+    sub.add_argument("--data", type=Path, metavar="DIR", default=Path("data/up"), help="its lake (default: data/up)")
+    sub.add_argument("--port", type=arguments.positive, default=3000, help="port of the Dagster UI (default: 3000)")
+
+
+def _help(commands: arguments.Commands) -> None:
+    """Add the command that explains the others."""
+    sub = arguments.add_command(commands, "help", "commands:explain", "explain a command", reads_settings=False)
+    text = "the command to explain; by default, list all"
+    sub.add_argument("topic", metavar="COMMAND", nargs="?", choices=[*commands.choices], help=text)
+
+
+def explain(options: argparse.Namespace) -> None:
+    """Print the help of a command, or of all."""
+    parser().parse_args([*filter(None, [options.topic]), "--help"])

@@ -1,0 +1,14 @@
+"""UTC days, as people write them."""
+
+from datetime import date
+
+
+def parse_day(text: str) -> date:
+    """Read `2026-01-31`; raise ValueError with the fix."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if day is None or day.isoformat() != text:  # Python accepts more: weeks, and digits with a suffix
+        raise ValueError(f"{text!r} is not a day such as 2026-01-31")
+    return day
