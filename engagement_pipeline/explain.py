@@ -79,6 +79,8 @@ def explain(lake: Lake, cell: Cell) -> Explanation:
     """
     if cell.engagement_type not in HISTORICAL.types:
         raise InputError(f"/historical has no type {cell.engagement_type!r}: the view metrics lists the types")
+    if not 0 < cell.tweet_id < raw.LAST_ID:
+        raise InputError(f"{cell.tweet_id} is no Tweet ID: the largest has 19 digits")
     if not 0 <= cell.hour < 24:  # noqa: PLR2004 - the hours of a day
         raise InputError(f"{cell.hour} is not an hour of the day: choose from 0 to 23")
     stored = _rows(lake, f'select "count" from engagements where {_is(cell)}')

@@ -107,6 +107,20 @@ def _sql(commands: arguments.Commands) -> None:
     text = "allow any statement, and any file of this machine; by default, it only reads, and only the lake"
     sub.add_argument("--unsafe", action="store_true", help=text)
 
+    text = "tell what the views hold: what one row is; with a NAME, the columns with their types and meanings"
+    sub = arguments.add_command(commands, "tables", "explained:tables", text, reads_settings=False)
+    sub.add_argument("table", metavar="NAME", nargs="?", help="a table or view; by default all, without their columns")
+    sub.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+    text = "tell where one count comes from: the response, its place there, and what the count was before"
+    sub = arguments.add_command(commands, "explain", "explained:explain", text)
+    sub.add_argument("tweet", metavar="TWEET", type=arguments.positive, help="the Tweet's ID")
+    text = "an engagement type of /historical, such as impressions"
+    sub.add_argument("type", metavar="TYPE", choices=HISTORICAL.types, help=text)
+    sub.add_argument("day", metavar="DAY", type=arguments.day, help="the UTC day")
+    sub.add_argument("hour", metavar="HOUR", type=int, choices=range(24), help="the UTC hour of the day, 0 to 23")
+    sub.add_argument("--json", action="store_true", help="print one JSON object, for programs")
+
     sub = arguments.add_command(
         commands,
         "catalog",
