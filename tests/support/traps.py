@@ -74,17 +74,22 @@ def cells(tweets, window, *, hours=range(24)):
     return found
 
 
-def build(lake):
-    """Fill a lake: five windows, an account that is refused for a day, a Tweet that is deleted, totals three times."""
+def save_tweets(lake, owners, *, posted=posted_at):
+    """Write tweets.parquet of {tweet: handle}."""
     lake.open()
-    posted = pa.array([posted_at(tweet_id) for tweet_id in OWNERS], TWEETS.schema.field("posted_at").type)
+    times = pa.array([posted(tweet_id) for tweet_id in owners], TWEETS.schema.field("posted_at").type)
     columns = {
-        "tweet_id": [*OWNERS],
-        "handle": [*OWNERS.values()],
-        "posted_at": posted,
-        "followed": [True] * len(OWNERS),
+        "tweet_id": [*owners],
+        "handle": [*owners.values()],
+        "posted_at": times,
+        "followed": [True] * len(owners),
     }
     pq.write_table(pa.table(columns).cast(TWEETS.schema), lake.tweets)
+
+
+def build(lake):
+    """Fill a lake: five windows, an account that is refused for a day, a Tweet that is deleted, totals three times."""
+    save_tweets(lake, OWNERS)
     for first, last in ((FIRST, date(2025, 12, 28)), (date(2025, 12, 29), date(2026, 1, 9))):
         _pull(lake, ASKED, Window(first, last), midnight(last) + timedelta(days=1, hours=2))
     one = Window(REVOKED, REVOKED)
@@ -101,7 +106,7 @@ def build(lake):
     publish_pulls(lake)
     _pull(lake, ASKED[:-1], Window(LAST, LAST), midnight(LAST) + timedelta(hours=12), hours=range(12))
     for day, hour, more in ((date(2026, 1, 5), 4, 0), (date(2026, 1, 9), 4, 30), (LAST, 4, 100)):
-        seen = {OLD: 9_000 + more, OTHERS: 50 - more // 10}
+        seen = {OLD: 9_000 + more, OTHERS: 50 - more // 10} | ({GONE: 2_000} if day < DELETED else {})
         body = totals({(tweet_id, name): n for tweet_id, n in seen.items() for name in ("favorites", "quote_tweets")})
         observed(lake, TOTALS, body, midnight(day) + timedelta(hours=hour), tweets=[*seen])
         publish_pulls(lake)

@@ -2,7 +2,7 @@
 -- It tells whether the handle's sums of the day can be compared with those of other days, and why not. Each Tweet that
 -- had been posted by the end of the day counts in one of stored, partial, set_aside, failed and not_asked.
 -- The key is handle and day.
---   handle  The account that owns the Tweets; NULL for Tweets that the lake does not know.
+--   handle  The account that owns the Tweets.
 --   day  The UTC day.
 --   expected  How many Tweets it had, of those that are followed or were asked for.
 --   stored  Of how many the day is complete, as tweet_daily says.
@@ -32,16 +32,16 @@ followed as (
 ),
 asked as (
     select
-        tweet_daily.handle as handle, day, reason, count(*) as tweets,
+        handle, day, reason, count(*) as tweets,
         count(*) filter (complete) as stored,
         count(*) filter (types > 0 and not complete) as partial,
         count(*) filter (types = 0 and regexp_matches(reason, '^(unavailable|protected|forbidden)\b')) as set_aside,
         count(*) filter (complete and reason is not null) as old,
-        count(*) filter (known.tweet_id is not null) as followed,
+        count(*) filter (known_id is not null) as followed,
         count(*) filter (resting) as resting
     from tweet_daily
-    left join known on known.tweet_id = tweet_daily.tweet_id
-    group by tweet_daily.handle, day, reason
+    left join (select tweet_id as known_id, resting from known) on known_id = tweet_id
+    group by handle, day, reason
 ),
 counted as (
     select

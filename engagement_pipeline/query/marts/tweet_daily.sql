@@ -2,10 +2,10 @@
 -- Each metric is a column: the sum over the hours of the day, from /historical. NULL is a count that the API has not
 -- given, never zero. A sum over rows that are not all complete is too low. For a rate over several rows, divide the
 -- sums: the mean of their rates is another number. A rate above 1 is legal, since impressions are organic only.
--- The key is tweet_id and day.
+-- Tweets without a handle in the roster are not there. The key is tweet_id and day.
 --   tweet_id  The Tweet. Text in JSON and JavaScript, which round such numbers.
 --   day  The UTC day on which it happened.
---   handle  The account that owns the Tweet; NULL if the lake does not know it.
+--   handle  The account that owns the Tweet.
 --   posted_at  When it was posted; NULL before Snowflake IDs.
 --   age  The days since the UTC day on which it was posted, which is 0.
 --   impressions  How often the Tweet was seen, organic only.
@@ -39,9 +39,9 @@
 --             answer came after the end of the day.
 --   reason  Why the day is not complete, or why its counts are older than the newest request; NULL if neither.
 --   pulled_at  When the newest request that gave counts was sent; NULL if none did.
-with wide as (
+with wide as (  -- by handle too: so a question about one handle reaches its Tweets before all counts are read
     select
-        tweet_id, day, count(*) as types,
+        tweet_id, day, handle, count(*) as types,
         max("count") filter (engagement_type = 'impressions') as impressions,
         max("count") filter (engagement_type = 'engagements') as engagements,
         max("count") filter (engagement_type = 'favorites') as favorites,
@@ -60,29 +60,27 @@ with wide as (
         max("count") filter (engagement_type = 'app_opens') as app_opens,
         max("count") filter (engagement_type = 'app_install_attempts') as app_install_attempts
     from daily
-    group by tweet_id, day
+    join (select tweet_id, handle from tweets) using (tweet_id)
+    group by tweet_id, day, handle
 ),
 asked as (
-    select tweet_id, day, outcome, text, rows, pulled_at, left_out
+    select tweet_id, day, handle, posted_at, outcome, text, rows, pulled_at, left_out
     from coverage
+    join (select tweet_id, handle, posted_at from tweets where handle is not null) using (tweet_id)
     where table_name = 'engagements'
-),
-owned as (
-    select
-        tweet_id, handle, posted_at, posted_at at time zone 'UTC' as posted
-    from tweets
 ),
 measured as (
     select
-        asked.tweet_id, asked.day, handle, posted_at, posted,
-        wide.* exclude (tweet_id, day, types), coalesce(types, 0) as types, outcome, text, rows, pulled_at, left_out,
+        asked.*, posted_at at time zone 'UTC' as posted,
+        wide.* exclude (tweet_id, day, handle, types), coalesce(types, 0) as types,
         favorites + replies + retweets as public_engagements,
-        case when posted::date = asked.day then 24 - hour(posted) else 24 end as hours_expected,
+        case
+            when (posted_at at time zone 'UTC')::date = asked.day then 24 - hour(posted_at at time zone 'UTC') else 24
+        end as hours_expected,
         pulled_at >= (asked.day + 1)::timestamp at time zone 'UTC' as whole_day
     from asked
-    left join wide on wide.tweet_id = asked.tweet_id and wide.day = asked.day
-    left join owned on owned.tweet_id = asked.tweet_id
-    where posted is null or asked.day >= posted::date
+    left join wide on wide.tweet_id = asked.tweet_id and wide.day = asked.day and wide.handle = asked.handle
+    where posted_at is null or posted_at < (asked.day + 1)::timestamp at time zone 'UTC'
 ),
 rated as (
     select

@@ -66,6 +66,7 @@ def test_a_deleted_tweet_leaves_the_day_trusted(days):
 
 def test_a_day_that_was_asked_again_in_vain_keeps_its_counts_as_old_ones(tmp_path):
     lake = Lake(tmp_path / "lake")
+    traps.save_tweets(lake, {1: "ann", 2: "ann"}, posted=lambda _: None)
     pulled(lake, full([1], 9, hours=range(24)), at(1))
     publish_pulls(lake)
     pull = begin(lake, at(2))
