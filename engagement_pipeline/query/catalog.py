@@ -6,10 +6,10 @@ memory, without opening that file. `elsewhere` writes them for readers who find 
 
     engagements, daily, revisions, totals, recent, coverage, set_aside, tweets, requests    a view each over the
                          files, typed and empty where there are none; and metrics, the dictionary
-    marts/*.sql          one SELECT a mart, named for its file
-    engagements_as_of(moment)    the table as it was published from what had been pulled by then
+    marts/*.sql          one SELECT a mart, named for its file; one with parameters is a table macro
 
-DuckDB 1.1 to 2.0 read the file. No view names another: what is attached under some name finds none by its own.
+DuckDB 1.1 to 2.0 read the file. No view names another: what is attached under some name finds none by its own. So a
+mart's SELECT brings those of the tables and marts that it reads.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.lake.storage import LocalStorage, literally
 from engagement_pipeline.query import files
 from engagement_pipeline.query.problems import closed, refused, told
-from engagement_pipeline.query.views import all_views, identifier, quoted
+from engagement_pipeline.query.views import all_macros, all_views, identifier, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -44,26 +44,6 @@ ELSEWHERE = "mend that, or name another place"
 INTERRUPTED = "Query interrupted"  # what DuckDB makes of Ctrl-C
 SEAL = "catalog"  # the note that tells what the catalogue held when this program wrote it
 STORAGE = "v1.0.0"  # of DuckDB's files: the oldest that 2.0 writes
-# A moment that names its offset or zone is that instant; one without is UTC. No session's time zone changes either.
-WITH_ZONE = "regexp_matches(moment::varchar, ':[0-9.: ]+[A-Za-z+-]')"
-AS_OF = f"""
-    with asked as (
-        select case when {WITH_ZONE} then moment::timestamptz else moment::timestamp at time zone 'UTC' end as instant
-    ),
-    first_changes as (
-        select tweet_id, engagement_type, day, hour, arg_min({{'old': old}}, new_pulled_at) as first_change
-        from revisions
-        where new_pulled_at > (select instant from asked)
-        group by all
-    )
-    select tweet_id, engagement_type, day, hour,
-        case when first_change is null then "count" else first_change.old end as "count"
-    from engagements
-    join coverage using (tweet_id, day)
-    left join first_changes using (tweet_id, engagement_type, day, hour)
-    where table_name = 'engagements' and first_pulled_at <= (select instant from asked)
-        and (first_change is null or first_change.old is not null)
-"""
 
 
 def refresh(lake: Lake) -> Path:
@@ -106,7 +86,7 @@ def _blind(lake: Lake, table: Table) -> bool:
 def _version(place: files.Place) -> str:
     """Return a text that changes with what the views of a catalogue for a place are, and not with the files there."""
     sources = (files.over(table, place, table.glob) for table in TABLES.values())
-    parts = [*sources, *(view.sql for view in all_views()), AS_OF]
+    parts = [*sources, *map(repr, (*all_views(), *all_macros()))]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -178,7 +158,7 @@ def _rows(connection: duckdb.DuckDBPyConnection, table: Table) -> int | None:
 
 def code_version() -> str:
     """Return a text that changes with what the views are."""
-    parts = [*(repr(table.columns) for table in TABLES.values()), *(view.sql for view in all_views()), AS_OF]
+    parts = [*(repr(table.columns) for table in TABLES.values()), *map(repr, (*all_views(), *all_macros()))]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
@@ -287,12 +267,13 @@ def _confine(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
 def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake, place: files.Place, *, live: bool = False) -> None:
     """Create all views; raises LakeError where a damaged file is in the way."""
     try:
-        sources = {table: files.source(lake, table, place, live=live) for table in TABLES.values()}
-        for table, select in sources.items():
-            connection.execute(f"create view {table} as {select}")
+        sources = {str(table): files.source(lake, table, place, live=live) for table in TABLES.values()}
         for view in all_views():
-            connection.execute(f"create view {view.name} as {files.with_files(view.sql, sources)}")
-        connection.execute(f"create macro engagements_as_of(moment) as table {files.with_files(AS_OF, sources)}")
+            sources[view.name] = view.sql
+        for name, select in sources.items():
+            connection.execute(f"create view {name} as {files.with_files(select, sources)}")
+        for macro in all_macros():
+            connection.execute(f"create macro {macro.call} as table {files.with_files(macro.sql, sources)}")
     except duckdb.Error as error:
         # A view takes its columns from its first file, whichever that is; a mart then lacks some.
         raise _damage(lake, error) or error from None
@@ -313,6 +294,9 @@ def _comment(connection: duckdb.DuckDBPyConnection) -> None:
         _comment_on(connection, table.name, f"One row is {table.grain}. {table.description}", meanings)
     for view in all_views():
         _comment_on(connection, view.name, f"One row is {view.grain}. {view.description}", view.columns)
+    for macro in all_macros():
+        text = f"One row is {macro.grain}. {macro.description}"
+        connection.execute(f"comment on macro table {macro.name} is {quoted(text)}")
 
 
 def _comment_on(connection: duckdb.DuckDBPyConnection, view: str, text: str, meanings: Mapping[str, str]) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query import catalog
-from engagement_pipeline.query.views import all_views
+from engagement_pipeline.query.views import all_macros, all_views
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,9 +57,10 @@ def entries() -> list[Entry]:
     described = [
         (table.name, table.grain, _told(table), {c.name: c.meaning for c in table.columns}) for table in TABLES.values()
     ]
-    described += [(view.name, view.grain, view.description, dict(view.columns)) for view in all_views()]
+    described += [(v.name, v.grain, v.description, dict(v.columns)) for v in (*all_views(), *all_macros())]
+    calls = {macro.name: f"{macro.name}({', '.join('null' for _ in macro.parameters)})" for macro in all_macros()}
     with tempfile.TemporaryDirectory() as empty, catalog.connect(Lake(Path(empty))) as connection:
-        found = {name: connection.view(name) for name, *_ in described}
+        found = {name: connection.sql(f"from {calls.get(name, name)}") for name, *_ in described}
         return [
             Entry(
                 name=name,

@@ -8,14 +8,13 @@ A file has exactly the name that the lake gives it: a copy beside it is no row o
 from __future__ import annotations
 
 import io
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.tables import A_DAY, A_MONTH, Table
 from engagement_pipeline.lake.storage import literally
-from engagement_pipeline.query.views import quoted
+from engagement_pipeline.query.views import quoted, reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -144,11 +143,17 @@ def glob_of(table: Table, day: date | None = None) -> str:
     return table.glob_of(day) if day else table.glob
 
 
-def with_files(sql: str, sources: dict[Table, str]) -> str:
-    """Return a SELECT over some tables as one that needs no view, so that it answers wherever it is attached."""
-    used = {table: select for table, select in sources.items() if re.search(rf"\b(from|join)\s+{table}\b", sql)}
-    files = ", ".join(f"{table} as not materialized ({select})" for table, select in used.items())
-    return f"with {files} select * from (\n{sql}\n)" if files else sql
+def with_files(sql: str, sources: dict[str, str]) -> str:
+    """Return a SELECT over some tables and marts as one that needs no view, so that it answers wherever it is attached.
+
+    `sources` has the SELECT of each, after those that it reads.
+    """
+    used = reading(sql, sources)
+    for name in reversed(sources):
+        if name in used:
+            used |= reading(sources[name], sources)
+    inner = ", ".join(f"{name} as not materialized ({sources[name]})" for name in sources if name in used)
+    return f"with {inner} select * from (\n{sql}\n)" if inner else sql
 
 
 def stand_in(lake: Lake, table: Table) -> Path:

@@ -15,7 +15,7 @@ import duckdb
 from engagement_pipeline.core.errors import InputError, LakeError
 from engagement_pipeline.core.nearest import nearest
 from engagement_pipeline.core.tables import TABLES, TYPE_NAMES
-from engagement_pipeline.query.views import all_views, quoted
+from engagement_pipeline.query.views import READ, all_macros, all_views, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,7 +29,6 @@ NO_COLUMN = re.compile(
     r'Referenced column "(?P<name>[^"]+)" (?:was )?not found|does not have a column named "(?P<of>[^"]+)"'
 )
 QUOTED = re.compile(r'"([^"]+)"')
-READ = re.compile(r"\b(?:from|join)\s+(\w+)", re.IGNORECASE)
 PLACE = re.compile(r"\s*\bLINE \d+:.*", re.DOTALL)  # DuckDB draws an arrow under the place, which one line cannot show
 
 
@@ -78,7 +77,7 @@ def _nearest(name: str, known: list[str]) -> str:
 def _columns(sql: str) -> list[str]:
     """Return the names of the columns of the views that a query names."""
     columns = {table.name: [column.name for column in table.columns] for table in TABLES.values()}
-    columns |= {view.name: [*view.columns] for view in all_views()}
+    columns |= {view.name: [*view.columns] for view in (*all_views(), *all_macros())}
     return [column for name in READ.findall(sql) for column in columns.get(name.lower(), ())]
 
 

@@ -1,18 +1,21 @@
 """The views that have no files of their own: the marts, and the metric dictionary.
 
-In: marts/*.sql and the metric dictionary. Out: View objects, in the order in which they are created.
+In: marts/*.sql and the metric dictionary. Out: View objects, each after those that it reads.
 
-A mart is one SELECT, in a file that bears its name. The comment at its head becomes the catalogue's:
+A mart is one SELECT, in a file that bears its name. It may read tables and other marts. The comment at its head becomes
+the catalogue's:
 
     -- One row is GRAIN.
     -- What else must be known.
+    --   (parameter)  its meaning: the mart is then a table macro
     --   column  its meaning
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,10 +24,13 @@ from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.core.tables import UNANSWERED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
+PARAMETER = re.compile(r"--   \((\w+)\)  (.+)")
 COLUMN = re.compile(r"--   (\w+)  (.+)")
 CONTINUED = re.compile(r"--      +(.+)")  # of the column above
+COMMENT = re.compile(r" *--.*\n?")
+READ = re.compile(r"\b(?:from|join)\s+(\w+)", re.IGNORECASE)
 GRAIN = "One row is "
 MARTS = Path(__file__).parent / "marts"
 # Of coverage: the Tweet's day had an answer, now or before. One that was only asked for in vain is still to be pulled.
@@ -33,18 +39,44 @@ ANSWERED = f"(outcome not in {UNANSWERED} or rows > 0)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """A view: what one row is, what else must be known, the meaning of each column, and its SELECT."""
+    """A view: what one row is, what else must be known, the meaning of each column, and its SELECT.
+
+    With `parameters`, and the meaning of each, it is a table macro.
+    """
 
     name: str
     grain: str
     description: str
     columns: Mapping[str, str]
     sql: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def call(self) -> str:
+        """The name, with the parameters of a macro."""
+        return f"{self.name}({', '.join(self.parameters)})" if self.parameters else self.name
 
 
 def all_views() -> tuple[View, ...]:
-    """Return the metric dictionary and the marts."""
-    return (_metrics(), *(_mart(mart.stem, mart.read_text()) for mart in sorted(MARTS.glob("*.sql"))))
+    """Return the metric dictionary and the marts, each after those that it reads."""
+    return tuple(view for view in _in_order() if not view.parameters)
+
+
+def all_macros() -> tuple[View, ...]:
+    """Return the marts that take parameters."""
+    return tuple(view for view in _in_order() if view.parameters)
+
+
+def _in_order() -> list[View]:
+    marts = (_mart(mart.stem, mart.read_text()) for mart in MARTS.glob("*.sql"))
+    views = {view.name: view for view in (_metrics(), *marts)}
+    reads = {name: sorted(reading(views[name].sql, views)) for name in sorted(views)}
+    return [views[name] for name in TopologicalSorter(reads).static_order()]
+
+
+def reading(sql: str, names: Collection[str]) -> set[str]:
+    """Return which of some tables and views a SELECT reads."""
+    return {name for name in READ.findall(sql) if name in names}
 
 
 def quoted(text: object) -> str:
@@ -60,18 +92,30 @@ def identifier(name: object) -> str:
 def _mart(name: str, sql: str) -> View:
     """Read a mart's head."""
     told: list[str] = []
+    parameters: dict[str, str] = {}
     columns: dict[str, str] = {}
     for line in sql.splitlines():
         if not line.startswith("--"):
             break
-        if column := COLUMN.fullmatch(line):
+        if parameter := PARAMETER.fullmatch(line):
+            parameters[parameter[1]] = parameter[2]
+        elif column := COLUMN.fullmatch(line):
             columns[column[1]] = column[2]
         elif columns and (more := CONTINUED.fullmatch(line)):
             columns[[*columns][-1]] += f" {more[1]}"
         else:
             told.append(line.removeprefix("--").strip())
     grain, _, description = " ".join(told).removeprefix(GRAIN).partition(". ")
-    return View(name=name, grain=grain.removesuffix("."), description=description, columns=columns, sql=sql)
+    calls = [f"It is a table macro: from {name}({', '.join(parameters)})."] if parameters else []
+    calls += [f"{parameter}: {meaning}" for parameter, meaning in parameters.items()]
+    return View(
+        name=name,
+        grain=grain.removesuffix("."),
+        description=" ".join([*calls, description]),
+        columns=columns,
+        sql=COMMENT.sub("", sql).strip(),
+        parameters=parameters,
+    )
 
 
 def _metrics() -> View:

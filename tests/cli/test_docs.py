@@ -17,7 +17,7 @@ from engagement_pipeline.core.settings import PATIENCE_AT_A_TERMINAL, PATIENCE_M
 from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.emulator import Dials, Emulator, rules
 from engagement_pipeline.lake.layout import Lake
-from engagement_pipeline.query.views import all_views
+from engagement_pipeline.query.views import all_macros, all_views
 
 CLONE = Path(__file__).parents[2]
 NAMES = ("README", "CONTRIBUTING", "GLOSSARY", "CHANGELOG", "data/README", "benchmarks/README")
@@ -108,7 +108,7 @@ def test_the_drawing_is_what_the_code_says_or_else_run_make_docs():
 
 def test_the_drawing_names_each_endpoint_table_and_view():
     drawn = re.findall(r"<text[^>]*>([^<]+)", drawing.svg())
-    assert {*TABLES, *(view.name for view in all_views())} <= {*drawn}
+    assert {*TABLES, *(view.call for view in (*all_views(), *all_macros()))} <= {*drawn}
     assert [line for line in drawn if line.startswith("/")] == [
         "/totals: 250 Tweets",
         "/28hr: 25 Tweets",

@@ -85,7 +85,7 @@ def test_the_catalog_lists_its_views_with_the_rows_of_the_tables(in_world, told,
     (record,) = instance.fetch_materializations(dg.AssetKey("catalog"), limit=1).records
     views = {row.data["view"]: row.data["rows"] for row in record.asset_materialization.metadata["views"].records}
     (found,) = catalog.query(Lake(in_world.lake), "select count(*) as n from engagements")["n"].to_pylist()
-    assert (views["engagements"], views["totals"], views["problems"]) == (found, 0, None)
+    assert (views["engagements"], views["totals"], views["completeness"]) == (found, 0, None)
     names = "select view_name from duckdb_views() where not internal order by view_name"
     assert sorted(views) == catalog.query(Lake(in_world.lake), names)["view_name"].to_pylist()
 

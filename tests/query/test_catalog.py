@@ -18,28 +18,15 @@ from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.core.model import Exchange, Request, Window
+from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.lake import request_log
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.parquet import write
 from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.query import catalog
+from engagement_pipeline.query.views import all_views
 
-VIEWS = (
-    "coverage",
-    "daily",
-    "engagements",
-    "engagements_now",
-    "handles_queried",
-    "metrics",
-    "problems",
-    "recent",
-    "requests",
-    "revisions",
-    "set_aside",
-    "settling",
-    "totals",
-    "tweets",
-)
+VIEWS = sorted([*TABLES, *(view.name for view in all_views())])
 ALL = "select count(*) as n, sum(count)::bigint as total from engagements"
 # Opens the file, answers each line it reads with what the query says, and ends with its input.
 READER = (
@@ -67,7 +54,7 @@ def publish_full(lake, tweets, count=5, now=1):
 
 
 def save_tweets(lake):
-    posted = pa.array([at(1), None], pa.timestamp("ms", "UTC"))
+    posted = pa.array([at(1) - timedelta(days=32), None], pa.timestamp("ms", "UTC"))
     table = pa.table(
         {"tweet_id": pa.array([1, 2]), "handle": ["ann", "bob"], "posted_at": posted, "followed": [True, False]}
     )

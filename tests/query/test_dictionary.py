@@ -8,6 +8,7 @@ from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query import catalog, dictionary
 from engagement_pipeline.query.dictionary import Column, Entry
+from engagement_pipeline.query.views import all_macros
 
 CLONE = Path(__file__).parents[2]
 VIEWS = [
@@ -34,7 +35,9 @@ def test_it_has_each_view_of_the_catalog_and_each_column_with_a_meaning(entries,
     with catalog.connect(Lake(tmp_path)) as connection:
         names = connection.sql("select view_name from duckdb_views() where not internal").fetchall()
         columns = {name: connection.view(name).columns for (name,) in names}
-    assert {entry.name: [column.name for column in entry.columns] for entry in entries} == columns
+    found = {entry.name: [column.name for column in entry.columns] for entry in entries}
+    assert {name: found[name] for name in columns} == columns
+    assert {*found} - {*columns} == {macro.name for macro in all_macros()}
     assert [(entry.name, column) for entry in entries for column in entry.columns if not column.meaning] == []
 
 

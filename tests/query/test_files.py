@@ -229,8 +229,22 @@ def test_a_stand_in_holds_the_types_of_its_table_and_no_rows(tmp_path):
 
 
 def test_a_select_brings_the_files_that_it_reads():
-    sources = {table: f"select {table}" for table in TABLES.values()}
+    sources = {name: f"select {name}" for name in TABLES}
     sql = files.with_files("select tweets from daily join coverage using (day)", sources)
     assert sql.startswith(
         "with daily as not materialized (select daily), coverage as not materialized (select coverage)"
+    )
+
+
+def test_a_select_brings_the_marts_that_it_reads_after_what_these_read():
+    sources = {
+        "daily": "select 1",
+        "tweets": "select 2",
+        "wide": "from daily",
+        "sums": "from wide",
+        "others": "select 3",
+    }
+    assert files.with_files("from sums", sources) == (
+        "with daily as not materialized (select 1), wide as not materialized (from daily), "
+        "sums as not materialized (from wide) select * from (\nfrom sums\n)"
     )

@@ -93,7 +93,7 @@ def test_each_view_is_described_with_its_columns(lake):
 @pytest.mark.parametrize(
     ("table", "filters", "told"),
     [
-        ("engagement", {}, "there is no table 'engagement': choose from coverage, daily, engagements, "),
+        ("engagement", {}, "there is no table 'engagement': choose from completeness, coverage, daily, "),
         ("tweets", {"first": date(2026, 1, 1)}, "tweets has no column day: leave out first"),
         ("metrics", {"handles": ["ann"]}, "metrics has no column tweet_id: leave out handles"),
         ("daily", {"last": "yesterday"}, "'yesterday' is not a day such as 2026-01-31"),

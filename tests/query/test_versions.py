@@ -18,8 +18,7 @@ QUERIES = [
     "select day, hour, sum(\"count\")::bigint from engagements_as_of('2026-02-01 02:30:00') group by all order by all",
     "select count(*) from engagements_as_of(timestamptz '2026-02-01 02:30:00+00')",
     "select max(asked_at at time zone 'UTC')::varchar from coverage group by outcome order by all",
-    "from settling order by all",
-    "from handles_queried order by all",
+    *(f"select columns(*)::varchar from {view.name} order by all" for view in all_views()),
     "select count(*) from duckdb_views() where not internal and comment is not null",
 ]
 
@@ -37,6 +36,7 @@ def test_an_older_duckdb_answers_as_this_one_does(history, version, seconds):
         pytest.skip(f"the package index gave no duckdb {version} in {seconds} seconds")
     path = catalog.refresh(history)
     with duckdb.connect(str(path), read_only=True) as connection:
+        connection.execute(ZONE)
         here = [connection.execute(query).fetchall() for query in QUERIES]
     assert answers(version, path, QUERIES, statements=[ZONE]) == json.loads(json.dumps(here, default=str))
     attached = [f"attach '{path}' as lake (read_only)", "use lake", ZONE]

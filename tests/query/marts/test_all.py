@@ -1,0 +1,63 @@
+"""What holds of every mart: its key, its types, any session's time zone, and a catalogue that is attached."""
+
+import re
+
+import duckdb
+import pytest
+
+from engagement_pipeline.query import catalog
+from engagement_pipeline.query.views import all_macros, all_views
+
+CALLS = {
+    "engagements_as_of": "engagements_as_of('2026-01-15')",
+}
+MARTS = {view.name: view for view in (*all_views(), *all_macros())}
+SOURCES = {name: CALLS.get(name, name) for name in MARTS}
+ZONES = ("UTC", "Pacific/Kiritimati", "America/New_York")
+
+
+@pytest.fixture(scope="module")
+def connection(trapped):
+    with catalog.connect(trapped) as connection:
+        yield connection
+
+
+def test_every_macro_is_called_here():
+    assert {*CALLS} == {macro.name for macro in all_macros()}
+
+
+@pytest.mark.parametrize("name", MARTS)
+def test_the_key_tells_rows_apart(connection, name):
+    _, _, named = MARTS[name].description.partition("The key is ")
+    key = ", ".join(re.findall(r"\w+", named.replace(" and ", " ")))
+    rows, keys = connection.sql(f"select count(*), count(distinct ({key})) from {SOURCES[name]}").fetchall()[0]
+    assert rows == keys
+
+
+@pytest.mark.parametrize("name", MARTS)
+def test_each_column_has_its_meaning_in_order(connection, name):
+    assert connection.sql(f"from {SOURCES[name]}").columns == [*MARTS[name].columns]
+
+
+@pytest.mark.parametrize("name", MARTS)
+def test_counts_are_of_64_bits_and_times_have_a_zone(connection, name):
+    found = {str(kind) for kind in connection.sql(f"from {SOURCES[name]}").types}
+    assert not {kind for kind in found if re.search(r"HUGEINT|TINYINT|SMALLINT|UINT|FLOAT|TIMESTAMP$", kind)}
+
+
+@pytest.fixture(scope="module")
+def attached(trapped):
+    catalog.refresh(trapped)
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{trapped.catalog}' as lake (read_only)")
+        yield connection
+
+
+@pytest.mark.parametrize("name", MARTS)
+def test_no_session_s_time_zone_changes_an_answer_of_the_attached_catalogue(attached, name):
+    found = []
+    for zone in ZONES:
+        attached.execute(f"set timezone = '{zone}'")
+        found.append(attached.sql(f"select * from lake.{SOURCES[name]} order by all").fetchall())
+    assert found[0]
+    assert found == [found[0]] * len(ZONES)
