@@ -4,9 +4,11 @@ import logging
 import os
 import shutil
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 
 import hypothesis
 import pytest
@@ -89,10 +91,20 @@ def _no_settings_from_outside(monkeypatch):
     monkeypatch.setenv(settings.PREFIX + "CONFIG", os.devnull)
 
 
+@contextmanager
+def answering(emulator):
+    """Let an emulator answer; it ends by itself a moment later, and to wait for that would take a minute of a run."""
+    Thread(target=emulator.run, daemon=True).start()
+    try:
+        yield emulator
+    finally:
+        emulator.stop()
+
+
 @pytest.fixture
 def world(tmp_path):
     """An emulator at NOW that any rate is fine for, with a roster of two healthy Tweets a handle."""
-    with Emulator(now=NOW, requests_per_minute=6000) as emulator:
+    with answering(Emulator(now=NOW, requests_per_minute=6000)) as emulator:
         variables = {
             "CONFIG": os.devnull,
             "API_URL": emulator.url,
