@@ -46,7 +46,7 @@ test-operations: setup  ## docs/operations.md on a throwaway machine: as root, w
 test-duckdb: setup  ## engagement.duckdb in DuckDB 1.1 to 1.5, which it installs into .venv/duckdb; two minutes
 	@$(BIN)/python -m pytest -m duckdb -n 0 -rs
 
-test-faults: setup  ## each call of a command fails or kills it once, by Debian's strace; then long random walks; hours
+test-faults: setup  ## each call of a command fails or kills it once, by Debian's strace; then long sweeps and random walks; hours
 	@command -v strace >/dev/null || { apt-get update --quiet=2 && apt-get install --quiet=2 --no-install-recommends strace; }
 	@$(BIN)/python -m pytest -m faults -rs
 

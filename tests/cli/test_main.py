@@ -276,7 +276,7 @@ for module in pkgutil.walk_packages(engagement_pipeline.__path__, "engagement_pi
 assert len([name for name in sys.modules if name.startswith("engagement_pipeline.")]) > 20
 assert "dagster" not in sys.modules
 """
-    subprocess.run([sys.executable, "-c", program], check=True, cwd=CLONE)
+    assert subprocess.run([sys.executable, "-c", program], check=False, cwd=CLONE).returncode == 0
 
 
 def test_no_source_of_the_library_imports_dagster_even_later():

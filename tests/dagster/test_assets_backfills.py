@@ -86,11 +86,12 @@ def backfilled(in_world, queueing, monkeypatch):
     return launch
 
 
-@pytest.mark.parametrize("page", [FROM_THE_ASSETS, FROM_THE_JOB], ids=["assets", "job"])
+@pytest.mark.parametrize("page", [FROM_AN_ASSET, FROM_THE_ASSETS, FROM_THE_JOB], ids=["asset", "assets", "job"])
 def test_sixty_days_are_three_runs(backfilled, page):
     assert backfilled(page, "2025-12-03") == [28, 28, 4]
 
 
+@pytest.mark.faults
 def test_a_year_is_fourteen_runs(backfilled):
     assert backfilled(FROM_AN_ASSET, "2025-02-01") == [*[28] * 13, 1]
 

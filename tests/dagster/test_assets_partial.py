@@ -45,9 +45,9 @@ def damaged(in_world):
     return path
 
 
-def test_of_28_days_one_is_damaged_and_27_are_green_with_their_numbers(damaged, definitions, instance):
-    run_days(definitions, instance, first=DAYS[0])
-    others = [day for day in DAYS if day != str(BAD)]
+def test_of_eight_days_one_is_damaged_and_seven_are_green_with_their_numbers(damaged, definitions, instance):
+    run_days(definitions, instance, first=DAYS[-8])
+    others = [day for day in DAYS[-8:] if day != str(BAD)]
     assert states(definitions, instance, "engagements") == (others, [str(BAD)])
     reported = metadata(instance, "engagements")
     assert sorted(reported) == others

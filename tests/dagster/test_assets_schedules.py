@@ -79,8 +79,8 @@ def test_days_that_were_missed_are_caught_up_by_the_next_run(in_world, definitio
 def test_after_an_outage_longer_than_the_look_back_the_days_before_it_are_caught_up_too(
     in_world, definitions, instance, monkeypatch
 ):
-    monkeypatch.setenv("ENGAGEMENT_LOOKBACK_DAYS", "4")
-    at(in_world, monkeypatch, "2026-01-20")
+    monkeypatch.setenv("ENGAGEMENT_LOOKBACK_DAYS", "2")
+    at(in_world, monkeypatch, "2026-01-27")
     run_due(definitions, instance)
     at(in_world, monkeypatch, "2026-02-01")
     first, second = run_due(definitions, instance)
@@ -88,7 +88,7 @@ def test_after_an_outage_longer_than_the_look_back_the_days_before_it_are_caught
     assert second.success
     assert first.dagster_run.tags["dagster/priority"] == "10"
     assert "dagster/priority" not in second.dagster_run.tags
-    assert sorted(metadata(instance, "engagements")) == DAYS[-16:]
+    assert sorted(metadata(instance, "engagements")) == DAYS[-7:]
     assert len(run_due(definitions, instance)) == 1
 
 
@@ -110,7 +110,17 @@ def test_what_the_roster_holds_when_the_sensor_is_switched_on_is_known(definitio
 @pytest.fixture
 def joined(in_world, monkeypatch, instance):
     """31 partitions, of which the daily run filled the last two; and a Tweet that joins, with the sensor's cursor."""
-    monkeypatch.setenv("ENGAGEMENT_FIRST_DAY", "2026-01-01")
+    return join(in_world, monkeypatch, instance, "2026-01-01")
+
+
+@pytest.fixture
+def joined_late(in_world, monkeypatch, instance):
+    """The same with eight partitions, where a history in two runs would tell no more, and take seconds."""
+    return join(in_world, monkeypatch, instance, DAYS[-8])
+
+
+def join(in_world, monkeypatch, instance, first_day):
+    monkeypatch.setenv("ENGAGEMENT_FIRST_DAY", first_day)
     monkeypatch.setenv("ENGAGEMENT_LOOKBACK_DAYS", "2")
     definitions = load_definitions()
     assert all(run.success for run in run_due(definitions, instance))
@@ -155,8 +165,8 @@ def test_such_a_run_asks_for_the_new_tweets_alone(in_world, joined, instance):
     assert days == DAYS[DAYS.index(windows(shortest)[0][0]) :]
 
 
-def test_a_day_that_only_the_new_tweets_have_stays_missing_and_the_others_show_them(joined, instance):
-    definitions, _, cursor = joined
+def test_a_day_that_only_the_new_tweets_have_stays_missing_and_the_others_show_them(joined_late, instance):
+    definitions, _, cursor = joined_late
     shown = metadata(instance, "engagements")
     assert all(
         run.success for run in run_history(definitions, instance, look(definitions, instance, cursor).run_requests)
@@ -176,15 +186,18 @@ def test_once_they_ran_the_sensor_asks_for_nothing_more(joined, instance):
     assert again.cursor != cursor
 
 
-def test_a_tweet_is_new_since_the_newest_request_whatever_the_machine_s_clock_says(in_world, definitions, instance):
+def test_a_tweet_is_new_since_the_newest_request_whatever_the_machine_s_clock_says(
+    in_world, definitions, instance, monkeypatch
+):
+    monkeypatch.setenv("ENGAGEMENT_LOOKBACK_DAYS", "2")
     run_due(definitions, instance)
     looked_at = json.loads(look(definitions, instance).cursor)["looked_at"]
     newest = catalog.query(Lake(in_world.lake), "select max(asked_at) as at from requests").to_pylist()[0]["at"]
     assert datetime.fromisoformat(looked_at) == newest
 
 
-def test_what_failed_is_asked_for_again_the_next_day_and_not_before(in_world, joined, instance, monkeypatch):
-    definitions, _, cursor = joined
+def test_what_failed_is_asked_for_again_the_next_day_and_not_before(in_world, joined_late, instance, monkeypatch):
+    definitions, _, cursor = joined_late
     first = look(definitions, instance, cursor).run_requests
     in_world.emulator.faults.set(revoked_handles=["harborbooks"])
     assert not any(run.success for run in run_history(definitions, instance, first))
@@ -210,7 +223,8 @@ def test_before_the_first_pull_all_of_the_roster_is_for_the_daily_run(in_world, 
     assert json.loads(seen.cursor)["files"] != json.loads(cursor)["files"]
 
 
-def test_a_bad_row_is_said_and_looked_at_again_once_it_is_mended(in_world, definitions, instance):
+def test_a_bad_row_is_said_and_looked_at_again_once_it_is_mended(in_world, definitions, instance, monkeypatch):
+    monkeypatch.setenv("ENGAGEMENT_LOOKBACK_DAYS", "2")
     run_due(definitions, instance)
     cursor = look(definitions, instance).cursor
     path = in_world.roster.parent / "new.csv"

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import forks
 import pytest
 from truth import FIRST, LAST, TWO_TYPES, assert_true, follow, run
 
@@ -41,9 +42,8 @@ def environment(world):
 
 def dies_publishing(world, file, place, *arguments):
     """Run a command that dies at the `place`-th rename to a file of that name."""
-    command = [sys.executable, "-c", DIE, file, str(place), *arguments]
-    ended = subprocess.run(command, env=environment(world), capture_output=True, check=False)
-    assert ended.returncode == 9, ended.stderr
+    ended = forks.run(DIE, file, str(place), *arguments, environment=environment(world))
+    assert ended.code == 9, ended.said
 
 
 def landed(world):

@@ -1,8 +1,6 @@
 """What a pull that died has landed and not read: the next looks at it alone, and goes on whatever it is."""
 
-import subprocess
-import sys
-
+import forks
 import pytest
 from bodies import at, begin, full, land
 
@@ -93,7 +91,7 @@ def test_a_response_for_which_the_memory_is_too_small_alone_is_rejected(pull, mo
 
 def test_a_response_that_kills_the_pull_which_looks_at_it_alone_is_set_apart_by_the_next(lake, pull, caplog):
     path = unread(pull, 1)
-    assert subprocess.run([sys.executable, "-c", SETTLE, str(lake.root)], check=False).returncode == -9
+    assert forks.run(SETTLE, str(lake.root)).code == -9
     assert path.exists()
     look_again(lake, PULL_LOCK, sources.read)
     assert f"{path} ended two processes that looked at it, the second time alone: it is kept as " in caplog.text

@@ -1,8 +1,6 @@
 """What was looked at when a process died: looked at again alone, and set apart only if that ends badly too."""
 
-import subprocess
-import sys
-
+import forks
 import pytest
 from bodies import at, full, pulled
 
@@ -37,8 +35,7 @@ def landed(lake):
 
 def dies(lake, how=AMONG_OTHERS):
     """Kill a process while it looks at the one response."""
-    code = subprocess.run([sys.executable, "-c", DIES, str(lake.root), how], check=False).returncode
-    assert code == -9
+    assert forks.run(DIES, str(lake.root), how).code == -9
 
 
 def looked_at(lake):

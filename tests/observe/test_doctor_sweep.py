@@ -68,11 +68,11 @@ def sweep(lake, harm, do):
         found = examined().findings
         if not found and harm not in SILENT.get(kind, ()):
             wrong[kind] = f"found {found}"
-        for _ in range(len(found)):
-            left = examined().findings
+        left = found
+        for _ in found:
             if left:
                 done(left[0].fix)
-        left = examined().findings
+                left = examined().findings
         if left:
             wrong[kind] = [f"{finding.kind}: {finding}" for finding in left]
         elif any({*before[view]} - {*now} for view, now in contents(lake, *COUNTS).items()):

@@ -1,10 +1,8 @@
 """A response that kills whoever looks at it: the publication, the rebuild and the pull after the second are whole."""
 
 import json
-import resource
-import subprocess
-import sys
 
+import forks
 import pytest
 from bodies import WINDOW, at, begin, full, land, pulled
 from tables import contents, counts
@@ -17,7 +15,7 @@ from engagement_pipeline.publish.rebuild import rebuild_table
 
 POISON = 666  # a Tweet; whoever reads an answer about it is killed, or takes all the memory there is
 RUN = f"""
-import os, sys
+import os, resource, sys
 from pathlib import Path
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.errors import EngagementError
@@ -34,6 +32,7 @@ def read(body, request):
     return really(body, request)
 
 engagement.read = read
+resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))
 try:
     publish_pulls(lake) if what == "publication" else rebuild_table(lake, HISTORICAL)
 except EngagementError as error:
@@ -57,13 +56,8 @@ def lake(tmp_path):
 
 def run(lake, how, what="publication"):
     """Run in a process with 4 GB of addresses; return its exit code and what it said."""
-
-    def bounded():
-        resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))
-
-    command = [sys.executable, "-c", RUN, str(lake.root), how, what]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=bounded)
-    return ended.returncode, ended.stderr.splitlines()
+    ended = forks.run(RUN, str(lake.root), how, what)
+    return ended.code, ended.said.splitlines()
 
 
 def poison(lake):

@@ -116,10 +116,16 @@ cells = st.dictionaries(
 )
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.lists(st.tuples(cells, st.booleans()), min_size=1, max_size=4))
-def test_the_table_is_what_the_answers_say_written_over_each_other(answers):
-    """Published after each of them or some at once; and published again, the same."""
+@pytest.mark.parametrize(
+    ("examples", "same"), [(12, True), pytest.param(1000, False, marks=pytest.mark.faults)], ids=["short", "long"]
+)
+def test_the_table_is_what_the_answers_say_written_over_each_other(examples, same):
+    answers = st.lists(st.tuples(cells, st.booleans()), min_size=1, max_size=4)
+    settings(max_examples=examples, deadline=None, derandomize=same)(given(answers)(written_over))()
+
+
+def written_over(answers):
+    """Publish after each of the answers or some at once; and publish again, the same."""
     with tempfile.TemporaryDirectory() as folder:
         lake = Lake(Path(folder))
         truth, minutes = {}, count()

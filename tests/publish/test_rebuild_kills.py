@@ -1,5 +1,7 @@
 """A rebuild that is killed: each day is as it was or as it will be, and the next ends with the right tables."""
 
+import shutil
+
 import kills
 import pytest
 from bodies import TYPES, WINDOW, at, begin, full, land, observed, parts, pulled, totals
@@ -21,14 +23,30 @@ REBUILD = (
 CHANGED = full([1, 2], 1) | full([2], 3) | full([3], 2)
 
 
-@pytest.fixture
-def lake(tmp_path):
-    """A lake whose tables lack what a later pull changed: a rebuild puts it in."""
-    lake = Lake(tmp_path / "lake")
+@pytest.fixture(scope="module")
+def behind(tmp_path_factory):
+    """The folder of a lake whose tables lack what a later pull changed, to be copied: a rebuild puts it in."""
+    lake = Lake(tmp_path_factory.mktemp("behind") / "lake")
     pulled(lake, full([1, 2], 1), at(1))
     publish_pulls(lake)
     pulled(lake, full([2], 3) | full([3], 2), at(2))
-    return lake
+    return lake.root
+
+
+@pytest.fixture
+def lake(tmp_path, behind):
+    """That lake, of one's own."""
+    return Lake(shutil.copytree(behind, tmp_path / "lake"))
+
+
+@pytest.fixture(scope="module")
+def made_at_once(tmp_path_factory, behind):
+    """The sums and the coverage of a lake that is made of the same raw, and was never killed."""
+    lake = Lake(tmp_path_factory.mktemp("at once") / "lake")
+    lake.open()
+    lake.raw.symlink_to(behind / lake.raw.name)
+    rebuilt(lake)
+    return contents(lake, "daily", "coverage")
 
 
 def dies_at(place, lake, endpoint="historical"):
@@ -54,22 +72,13 @@ def check_next(lake):
 # What is revised; the daily sums; of each of two days the rows and the coverage: published first. Then once more, but
 # for what is revised.
 @pytest.mark.parametrize("place", range(1, 12))
-def test_a_rebuild_that_dies_at_any_rename_leaves_whole_days_and_is_made_good_by_the_next(lake, place):
+def test_a_rebuild_that_dies_at_any_rename_leaves_whole_days_and_is_made_good_by_the_next(lake, made_at_once, place):
     before = counts(lake)
     assert dies_at(place, lake)
     for day in WINDOW.days():
         assert of_day(counts(lake), day) in (of_day(before, day), of_day(CHANGED, day))
     check_next(lake)
-    assert contents(lake, "daily", "coverage") == contents(made_at_once(lake), "daily", "coverage")
-
-
-def made_at_once(lake):
-    """Return a lake of its own that is made of the same raw."""
-    other = Lake(lake.root.with_name("other"))
-    other.open()
-    other.raw.symlink_to(lake.raw)
-    rebuilt(other)
-    return other
+    assert contents(lake, "daily", "coverage") == made_at_once
 
 
 def test_these_are_all_the_renames_of_that_rebuild(lake):

@@ -4,6 +4,7 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from bodies import TYPES, at, begin, land, observed, parts, totals
 from histories import FIRST, SECOND, THIRD, TODAY, delete
 from hypothesis import given, settings
@@ -93,10 +94,17 @@ def lived(lake, made):
         check_daily(lake)
 
 
-@settings(max_examples=8, deadline=None)
-@given(steps.map(lambda made: [dict(step) for step in made]), st.integers(0, 6))
-def test_tables_rebuilt_from_raw_are_the_tables_that_were_published(made, hours):
-    """First all of them from nothing, then those of which raw has lost what was pruned."""
+@pytest.mark.parametrize(
+    ("examples", "same"), [(4, True), pytest.param(500, False, marks=pytest.mark.faults)], ids=["short", "long"]
+)
+def test_tables_rebuilt_from_raw_are_the_tables_that_were_published(examples, same):
+    made = steps.map(lambda made: [dict(step) for step in made])
+    chosen = settings(max_examples=examples, deadline=None, derandomize=same)
+    chosen(given(made, st.integers(0, 6))(check))()
+
+
+def check(made, hours):
+    """Rebuild first all tables from nothing, then those of which raw has lost what was pruned."""
     with tempfile.TemporaryDirectory() as folder:
         lake = Lake(Path(folder))
         lived(lake, made)

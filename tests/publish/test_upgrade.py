@@ -46,24 +46,30 @@ def fill(lake):
     publish_pulls(lake)
 
 
-@pytest.fixture
-def fresh(tmp_path):
-    """What this program makes of the raw."""
-    lake = Lake(tmp_path / "fresh")
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory):
+    """What this program makes of the raw, to be looked at."""
+    lake = Lake(tmp_path_factory.mktemp("fresh"))
     fill(lake)
     return lake
 
 
 @pytest.fixture
-def older(tmp_path):
+def older(tmp_path, made_by_an_older):
     """What an older program had made of the same raw; it has gone since."""
-    lake = Lake(tmp_path / "older")
+    return Lake(shutil.copytree(made_by_an_older, tmp_path / "older"))
+
+
+@pytest.fixture(scope="module")
+def made_by_an_older(tmp_path_factory):
+    """The folder of that lake, to be copied."""
+    lake = Lake(tmp_path_factory.mktemp("older"))
     with pytest.MonkeyPatch.context() as monkeypatch:
         keep_all_zeros(monkeypatch)
         fill(lake)
     made_format_2(lake)
     shutil.rmtree(lake.raw)
-    return lake
+    return lake.root
 
 
 def types_of(lake, table):

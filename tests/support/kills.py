@@ -1,7 +1,6 @@
 """A process that dies between two renames, as one that is killed does: nothing is cleaned up."""
 
-import subprocess
-import sys
+import forks
 
 DIE = """
 import os, sys
@@ -23,7 +22,6 @@ def dies_at(place, lake, command, *, uncounted="//"):
 
     Renames of which the target holds the text `uncounted` do not count. Tell whether it died.
     """
-    arguments = [str(lake.root), str(place), uncounted]
-    code = subprocess.run([sys.executable, "-c", DIE + command, *arguments], check=False).returncode
-    assert code in {0, 9}
-    return code == 9
+    ended = forks.run(DIE + command, str(lake.root), str(place), uncounted)
+    assert ended.code in {0, 9}, ended.said
+    return ended.code == 9

@@ -129,5 +129,6 @@ def test_the_secrets_of_a_file_are_remembered_however_broken_it_is(file, broken)
     assert redacted(f"a RememberedToken{len(broken)} b") == "a … b"
 
 
-def test_no_file_is_nothing_to_remember(tmp_path):
+def test_no_file_is_nothing_to_remember_and_none_is_made(tmp_path):
     remember(tmp_path / "accounts.toml")
+    assert [*tmp_path.iterdir()] == []

@@ -119,12 +119,13 @@ def test_without_patience_the_first_probe_leaves_at_once_and_is_the_last():
 
 def test_a_late_answer_ends_an_outage_after_all():
     """Of a request that was sent before: the API is there."""
-    patience, _ = waiting(0)
+    patience, clock = waiting(0)
     with patience.turn(no_slot) as slow:
         fail(patience)
         fail(patience)
         patience.answered(slow.number)
-    answer(patience)
+    answer(patience)  # else it raises an OutageError
+    assert clock.seconds == 0
 
 
 def test_one_probe_leaves_at_a_time():
