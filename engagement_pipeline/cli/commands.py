@@ -16,6 +16,7 @@ from engagement_pipeline.core.tables import REBUILDABLE
 if TYPE_CHECKING:
     import argparse
 
+SHELLS = ("bash", "zsh", "fish")
 FORMATS = ("table", "csv", "json", "parquet")  # of an answer in SQL
 QUESTIONS = {  # of `engagement init`, by the setting that the answer becomes
     "requests_per_minute": "Requests a minute that your contract allows",
@@ -229,7 +230,11 @@ def _demo(commands: arguments.Commands) -> None:
 
 
 def _help(commands: arguments.Commands) -> None:
-    """Add the command that explains the others."""
+    """Add the commands that are about the others."""
+    text = "print the script with which a shell completes the words of this command"
+    sub = arguments.add_command(commands, "completion", "completion:run", text, reads_settings=False)
+    sub.add_argument("shell", metavar="SHELL", choices=SHELLS, help=f"the shell: {', '.join(SHELLS)}")
+
     sub = arguments.add_command(commands, "help", "commands:explain", "explain a command", reads_settings=False)
     text = "the command to explain; by default, list all"
     sub.add_argument("topic", metavar="COMMAND", nargs="?", choices=[*commands.choices], help=text)

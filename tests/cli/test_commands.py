@@ -16,7 +16,7 @@ from engagement_pipeline.query import catalog
 # What takes tens of milliseconds each, or belongs to some commands alone.
 HEAVY = {
     *("asyncio", "dagster", "difflib", "duckdb", "filelock", "importlib.metadata", "numpy", "oauthlib", "orjson"),
-    *("pandas", "pyarrow", "requests", "rich", "ssl", "starlette", "tomlkit", "urllib.request", "uvicorn"),
+    *("pandas", "pyarrow", "requests", "rich", "shtab", "ssl", "starlette", "tomlkit", "urllib.request", "uvicorn"),
 }
 SAY = """import sys
 from engagement_pipeline.__main__ import run

@@ -14,7 +14,7 @@ READS_SETTINGS = [
     *("authorize ann", "check", "plan", "pull", "sql x", "catalog"),
     *("rebuild", "upgrade", "prune", "doctor", "status", "config"),
 ]
-ITS_OWN = ("help pull", "emulator --port 0", "demo", "up", "init")
+ITS_OWN = ("help pull", "completion bash", "emulator --port 0", "demo", "up", "init")
 
 
 @pytest.fixture

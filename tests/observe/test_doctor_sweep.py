@@ -23,6 +23,7 @@ COUNTS = ("engagements", "daily")
 SILENT = {  # kinds of files, each with what may become of it without a word
     inventory.LOCK: {"missing", "truncated", "flipped"},  # the next command that needs it makes it
     inventory.CATALOG: {"flipped"},  # much of it holds nothing
+    inventory.NOTE: {"missing", "truncated", "flipped"},  # a query then makes views of its own
     REQUESTS.name: {"truncated", "flipped"},  # a line that a power cut left torn is no fault
 }
 
