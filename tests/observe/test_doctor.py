@@ -8,11 +8,11 @@ from datetime import date, timedelta
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from bodies import WINDOW, at, begin, full, land, pulled
+from bodies import TYPES, WINDOW, at, begin, full, land, observed, pulled, totals
 from histories import FIRST, SECOND, forget
-from tables import rebuilt
+from tables import contents, file_of, rebuilt
 
-from engagement_pipeline.core.endpoints import HISTORICAL
+from engagement_pipeline.core.endpoints import HISTORICAL, TOTALS
 from engagement_pipeline.core.settings import Settings
 from engagement_pipeline.core.tables import ENGAGEMENTS, TWEETS
 from engagement_pipeline.lake import raw
@@ -86,6 +86,33 @@ def test_days_that_follow_one_another_are_one_finding(lived):
 def test_runs_of_days_are_found_in_any_order():
     days = [date(2026, 1, 3), date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 9)]
     assert spans(days) == [(date(2026, 1, 1), date(2026, 1, 3)), (date(2026, 1, 9), date(2026, 1, 9))]
+
+
+@pytest.mark.parametrize(("kind", "count"), [("rows", 40), ("coverage", 40), ("coverage", 10)])
+def test_an_older_copy_of_a_file_is_named_and_made_anew(lived, kind, count):
+    older = file_of(lived, kind, FIRST)
+    content = older.read_bytes()
+    pulled(lived, full([1], count, types=TYPES[:1]), at(6))
+    publish_pulls(lived)
+    before = contents(lived)
+    older.write_bytes(content)
+    assert found(lived)["older_copy"].fix == (
+        "engagement rebuild --table engagements --from 2026-01-01 --to 2026-01-01"
+    )
+    rebuilt(lived)
+    assert (found(lived), contents(lived)) == ({}, before)
+
+
+def test_an_older_copy_of_lifetimes_is_named_and_made_anew(lived):
+    day = at(0).date()
+    older = lived.rows(TOTALS.table, day)
+    content = older.read_bytes()
+    observed(lived, TOTALS, totals({(1, "favorites"): 9}), at(3), tweets=[1])
+    publish_pulls(lived)
+    older.write_bytes(content)
+    assert found(lived)["older_copy"].fix == "engagement rebuild --table totals --from 2026-02-01 --to 2026-02-01"
+    rebuilt(lived)
+    assert found(lived) == {}
 
 
 def test_rows_that_are_in_no_response_any_more_are_asked_for_again(lived):
