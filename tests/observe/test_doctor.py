@@ -3,19 +3,22 @@
 import json
 import subprocess
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from bodies import TYPES, WINDOW, at, begin, full, land, observed, pulled, totals
 from histories import FIRST, SECOND, forget
+from processes import CLONE
 from tables import contents, file_of, rebuilt
 
 from engagement_pipeline.core.endpoints import HISTORICAL, TOTALS
+from engagement_pipeline.core.model import Exchange, Request
 from engagement_pipeline.core.settings import Settings
 from engagement_pipeline.core.tables import ENGAGEMENTS, TWEETS
-from engagement_pipeline.lake import raw
+from engagement_pipeline.lake import raw, request_log
+from engagement_pipeline.lake.clock import newest
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.observe import doctor
 from engagement_pipeline.observe.patient import spans
@@ -23,6 +26,7 @@ from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.query import catalog
 
 NOW = at(0) + timedelta(days=30)
+AHEAD = datetime(2999, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -204,6 +208,27 @@ def test_lost_rows_of_a_tweet_that_is_followed_are_told_until_they_are_pulled(tm
 
 def test_a_clock_that_is_behind_the_newest_response(lived):
     assert "timedatectl" in found(lived, now=at(0) - timedelta(days=2))["clock"].fix
+
+
+def test_a_clock_that_is_behind_the_newest_request_though_raw_is_gone(lived):
+    asked = Request(endpoint=HISTORICAL, handle="ann", tweet_ids=(1,), window=None, types=())
+    request_log.write(lived, Exchange(request=asked, asked_at=AHEAD, status=200, tries=1, size=9, seconds=0.1))
+    assert found(lived)["clock"].what.endswith("before the newest request of the lake, 2999-01-01 00:00:00 (UTC)")
+
+
+def test_the_way_out_of_a_clock_that_was_ahead_leaves_no_time_of_the_future(lived, tmp_path):
+    """As the page on upkeep has it."""
+    before = contents(lived)
+    pulled(lived, full([1, 2], 99), AHEAD)
+    publish_pulls(lived)
+    lived.root.rename(tmp_path / "data")
+    page = (CLONE / "docs" / "upkeep.md").read_text().partition("### A clock that was ahead")[2]
+    commands = page.partition("```bash\n")[2].partition("ENGAGEMENT_DATA")[0]
+    subprocess.run(["bash", "-ec", commands], cwd=tmp_path, check=True)
+    made = Lake(tmp_path / "data.new")
+    rebuilt(made)
+    assert contents(made) == before
+    assert newest(made) < NOW
 
 
 def test_a_disk_that_the_next_publication_would_fill(lived, monkeypatch):
