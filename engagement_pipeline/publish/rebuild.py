@@ -48,9 +48,9 @@ class Rebuilt:
 
     `rows` are all that it has now; of recent.parquet, the first day's are those of all days. `kept` has the Tweets
     with rows that stay though raw no longer proves them, and the number of these rows. `lost` are the Tweets with rows
-    that stood only in a damaged or missing file. `gaps` counts the Tweets of which raw lacks an answer that was
-    published. `changed` tells whether the table has another content than before, `damaged` names the files that could
-    not be read.
+    that stood only in a damaged or missing file. `gaps` counts the Tweets of which raw lacks an answer that was,
+    or may have been, published. `changed` tells whether the table has another content than before, `damaged` names the
+    files that could not be read.
     """
 
     endpoint: Endpoint
@@ -186,7 +186,7 @@ def _put_back(
                     rows=made.rows,
                     kept=made.kept,
                     lost=tuple(sorted(made.lost)),
-                    gaps=len(known.gaps),
+                    gaps=len(known.unproven),
                     changed=made.changed or known.day in written,
                     damaged=damaged,
                 )

@@ -100,7 +100,7 @@ class Known:
     """What is known of a day before it is made again, read when it is asked for: of many days, it is large.
 
     `rows` tells whether there is a sound file of them, `damaged` names the files that are not. `gaps` are the Tweets
-    of which an answer is gone (rebuild_gaps.py).
+    of which an answer is gone, `unproven` those of which one may be (rebuild_gaps.py).
     """
 
     lake: Lake
@@ -109,6 +109,7 @@ class Known:
     rows: bool
     damaged: tuple[Path, ...]
     gaps: pa.Table
+    unproven: pa.Table
 
     @classmethod
     def of(cls, lake: Lake, endpoint: Endpoint, day: date, answered: Answered) -> Self:
@@ -118,8 +119,17 @@ class Known:
         damaged = [coverage] if known is None else []
         damaged += [] if is_sound(lake, rows, endpoint.table) else [rows]
         sound = lake.storage.exists(rows) and rows not in damaged
-        gaps = answered.gaps(COVERAGE.schema.empty_table() if known is None else known, day)
-        return cls(lake=lake, endpoint=endpoint, day=day, rows=sound, damaged=tuple(damaged), gaps=gaps)
+        told = COVERAGE.schema.empty_table() if known is None else known
+        gaps = answered.gaps(told, day)
+        return cls(
+            lake=lake,
+            endpoint=endpoint,
+            day=day,
+            rows=sound,
+            damaged=tuple(damaged),
+            gaps=gaps,
+            unproven=answered.unproven(told, day, gaps),
+        )
 
     @property
     def merge(self) -> Merge:
