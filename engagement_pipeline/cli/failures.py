@@ -12,6 +12,9 @@ import sys
 from engagement_pipeline.cli.output import on_terminal
 from engagement_pipeline.core.redaction import guard_logs, redacted, traceback_of
 
+OF_DUCKDB = "OutOfMemoryException"  # by its name: to import DuckDB takes long
+NO_THREAD = "can't start new thread"  # as Python says it where the system gives no memory for one
+
 
 def show_logs() -> None:
     """Have warnings of this process written on standard error, as lines like those of failures."""
@@ -54,7 +57,7 @@ def show_mistake(error: Exception, *, where: bool) -> None:
     """Print what there is to say of an exception that nobody foresaw; with `where`, its traceback before."""
     if where:
         print(on_terminal(traceback_of(error)), file=sys.stderr)
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or type(error).__name__ == OF_DUCKDB or NO_THREAD in str(error):
         show_failure("the memory ran out; what has landed is kept: run again, with more memory or a shorter window")
         return
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

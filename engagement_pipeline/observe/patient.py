@@ -217,6 +217,8 @@ def _look(lake: Lake, path: Path, table: Table, *, reader: duckdb.DuckDBPyConnec
             files.read_through(reader.cursor(), lake, path, in_file)
     except (FileNotFoundError, PermissionError):  # gone since, or told by its rights
         return None
+    except (MemoryError, duckdb.OutOfMemoryException):  # among the errors below, and no damage
+        raise
     except (OSError, pa.ArrowException, duckdb.Error, ArithmeticError, ValueError, KeyError) as error:
         return Look(path=path, table=table, problem=detail_of(error))
     look = Look(path=path, table=table, rows=number, sums=dict(sums))

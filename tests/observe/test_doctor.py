@@ -5,6 +5,7 @@ import subprocess
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -229,6 +230,16 @@ def test_the_way_out_of_a_clock_that_was_ahead_leaves_no_time_of_the_future(live
     rebuilt(made)
     assert contents(made) == before
     assert newest(made) < NOW
+
+
+@pytest.mark.parametrize("error", [pa.ArrowMemoryError, duckdb.OutOfMemoryException])
+def test_a_file_that_the_memory_is_too_small_for_is_not_called_damaged(lived, monkeypatch, error):
+    def lacking(*_):
+        raise error("malloc failed")
+
+    monkeypatch.setattr("engagement_pipeline.observe.patient.plausible", lacking)
+    with pytest.raises(error):
+        found(lived)
 
 
 def test_a_disk_that_the_next_publication_would_fill(lived, monkeypatch):
