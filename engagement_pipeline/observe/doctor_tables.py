@@ -29,6 +29,7 @@ from engagement_pipeline.core.tables import (
     Merge,
 )
 from engagement_pipeline.lake import inventory
+from engagement_pipeline.lake.parquet import OF_OTHER_DAYS
 from engagement_pipeline.lake.set_aside import FORBIDDEN, PROTECTED, UNAVAILABLE
 from engagement_pipeline.observe.doctor_files import stamp_of
 from engagement_pipeline.observe.patient import Finding, apart, day_of, quoted, spans
@@ -50,7 +51,8 @@ def damaged(patient: Patient) -> Iterator[Finding]:
     for look in patient.looks.values():
         if look.problem:
             meaning, fix = _mend_file(patient, look)
-            meaning = f"queries over {look.table} fail{meaning}"
+            come_to = "find rows twice" if look.problem == OF_OTHER_DAYS else "fail"
+            meaning = f"queries over {look.table} {come_to}{meaning}"
             yield Finding(path=look.path, what=f"{look.path} is damaged ({look.problem})", meaning=meaning, fix=fix)
 
 

@@ -24,7 +24,7 @@ from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.tables import COVERAGE, DAILY, ENGAGEMENTS, SET_ASIDE, TABLES, TOTALS, TWEETS
 from engagement_pipeline.lake import inventory, raw
-from engagement_pipeline.lake.parquet import check_columns, detail_of, plausible
+from engagement_pipeline.lake.parquet import OF_OTHER_DAYS, check_columns, detail_of, plausible
 from engagement_pipeline.query import files
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.lake.layout import Lake
     from engagement_pipeline.lake.raw import Landed, Pull
 
+DAY_IN_FILE = ENGAGEMENTS.in_file["day"]
 WORKERS = 4  # files that are read at a time
 READ_ALWAYS = {  # columns of these tables, of which the others' pages are read in a thorough look alone
     ENGAGEMENTS: ("count",),
@@ -206,6 +207,7 @@ def _look(lake: Lake, path: Path, table: Table, *, reader: duckdb.DuckDBPyConnec
     try:
         with lake.storage.source(path) as source, pq.ParquetFile(source, page_checksum_verification=True) as file:
             check_columns(file.schema_arrow, table.file_schema)
+            _check_days(file, day_of(path))
             for group in range(file.num_row_groups) if names else ():
                 found = file.read_row_group(group, columns=in_file).select(in_file)
                 _check_statistics(file, group, found)
@@ -227,6 +229,15 @@ def _look(lake: Lake, path: Path, table: Table, *, reader: duckdb.DuckDBPyConnec
     if table is TOTALS and kept:
         return replace(look, observed_at=max(pc.max(rows["observed_at"]).as_py() for rows in kept))
     return replace(look, covered=_covered(kept)) if table is COVERAGE else look
+
+
+def _check_days(file: pq.ParquetFile, day: date | None) -> None:
+    """Raise where the statistics of a day's file tell of rows of other days: somebody has renamed a copy's folder."""
+    groups = map(file.metadata.row_group, range(file.num_row_groups))
+    columns = (group.column(place) for group in groups for place in range(group.num_columns))
+    days = (c.statistics for c in columns if c.path_in_schema == DAY_IN_FILE and c.is_stats_set)
+    if any({found.min, found.max} != {day} for found in days):
+        raise ValueError(OF_OTHER_DAYS)
 
 
 def _check_statistics(file: pq.ParquetFile, group: int, rows: pa.Table) -> None:

@@ -1,6 +1,7 @@
 """What the doctor finds, what it passes over, and that a look changes nothing and keeps nobody waiting."""
 
 import json
+import shutil
 import subprocess
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -116,6 +117,38 @@ def test_an_older_copy_of_lifetimes_is_named_and_made_anew(lived):
     publish_pulls(lived)
     older.write_bytes(content)
     assert found(lived)["older_copy"].fix == "engagement rebuild --table totals --from 2026-02-01 --to 2026-02-01"
+    rebuilt(lived)
+    assert found(lived) == {}
+
+
+@pytest.mark.parametrize(
+    ("folder", "copy"),
+    [
+        ("engagements/day=2026-01-01", "engagements/day=2026-01-09"),
+        ("totals/observed_on=2026-02-01", "totals/observed_on=2026-02-09"),
+        ("totals/observed_on=2026-02-01", "totals/observed_on=2026-01-01"),
+        ("coverage/endpoint=historical/day=2026-01-01", "coverage/endpoint=historical/day=2026-01-09"),
+    ],
+)
+def test_a_copy_of_a_day_under_the_name_of_another_is_named_and_goes(lived, folder, copy):
+    before = contents(lived)
+    shutil.copytree(lived.root / folder, lived.root / copy)
+    finding = found(lived)["damaged"]
+    assert "(it holds rows of other days); queries over" in str(finding)
+    assert " find rows twice" in finding.meaning
+    rebuilt(lived)
+    assert (lived.root / copy).is_dir()
+    subprocess.run(finding.fix.partition(" && engagement ")[0], shell=True, check=True)
+    rebuilt(lived)
+    assert (found(lived), contents(lived)) == ({}, before)
+
+
+def test_a_day_of_which_there_are_rows_alone_is_made_whole(lived):
+    for pull in raw.all_pulls(lived, HISTORICAL):
+        forget(lived, pull)
+    lived.coverage(HISTORICAL, FIRST).unlink()
+    lived.coverage(HISTORICAL, FIRST).parent.rmdir()
+    assert found(lived)["missing_coverage"].fix.startswith("engagement rebuild --table engagements --from 2026-01-01 ")
     rebuilt(lived)
     assert found(lived) == {}
 
