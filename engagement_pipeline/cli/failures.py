@@ -11,6 +11,9 @@ import sys
 
 from engagement_pipeline.core.redaction import guard_logs, printable, redacted, traceback_of
 
+OF_DUCKDB = "OutOfMemoryException"  # by its name: to import DuckDB takes long
+NO_THREAD = "can't start new thread"  # as Python says it where the system gives no memory for one
+
 
 def on_terminal(text: str) -> str:
     """Return lines of text without a character that commands a terminal."""
@@ -62,7 +65,7 @@ def show_mistake(error: Exception, *, where: bool) -> None:
     """Print what there is to say of an exception that nobody foresaw; with `where`, its traceback before."""
     if where:
         print(on_terminal(traceback_of(error)), file=sys.stderr)
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or type(error).__name__ == OF_DUCKDB or NO_THREAD in str(error):
         show_failure("the memory ran out; what has landed is kept: run again, with more memory or a shorter window")
         return
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urljoin, urlsplit
 
@@ -57,6 +58,14 @@ class Answer:
     def text(self) -> str:
         """The beginning of the body as text, whatever it holds."""
         return self.body[: 4 * SHOWN_CHARACTERS].decode(errors="replace")
+
+    def seconds_ahead(self, now: datetime) -> float:
+        """Return by how many seconds our clock is ahead of the API's; 0 if the answer has no readable date."""
+        try:
+            theirs = parsedate_to_datetime(self.headers["Date"])
+            return (now - theirs).total_seconds()
+        except (KeyError, ValueError, TypeError, OverflowError):
+            return 0.0
 
     @property
     def leads(self) -> str:

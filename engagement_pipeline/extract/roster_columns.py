@@ -21,6 +21,7 @@ TWEET_ID, HANDLE, FOLLOWED, POSTED_AT = "tweet_id", "handle", "followed", "poste
 PREFIX = "roster_"
 SHARED = {TWEET_ID, HANDLE, "text"}  # text: the API's own words in coverage, but the Tweet's in any roster
 OF_MARTS = {"provisional", "partial"}  # of engagements_now
+MOST_DIGITS = 38  # of a decimal; of one with more, DuckDB makes a double
 TAKEN = {
     column.name for table in TABLES.values() if TWEET_ID in table.schema.names for column in table.columns
 } - SHARED | OF_MARTS
@@ -70,7 +71,7 @@ def _part(table: pa.Table, key: str) -> pa.ChunkedArray:
 
 
 def plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a column in its plain type: no dictionary, no extension type, no wide offsets, no views."""
+    """Return a column in its plain type: no dictionary, extension type, wide offsets, views, nor too long decimals."""
     kind = column.type
     if isinstance(kind, pa.BaseExtensionType):
         return plain(column.cast(kind.storage_type))
@@ -81,7 +82,9 @@ def plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _plain_type(kind: pa.DataType) -> pa.DataType:
-    """Return the type that holds the same values without wide offsets and views, which Arrow cannot pick rows of."""
+    """Return the type that holds the same values, without what Arrow cannot pick rows of or DuckDB would round."""
+    if pa.types.is_decimal(kind) and kind.precision > MOST_DIGITS:
+        return pa.string()
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return pa.string()
     if pa.types.is_binary_view(kind):

@@ -16,6 +16,7 @@ import json
 import re
 import zlib
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -221,7 +222,7 @@ def _json(path: Path, content: bytes, _handles: Collection[str]) -> Rows:
 def _array(path: Path, text: str) -> list[tuple[int, Any]]:
     """Return the items of a JSON array, each with its number."""
     try:
-        return list(enumerate(json.loads(text), 1))
+        return list(enumerate(json.loads(text, parse_float=_number), 1))
     except json.JSONDecodeError as error:
         raise RosterError(f"{path}:{error.lineno} cannot be read: {error.msg}") from None
     except (ValueError, RecursionError) as error:  # a number of thousands of digits; lists in lists in lists
@@ -234,13 +235,19 @@ def _json_lines(path: Path, text: str) -> list[tuple[int, Any]]:
     for number, line in enumerate(io.StringIO(text, newline=None), 1):
         try:
             if line.strip():
-                items.append((number, json.loads(line)))
+                items.append((number, json.loads(line, parse_float=_number)))
         except (ValueError, RecursionError) as error:
             what = error.msg if isinstance(error, json.JSONDecodeError) else error
             raise RosterError(
                 f"{path}:{number} cannot be read: {what}; write one object on each line, or one array of all objects"
             ) from None
     return items
+
+
+def _number(written: str) -> float | str:
+    """Return a number with a point or an exponent, as text where a float would hold another one."""
+    number = float(written)
+    return number if Decimal(written) == Decimal(repr(number)) else written
 
 
 def _as_text(value: object) -> str | None:

@@ -54,7 +54,7 @@ class Clock:
                 logger.warning(
                     "this machine's clock says %s, which is before the lake's newest request of %s: what lands now "
                     "counts as newer all the same, and bears times just after that one until the clock is past it; if "
-                    "the clock is wrong, set it",
+                    "the clock is wrong, set it, and if the lake's times are, engagement doctor names the way out",
                     now.isoformat(" ", "seconds").removesuffix("+00:00"),
                     last.isoformat(" ", "seconds").removesuffix("+00:00"),
                 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from engagement_pipeline.core.tables import Table
     from engagement_pipeline.lake.layout import Lake
 
+OF_OTHER_DAYS = "it holds rows of other days"
+LONGEST_PULL = timedelta(days=2)  # from its beginning to its first answer, however long the API is down
 UNNAMED = "Could not open Parquet input source '<Buffer>': "  # how Arrow calls a file that was opened for it
 AFTERWARDS = {  # what comes of a lake without a file that raw does not hold
     "tweets.parquet": "the roster's Tweets come again with the next pull, those that left it keep their counts alone",
@@ -77,7 +79,7 @@ def read_row_group(file: pq.ParquetFile, number: int, path: Path, table: Table) 
 
 
 def plausible(rows: pa.Table, path: Path) -> pa.Table:
-    """Return rows of a file as they are; raise where they name a type that there is not, or a day that is not its."""
+    """Return rows of a file as they are; raise where they name a type that there is not, or are not of its day."""
     if "engagement_type" in rows.column_names:
         for chunk in rows["engagement_type"].chunks:
             names = chunk.dictionary if pa.types.is_dictionary(chunk.type) else pc.unique(chunk)
@@ -85,9 +87,19 @@ def plausible(rows: pa.Table, path: Path) -> pa.Table:
             if strange:
                 raise ValueError(f"column engagement_type holds {min(map(repr, strange))}")
     day = _day_of(path)
-    if day and len(rows) and "day" in rows.column_names and not pc.all(pc.equal(rows["day"], day)).as_py():
-        raise ValueError("it holds rows of other days")
+    if day and len(rows) and not _of_day(rows, day):
+        raise ValueError(OF_OTHER_DAYS)
     return rows
+
+
+def _of_day(rows: pa.Table, day: date) -> bool:
+    """Tell whether rows are of their file's day; what is observed may come later, while its pull goes on."""
+    if "day" in rows.column_names and not pc.all(pc.equal(rows["day"], day)).as_py():
+        return False
+    if "observed_at" not in rows.column_names:
+        return True
+    first: datetime = pc.min(rows["observed_at"]).as_py()
+    return day <= first.date() <= day + LONGEST_PULL
 
 
 def is_sound(lake: Lake, path: Path, table: Table) -> bool:

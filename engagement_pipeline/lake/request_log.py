@@ -9,21 +9,24 @@ from __future__ import annotations
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from engagement_pipeline.core.model import Request, Window
 from engagement_pipeline.core.tables import REQUESTS
 
 if TYPE_CHECKING:
-    from datetime import date
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from engagement_pipeline.core.endpoints import Endpoint
     from engagement_pipeline.core.model import Exchange
     from engagement_pipeline.lake.layout import Lake
 
-ANSWERED = {200, 400, 403}  # by status: the API looked at the Tweets, so it counts as a query
+OK = 200
+ANSWERED = {OK, 400, 403}  # by status: the API looked at the Tweets, so it counts as a query
 LAST_LINES = 1000  # of a file, among which is its newest request: threads append a little out of order
 
 
@@ -80,6 +83,19 @@ def newest(lake: Lake) -> datetime | None:
         with suppress(KeyError, ValueError, TypeError):
             moments.append(datetime.fromisoformat(line["asked_at"]))
     return max(moments, default=None)
+
+
+def answers(lake: Lake, endpoint: Endpoint, *, since: datetime) -> Iterator[tuple[datetime, Request]]:
+    """Yield the requests to an endpoint that were answered with a 200 since a moment, each with when it was sent."""
+    months = [path for path in lake.storage.find(REQUESTS.glob) if path.stem >= f"{since:%Y-%m}"]
+    for line in (_parsed(line) for path in months for line in lake.storage.lines(path)):
+        with suppress(KeyError, ValueError, TypeError):
+            asked_at = datetime.fromisoformat(line["asked_at"])
+            if line["status"] == OK and line["endpoint"] == endpoint.name and asked_at >= since:
+                window = Window(*map(date.fromisoformat, (line["first_day"], line["last_day"])))
+                tweets = tuple(map(int, line["tweet_ids"]))
+                handle = line["handle"] or ""
+                yield asked_at, Request(endpoint=endpoint, handle=handle, tweet_ids=tweets, types=(), window=window)
 
 
 def _month(lake: Lake, day: date) -> Path:

@@ -70,11 +70,12 @@ class State(Enum):
 class SwapError(OSError):
     """What the system refused while files were put in their places.
 
-    `put` are the places that have their new file, `left` those that have not.
+    `put` are the places that have their new file, `left` those that have not. `filename` is the place that was
+    refused, since nobody knows the staged file by its name.
     """
 
     def __init__(self, refused: OSError, *, put: Sequence[Path], left: Sequence[Path]) -> None:
-        super().__init__(refused.errno, refused.strerror, refused.filename)
+        super().__init__(refused.errno, refused.strerror, refused.filename2 or refused.filename)
         self.put = tuple(put)
         self.left = tuple(left)
 

@@ -43,6 +43,7 @@ CHECKS: dict[str, Check] = {
     "missing_rows": doctor_tables.missing_rows,
     "missing_coverage": doctor_tables.missing_coverage,
     "rows_apart": doctor_tables.rows_apart,
+    "older_copy": doctor_tables.older_copies,
     "sums_apart": doctor_tables.sums_apart,
     "lost_rows": doctor_tables.lost,
     "missing_list": doctor_tables.lists,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.tables import COVERAGE, DAILY, ENGAGEMENTS, REQUESTS
 from engagement_pipeline.lake import inventory, raw
+from engagement_pipeline.lake.clock import newest as newest_moment
 from engagement_pipeline.lake.layout import FORMAT
 from engagement_pipeline.lake.parquet import opened
 from engagement_pipeline.observe.patient import Finding, apart, quoted
@@ -151,16 +152,20 @@ def room(patient: Patient) -> Iterator[Finding]:
 
 
 def clock(patient: Patient) -> Iterator[Finding]:
-    """Find that the clock is behind the newest response."""
-    stamps = [(stamp_of(entry.path), entry.path) for entry in patient.inventory.of(inventory.RESPONSE)]
-    newest, path = max(stamps, default=(datetime.min.replace(tzinfo=UTC), patient.lake.raw))
-    if newest > patient.now + timedelta(seconds=1):
+    """Find that the clock is behind the newest moment in the lake: of a request, a pull or a response."""
+    newest = newest_moment(patient.lake)
+    if newest and newest > patient.now + timedelta(seconds=1):
         yield Finding(
-            path=path,
-            what=f"the clock says {patient.now:%Y-%m-%d %H:%M:%S}, before the newest response, {path} (UTC)",
+            path=patient.lake.root,
+            what=f"the clock says {_shown(patient.now)}, before the newest request of the lake, {_shown(newest)} (UTC)",
             meaning="the times of what is pulled now go on from there, and are wrong until the clock has passed it",
-            fix="timedatectl set-ntp true",
+            fix="timedatectl set-ntp true, if this clock is wrong; if it was ahead before, docs/upkeep.md has the way "
+            'out under "A clock that was ahead"',
         )
+
+
+def _shown(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
 def stamp_of(path: Path) -> datetime:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL
+from engagement_pipeline.core.rows import TIMESTAMP
 from engagement_pipeline.core.tables import (
     COVERAGE,
     DAILY,
@@ -28,16 +29,17 @@ from engagement_pipeline.core.tables import (
     Merge,
 )
 from engagement_pipeline.lake import inventory
+from engagement_pipeline.lake.parquet import OF_OTHER_DAYS
 from engagement_pipeline.lake.set_aside import FORBIDDEN, PROTECTED, UNAVAILABLE
 from engagement_pipeline.observe.doctor_files import stamp_of
 from engagement_pipeline.observe.patient import Finding, apart, day_of, quoted, spans
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from engagement_pipeline.core.endpoints import Endpoint
-    from engagement_pipeline.observe.patient import Look, Patient
+    from engagement_pipeline.observe.patient import Covered, Look, Patient
 
 BACKUP = ", and a backup may have more than this brings back"
 BY_DAY = [endpoint for endpoint in ENDPOINTS.values() if endpoint.table.merge is not Merge.LATEST]
@@ -49,7 +51,8 @@ def damaged(patient: Patient) -> Iterator[Finding]:
     for look in patient.looks.values():
         if look.problem:
             meaning, fix = _mend_file(patient, look)
-            meaning = f"queries over {look.table} fail{meaning}"
+            come_to = "find rows twice" if look.problem == OF_OTHER_DAYS else "fail"
+            meaning = f"queries over {look.table} {come_to}{meaning}"
             yield Finding(path=look.path, what=f"{look.path} is damaged ({look.problem})", meaning=meaning, fix=fix)
 
 
@@ -84,12 +87,7 @@ def missing_coverage(patient: Patient) -> Iterator[Finding]:
     for entry in patient.inventory.of(COVERAGE):
         there[entry.path.parents[1].name].add(day_of(entry.path))
     for endpoint in ENDPOINTS.values():
-        pulls = [
-            p for f, p in patient.pulls.items() if p.endpoint is endpoint and p.published and patient.responses.get(f)
-        ]
-        if endpoint.period:  # of those before, the table holds nothing any more
-            pulls = sorted(pulls, key=lambda pull: pull.started_at)[-1:]
-        days = {day for pull in pulls for day in pull.days()}
+        days = {day for pull, _ in patient.published(endpoint) for day in pull.days()}
         days |= patient.rows(endpoint.table).keys() if endpoint in BY_DAY else set()
         for first, last in spans(days - there[f"endpoint={endpoint}"]):
             path = patient.lake.coverage(endpoint, first)
@@ -107,6 +105,43 @@ def rows_apart(patient: Patient) -> Iterator[Finding]:
             path, meaning = patient.lake.rows(endpoint.table, first), f"its coverage tells of {published:,} rows"
             what = f"has {has:,} rows"
             yield _of_days(patient, endpoint, (first, last), path=path, what=what, meaning=meaning)
+
+
+def older_copies(patient: Patient) -> Iterator[Finding]:
+    """Find days of which the file, or the coverage, is older than the other or than raw: one put back from a backup."""
+    for endpoint in ENDPOINTS.values():
+        stored = patient.rows(endpoint.table) if endpoint in BY_DAY else {}
+        told = {day: covered for (of, day), covered in patient.covered.items() if of is endpoint}
+        as_many = [day for day in stored.keys() & told.keys() if stored[day].rows == told[day].rows]
+        of_two_times = {day for day in as_many if not _of_one_time(stored[day], told[day], day)}
+        for first, last in spans(of_two_times):
+            path, what = patient.lake.rows(endpoint.table, first), "and its coverage are not of the same time"
+            meaning = "an older copy of one was put back, so that the counts or the times of the pulls are wrong"
+            yield _of_days(patient, endpoint, (first, last), path=path, what=what, meaning=meaning)
+        for first, last in spans(_behind_raw(patient, endpoint, told) - of_two_times):
+            path, what = patient.lake.coverage(endpoint, first), "is older than responses in raw that are published"
+            meaning = "an older copy was put back, and it tells nothing of the newest answers"
+            yield _of_days(patient, endpoint, (first, last), path=path, what=what, meaning=meaning)
+
+
+def _of_one_time(look: Look, covered: Covered, day: date) -> bool:
+    """Tell whether a day's rows sum to what its coverage tells, or of TOTALS were observed when it tells."""
+    if look.table is ENGAGEMENTS:
+        return covered.total is None or look.sums.get(day, 0) == covered.total
+    return look.observed_at == covered.pulled_at
+
+
+def _behind_raw(patient: Patient, endpoint: Endpoint, told: Mapping[date, Covered]) -> set[date]:
+    """Return the days of which the coverage tells of an older request for a Tweet than a published pull has."""
+    found = set()
+    for pull, paths in patient.published(endpoint):
+        newest = max(paths, key=stamp_of)
+        tweet, asked_at = int(newest.name.split("-")[1]), pa.scalar(stamp_of(newest), TIMESTAMP)
+        for day in told.keys() & {*pull.days()}:
+            outcomes = told[day].outcomes
+            known = outcomes.filter(pc.equal(outcomes["tweet_id"], tweet))["asked_at"]
+            found |= {day} if pc.any(pc.less(known, asked_at)).as_py() else set()
+    return found
 
 
 def sums_apart(patient: Patient) -> Iterator[Finding]:

@@ -22,9 +22,9 @@ import pyarrow.parquet as pq
 
 from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.errors import LakeError
-from engagement_pipeline.core.tables import COVERAGE, DAILY, ENGAGEMENTS, SET_ASIDE, TABLES, TWEETS
+from engagement_pipeline.core.tables import COVERAGE, DAILY, ENGAGEMENTS, SET_ASIDE, TABLES, TOTALS, TWEETS
 from engagement_pipeline.lake import inventory, raw
-from engagement_pipeline.lake.parquet import check_columns, detail_of, plausible
+from engagement_pipeline.lake.parquet import OF_OTHER_DAYS, check_columns, detail_of, plausible
 from engagement_pipeline.query import files
 
 if TYPE_CHECKING:
@@ -39,11 +39,13 @@ if TYPE_CHECKING:
     from engagement_pipeline.lake.layout import Lake
     from engagement_pipeline.lake.raw import Landed, Pull
 
+DAY_IN_FILE = ENGAGEMENTS.in_file["day"]
 WORKERS = 4  # files that are read at a time
 READ_ALWAYS = {  # columns of these tables, of which the others' pages are read in a thorough look alone
     ENGAGEMENTS: ("count",),
     DAILY: ("day", "count"),
-    COVERAGE: ("tweet_id", "asked_at", "outcome", "rows", "source"),
+    TOTALS: ("observed_at",),
+    COVERAGE: ("tweet_id", "asked_at", "outcome", "pulled_at", "rows", "source", "answer_count", "kept_count"),
     SET_ASIDE: ("tweet_id",),
     TWEETS: ("tweet_id", "followed"),
 }
@@ -67,17 +69,23 @@ class Finding:
 class Covered:
     """What a day's coverage says: the rows in all, the responses that gave them, and of each Tweet what came of it.
 
-    `outcomes` has tweet_id, asked_at and outcome.
+    `total` is the sum of their counts, None where that is not known of each Tweet. `pulled_at` is when the newest rows
+    were asked for. `outcomes` has tweet_id, asked_at and outcome.
     """
 
     rows: int
+    total: int | None
+    pulled_at: datetime | None
     sources: frozenset[str]
     outcomes: pa.Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What a file of a table holds; `problem` says why it cannot be read. `sums` are by UTC day."""
+    """What a file of a table holds; `problem` says why it cannot be read.
+
+    `sums` are by UTC day, `observed_at` is the newest moment of TOTALS.
+    """
 
     path: Path
     table: Table
@@ -85,6 +93,7 @@ class Look:
     rows: int = 0
     sums: dict[date, int] = field(default_factory=dict)
     tweets: frozenset[int] = frozenset()
+    observed_at: datetime | None = None
     covered: Covered | None = None
 
 
@@ -156,6 +165,15 @@ class Patient:
         of_day = {day_of(look.path): look for look in self.of_table(table)}
         return {day: look for day, look in of_day.items() if day and not look.problem}
 
+    def published(self, endpoint: Endpoint) -> list[tuple[Pull, list[Path]]]:
+        """Return the published pulls that its table is made of, as far as raw has responses of them, with these.
+
+        Where the endpoint has a period, only the newest pull: of those before, the table holds nothing any more.
+        """
+        found = [(pull, self.responses.get(folder, [])) for folder, pull in self.pulls.items()]
+        found = [(pull, paths) for pull, paths in found if pull.endpoint is endpoint and pull.published and paths]
+        return sorted(found, key=lambda each: each[0].started_at)[-1 if endpoint.period else 0 :]
+
     def in_raw(self, endpoint: Endpoint, day: date) -> bool:
         """Tell whether raw holds all that the rows of a day came from, as far as its coverage is there to say."""
         covered = self.covered.get((endpoint, day))
@@ -189,23 +207,37 @@ def _look(lake: Lake, path: Path, table: Table, *, reader: duckdb.DuckDBPyConnec
     try:
         with lake.storage.source(path) as source, pq.ParquetFile(source, page_checksum_verification=True) as file:
             check_columns(file.schema_arrow, table.file_schema)
+            _check_days(file, day_of(path))
             for group in range(file.num_row_groups) if names else ():
                 found = file.read_row_group(group, columns=in_file).select(in_file)
                 _check_statistics(file, group, found)
                 rows = plausible(found.rename_columns(names), path)
                 sums.update(_sums(path, table, rows))
-                kept += [rows] if table in (COVERAGE, TWEETS) else []
+                kept += [rows] if table in (COVERAGE, TOTALS, TWEETS) else []
             number = file.metadata.num_rows
         if reader:
             files.read_through(reader.cursor(), lake, path, in_file)
     except (FileNotFoundError, PermissionError):  # gone since, or told by its rights
         return None
+    except (MemoryError, duckdb.OutOfMemoryException):  # among the errors below, and no damage
+        raise
     except (OSError, pa.ArrowException, duckdb.Error, ArithmeticError, ValueError, KeyError) as error:
         return Look(path=path, table=table, problem=detail_of(error))
     look = Look(path=path, table=table, rows=number, sums=dict(sums))
     if table is TWEETS:
         return replace(look, tweets=frozenset(t for rows in kept for t in _followed(rows)))
+    if table is TOTALS and kept:
+        return replace(look, observed_at=max(pc.max(rows["observed_at"]).as_py() for rows in kept))
     return replace(look, covered=_covered(kept)) if table is COVERAGE else look
+
+
+def _check_days(file: pq.ParquetFile, day: date | None) -> None:
+    """Raise where the statistics of a day's file tell of rows of other days: somebody has renamed a copy's folder."""
+    groups = map(file.metadata.row_group, range(file.num_row_groups))
+    columns = (group.column(place) for group in groups for place in range(group.num_columns))
+    days = (c.statistics for c in columns if c.path_in_schema == DAY_IN_FILE and c.is_stats_set)
+    if any({found.min, found.max} != {day} for found in days):
+        raise ValueError(OF_OTHER_DAYS)
 
 
 def _check_statistics(file: pq.ParquetFile, group: int, rows: pa.Table) -> None:
@@ -237,8 +269,13 @@ def _followed(rows: pa.Table) -> list[int]:
 def _covered(parts: list[pa.Table]) -> Covered:
     names = READ_ALWAYS[COVERAGE]
     rows = pa.concat_tables([COVERAGE.schema.empty_table().select(names), *(part.select(names) for part in parts)])
+    stored = rows.filter(pc.greater(rows["rows"], 0))
+    counts = pc.add(rows["answer_count"], rows["kept_count"])
+    known = stored["answer_count"].null_count == 0
     return Covered(
         rows=pc.sum(rows["rows"]).as_py() or 0,
+        total=(pc.sum(counts).as_py() or 0) if known else None,
+        pulled_at=pc.max(stored["pulled_at"]).as_py(),
         sources=frozenset(pc.unique(rows["source"].drop_null()).to_pylist()),
         outcomes=rows.select(["tweet_id", "asked_at"]).append_column("outcome", rows["outcome"].dictionary_encode()),
     )

@@ -146,13 +146,17 @@ def _reaches(rows: pa.Table, tweet: int) -> bool:
 class StagedDay:
     """One day, staged: what to rename, and whether newer rows changed it.
 
-    `sums` is where its daily sums lie, for daily.write_months; None where it is not written.
+    `sums` is where its daily sums lie, for daily.write_months; None where it is not written. Of the published file,
+    `old_rows` and `old_total` are the number and the sum of its rows, and `old_pull` is the newest pull that it names.
     """
 
     day: date
     files: dict[Path, Path]
     sums: Path | None
     changed: bool
+    old_rows: int
+    old_total: int
+    old_pull: str | None
 
 
 class DayFile:
@@ -172,6 +176,7 @@ class DayFile:
         self._published = SortedReader(lake, published or self._target)
         self._newest_pull = newest_pull
         self._unchanged_to = NEVER
+        self._old_rows = self._old_total = 0
         self._sinks: tuple[RowGroupWriter, RowGroupWriter] | None = None
         if anew and lake.storage.exists(self._target):
             self._sinks = self._begun()
@@ -179,6 +184,8 @@ class DayFile:
     def take(self, tweet: int, new: Rows) -> tuple[Rows, Revised]:
         """Merge the newer rows of Tweets up to this one and with it; return the rows as they are to become."""
         old = of_table(self._published.up_to(tweet))
+        self._old_rows += len(old.counts)
+        self._old_total += int(old.counts.sum())
         if not len(new.tweets):
             rows, revised = old, Revised(new, new.counts, np.empty(0, np.bool_))
         elif not len(old.tweets):
@@ -196,12 +203,16 @@ class DayFile:
 
     def finish(self) -> StagedDay:
         """Write the end of the files, and return what is staged."""
+        old_pull = self._published.newest_pull
         self.close()
         return StagedDay(
             day=self._day,
             files={self._file("rows"): self._target} if self._sinks else {},
             sums=self._file("daily") if self._sinks else None,
             changed=self._changed,
+            old_rows=self._old_rows,
+            old_total=self._old_total,
+            old_pull=old_pull,
         )
 
     def close(self) -> None:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.measured import before_posted, first_hour, youngest_from
-from engagement_pipeline.core.tables import TYPE_NAMES
+from engagement_pipeline.core.tables import ENGAGEMENTS, TYPE_NAMES
 from engagement_pipeline.publish import daily, left_out, revisions
 from engagement_pipeline.publish.day_file import DayFile
 from engagement_pipeline.publish.left_out import AnswerSums
@@ -23,11 +24,12 @@ from engagement_pipeline.publish.merge import split_by_day
 from engagement_pipeline.publish.staging import Staged
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     from engagement_pipeline.core.model import Progress
     from engagement_pipeline.lake.layout import Lake
+    from engagement_pipeline.publish.day_file import StagedDay
     from engagement_pipeline.publish.merge import Rows
     from engagement_pipeline.publish.pending import Chunk, Pending
 
@@ -53,6 +55,8 @@ def stage(lake: Lake, pending: Pending, *, sums: bool, progress: Progress) -> St
             early += merged.early
         before = sink.finish(lake.revisions(pull))
         finished = [file.finish() for file in files.values()]
+    if sums:
+        _of_one_time(lake, pending, finished)
     # Before the rows, and the sums too: with them an interrupted publication, which finds the rows older, begins anew.
     if sums:
         before |= daily.write_months(lake, {day.day: day.sums for day in finished if day.sums}, days=days)
@@ -67,6 +71,24 @@ def stage(lake: Lake, pending: Pending, *, sums: bool, progress: Progress) -> St
         days_written=written,
         early=early,
     )
+
+
+def _of_one_time(lake: Lake, pending: Pending, finished: Sequence[StagedDay]) -> None:
+    """Raise where the rows of a day are not those of its coverage: what was revised would be told of a wrong pull.
+
+    So they are, too, where a publication of this pull was stopped between the two; this one makes it good.
+    """
+    told = dict(zip(pending.days, pending.told, strict=True))
+    for day in finished:
+        rows, total = told[day.day]
+        agree = day.old_rows == rows and total in {None, day.old_total}
+        if not agree and day.old_pull != pending.pull.name:
+            raise LakeError(
+                f"{lake.rows(ENGAGEMENTS, day.day)} and its coverage are not of the same time, as if an older copy of "
+                f"one was put back: put the newer one back, or engagement rebuild --from {day.day} --to {day.day} "
+                "makes both anew from raw",
+                day=day.day,
+            )
 
 
 class _Merged(NamedTuple):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from engagement_pipeline.core.rows import TIMESTAMP
 from engagement_pipeline.core.tables import COVERAGE
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date
 
-    from engagement_pipeline.core.endpoints import Endpoint
     from engagement_pipeline.core.model import Progress
     from engagement_pipeline.lake.layout import Lake
     from engagement_pipeline.lake.raw import Pull
 
+OF_COVERAGE = ("tweet_id", "asked_at", "pulled_at", "rows", "answer_count", "kept_count")
 CHUNK_TWEETS = 125  # of 28 days: 1.4 million rows
 
 
@@ -41,10 +42,10 @@ class Index(NamedTuple):
     pulled_at: Ints
 
     @classmethod
-    def of(cls, lake: Lake, endpoint: Endpoint, day: date) -> Self:
+    def of(cls, coverage: pa.Table) -> Self:
         """Read it from a day's coverage."""
-        table = read(lake, lake.coverage(endpoint, day), COVERAGE, columns=["tweet_id", "asked_at", "pulled_at"])
-        return cls(table["tweet_id"].to_numpy(), _microseconds(table["asked_at"]), _microseconds(table["pulled_at"]))
+        times = (_microseconds(coverage[name]) for name in ("asked_at", "pulled_at"))
+        return cls(coverage["tweet_id"].to_numpy(), *times)
 
     def of_tweets(self, wanted: Ints) -> Index:
         """Return what is known of some Tweets, NEVER of those that are not there."""
@@ -55,6 +56,20 @@ class Index(NamedTuple):
         for here, there in zip(times, (self.asked_at, self.pulled_at), strict=True):
             here[found] = there[place[found]]
         return Index(wanted, *times)
+
+
+class Told(NamedTuple):
+    """What the coverage of a day tells of the rows: how many there are, and their sum; None where it lacks a Tweet."""
+
+    rows: int
+    total: int | None
+
+    @classmethod
+    def of(cls, coverage: pa.Table) -> Self:
+        """Read it from a day's coverage."""
+        stored = coverage.filter(pc.greater(coverage["rows"], 0))
+        total = pc.sum(pc.add(coverage["answer_count"], coverage["kept_count"])).as_py() or 0
+        return cls(pc.sum(stored["rows"]).as_py() or 0, None if stored["answer_count"].null_count else total)
 
 
 class Chunk(NamedTuple):
@@ -69,8 +84,8 @@ class Chunk(NamedTuple):
 class Pending:
     """Some days of a pull, which follow one another, and which of its answers are newer than the lake's rows.
 
-    `tweets` are those that were answered for, sorted, and `asked_at` is when, in microseconds. `known` is by day.
-    `later` tells, by Tweet and day, whether the answer is newer than the lake's rows and not published yet.
+    `tweets` are those that were answered for, sorted, and `asked_at` is when, in microseconds. `known` and `told` are
+    by day. `later` tells, by Tweet and day, whether the answer is newer than the lake's rows and not published yet.
     """
 
     pull: Pull
@@ -78,6 +93,7 @@ class Pending:
     answers: NewestAnswers
     asked_at: Ints
     known: Sequence[Index]
+    told: Sequence[Told]
     later: npt.NDArray[np.bool_]
 
     @classmethod
@@ -85,11 +101,12 @@ class Pending:
         """Read what the pull has landed and what the lake has of these days; LakeError where a file is damaged."""
         answers = NewestAnswers(pull)
         asked_at = _microseconds(pa.array(answers.answered_at(), TIMESTAMP))
-        known = [Index.of(lake, pull.endpoint, day) for day in days]
+        coverage = [read(lake, lake.coverage(pull.endpoint, day), COVERAGE, columns=OF_COVERAGE) for day in days]
+        known, told = [Index.of(each) for each in coverage], [Told.of(each) for each in coverage]
         of_tweets = [index.of_tweets(answers.tweets) for index in known]
         later = [(asked_at > index.pulled_at) & (asked_at != index.asked_at) for index in of_tweets]
         by_tweet = np.array(later, np.bool_).reshape(len(days), len(asked_at)).T
-        return cls(pull=pull, days=days, answers=answers, asked_at=asked_at, known=known, later=by_tweet)
+        return cls(pull=pull, days=days, answers=answers, asked_at=asked_at, known=known, told=told, later=by_tweet)
 
     @property
     def tweets(self) -> Ints:

@@ -134,8 +134,9 @@ def publish_part(
             lake.storage.swap(*rows.groups, _stage_set_aside(lake, pending, covered.newest) | covered.files)
     except OSError as error:
         raise LakeError(
-            f"{lake.root} cannot be written ({error.strerror or error}): {_came_to(lake, pending, error)}; what has "
-            "landed is kept. Make room or mend the rights, then run again: that publishes the rest"
+            f"{error.filename or lake.root} cannot be written ({error.strerror or error}): "
+            f"{_came_to(lake, pending, error)}; what has landed is kept. Make room or mend the rights, then run again: "
+            "that publishes the rest"
         ) from error
     return Publication(
         pull=pull,

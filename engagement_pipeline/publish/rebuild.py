@@ -48,9 +48,9 @@ class Rebuilt:
 
     `rows` are all that it has now; of recent.parquet, the first day's are those of all days. `kept` has the Tweets
     with rows that stay though raw no longer proves them, and the number of these rows. `lost` are the Tweets with rows
-    that stood only in a damaged or missing file. `gaps` counts the Tweets of which raw lacks an answer that was
-    published. `changed` tells whether the table has another content than before, `damaged` names the files that could
-    not be read.
+    that stood only in a damaged or missing file. `gaps` counts the Tweets of which raw lacks an answer that was,
+    or may have been, published. `changed` tells whether the table has another content than before, `damaged` names the
+    files that could not be read.
     """
 
     endpoint: Endpoint
@@ -114,10 +114,19 @@ def _publish_first(lake: Lake, endpoint: Endpoint, days: Sequence[date]) -> set[
 
 
 def _days(lake: Lake, endpoint: Endpoint) -> list[date]:
-    """Return the days of a table of which anything is known, in order."""
+    """Return the days of a table of which there is a pull or coverage, or a sound file of rows alone, in order."""
     pulled = {day for pull in _pulls(lake, endpoint) for day in pull.days()}
-    folders = lake.storage.find(f"day={A_DAY}", within=lake.coverage(endpoint, date.min).parent.parent)
-    return sorted(pulled | {date.fromisoformat(folder.name.removeprefix("day=")) for folder in folders})
+    covered = lake.storage.find(f"day={A_DAY}", within=lake.coverage(endpoint, date.min).parent.parent)
+    known = pulled | {_day_of(folder) for folder in covered}
+    if endpoint.table.merge is Merge.LATEST:
+        return sorted(known)
+    rows = {_day_of(path.parent): path for path in lake.storage.find(endpoint.table.glob)}
+    # One with rows of another day is a copy, or the only place of them: it is for a person to move.
+    return sorted(known | {day for day in rows.keys() - known if is_sound(lake, rows[day], endpoint.table)})
+
+
+def _day_of(folder: Path) -> date:
+    return date.fromisoformat(folder.name.partition("=")[2])
 
 
 def _pulls(lake: Lake, endpoint: Endpoint) -> list[Pull]:
@@ -186,7 +195,7 @@ def _put_back(
                     rows=made.rows,
                     kept=made.kept,
                     lost=tuple(sorted(made.lost)),
-                    gaps=len(known.gaps),
+                    gaps=len(known.unproven),
                     changed=made.changed or known.day in written,
                     damaged=damaged,
                 )

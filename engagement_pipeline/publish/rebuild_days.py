@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Self
 
 import duckdb
@@ -20,13 +21,13 @@ import pyarrow.compute as pc
 
 from engagement_pipeline.core.tables import COVERAGE, ENGAGEMENTS, LOST, STORED, Merge
 from engagement_pipeline.lake.parquet import is_sound, opened, read, write
+from engagement_pipeline.lake.raw import STAMP
 from engagement_pipeline.publish.day_file import DayFile, SortedReader
 from engagement_pipeline.publish.left_out import sums_of
 from engagement_pipeline.publish.merge import LAST_ID, in_order, of_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import date
     from pathlib import Path
 
     from engagement_pipeline.core.endpoints import Endpoint
@@ -46,6 +47,7 @@ COVER = f"""
 """
 # What the newest answer to a Tweet's day said, be it in raw or gone; and how many rows there are now, if `counts`.
 # Of a file that is not `sound`, the rows are those of raw. Only where there are `counts` do answers keep earlier ones.
+# Of rows that neither coverage nor raw tells of, all that is known is that they were there `since` their file's newest.
 MERGE_COVERAGE = f"""
     with known as (
         select
@@ -75,7 +77,8 @@ MERGE_COVERAGE = f"""
             end as left_out,
             coalesce(counted.total, 0) as total
         from known
-    )
+    ),
+    untold as (select tweet_id, rows, $since::timestamptz as since from counted anti join merged using (tweet_id))
     select
         tweet_id, day, asked_at,
         if(rows = 0 and outcome = '{STORED}', '{LOST}', outcome) as outcome,
@@ -85,6 +88,9 @@ MERGE_COVERAGE = f"""
         if(rows > 0, source, null) as source,
         sums_to as answer_count, (total - sums_to)::bigint as kept_count, left_out
     from (select *, if(rows = 0 and outcome = '{STORED}', null, answer_count) as sums_to from merged)
+    union all
+    select tweet_id, $day::date, since, '{STORED}', null, since, since, rows::integer, null, null, null, null
+    from untold
     order by tweet_id
 """
 
@@ -94,7 +100,7 @@ class Known:
     """What is known of a day before it is made again, read when it is asked for: of many days, it is large.
 
     `rows` tells whether there is a sound file of them, `damaged` names the files that are not. `gaps` are the Tweets
-    of which an answer is gone (rebuild_gaps.py).
+    of which an answer is gone, `unproven` those of which one may be (rebuild_gaps.py).
     """
 
     lake: Lake
@@ -103,6 +109,7 @@ class Known:
     rows: bool
     damaged: tuple[Path, ...]
     gaps: pa.Table
+    unproven: pa.Table
 
     @classmethod
     def of(cls, lake: Lake, endpoint: Endpoint, day: date, answered: Answered) -> Self:
@@ -112,8 +119,17 @@ class Known:
         damaged = [coverage] if known is None else []
         damaged += [] if is_sound(lake, rows, endpoint.table) else [rows]
         sound = lake.storage.exists(rows) and rows not in damaged
-        gaps = answered.gaps(COVERAGE.schema.empty_table() if known is None else known, day)
-        return cls(lake=lake, endpoint=endpoint, day=day, rows=sound, damaged=tuple(damaged), gaps=gaps)
+        told = COVERAGE.schema.empty_table() if known is None else known
+        gaps = answered.gaps(told, day)
+        return cls(
+            lake=lake,
+            endpoint=endpoint,
+            day=day,
+            rows=sound,
+            damaged=tuple(damaged),
+            gaps=gaps,
+            unproven=answered.unproven(told, day, gaps),
+        )
 
     @property
     def merge(self) -> Merge:
@@ -177,7 +193,8 @@ class Remade:
 
     `kept` are the rows that are not of raw, by Tweet; `lost` are the Tweets that have lost some. `counts` has the
     rows of each Tweet for the coverage, None where that counts what the Tweet's answer gave, and `totals` the sum of
-    their counts. `sums` is where the daily sums lie, if there are any.
+    their counts. `sums` is where the daily sums lie, if there are any. `since` is when the newest of the published rows
+    were pulled, as their file says; None where there are none.
     """
 
     files: dict[Path, Path]
@@ -189,6 +206,7 @@ class Remade:
     kept: dict[int, int] = field(default_factory=dict)
     lost: frozenset[int] = frozenset()
     sums: Path | None = None
+    since: datetime | None = None
 
 
 def stage(known: Known, shadow: Lake) -> Remade:
@@ -210,7 +228,8 @@ def _merged_coverage(known: Known, new: pa.Table, made: Remade) -> pa.Table:
         columns = {"tweet_id": now, "rows": now.values(), "total": [made.totals.get(tweet) for tweet in now]}
         counted = pa.table({name: pa.array(values, pa.int64()) for name, values in columns.items()})
         connection.register("counted", counted)
-        merged = connection.sql(MERGE_COVERAGE, params={"counts": made.counts is not None, "sound": known.rows})
+        facts = {"counts": made.counts is not None, "sound": known.rows, "day": known.day, "since": made.since}
+        merged = connection.sql(MERGE_COVERAGE, params=facts)
         return merged.to_arrow_table().cast(COVERAGE.schema)
 
 
@@ -222,6 +241,7 @@ def _cells(known: Known, shadow: Lake) -> Remade:
         files = ((shadow, shadow.rows(ENGAGEMENTS, known.day)), (known.lake, known.published))
         remade, published = (stack.enter_context(closing(SortedReader(*file))) for file in files)
         newest = max(remade.newest_pull or "", published.newest_pull or "", key=_begun)
+        since = _pulled_at(published.newest_pull, known.day)
         file = DayFile(known.lake, known.day, newest_pull=newest, published=published.path, anew=True)
         stack.enter_context(closing(file))
         for tweet in remade.row_group_ends(LAST_ID):
@@ -243,12 +263,20 @@ def _cells(known: Known, shadow: Lake) -> Remade:
         kept=kept,
         lost=frozenset(known.lost() | known.lessened(now)),
         sums=day.sums,
+        since=since,
     )
 
 
 def _begun(pull: str) -> str:
     """Return what sorts pulls by the time at which they were begun, of their names."""
     return pull.rpartition("/")[2]
+
+
+def _pulled_at(pull: str | None, day: date) -> datetime:
+    """Return when a pull was begun, of its name; of none, the first moment that can be: the end of its day."""
+    if pull:
+        return datetime.strptime(_begun(pull), STAMP).replace(tzinfo=UTC)
+    return datetime.combine(day + timedelta(days=1), time(), UTC)
 
 
 def _snapshot(known: Known, shadow: Lake) -> Remade:
@@ -266,6 +294,7 @@ def _snapshot(known: Known, shadow: Lake) -> Remade:
         counts=_by_tweet(rows),
         kept=_by_tweet(stays),
         lost=frozenset(known.lost()),
+        since=pc.max(old["observed_at"]).as_py(),
     )
 
 

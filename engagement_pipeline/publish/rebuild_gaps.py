@@ -5,6 +5,9 @@ which an answer is gone, each with the moment of the newest such answer.
 
 What a Tweet's older answers say is no proof of what came next, because the answer that is gone may have changed it. So
 a rebuild makes anew only what came after a gap, and what was published before stays.
+
+Where the revisions of a pull are lost too, neither may name an answer in between. So the log of requests is a witness,
+for what is revised alone: some of what it tells of was never published.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import pyarrow as pa
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.rows import TIMESTAMP
 from engagement_pipeline.core.tables import REVISIONS
+from engagement_pipeline.lake import request_log
 from engagement_pipeline.lake.parquet import is_sound, read
 
 if TYPE_CHECKING:
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 
 HELD = pa.schema([("tweet_id", pa.int64()), ("pulled_at", TIMESTAMP)])
 NAMED = pa.schema([*HELD, ("day", pa.date32())])
+ASKED = pa.schema([*HELD, ("first", pa.date32()), ("last", pa.date32())])
 GAPS = pa.schema([("tweet_id", pa.int64()), ("gone_at", TIMESTAMP)])
 REVISED = """
     select distinct tweet_id, unnest([old_pulled_at, new_pulled_at]) as pulled_at, day from revisions
@@ -47,13 +52,30 @@ GONE = """
 """
 
 
+LOGGED = """
+    select tweet_id, max(gone_at) as gone_at
+    from (
+        from gaps
+        union all
+        select tweet_id, logged.pulled_at as gone_at
+        from logged left join coverage using (tweet_id)
+        where $day between first and last and logged.pulled_at > coalesce(first_pulled_at, '-infinity')
+            and logged.pulled_at < coalesce(coverage.pulled_at, 'infinity')
+    )
+    group by tweet_id
+    order by tweet_id
+"""
+
+
 class Answered:
     """When each Tweet was answered for: by raw, and by what revisions name. To be closed, since it holds a database."""
 
     def __init__(self, lake: Lake, endpoint: Endpoint, pulls: Sequence[Pull]) -> None:
         """Read the heads of the responses, and the revisions; a damaged file of revisions tells nothing."""
         self._connection = duckdb.connect()
-        self._connection.register("held", _held(pulls))
+        held = _held(pulls)
+        self._connection.register("held", held)
+        self._connection.register("logged", _logged(lake, held) if endpoint == HISTORICAL else ASKED.empty_table())
         files = lake.storage.find(REVISIONS.glob) if endpoint == HISTORICAL else []
         sound = [path for path in files if is_sound(lake, path, REVISIONS)]
         named = [self._named(read(lake, path, REVISIONS)) for path in sound]
@@ -63,6 +85,12 @@ class Answered:
         """Return, as GAPS, the Tweets of a day of which a published answer is gone, and when the newest was asked."""
         self._connection.register("coverage", coverage)
         return self._connection.sql(GONE, params={"day": day}).to_arrow_table().cast(GAPS)
+
+    def unproven(self, coverage: pa.Table, day: date, gaps: pa.Table) -> pa.Table:
+        """Return these gaps and, as GAPS, those that the log of requests alone tells of: no proof of a revision."""
+        self._connection.register("coverage", coverage)
+        self._connection.register("gaps", gaps)
+        return self._connection.sql(LOGGED, params={"day": day}).to_arrow_table().cast(GAPS)
 
     def close(self) -> None:
         """Give the database back."""
@@ -78,3 +106,19 @@ def _held(pulls: Sequence[Pull]) -> pa.Table:
     answers = [landed for pull in pulls for landed in pull.landed() if not landed.refusal]
     held = [(tweet, landed.asked_at) for landed in answers for tweet in landed.request.tweet_ids]
     return pa.table([*zip(*held, strict=True)] or [(), ()], schema=HELD)
+
+
+def _logged(lake: Lake, held: pa.Table) -> pa.Table:
+    """Return, as ASKED, the requests since the oldest answer in raw that were answered, and that raw does not hold."""
+    moments = {*held["pulled_at"].to_pylist()}
+    rows = (
+        [
+            (tweet, asked_at, request.window.first, request.window.last)
+            for asked_at, request in request_log.answers(lake, HISTORICAL, since=min(moments))
+            if request.window and asked_at not in moments
+            for tweet in request.tweet_ids
+        ]
+        if moments
+        else []
+    )
+    return pa.table([*zip(*rows, strict=True)] or [()] * len(ASKED), schema=ASKED)

@@ -70,14 +70,14 @@ def add_found(lake: Lake, shadow: Lake, pull: Pull, days: Sequence[Known]) -> li
 def _first_behind_gap(shadow: Lake, pull: Pull, known: Known) -> int:
     """Count the Tweets of a day with a gap behind which a pull, or a later one, has the first answer."""
     made = read(shadow, shadow.coverage(known.endpoint, known.day), COVERAGE)
-    behind = pc.is_in(made["tweet_id"], known.gaps["tweet_id"])
+    behind = pc.is_in(made["tweet_id"], known.unproven["tweet_id"])
     first = pc.greater_equal(made["first_pulled_at"], pa.scalar(pull.started_at, TIMESTAMP))
     return int(pc.sum(pc.and_(behind, first)).as_py() or 0)
 
 
 def _found(shadow: Lake, made: Path, days: Sequence[Known]) -> pa.Table:
     """Return what raw proves that a pull made again revised."""
-    gaps = [known.gaps.append_column("day", pa.repeat(pa.scalar(known.day), len(known.gaps))) for known in days]
+    gaps = [known.unproven.append_column("day", pa.repeat(pa.scalar(known.day), len(known.unproven))) for known in days]
     with duckdb.connect() as connection:
         connection.register("found", read(shadow, made, REVISIONS))
         connection.register("gaps", pa.concat_tables(gaps))

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 FIRST_PAUSE = 1.0  # seconds; doubled with each try, then drawn between nothing and that ("full jitter")
 LONGEST_PAUSE = 60.0
+WRONG_CLOCK = 3600  # seconds from the API's, from which on it is told: what lands may bear another day
 NO_JSON, CUT = "a body that is not JSON", "a body of JSON that broke off"
 
 
@@ -80,6 +81,7 @@ class Client:
         self._not_let_in: dict[str, AccountError] = {}
         self._witness: Request | None = None  # one that was answered
         self._under_way: dict[int, float] = {}  # by thread, when its try must end
+        self._told_clock = False
 
     def __enter__(self) -> Self:
         return self
@@ -186,7 +188,19 @@ class Client:
         except RefusedError as error:
             error.asked_at = asked_at  # under which a refusal lands
             raise
+        self._tell_clock(answer.seconds_ahead(sent_at))
         return Response(body=answer.body, asked_at=asked_at)
+
+    def _tell_clock(self, seconds_ahead: float) -> None:
+        """Warn once of a wrong clock: with the bearer token, which signs no time, all is answered the same."""
+        if abs(seconds_ahead) > WRONG_CLOCK and not self._told_clock:
+            self._told_clock = True
+            logger.warning(
+                "the machine's clock is %.1f hours %s the API's: what lands now bears wrong times, and /totals and "
+                "/28hr a wrong day; set the clock",
+                abs(seconds_ahead) / 3600,
+                "ahead of" if seconds_ahead > 0 else "behind",
+            )
 
     def _sent(
         self,

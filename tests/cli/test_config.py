@@ -12,9 +12,9 @@ from engagement_pipeline.core.settings import Settings
 
 READS_SETTINGS = [
     *("authorize ann", "check", "plan", "pull", "sql x", "catalog"),
-    *("rebuild", "upgrade", "prune", "doctor", "status", "config"),
+    *("rebuild", "upgrade", "prune", "doctor", "status", "config", "explain 1 impressions 2026-01-01 0"),
 ]
-ITS_OWN = ("help pull", "completion bash", "emulator --port 0", "demo", "up", "init")
+ITS_OWN = ("help pull", "tables", "completion bash", "emulator --port 0", "demo", "up", "init")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import os
 import socket
 from pathlib import Path
 
+import duckdb
 import pytest
 from processes import started
 
@@ -277,9 +278,12 @@ def test_an_interrupt_ends_with_one_line(in_world, failed, monkeypatch):
     assert line.startswith("interrupted; what a pull has landed is kept")
 
 
-def test_a_lack_of_memory_is_no_mistake_of_the_program(failed, monkeypatch, in_world):
+@pytest.mark.parametrize(
+    "lack", [MemoryError(), duckdb.OutOfMemoryException("malloc"), RuntimeError("can't start new thread")], ids=type
+)
+def test_a_lack_of_memory_is_no_mistake_of_the_program(failed, monkeypatch, in_world, lack):
     def runs_out(*_, **__):
-        raise MemoryError
+        raise lack
 
     monkeypatch.setattr("engagement_pipeline.pipeline.run", runs_out)
     code, line = failed("pull")

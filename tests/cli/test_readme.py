@@ -89,6 +89,7 @@ def test_the_commands_are_the_ones_tested_here():
         [program, "pull"],
         [program, "sql"],
         [program, "sql"],
+        [program, "explain"],
         [program, "sql"],
         [program, "catalog"],
         [program, "config"],

@@ -3,6 +3,7 @@
 import glob
 import gzip
 import json
+from decimal import Decimal
 
 import pyarrow as pa
 import pytest
@@ -206,6 +207,20 @@ def test_values_of_json_stay_as_they_are_written(folder):
     table = folder({"r.jsonl": lines(item)}).table
     further = table.drop_columns(["tweet_id", "handle", "posted_at"])
     assert further.to_pylist() == [{"n": "5", "flag": "true", "tags": '["x", "\u00e9"]', "half": "?", "none": None}]
+
+
+@pytest.mark.parametrize("written", ["1e400", "-1e-400", "0.1234567890123456789012345", "1" * 50, "1.5", "[1e400]"])
+def test_no_number_of_json_is_rounded(folder, written):
+    items = f'[{{"tweet_id": 1, "handle": "a", "x": {written}}}]'
+    (text,) = folder({"r.json": items}).table["x"].to_pylist()
+    assert text.replace('"', "") == written
+
+
+def test_a_decimal_that_duckdb_would_round_is_kept_as_text(folder):
+    long = Decimal("1234567890123456789012345678901234567890.5")
+    columns = {name: pa.array([value]) for name, value in {"x": long, "y": [long], "z": Decimal("1.5")}.items()}
+    table = folder({"r.parquet": {"tweet_id": [1], "handle": ["a"], **columns}}).table
+    assert table.select(["x", "y", "z"]).to_pylist() == [{"x": str(long), "y": [str(long)], "z": Decimal("1.5")}]
 
 
 def test_what_is_left_alone_is_named_in_one_line(folder, caplog):

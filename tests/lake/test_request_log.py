@@ -153,3 +153,14 @@ def test_the_requests_of_a_month_are_counted_with_those_that_were_answered(lake)
     assert request_log.asked(lake, NOW.date()) == request_log.Asked(
         requests=5, answered=3, handles=frozenset({"ann200", "ann403"})
     )
+
+
+def test_the_requests_that_were_answered_are_read_back(lake):
+    """Those of another endpoint, of other statuses or of before are not of interest, nor is a line that is torn."""
+    write(lake, asked_at=NOW.replace(day=1))
+    write(lake, status=503)
+    write(lake, window=None)
+    write(lake)
+    (lake.requests / "2026-02.jsonl").write_bytes(b'{"asked_at": "2026-02-01T00:00:00+00:00", "endpoint": "histor')
+    [(asked_at, request)] = request_log.answers(lake, HISTORICAL, since=NOW)
+    assert (asked_at, request.tweet_ids, request.window) == (NOW, (BIG, 2), WINDOW)

@@ -335,6 +335,15 @@ def test_a_swap_that_is_stopped_says_which_files_are_in_their_places(lake, monke
     assert (caught.value.put, caught.value.left) == (tuple(targets[:put]), tuple(targets[put:]))
 
 
+def test_a_swap_that_is_refused_names_the_place_and_not_the_staged_file(storage):
+    (aside,) = made(storage, "aside")
+    place = storage.root / "table" / "rows.parquet"
+    place.mkdir(parents=True)
+    with pytest.raises(SwapError) as caught:
+        storage.swap({aside: place})
+    assert caught.value.filename == str(place)
+
+
 # Power cuts.
 
 

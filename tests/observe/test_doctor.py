@@ -1,21 +1,26 @@
 """What the doctor finds, what it passes over, and that a look changes nothing and keeps nobody waiting."""
 
 import json
+import shutil
 import subprocess
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from bodies import WINDOW, at, begin, full, land, pulled
+from bodies import TYPES, WINDOW, at, begin, full, land, observed, pulled, totals
 from histories import FIRST, SECOND, forget
-from tables import rebuilt
+from processes import CLONE
+from tables import contents, file_of, rebuilt
 
-from engagement_pipeline.core.endpoints import HISTORICAL
+from engagement_pipeline.core.endpoints import HISTORICAL, TOTALS
+from engagement_pipeline.core.model import Exchange, Request
 from engagement_pipeline.core.settings import Settings
 from engagement_pipeline.core.tables import ENGAGEMENTS, TWEETS
-from engagement_pipeline.lake import raw
+from engagement_pipeline.lake import raw, request_log
+from engagement_pipeline.lake.clock import newest
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.observe import doctor
 from engagement_pipeline.observe.patient import spans
@@ -23,6 +28,7 @@ from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.query import catalog
 
 NOW = at(0) + timedelta(days=30)
+AHEAD = datetime(2999, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -86,6 +92,65 @@ def test_days_that_follow_one_another_are_one_finding(lived):
 def test_runs_of_days_are_found_in_any_order():
     days = [date(2026, 1, 3), date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 9)]
     assert spans(days) == [(date(2026, 1, 1), date(2026, 1, 3)), (date(2026, 1, 9), date(2026, 1, 9))]
+
+
+@pytest.mark.parametrize(("kind", "count"), [("rows", 40), ("coverage", 40), ("coverage", 10)])
+def test_an_older_copy_of_a_file_is_named_and_made_anew(lived, kind, count):
+    older = file_of(lived, kind, FIRST)
+    content = older.read_bytes()
+    pulled(lived, full([1], count, types=TYPES[:1]), at(6))
+    publish_pulls(lived)
+    before = contents(lived)
+    older.write_bytes(content)
+    assert found(lived)["older_copy"].fix == (
+        "engagement rebuild --table engagements --from 2026-01-01 --to 2026-01-01"
+    )
+    rebuilt(lived)
+    assert (found(lived), contents(lived)) == ({}, before)
+
+
+def test_an_older_copy_of_lifetimes_is_named_and_made_anew(lived):
+    day = at(0).date()
+    older = lived.rows(TOTALS.table, day)
+    content = older.read_bytes()
+    observed(lived, TOTALS, totals({(1, "favorites"): 9}), at(3), tweets=[1])
+    publish_pulls(lived)
+    older.write_bytes(content)
+    assert found(lived)["older_copy"].fix == "engagement rebuild --table totals --from 2026-02-01 --to 2026-02-01"
+    rebuilt(lived)
+    assert found(lived) == {}
+
+
+@pytest.mark.parametrize(
+    ("folder", "copy"),
+    [
+        ("engagements/day=2026-01-01", "engagements/day=2026-01-09"),
+        ("totals/observed_on=2026-02-01", "totals/observed_on=2026-02-09"),
+        ("totals/observed_on=2026-02-01", "totals/observed_on=2026-01-01"),
+        ("coverage/endpoint=historical/day=2026-01-01", "coverage/endpoint=historical/day=2026-01-09"),
+    ],
+)
+def test_a_copy_of_a_day_under_the_name_of_another_is_named_and_goes(lived, folder, copy):
+    before = contents(lived)
+    shutil.copytree(lived.root / folder, lived.root / copy)
+    finding = found(lived)["damaged"]
+    assert "(it holds rows of other days); queries over" in str(finding)
+    assert " find rows twice" in finding.meaning
+    rebuilt(lived)
+    assert (lived.root / copy).is_dir()
+    subprocess.run(finding.fix.partition(" && engagement ")[0], shell=True, check=True)
+    rebuilt(lived)
+    assert (found(lived), contents(lived)) == ({}, before)
+
+
+def test_a_day_of_which_there_are_rows_alone_is_made_whole(lived):
+    for pull in raw.all_pulls(lived, HISTORICAL):
+        forget(lived, pull)
+    lived.coverage(HISTORICAL, FIRST).unlink()
+    lived.coverage(HISTORICAL, FIRST).parent.rmdir()
+    assert found(lived)["missing_coverage"].fix.startswith("engagement rebuild --table engagements --from 2026-01-01 ")
+    rebuilt(lived)
+    assert found(lived) == {}
 
 
 def test_rows_that_are_in_no_response_any_more_are_asked_for_again(lived):
@@ -177,6 +242,37 @@ def test_lost_rows_of_a_tweet_that_is_followed_are_told_until_they_are_pulled(tm
 
 def test_a_clock_that_is_behind_the_newest_response(lived):
     assert "timedatectl" in found(lived, now=at(0) - timedelta(days=2))["clock"].fix
+
+
+def test_a_clock_that_is_behind_the_newest_request_though_raw_is_gone(lived):
+    asked = Request(endpoint=HISTORICAL, handle="ann", tweet_ids=(1,), window=None, types=())
+    request_log.write(lived, Exchange(request=asked, asked_at=AHEAD, status=200, tries=1, size=9, seconds=0.1))
+    assert found(lived)["clock"].what.endswith("before the newest request of the lake, 2999-01-01 00:00:00 (UTC)")
+
+
+def test_the_way_out_of_a_clock_that_was_ahead_leaves_no_time_of_the_future(lived, tmp_path):
+    """As the page on upkeep has it."""
+    before = contents(lived)
+    pulled(lived, full([1, 2], 99), AHEAD)
+    publish_pulls(lived)
+    lived.root.rename(tmp_path / "data")
+    page = (CLONE / "docs" / "upkeep.md").read_text().partition("### A clock that was ahead")[2]
+    commands = page.partition("```bash\n")[2].partition("ENGAGEMENT_DATA")[0]
+    subprocess.run(["bash", "-ec", commands], cwd=tmp_path, check=True)
+    made = Lake(tmp_path / "data.new")
+    rebuilt(made)
+    assert contents(made) == before
+    assert newest(made) < NOW
+
+
+@pytest.mark.parametrize("error", [pa.ArrowMemoryError, duckdb.OutOfMemoryException])
+def test_a_file_that_the_memory_is_too_small_for_is_not_called_damaged(lived, monkeypatch, error):
+    def lacking(*_):
+        raise error("malloc failed")
+
+    monkeypatch.setattr("engagement_pipeline.observe.patient.plausible", lacking)
+    with pytest.raises(error):
+        found(lived)
 
 
 def test_a_disk_that_the_next_publication_would_fill(lived, monkeypatch):

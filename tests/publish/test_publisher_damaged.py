@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 from bodies import WINDOW, at, full, observed, pulled, totals
-from tables import counts, file_of
+from tables import counts, file_of, rebuilt
 
 from engagement_pipeline.core.endpoints import HISTORICAL, TOTALS
 from engagement_pipeline.core.errors import LakeError, PublishError
@@ -14,6 +14,7 @@ from engagement_pipeline.lake import raw
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.parquet import read
 from engagement_pipeline.publish.publisher import publish_pulls
+from engagement_pipeline.query import catalog
 
 FIVE = Window(WINDOW.first, WINDOW.first.replace(day=5))
 DAYS = [*FIVE.days()]
@@ -41,6 +42,12 @@ def of_days(lake, days):
 
 def truth_of(days):
     return {cell: count for cell, count in TRUTH.items() if cell[2] in days}
+
+
+def old_ones(lake):
+    """Return the old counts that revisions tell of: the Tweet, the count, and when it was pulled."""
+    table = catalog.query(lake, "select distinct tweet_id, old, old_pulled_at from revisions")
+    return {tuple(row.values()) for row in table.to_pylist()}
 
 
 def failed_days(lake):
@@ -122,3 +129,18 @@ def test_the_message_names_the_days_the_first_file_and_what_mends_it(lake, days,
         publish_pulls(lake)
     assert str(caught.value).startswith(f"{told}: {lake.rows(HISTORICAL.table, MIDDLE)} is damaged (")
     assert str(caught.value).endswith(f": engagement rebuild --from {MIDDLE} --to {MIDDLE} makes it anew from raw")
+
+
+@pytest.mark.parametrize("kind", ["rows", "coverage"])
+def test_a_day_of_which_an_older_copy_was_put_back_waits_until_it_is_made_anew(lake, kind):
+    older = file_of(lake, kind, MIDDLE)
+    content = older.read_bytes()
+    publish_pulls(lake)
+    older.write_bytes(content)
+    pulled(lake, full([1, 2, 3], 3, window=FIVE), at(3), window=FIVE)
+    with pytest.raises(PublishError, match=f"not of the same time.*engagement rebuild --from {MIDDLE} --to {MIDDLE} "):
+        publish_pulls(lake)
+    rebuilt(lake, first=MIDDLE, last=MIDDLE)
+    publish_pulls(lake)
+    assert counts(lake) == full([1, 2, 3], 3, window=FIVE)
+    assert old_ones(lake) == {(1, 1, at(1)), (2, 1, at(1)), (2, 2, at(2)), (3, 2, at(2))}

@@ -1,6 +1,8 @@
 """Rebuilding a lake whose files are damaged, gone or of an older format: what raw has is healed, the rest is named."""
 
+import os
 import shutil
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -218,3 +220,33 @@ def test_a_damaged_response_is_named_where_it_lies_and_leaves_all_as_it_was(hist
     with pytest.raises(LakeError, match=f"^{path} is damaged "):
         rebuilt(history)
     assert parquet_files(history) == before
+
+
+def test_rows_that_neither_coverage_nor_raw_tells_of_are_covered_since_their_newest_pull(lake):
+    pull = pulled(lake, full([1, 2], 10), at(1))
+    publish_pulls(lake)
+    observed(lake, TOTALS, totals({(1, "favorites"): 5}), at(2), tweets=[1])
+    publish_pulls(lake)
+    for lost in (lake.raw, lake.coverage(HISTORICAL, FIRST), lake.coverage(TOTALS, TODAY)):
+        shutil.rmtree(lost) if lost.is_dir() else lost.unlink()
+    before = counts(lake)
+    rebuilt(lake)
+    assert counts(lake) == before
+    of_first = [row for row in coverage(lake, "tweet_id, day, outcome, rows, first_pulled_at") if row[1] != SECOND]
+    assert of_first == [
+        *((1, FIRST, "stored", 4, pull.started_at), (1, TODAY, "stored", 1, at(2))),
+        (2, FIRST, "stored", 4, pull.started_at),
+    ]
+
+
+def test_a_folder_that_may_not_be_written_is_named_and_not_the_staging_folder(history, monkeypatch):
+    really, closed = os.replace, history.root / "engagements"
+
+    def replace(staged, place):
+        if closed in Path(place).parents:
+            raise PermissionError(13, "Permission denied", str(staged), None, str(place))
+        really(staged, place)
+
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(LakeError, match=f"^{closed}/day=2026-01-01/engagements.parquet cannot be written: Permission"):
+        rebuilt(history, "engagements", first=FIRST, last=FIRST)

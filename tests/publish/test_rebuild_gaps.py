@@ -1,19 +1,21 @@
 """Responses that are lost after they were published: a rebuild keeps what was published, and invents nothing."""
 
+import shutil
 import tempfile
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from bodies import TYPES, at, begin, full, land, observed, pulled, totals
+from bodies import TYPES, WINDOW, at, begin, full, land, observed, pulled, totals
 from histories import FIRST, IMPRESSIONS, SECOND, THIRD, forget
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tables import check_daily, contents, counts, coverage, rebuilt
 
-from engagement_pipeline.core.endpoints import TOTALS
-from engagement_pipeline.core.model import Window
+from engagement_pipeline.core.endpoints import HISTORICAL, TOTALS
+from engagement_pipeline.core.model import Exchange, Request, Window
 from engagement_pipeline.core.tables import ENGAGEMENTS
+from engagement_pipeline.lake import request_log
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.publish import retention
 from engagement_pipeline.publish.publisher import publish_pulls
@@ -36,6 +38,12 @@ def published(lake, cells, hour, **further):
     return pull
 
 
+def logged(lake, moment):
+    """Log a request that was answered."""
+    asked = Request(endpoint=HISTORICAL, handle="ann", tweet_ids=(1,), window=WINDOW, types=TYPES)
+    request_log.write(lake, Exchange(request=asked, asked_at=moment, status=200, tries=1, size=9, seconds=0.1))
+
+
 def lose_head(lake, pull):
     (lake.raw / pull.path.relative_to(lake.raw) / "pull.json").unlink()
 
@@ -43,6 +51,32 @@ def lose_head(lake, pull):
 def lose_first(_lake, pull):
     """Set one response of a pull apart, as the message about a damaged one says."""
     pull.reject(min(pull.path.glob("*.json.zst")))
+
+
+def test_a_change_of_an_answer_that_the_log_alone_knows_is_not_put_down_to_the_next(lake):
+    """The response is lost, and all files of revisions."""
+    pulls = []
+    for hour, count in enumerate((5, 7, 7, 8)):
+        pulls.append(published(lake, full([1], count), hour))
+        logged(lake, at(hour))
+    known = contents(lake, "revisions")["revisions"]
+    forget(lake, pulls[1])
+    shutil.rmtree(lake.root / "revisions")
+    gaps = [day.gaps for day in rebuilt(lake, "engagements")]
+    assert gaps == [1, 1]
+    found = contents(lake, "revisions")["revisions"]
+    assert found == [row for row in known if row[4:6] == (7, 8)]
+
+
+def test_an_answer_that_the_log_alone_knows_keeps_no_count_from_a_lost_file(lake):
+    """Much that was answered was never published: it was rejected, or nobody could write it."""
+    published(lake, full([1], 5), 1)
+    logged(lake, at(2))
+    published(lake, full([1], 7, types=IMPRESSIONS), 3, types=IMPRESSIONS)
+    before = counts(lake)
+    lake.rows(ENGAGEMENTS, FIRST).unlink()
+    rebuilt(lake, "engagements")
+    assert counts(lake) == before
 
 
 @pytest.mark.parametrize("lose", [forget, lose_head, lose_first])

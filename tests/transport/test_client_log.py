@@ -57,6 +57,19 @@ def test_what_lands_and_the_log_bear_the_moment_of_the_lake_s_clock(answer):
     assert (asked_at, clock.exchanges[0].asked_at) == (LATER, LATER)
 
 
+@pytest.mark.parametrize(
+    ("hours", "told"),
+    [(-0.5, []), (0.9, []), (-26, ["26.0 hours behind the API's"]), (44000, ["44000.0 hours ahead of the API's"])],
+)
+def test_a_clock_that_is_wrong_is_told_once_though_all_is_answered(caplog, hours, told):
+    date = format_datetime(AT_42_SECONDS - timedelta(hours=hours), usegmt=True)
+    answers = [Answer(body=GOOD, headers={"Date": date})] * 2
+    with asking(*answers, now=lambda: AT_42_SECONDS) as (_, client, _):
+        for _ in answers:
+            client.ask(REQUEST)
+    assert [line.partition(" is ")[2].partition(":")[0] for line in caplog.messages] == told
+
+
 def test_the_api_s_clock_is_compared_with_that_of_the_machine():
     """Signatures carry it."""
     answer = replace(error(401, "No."), headers={"Date": format_datetime(AT_42_SECONDS, usegmt=True)})

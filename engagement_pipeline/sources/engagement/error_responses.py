@@ -7,7 +7,6 @@ means. The body holds no known secret any more. A server may repeat a header, so
 from __future__ import annotations
 
 import re
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 import orjson
@@ -78,7 +77,7 @@ def _remedy(answer: Answer, handle: str, said: str, asked_at: datetime) -> str:
         return "leave these types out of the setting types"
     if answer.status == requests.codes.forbidden and "application" in said.lower():
         return "have the vendor approve the app for the Engagement API"
-    skew = _seconds_ahead(answer, asked_at)
+    skew = answer.seconds_ahead(asked_at)
     if handle and abs(skew) > LARGEST_SKEW:
         lies = "ahead of" if skew > 0 else "behind"
         return f"this machine's clock is {abs(skew) / 60:.0f} minutes {lies} the API's, and signatures carry it: set it"
@@ -88,15 +87,6 @@ def _remedy(answer: Answer, handle: str, said: str, asked_at: datetime) -> str:
         keys = "check consumer_key, consumer_secret and its tokens in the accounts file"
         return f"{keys}; engagement authorize {handle} gets new tokens"
     return f"check its tokens in the accounts file, or get new ones with engagement authorize {handle}"
-
-
-def _seconds_ahead(answer: Answer, now: datetime) -> float:
-    """Return by how many seconds our clock is ahead of the API's; 0 if the answer has no readable date."""
-    try:
-        theirs = parsedate_to_datetime(answer.headers["Date"])
-        return (now - theirs).total_seconds()
-    except (KeyError, ValueError, TypeError, OverflowError):
-        return 0.0
 
 
 def _texts(answer: Answer) -> list[str]:
