@@ -6,8 +6,10 @@ longer to import than most queries take.
 
 from __future__ import annotations
 
+import sys
 from decimal import Decimal
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engagement_pipeline.cli import grid
@@ -26,20 +28,46 @@ HUGE = "hugeint"  # of a sum of whole numbers; Arrow has it as a decimal number
 NUMBERS = WHOLE | {HUGE, "decimal", "double"}
 PLAIN = NUMBERS | {"boolean", "date", "timestamp", "varchar"}  # the types of which DuckDB gives what Arrow does
 SHORT = 10_000  # rows
+STDIN = Path("-")
 
 
 def sql(options: argparse.Namespace) -> None:
-    """Answer a query."""
-    if options.safe_csv and options.format != "csv":
-        raise InputError("--safe-csv is for --format csv: leave it out, or add that")
+    """Answer one or more statements."""
+    if (options.safe_csv or options.bom) and options.format != "csv":
+        raise InputError("--safe-csv and --bom are for --format csv: leave them out, or add that")
+    query = _query(options.query, options.file)
     lake = Lake(settings.load(config=options.config).data)
     if options.format == "table":
-        grid.show(views.answer(lake, options.query, _rows, unsafe=options.unsafe))
+        for rows in views.answers(lake, query, _rows, unsafe=options.unsafe):
+            grid.show(rows)
         return
     from engagement_pipeline.cli import output  # noqa: PLC0415 - imports Arrow
 
-    style = output.SAFE_CSV if options.safe_csv else options.format
-    output.show_table(views.query(lake, options.query, unsafe=options.unsafe), style=style)
+    answers = views.answers(lake, query, views.as_arrow, unsafe=options.unsafe)
+    if len(answers) > 1:
+        raise InputError(
+            f"--format {options.format} writes one answer, and the query has {len(answers)} statements: give them one "
+            "by one, or leave out --format"
+        )
+    output.show_table(answers[0], style=options.format, safe=options.safe_csv, bom=options.bom)
+
+
+def _query(text: str | None, file: Path | None) -> str:
+    """Return the query of the argument, of a file, or of standard input."""
+    if text is not None and file is not None:
+        raise InputError("there are two queries, in --file and beside it: leave one out")
+    if text is not None:
+        return text
+    if file is None and sys.stdin.isatty():
+        raise InputError("there is no query: write it behind sql, in --file FILE, or into standard input")
+    source = "standard input" if file in {None, STDIN} else str(file)
+    try:
+        content = sys.stdin.buffer.read() if file in {None, STDIN} else Path(str(file)).read_bytes()
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(f"{source} is not UTF-8 text: save the query as UTF-8") from None
+    except OSError as error:
+        raise InputError(f"{source} cannot be read: {error.strerror}; name another file") from None
 
 
 def _rows(answer: duckdb.DuckDBPyRelation | None) -> grid.Rows:

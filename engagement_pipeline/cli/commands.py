@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import argparse
 
 SHELLS = ("bash", "zsh", "fish")
-FORMATS = ("table", "csv", "json", "parquet")  # of an answer in SQL
+FORMATS = ("table", "csv", "json", "parquet", "xlsx")  # of an answer in SQL
 QUESTIONS = {  # of `engagement init`, by the setting that the answer becomes
     "requests_per_minute": "Requests a minute that your contract allows",
     "first_day": "First UTC day to pull",
@@ -101,10 +101,14 @@ def _sql(commands: arguments.Commands) -> None:
         "answers:sql",
         "answer a query over the lake's views: engagements, daily, tweets, coverage and more",
     )
-    sub.add_argument("query", metavar="QUERY", help="one statement in DuckDB's SQL")
+    text = "statements in DuckDB's SQL, with ; between them; by default, those of standard input"
+    sub.add_argument("query", metavar="QUERY", nargs="?", help=text)
+    sub.add_argument("-f", "--file", type=Path, metavar="FILE", help="read them from this file; - is standard input")
     sub.add_argument("--format", choices=FORMATS, default="table", help="how to print (default: table)")
     text = "with --format csv: write ' before a text that a spreadsheet would run as a formula"
     sub.add_argument("--safe-csv", action="store_true", help=text)
+    text = "with --format csv: begin with a byte-order mark, without which Excel takes UTF-8 for another encoding"
+    sub.add_argument("--bom", action="store_true", help=text)
     text = "allow any statement, and any file of this machine; by default, it only reads, and only the lake"
     sub.add_argument("--unsafe", action="store_true", help=text)
 

@@ -103,11 +103,11 @@ def _width(text: str) -> int:
 def _cell(name: str, value: Any) -> str:  # noqa: ANN401 - a value of any SQL type
     if value is None:
         return "NULL"
-    if isinstance(value, int | float | Decimal) and not isinstance(value, bool) and not _is_id(name, value):
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool) and not is_id(name, value):
         return f"{value:,}"
     return printable(str(value))
 
 
-def _is_id(name: str, value: float | Decimal) -> bool:
+def is_id(name: str, value: float | Decimal) -> bool:
     """Tell whether a number is a Tweet's ID, by its column's name or because nothing that is counted is as large."""
     return any(id_name in name for id_name in TWEET_IDS) or (isinstance(value, int) and abs(value) > SAFE_INTEGER)

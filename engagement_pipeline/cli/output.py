@@ -7,6 +7,7 @@ unchanged.
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 import sys
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from engagement_pipeline.publish.retention import Spent
     from engagement_pipeline.publish.upgrade import Upgraded
 
-SAFE_CSV = "safe csv"  # a style of show_table beside the formats of the command
 FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")  # how a text begins that a spreadsheet runs
 SHOWN_TWEETS = 3  # of each reason
 IDS = re.compile(r"\d{6,}(\W{1,3}\d{6,})*")  # in a text of the API; shorter numbers are statuses, for example
@@ -219,26 +219,33 @@ def as_rows(table: pa.Table) -> Rows:
     )
 
 
-def show_table(table: pa.Table, *, style: str) -> None:
-    """Print a query's answer for programs, or as SAFE_CSV: with ' before each text that would run as a formula.
+def show_table(table: pa.Table, *, style: str, safe: bool = False, bom: bool = False) -> None:
+    """Print a query's answer for programs, as csv, json, parquet or xlsx.
 
-    JSON carries Tweet IDs and other large whole numbers as text, because JavaScript rounds them.
+    JSON and Excel carry Tweet IDs and other large whole numbers as text, because they round them. For csv, `safe`
+    writes ' before each text that would run as a formula, and `bom` begins with a byte-order mark.
     """
     if style == "json":
         rows = (_json_text(_as_json(row)) for row in table.to_pylist())
         print("[" + ",\n ".join(rows) + "]")
-    elif style in {"csv", SAFE_CSV}:
+    elif style == "csv":
         flat = _unnested(table)
-        if style == SAFE_CSV:
+        if safe:
             flat = _with_texts(flat, lambda text: f"'{text}" if FORMULA.match(text) else text)
         if sys.stdout.isatty():
             flat = _with_texts(flat, printable)
         sys.stdout.flush()
+        sys.stdout.buffer.write(codecs.BOM_UTF8 if bom else b"")
         pyarrow.csv.write_csv(flat, sys.stdout.buffer)
     elif sys.stdout.isatty():
-        raise InputError("Parquet is not for a terminal: send it to a file, as in engagement sql … > rows.parquet")
-    else:
+        name = {"parquet": "Parquet", "xlsx": "A workbook"}[style]
+        raise InputError(f"{name} is not for a terminal: send it to a file, as in engagement sql … > rows.{style}")
+    elif style == "parquet":
         pq.write_table(table, pa.PythonFile(sys.stdout.buffer, mode="w"))
+    else:
+        from engagement_pipeline.cli import workbook  # noqa: PLC0415 - for this format alone
+
+        workbook.write(_unnested(table), sys.stdout.buffer)
 
 
 def _json_text(value: Any) -> str:  # noqa: ANN401 - what JSON has

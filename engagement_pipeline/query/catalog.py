@@ -165,9 +165,9 @@ def code_version() -> str:
 def query(lake: Lake, sql: str, *, unsafe: bool = False) -> pa.Table:
     """Answer one SQL query as Arrow; it reads the lake's files alone and changes nothing, unless `unsafe`.
 
-    Raises as `answer` does.
+    Raises as `answers` does.
     """
-    return answer(lake, sql, as_arrow, unsafe=unsafe)
+    return answers(lake, sql, as_arrow, unsafe=unsafe)[-1]
 
 
 def as_arrow(answered: duckdb.DuckDBPyRelation | None) -> pa.Table:
@@ -177,12 +177,14 @@ def as_arrow(answered: duckdb.DuckDBPyRelation | None) -> pa.Table:
     return pa.table({}) if answered is None else answered.to_arrow_table()
 
 
-def answer(lake: Lake, sql: str, take: Callable[[duckdb.DuckDBPyRelation | None], T], *, unsafe: bool = False) -> T:
-    """Answer one SQL query, and return what `take` makes of the answer; it is None for a statement without one.
+def answers(
+    lake: Lake, sql: str, take: Callable[[duckdb.DuckDBPyRelation | None], T], *, unsafe: bool = False
+) -> list[T]:
+    """Run the statements of a text, and return what `take` makes of each answer; of a statement without one, of None.
 
     The views are those of engagement.duckdb, if that is as this program wrote it, and else new ones in memory.
 
-    Raises InputError where there is no lake, where the query does more than to read, or where it is wrong. Raises
+    Raises InputError where there is no lake, where a statement does more than to read, or where it is wrong. Raises
     LakeError where a damaged file of the lake is in the way, or a folder that this user may not read.
     """
     lake.open(create=False)
@@ -229,12 +231,13 @@ def _taken(
     take: Callable[[duckdb.DuckDBPyRelation | None], T],
     *,
     unsafe: bool,
-) -> T:
+) -> list[T]:
+    statements = [statement.query for statement in connection.extract_statements(sql)]
     if not unsafe:
         refused(connection, sql)
         _confine(connection, lake)
     try:
-        return take(connection.sql(sql))
+        return [take(connection.sql(statement)) for statement in statements] or [take(None)]
     except RuntimeError as error:
         if str(error) == INTERRUPTED:
             raise KeyboardInterrupt from None

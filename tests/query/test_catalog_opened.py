@@ -88,7 +88,7 @@ def test_an_interrupted_query_is_an_interruption_and_no_mistake(lake, made):
         raise RuntimeError("Query interrupted")
 
     with pytest.raises(KeyboardInterrupt):
-        catalog.answer(lake, SQL, interrupted)
+        catalog.answers(lake, SQL, interrupted)
     assert made == []
 
 
