@@ -23,6 +23,7 @@ QUERIES = [
         f"select columns(*)::varchar from {name}('Asia/Kolkata') order by all"
         for name in ("local_days", "hour_of_week", "posting_hours")
     ),
+    "select columns(*)::varchar from explain(1, 'impressions', '2026-01-01', 0)",
     "select count(*) from duckdb_views() where not internal and comment is not null",
 ]
 
