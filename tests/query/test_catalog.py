@@ -54,7 +54,7 @@ def publish_full(lake, tweets, count=5, now=1):
 
 
 def save_tweets(lake):
-    posted = pa.array([at(1), None], pa.timestamp("ms", "UTC"))
+    posted = pa.array([at(1) - timedelta(days=31), None], pa.timestamp("ms", "UTC"))
     table = pa.table(
         {"tweet_id": pa.array([1, 2]), "handle": ["ann", "bob"], "posted_at": posted, "followed": [True, False]}
     )

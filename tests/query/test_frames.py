@@ -20,7 +20,7 @@ def chosen(history):
 
 def test_a_table_has_its_columns_and_all_its_rows(history, chosen):
     frame = frames.read(chosen, "engagements")
-    assert [*frame.columns] == ENGAGEMENTS.schema.names
+    assert [*frame.columns] == [column.name for column in ENGAGEMENTS.columns]
     assert len(frame) == catalog.query(history, "select count(*) as n from engagements")["n"][0].as_py() > 0
 
 
