@@ -40,6 +40,23 @@ QUESTIONS = {  # the view, the SQL, the milliseconds that it may take, how often
     "a year by day and type, from the hours": ("engagements", BY_DAY, None, 1),
     "one handle's month by day and type": ("daily", HANDLE, 300, 10),
     "one handle's month by day and type, from the hours": ("engagements", HANDLE, None, 1),
+    "one Tweet's life, wide": ("tweet_daily", LIFE, None, 5),
+    "one Tweet's first 28 days, by age": ("tweet_age", LIFE, None, 5),
+    "one Tweet's lifetime": ("tweet_lifetime", LIFE, None, 5),
+    **{
+        f"one handle's month, {view}": (view, f"from {{}} where handle = 'handle07' and {JUNE}", None, 3)
+        for view in ("tweet_daily", "completeness", "handle_daily", "handle_posted")
+    },
+    "one handle's Tweets, lifetimes": ("tweet_lifetime", "from {} where handle = 'handle07'", None, 3),
+    "one handle's week by hour": (
+        "hour_of_week('Europe/Berlin')",
+        "from {} where handle = 'handle07' and engagement_type = 'impressions'",
+        None,
+        1,
+    ),
+    **{
+        f"everything, {view}": (view, "from {}", None, 1) for view in ("completeness", "handle_daily", "tweet_lifetime")
+    },
 }
 
 

@@ -4,7 +4,7 @@
     write_roster          a roster of so many requests
     land                  a finished pull of so many Tweets, its responses landed as raw
     bytes_in, peak_memory what it came to
-    write_lake            a lake's rows and daily sums, written as a publication writes them, without raw
+    write_lake            a lake's rows, daily sums and coverage, written as a publication writes them, without raw
 
 The counts are those that the emulator would serve, so that files compress as its do: most Tweets have few readers,
 the first day has most of a Tweet's counts, and nine of ten counts are zero.
@@ -26,11 +26,12 @@ import pyarrow.parquet as pq
 
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.model import Plan, Request, Response, Window
-from engagement_pipeline.core.tables import DAILY, ENGAGEMENTS, TWEETS, TYPE_NAMES
+from engagement_pipeline.core.tables import COVERAGE, DAILY, ENGAGEMENTS, STORED, TWEETS, TYPE_NAMES
 from engagement_pipeline.emulator import counts as world
 from engagement_pipeline.emulator.world import FIRST_DAY, HANDLES, World, tweets_of_day
 from engagement_pipeline.lake import raw
 from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.lake.parquet import write
 from engagement_pipeline.publish import daily
 from engagement_pipeline.publish.day_file import DAILY_ROW_GROUP, RowGroupWriter
 from engagement_pipeline.publish.merge import Rows, daily_sums, to_table
@@ -127,7 +128,7 @@ def land(lake, ids, *, window=WINDOW, handles=1, now=None, different=40, settlin
 
 
 def write_lake(lake, ids, window, *, handles=20):
-    """Write rows and daily sums of each day of `window`, on all cores, and the Tweets of so many handles."""
+    """Write rows, daily sums and coverage of each day of `window`, on all cores, and the Tweets of so many handles."""
     lake.open()
     posted = [datetime.fromtimestamp(world.created_ms(tweet) / 1000, UTC) for tweet in ids.tolist()]
     tweets = {
@@ -159,6 +160,23 @@ def _write_day(root, ids, day):
         sinks[1].append(daily_sums(rows, table))
     for sink in sinks:
         sink.close()
+    _write_coverage(lake, ids, day)
+
+
+def _write_coverage(lake, ids, day):
+    """Say of each Tweet that its day was stored whole, two hours after its end."""
+    pulled_at = _midnight(day) + timedelta(days=1, hours=2)
+    same = {"day": day, "asked_at": pulled_at, "outcome": STORED, "first_pulled_at": pulled_at, "pulled_at": pulled_at}
+    same |= {"rows": ROWS_PER_TWEET_DAY, "source": "raw/historical/x.json.zst"}
+    columns = {
+        field.name: pa.array(ids)
+        if field.name == "tweet_id"
+        else pa.repeat(pa.scalar(same.get(field.name), field.type), len(ids))
+        for field in COVERAGE.schema
+    }
+    path = lake.coverage(HISTORICAL, day)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write(pa.table(columns, schema=COVERAGE.schema), path, COVERAGE)
 
 
 def _sums(lake, day):

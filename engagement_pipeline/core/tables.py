@@ -150,7 +150,14 @@ ENGAGEMENTS = Table(
     description="How often each Tweet was seen, liked, clicked …, by type and UTC hour. A row means that the API gave "
     "a count. A missing row is not a zero: coverage has the reason.",
     key=("tweet_id", "engagement_type", "day", "hour"),
-    columns=(TWEET_ID, TYPE, DAY_OF_FOLDER, HOUR, COUNT),
+    columns=(
+        TWEET_ID,
+        TYPE,
+        DAY_OF_FOLDER,
+        HOUR,
+        COUNT,
+        Column("hour_at", Kind.MOMENT, "When the hour began. A filter on day is faster.", derived=True),
+    ),
     file="engagements/day={day}/engagements.parquet",
     glob=f"engagements/day={A_DAY}/engagements.parquet",
     merge=Merge.CELL,

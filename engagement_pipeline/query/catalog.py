@@ -273,6 +273,8 @@ def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake, place: file
         sources = {str(table): files.source(lake, table, place, live=live) for table in TABLES.values()}
         for view in all_views():
             sources[view.name] = view.sql
+        for schema in sorted({name.partition(".")[0] for name in sources if "." in name}):
+            connection.execute(f"create schema {schema}")
         for name, select in sources.items():
             connection.execute(f"create view {name} as {files.with_files(select, sources)}")
         for macro in all_macros():

@@ -82,7 +82,10 @@ def page(views: Sequence[Entry]) -> str:
 
 def table(views: Sequence[Entry]) -> str:
     """Return the table of the views, with a row for each."""
-    rows = [f"| [`{v.name}`](#{v.name}) | {v.grain} | {', '.join(f'`{c.name}`' for c in v.columns)} |\n" for v in views]
+    rows = [
+        f"| [`{v.name}`](#{v.name.replace('.', '')}) | {v.grain} | {', '.join(f'`{c.name}`' for c in v.columns)} |\n"
+        for v in views
+    ]
     return "".join(["| view | one row is | columns |\n", "|---|---|---|\n", *rows])
 
 

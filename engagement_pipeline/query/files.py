@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.tables import A_DAY, A_MONTH, Table
 from engagement_pipeline.lake.storage import literally
-from engagement_pipeline.query.views import quoted, reading
+from engagement_pipeline.query.views import identifier, quoted, reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,6 +32,7 @@ SHADOWED = "engagement_lake"  # the variable with which a catalogue for another 
 # place while its files are looked for. Where a database is attached, it is the place of another, and `guard` says so.
 TEMPORARY = "current_setting('temp_directory')"
 SUFFIX = ".tmp"
+HOUR_AT = "to_timestamp((date - date '1970-01-01') * 86400 + hour * 3600)"  # of columns in the file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +180,10 @@ def write_stand_in(lake: Lake, table: Table) -> None:
 
 def _rows(table: Table, read: str, conditions: Iterable[str]) -> str:
     """Return the SELECT of a table's columns from what reads its files."""
-    selected = (_table_name() if c.derived else f'"{_read_as(table, c.name)}" as "{c.name}"' for c in table.columns)
+    derived = {"hour_at": HOUR_AT, "table_name": _table_name()}
+    selected = (
+        f'{derived[c.name] if c.derived else identifier(_read_as(table, c.name))} as "{c.name}"' for c in table.columns
+    )
     columns = ", ".join(selected) if table.in_file else "*"  # of a roster, there may be more
     where = " and ".join(conditions)
     return f"select {columns} from {read}{f' where {where}' if where else ''}"
@@ -196,7 +200,7 @@ def _read_as(table: Table, name: str) -> str:
 def _table_name() -> str:
     """Return the SQL that tells which table an endpoint's answers fill."""
     cases = (f"when {quoted(endpoint)} then {quoted(endpoint.table)}" for endpoint in ENDPOINTS.values())
-    return f"case endpoint {' '.join(cases)} end as table_name"
+    return f"case endpoint {' '.join(cases)} end"
 
 
 def _inner(text: object) -> str:

@@ -2,8 +2,8 @@
 
 In: marts/*.sql and the metric dictionary. Out: View objects, each after those that it reads.
 
-A mart is one SELECT, in a file that bears its name. It may read tables and other marts. The comment at its head becomes
-the catalogue's:
+A mart is one SELECT, in a file that bears its name, with that of its schema if it is in one. It may read tables and
+other marts. The comment at its head becomes the catalogue's:
 
     -- One row is GRAIN.
     -- What else must be known.

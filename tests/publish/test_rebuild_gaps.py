@@ -234,13 +234,14 @@ class Model:
         return found
 
     def settling(self):
-        """Return each day's counts by age, of the Tweets that were pulled by then, and as they are in the end."""
-        last, first, end = self.answers[-1][0], self.times(), self.table(self.answers[-1][0])
+        """Return each day's counts by age, of the Tweets pulled by then and again since, and as they are in the end."""
+        times, end = self.times(), self.table(self.answers[-1][0])
         found = {}
         for age in (1, 2, 7, 28):
             for tweet, name, day, hour in end:
                 over = at(0) + (day - at(0).date()) + timedelta(days=1 + age)
-                if over <= last and first[tweet, day][0] <= over:
+                first, last = times[tweet, day]
+                if first <= over < last:
                     then = self.table(over).get((tweet, name, day, hour), 0)
                     key = day, name, age
                     known = found.get(key, (0, 0))
@@ -265,7 +266,7 @@ def check(lake, model):
         assert {row[:2]: row[2:] for row in times} == model.times()
         for when, _ in model.answers:
             assert cells(f"engagements_as_of(timestamptz '{when.isoformat()}')") == model.table(when)
-        told = asked('select day, engagement_type, age, "count", final from settling')
+        told = asked('select day, engagement_type, age, "count", present from settling')
         assert {row[:3]: row[3:] for row in told} == model.settling()
 
 

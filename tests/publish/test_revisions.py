@@ -131,12 +131,26 @@ def test_settling_tells_the_share_of_the_present_value_by_age(lake):
     for age, total in ((0, 50), (1.5, 80), (6, 90), (20, 100), (29, 100)):
         now = at(0) + (over - at(0).date()) + timedelta(days=age)
         published(lake, {(1, "impressions", SECOND, 0): total}, now, **one_day)
-    query = "select age, count, final, share, tweets from settling order by age"
+    query = "select age, count, present, share, tweets, present_age from settling order by age"
     assert [tuple(row.values()) for row in catalog.query(lake, query).to_pylist()] == [
-        (1, 50, 100, 0.5, 1),
-        (2, 80, 100, 0.8, 1),
-        (7, 90, 100, 0.9, 1),
-        (28, 100, 100, 1.0, 1),
+        (1, 50, 100, 0.5, 1, 29),
+        (2, 80, 100, 0.8, 1, 29),
+        (7, 90, 100, 0.9, 1, 29),
+        (28, 100, 100, 1.0, 1, 29),
+    ]
+
+
+def test_settling_leaves_out_a_tweet_that_was_not_pulled_again_since(lake):
+    """What it was then is all that is known of it: as its own final value, it would look settled."""
+    midnight = at(0) + (SECOND + timedelta(days=1) - at(0).date())
+    one_day = {"window": type(WINDOW)(SECOND, SECOND), "types": IMPRESSIONS}
+    first = {(tweet, "impressions", SECOND, 0): 10 for tweet in (1, 2)}
+    published(lake, first, midnight, **one_day)
+    published(lake, {(1, "impressions", SECOND, 0): 40}, midnight + timedelta(days=3), **one_day)
+    query = "select age, tweets, count, present, share, present_age from settling order by age"
+    assert [tuple(row.values()) for row in catalog.query(lake, query).to_pylist()] == [
+        (1, 1, 10, 40, 0.25, 3),
+        (2, 1, 10, 40, 0.25, 3),
     ]
 
 
@@ -146,7 +160,7 @@ def test_settling_leaves_out_tweets_that_had_not_been_pulled_by_then(lake):
     one_day = {"window": type(WINDOW)(SECOND, SECOND), "types": IMPRESSIONS}
     published(lake, {(1, "impressions", SECOND, 0): 10}, late - timedelta(days=9), **one_day)
     published(lake, {(1, "impressions", SECOND, 0): 10, (2, "impressions", SECOND, 0): 90}, late, **one_day)
-    query = "select age, tweets, final, share from settling order by age"
+    query = "select age, tweets, present, share from settling order by age"
     assert [tuple(row.values()) for row in catalog.query(lake, query).to_pylist()] == [
         (1, 1, 10, 1.0),
         (2, 1, 10, 1.0),

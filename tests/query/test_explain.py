@@ -14,6 +14,7 @@ from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.query import catalog
 
 IMPRESSIONS = TYPES[0]
+CELLS = "select tweet_id, engagement_type, day, hour, count from engagements"
 
 
 def told(lake, tweet, day, hour, *, name=IMPRESSIONS):
@@ -33,7 +34,7 @@ def test_a_count_that_the_newest_answer_left_out_is_explained_by_the_answer_that
 
 
 def test_every_count_of_the_lake_stands_at_the_place_that_is_named(history):
-    for tweet, name, day, hour, count in catalog.query(history, "from engagements").to_pandas().itertuples(index=False):
+    for tweet, name, day, hour, count in catalog.query(history, CELLS).to_pandas().itertuples(index=False):
         origin = told(history, tweet, day, hour, name=name).origin
         value = json.loads(origin.landed.body())
         for key in origin.place:

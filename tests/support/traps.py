@@ -99,6 +99,10 @@ def build(lake):
     pull.marked(finished=True)
     publish_pulls(lake)
     _pull(lake, ASKED[:-1], Window(DELETED, date(2026, 1, 28)), midnight(LAST) + timedelta(hours=2), gone=[GONE])
+    again = Window(date(2026, 1, 8), date(2026, 1, 9))
+    more = {key: n + 1 for key, n in cells([BEFORE], again).items()}
+    pulled(lake, more, midnight(REVOKED) + timedelta(days=4), window=again, types=TYPES, handle="bob")
+    publish_pulls(lake)
     less = {
         key: n for key, n in cells([OLD], Window(LEFT_OUT, LEFT_OUT)).items() if key[1:] != ("url_clicks", LEFT_OUT, 5)
     }

@@ -1,58 +1,59 @@
 -- One row is a UTC day, an engagement type and an age of 1, 2, 7 or 28 days.
 -- It tells how much of its present value the day's count had when the day was so old. Only Tweets count that had been
--- pulled for the day by then. The key is day, engagement_type and age.
+-- pulled for the day by then, and that were pulled for it again since: of others, there is nothing to compare.
+-- The key is day, engagement_type and age.
 --   day  The UTC day on which it happened.
 --   engagement_type  What was counted, under the API's own name.
 --   age  How many days after the end of the day.
---   tweets  How many Tweets had been pulled for the day by then.
+--   tweets  How many Tweets had been pulled for the day by then, and again since.
 --   count  The day's count as it was then.
---   final  The day's count now, of the same Tweets.
---   share  count divided by final; NULL where final is zero.
+--   present  The day's count now, of the same Tweets. It may still change.
+--   present_age  How many days after the end of the day all of that had been pulled, rounded down.
+--   share  count divided by present; NULL where present is zero.
 with ages as (
     select unnest([1, 2, 7, 28]) as age
 ),
-first_pulled as (
+pulled as (
     select
-        tweet_id, day,
-        ceil(date_diff('microsecond', (day + 1)::timestamp at time zone 'UTC', first_pulled_at) / 86_400e6) as known_at
+        tweet_id, day, pulled_at,
+        ceil(date_diff('microsecond', (day + 1)::timestamp at time zone 'UTC', first_pulled_at) / 86_400e6) as known_at,
+        ceil(date_diff('microsecond', (day + 1)::timestamp at time zone 'UTC', pulled_at) / 86_400e6) as renewed_at
     from coverage
     where table_name = 'engagements' and first_pulled_at is not null
 ),
 present as (
-    select day, engagement_type, known_at, count(*) as tweets, sum("count") as total
+    select
+        day, engagement_type, known_at, renewed_at, count(*) as tweets, sum("count") as total, min(pulled_at) as pulled_at
     from daily
-    join first_pulled using (tweet_id, day)
+    join pulled using (tweet_id, day)
     group by all
 ),
 changes as (
     select
-        day, engagement_type, known_at, sum(new - coalesce(old, 0)) as gained,
+        day, engagement_type, known_at, renewed_at, sum(new - coalesce(old, 0)) as gained,
         ceil(date_diff('microsecond', (day + 1)::timestamp at time zone 'UTC', new_pulled_at) / 86_400e6) as changed_at
     from revisions
-    join first_pulled using (tweet_id, day)
+    join pulled using (tweet_id, day)
     group by all
 ),
 known as (
-    select age, day, engagement_type, sum(tweets) as tweets, sum(total) as final
+    select
+        age, day, engagement_type, sum(tweets) as tweets, sum(total) as present, min(pulled_at) as pulled_at
     from present
-    join ages on known_at <= age
+    join ages on known_at <= age and renewed_at > age
     group by all
 ),
 gained_since as (
     select age, day, engagement_type, sum(gained) as gained
     from changes
-    join ages on known_at <= age and changed_at > age
+    join ages on known_at <= age and renewed_at > age and changed_at > age
     group by all
 )
 select
     day, engagement_type, age, tweets::bigint as tweets,
-    (final - coalesce(gained, 0))::bigint as "count",
-    final::bigint as final,
-    (final - coalesce(gained, 0)) / nullif(final, 0)::double as share
+    (present - coalesce(gained, 0))::bigint as "count",
+    present::bigint as present,
+    floor(date_diff('microsecond', (day + 1)::timestamp at time zone 'UTC', pulled_at) / 86_400e6)::bigint as present_age,
+    (present - coalesce(gained, 0)) / nullif(present, 0)::double as share
 from known
 left join gained_since using (age, day, engagement_type)
-where (day + 1 + age)::timestamp at time zone 'UTC' <= (
-    select
-        max(case when outcome in ('account refused', 'request refused', 'no answer') then pulled_at else asked_at end)
-    from coverage where table_name = 'engagements'
-)
