@@ -41,7 +41,7 @@ def test_marts_and_the_metric_dictionary_can_be_read_too(chosen):
 
 
 def test_a_table_that_there_is_not_is_named_with_those_that_there_are(chosen):
-    with pytest.raises(InputError, match="there is no table 'engagement': choose from completeness, coverage, daily, "):
+    with pytest.raises(InputError, match=r"there is no table 'engagement': choose from .*, coverage, daily, "):
         frames.read(chosen, "engagement")
 
 
