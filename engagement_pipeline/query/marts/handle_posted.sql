@@ -20,7 +20,7 @@
 --                            both. NULL without impressions.
 with valued as (
     select
-        handle, tweet_id, (posted_at at time zone 'UTC')::date as day,
+        handle, tweet_id, posted_on as day,
         max(after_1_day) filter (engagement_type = 'impressions') as impressions_1,
         max(after_7_days) filter (engagement_type = 'impressions') as impressions_7,
         max(after_28_days) filter (engagement_type = 'impressions') as impressions_28,
@@ -28,13 +28,15 @@ with valued as (
         max(after_7_days) filter (engagement_type = 'engagements') as engagements_7,
         max(after_28_days) filter (engagement_type = 'engagements') as engagements_28
     from (
-        select handle, tweet_id, posted_at, engagement_type, after_1_day, after_7_days, after_28_days
+        select handle, tweet_id, posted_on, engagement_type, after_1_day, after_7_days, after_28_days
         from tweet_value
         where engagement_type in ('impressions', 'engagements')
         union all by name
-        select handle, tweet_id, posted_at from tweets where posted_at is not null and handle is not null
+        select handle, tweet_id, (posted_at at time zone 'UTC')::date as posted_on
+        from tweets
+        where posted_at is not null and handle is not null
     )
-    group by handle, tweet_id, posted_at
+    group by handle, tweet_id, posted_on
 )
 select
     handle, day, count(*) as posted,

@@ -1,6 +1,6 @@
 -- One row is a Tweet, an engagement type and a day of a time zone.
--- It sums the UTC hours that begin on the local day, 23 or 25 of them where clocks change. In a zone off the full hour, one
--- of them reaches into the next day: straddling says how much it holds.
+-- It sums the UTC hours that begin on the local day, 23 or 25 of them where clocks change. In a zone off the full hour,
+-- one of them reaches into the next day: straddling says how much it holds.
 -- The key is tweet_id, engagement_type and local_day.
 --   (tz)  The name of a time zone, such as 'Europe/Berlin'.
 --   tweet_id  The Tweet. Text in JSON and JavaScript, which round such numbers.

@@ -1,6 +1,6 @@
 -- One row is a handle, and a weekday and hour of a time zone in which it posted.
--- It tells what its Tweets came to 7 days after, each at the same age, by when they were posted. Those that are too young,
--- or of which an hour lacks its count, are left out of a median. The key is handle, weekday and local_hour.
+-- It tells what its Tweets came to 7 days after, each at the same age, by when they were posted. Those that are too
+-- young, or of which an hour lacks its count, are left out of a median. The key is handle, weekday and local_hour.
 --   (tz)  The name of a time zone, such as 'Europe/Berlin'.
 --   handle  The account that owns the Tweets.
 --   weekday  The day of the week in the time zone: 1 is Monday, 7 is Sunday.

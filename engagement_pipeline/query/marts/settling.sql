@@ -23,7 +23,8 @@ pulled as (
 ),
 present as (
     select
-        day, engagement_type, known_at, renewed_at, count(*) as tweets, sum("count") as total, min(pulled_at) as pulled_at
+        day, engagement_type, known_at, renewed_at,
+        count(*) as tweets, sum("count") as total, min(pulled_at) as pulled_at
     from daily
     join pulled using (tweet_id, day)
     group by all
@@ -53,7 +54,8 @@ select
     day, engagement_type, age, tweets::bigint as tweets,
     (present - coalesce(gained, 0))::bigint as "count",
     present::bigint as present,
-    floor(date_diff('microsecond', (day + 1)::timestamp at time zone 'UTC', pulled_at) / 86_400e6)::bigint as present_age,
+    floor(date_diff('microsecond', (day + 1)::timestamp at time zone 'UTC', pulled_at) / 86_400e6)::bigint
+        as present_age,
     (present - coalesce(gained, 0)) / nullif(present, 0)::double as share
 from known
 left join gained_since using (age, day, engagement_type)

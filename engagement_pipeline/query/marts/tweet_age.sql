@@ -6,6 +6,7 @@
 --   age_hours  The hours since that of posting, which is 0 and shorter than an hour; 671 at most.
 --   handle  The account that owns the Tweet.
 --   posted_at  When it was posted.
+--   posted_on  The UTC day on which it was posted.
 --   hour_at  When the hour began.
 --   count  How often it happened in this hour. Below zero where more was undone than done.
 --   cumulative  How often it happened from the posting to the end of this hour; NULL unless covered.
@@ -17,17 +18,17 @@ with first_days as (
     from (select tweet_id, handle, posted_at from tweets where posted_at is not null)
 ),
 dated as (
-    select tweet_id, handle, posted_at, posted, (posted::date + number::int) as day
+    select tweet_id, handle, posted_at, posted, posted::date as posted_on, (posted::date + number::int) as day
     from first_days
 ),
 answered as (
-    select tweet_id, day, handle, posted_at, posted, pulled_at at time zone 'UTC' as pulled
+    select tweet_id, day, handle, posted_at, posted, posted_on, pulled_at at time zone 'UTC' as pulled
     from (select tweet_id, day, pulled_at from coverage where table_name = 'engagements' and rows > 0)
     join dated using (tweet_id, day)
 ),
 hours as (
     select
-        tweet_id, engagement_type, handle, posted_at, posted, pulled, "count",
+        tweet_id, engagement_type, handle, posted_at, posted, posted_on, pulled, "count",
         day + hour * interval 1 hour as begun,
         date_diff('hour', posted, day + hour * interval 1 hour) as age_hours
     from engagements
@@ -41,12 +42,12 @@ followed as (
     from hours
     where age_hours between 0 and 671
     window so_far as (
-        partition by tweet_id, engagement_type, handle, posted_at order by age_hours
+        partition by tweet_id, engagement_type, handle, posted_at, posted_on order by age_hours
         rows between unbounded preceding and current row
     )
 )
 select
-    tweet_id, engagement_type, age_hours, handle, posted_at, begun at time zone 'UTC' as hour_at, "count",
+    tweet_id, engagement_type, age_hours, handle, posted_at, posted_on, begun at time zone 'UTC' as hour_at, "count",
     case when known = age_hours + 1 then so_far::bigint end as cumulative,
     known = age_hours + 1 as covered
 from followed

@@ -7,6 +7,7 @@
 --   engagement_type  What was counted, under the API's own name. The view metrics says what each means.
 --   handle  The account that owns the Tweet.
 --   posted_at  When it was posted.
+--   posted_on  The UTC day on which it was posted.
 --   after_1_day  How often it had happened after 24 hours.
 --   after_7_days  How often it had happened after 168 hours.
 --   after_28_days  How often it had happened after 672 hours.
@@ -15,15 +16,15 @@ with aged as (
     select
         *,
         max(case when age_hours = 671 then cumulative end) over (
-            partition by tweet_id, engagement_type, handle, posted_at
+            partition by tweet_id, engagement_type, handle, posted_at, posted_on
         ) as whole
     from tweet_age
 )
 select
-    tweet_id, engagement_type, handle, posted_at,
+    tweet_id, engagement_type, handle, posted_at, posted_on,
     max(cumulative) filter (age_hours = 23) as after_1_day,
     max(cumulative) filter (age_hours = 167) as after_7_days,
     max(cumulative) filter (age_hours = 671) as after_28_days,
     min(age_hours) filter (whole > 0 and cumulative * 2 >= whole) + 1 as half_life_hours
 from aged
-group by tweet_id, engagement_type, handle, posted_at
+group by tweet_id, engagement_type, handle, posted_at, posted_on

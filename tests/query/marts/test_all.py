@@ -52,7 +52,6 @@ def test_counts_are_of_64_bits_and_times_have_a_zone(connection, name):
 
 @pytest.fixture(scope="module")
 def attached(trapped):
-    catalog.refresh(trapped)
     with duckdb.connect() as connection:
         connection.execute(f"attach '{trapped.catalog}' as lake (read_only)")
         yield connection
