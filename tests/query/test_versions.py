@@ -19,6 +19,11 @@ QUERIES = [
     "select count(*) from engagements_as_of(timestamptz '2026-02-01 02:30:00+00')",
     "select max(asked_at at time zone 'UTC')::varchar from coverage group by outcome order by all",
     *(f"select columns(*)::varchar from {view.name} order by all" for view in all_views()),
+    *(
+        f"select columns(*)::varchar from {name}('Asia/Kolkata') order by all"
+        for name in ("local_days", "hour_of_week", "posting_hours")
+    ),
+    "select columns(*)::varchar from explain(1, 'impressions', '2026-01-01', 0)",
     "select count(*) from duckdb_views() where not internal and comment is not null",
 ]
 

@@ -4,12 +4,17 @@ import re
 
 import duckdb
 import pytest
+from traps import OLD
 
 from engagement_pipeline.query import catalog
 from engagement_pipeline.query.views import all_macros, all_views
 
 CALLS = {
     "engagements_as_of": "engagements_as_of('2026-01-15')",
+    "explain": f"explain({OLD}, 'impressions', '2026-01-11', 5)",
+    "hour_of_week": "hour_of_week('Asia/Kolkata')",
+    "local_days": "local_days('America/New_York')",
+    "posting_hours": "posting_hours('Europe/Berlin')",
 }
 MARTS = {view.name: view for view in (*all_views(), *all_macros())}
 SOURCES = {name: CALLS.get(name, name) for name in MARTS}
