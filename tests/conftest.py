@@ -186,6 +186,18 @@ def history(tmp_path, past):
     return Lake(shutil.copytree(past, tmp_path / "lake"))
 
 
+@pytest.fixture(scope="session")
+def trapped(tmp_path_factory):
+    """The lake with a case of each trap, for tests that only read it; it need outlive no power cut."""
+    import traps  # noqa: PLC0415 - few tests read it
+
+    lake = Lake(tmp_path_factory.mktemp("traps") / "lake")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "fsync", lambda _: None)
+        traps.build(lake)
+    return lake
+
+
 @pytest.fixture
 def lake(tmp_path, monkeypatch):
     """An empty lake for queries."""
