@@ -17,6 +17,7 @@ from engagement_pipeline.query import catalog
 HEAVY = {
     *("asyncio", "dagster", "difflib", "duckdb", "filelock", "importlib.metadata", "numpy", "oauthlib", "orjson"),
     *("pandas", "pyarrow", "requests", "rich", "ssl", "starlette", "tomlkit", "urllib.request", "uvicorn"),
+    *("altair", "jinja2", "vl_convert"),
 }
 SAY = """import sys
 from engagement_pipeline.__main__ import run
