@@ -142,7 +142,8 @@ def _data(values: Rows) -> alt.InlineData:
 
 def _counts() -> alt.Axis:
     """Return an axis of counts: whole numbers, large ones as 20k."""
-    return alt.Axis(format="~s", tickCount=4, tickMinStep=1, domain=False, ticks=False)
+    each = "format(datum.value, '~s')"  # one format for all would write zero as 0k
+    return alt.Axis(labelExpr=each, tickCount=4, tickMinStep=1, domain=False, ticks=False)
 
 
 def _finished(chart: alt.Chart | alt.LayerChart, *, width: int, height: int) -> Spec:

@@ -17,7 +17,7 @@ from engagement_pipeline.lake.storage import LocalStorage
 if TYPE_CHECKING:
     import argparse
 
-EXTRA = "pip install 'engagement-pipeline[report]'"
+EXTRA = "in a clone of the project, pip install '.[report]'"
 
 
 def run(options: argparse.Namespace) -> None:
@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> None:
     try:
         from engagement_pipeline.report.page import nothing, page  # noqa: PLC0415 - an extra, and slow to import
     except ModuleNotFoundError as error:
-        raise InputError(f"a report needs {error.name}, which is not installed: {EXTRA}") from None
+        raise InputError(f"{error.name} is not installed, and a report needs it: {EXTRA}") from None
     from engagement_pipeline.report.figures import Month, figures  # noqa: PLC0415 - imports Arrow
 
     found = figures(Lake(settings.load(config=options.config).data), options.handle, Month(first=options.month))

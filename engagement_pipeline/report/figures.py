@@ -68,7 +68,7 @@ class Figures:
     days, before: the days of the month and of the month before, as `handle_daily` has them.
     sums: of each metric, the sum of the month, that of the month before, and the change of the mean day.
     rates: of each rate, the same; the change is in points: 0.01 is one percentage point.
-    top: the Tweets with the most impressions. `roster` is what the view `tweets` has of each.
+    top: the Tweets with the most impressions. The columns of `tweets` are there as `roster_…`.
     hours: impressions by hour of the week, of complete days alone.
     ages: the median of impressions by hours since posting, of the Tweets of both months with a whole first week.
     trust: the days of the month, as `completeness` has them.
@@ -228,8 +228,8 @@ with summed as (
     group by tweet_id
 )
 select
-    summed.tweet_id::varchar as tweet_id, summed.impressions, summed.engagements, rate, days_incomplete,
-    owned.posted_at, owned as roster
+    summed.tweet_id::varchar as tweet_id, summed.impressions, summed.engagements, summed.rate,
+    summed.days_incomplete, owned.posted_at, columns(owned.*) as 'roster_\\0'
 from summed
 join owned on owned.tweet_id = summed.tweet_id
 where summed.impressions is not null

@@ -56,6 +56,6 @@ def test_without_the_extra_the_command_says_what_to_install(of_traps, failed, mo
     monkeypatch.setitem(sys.modules, "altair", None)
     assert failed("report", "ann", "2026-01") == (
         2,
-        "a report needs altair, which is not installed: pip install 'engagement-pipeline[report]'",
+        "altair is not installed, and a report needs it: in a clone of the project, pip install '.[report]'",
     )
     assert not any(of_traps.iterdir())

@@ -1,9 +1,12 @@
 """The numbers of a report, against the rows of the lake, added up in Python."""
 
 import os
+import shutil
 from datetime import UTC, date, datetime, timedelta
 from statistics import median
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import traps
 from bodies import pulled
@@ -126,6 +129,19 @@ def test_the_tweets_of_the_roster_are_counted_by_month_of_posting(of_ann, of_bob
 
 def test_the_counts_are_as_of_the_newest_request(of_ann):
     assert of_ann.as_of == traps.midnight(traps.LAST) + timedelta(hours=12)
+
+
+def test_columns_of_the_roster_are_told_apart_from_the_reports_own(trapped, tmp_path):
+    lake = Lake(shutil.copytree(trapped.root, tmp_path / "lake"))
+    tweets = pq.read_table(lake.tweets)
+    for name in ("text", "impressions", "current", "owned", "rate"):
+        tweets = tweets.append_column(name, pa.array([f"{name} of {n}" for n in range(tweets.num_rows)]))
+    pq.write_table(tweets, lake.tweets)
+    found = figures(lake, "bob", Month(first=date(2026, 1, 1)))
+    assert [(row["impressions"] > 0, row["roster_impressions"][:14]) for row in found.top] == 3 * [
+        (True, "impressions of")
+    ]
+    assert {row["roster_text"][:7] for row in found.top} == {"text of"}
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 from pages import Page
-from traps import GONE, OLD
+from traps import GONE
 
 from engagement_pipeline.core import redaction
 from engagement_pipeline.lake.layout import Lake
@@ -101,7 +101,7 @@ def test_days_that_lack_counts_have_the_reason(of_ann):
 
 
 def test_a_tweet_that_is_missing_has_the_reason(read):
-    assert f"{GONE} /historical unavailable" in read.words
+    assert f"{GONE} /historical, unavailable" in read.words
 
 
 def test_a_month_with_tweets_that_the_api_does_not_serve_says_how_many(read):
@@ -119,7 +119,7 @@ def test_what_changed_is_told_between_whole_months(bare):
 
 
 def test_texts_of_the_api_and_the_roster_are_escaped(bare):
-    top = [{**bare.top[0], "roster": {"tweet_id": OLD, "text": HOSTILE}}]
+    top = [{**bare.top[0], "roster_text": HOSTILE}]
     trust = [{**bare.trust[0], "trusted": False, "reason": HOSTILE}]
     missing = [{**row, "text": HOSTILE, "reason": HOSTILE} for row in bare.missing]
     text = page(replace(bare, top=top, trust=trust, missing=missing))
