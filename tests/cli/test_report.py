@@ -5,6 +5,8 @@ import sys
 import pytest
 from pages import Page
 
+from engagement_pipeline.report import page
+
 
 @pytest.fixture
 def of_traps(trapped, folder, monkeypatch):
@@ -13,7 +15,8 @@ def of_traps(trapped, folder, monkeypatch):
     return folder
 
 
-def test_a_report_is_written_here_under_the_names_of_the_handle_and_the_month(of_traps, engagement):
+def test_a_report_is_written_here_under_the_names_of_the_handle_and_the_month(of_traps, engagement, monkeypatch):
+    monkeypatch.setattr(page, "_picture", lambda *_: "")  # they take a second to draw
     code, told, errors = engagement("report", "@Bob", "2026-01")
     assert (code, told, errors) == (0, "bob-2026-01.html: 28 of 31 days are complete\n", [])
     assert [path.name for path in of_traps.iterdir()] == ["bob-2026-01.html"]

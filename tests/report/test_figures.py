@@ -145,8 +145,8 @@ def test_columns_of_the_roster_are_told_apart_from_the_reports_own(trapped, tmp_
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """One Tweet's February of 10 views a day and March of 15, all of it pulled later."""
+def two_months(tmp_path_factory):
+    """A lake of one Tweet: a February of 10 views a day and a March of 15, and nothing of the day of its posting."""
     lake = Lake(tmp_path_factory.mktemp("whole") / "lake")
     tweet = traps.tweet(2025, 1, 31, 12)
     now = datetime(2025, 4, 1, 2, tzinfo=UTC)
@@ -164,7 +164,17 @@ def whole(tmp_path_factory):
             }
             pulled(lake, cells, now + timedelta(minutes=number), window=window, types=("engagements", "impressions"))
         publish_pulls(lake)
-    return figures(lake, "ann", Month(first=date(2025, 3, 1)))
+    return lake
+
+
+@pytest.fixture(scope="module")
+def whole(two_months):
+    return figures(two_months, "ann", Month(first=date(2025, 3, 1)))
+
+
+def test_a_tweet_without_its_first_hours_is_in_no_curve(two_months):
+    found = figures(two_months, "ann", Month(first=date(2025, 2, 1)))
+    assert (found.posted_before, found.complete, found.ages) == (1, 28, [])
 
 
 def test_between_two_whole_months_the_change_is_that_of_the_mean_day(whole):
