@@ -64,6 +64,12 @@ def test_no_name_is_given_twice_and_each_that_is_meant_is_there(read):
     assert {*read.values("aria-labelledby")} <= {*names}
 
 
+def test_each_table_has_one_head(text):
+    tables = re.findall(r"<table.*?</table>", text, re.DOTALL)
+    assert len(tables) == 8
+    assert {table.count("<thead>") for table in tables} == {1}
+
+
 def test_each_picture_is_told_in_words_and_drawn_for_a_screen_and_for_a_phone(read):
     pictures = read.all("svg")
     assert [picture["class"] for picture in pictures] == ["wide", "narrow"] * 5
