@@ -20,6 +20,7 @@ from engagement_pipeline.cli.main import main
 from engagement_pipeline.core import settings
 from engagement_pipeline.emulator import HANDLES, Emulator
 from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.query import catalog
 
 hypothesis.settings.register_profile("repeatable", derandomize=True)  # a run finds what the one before found
 hypothesis.settings.load_profile("repeatable")
@@ -188,13 +189,14 @@ def history(tmp_path, past):
 
 @pytest.fixture(scope="session")
 def trapped(tmp_path_factory):
-    """The lake with a case of each trap, for tests that only read it; it need outlive no power cut."""
+    """The lake with a case of each trap and its catalogue, to be read alone; it need outlive no power cut."""
     import traps  # noqa: PLC0415 - few tests read it
 
     lake = Lake(tmp_path_factory.mktemp("traps") / "lake")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(os, "fsync", lambda _: None)
         traps.build(lake)
+        catalog.refresh(lake)
     return lake
 
 

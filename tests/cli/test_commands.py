@@ -15,9 +15,9 @@ from engagement_pipeline.query import catalog
 
 # What takes tens of milliseconds each, or belongs to some commands alone.
 HEAVY = {
+    *("altair", "jinja2", "vl_convert"),
     *("asyncio", "dagster", "difflib", "duckdb", "filelock", "importlib.metadata", "numpy", "oauthlib", "orjson"),
     *("pandas", "pyarrow", "requests", "rich", "ssl", "starlette", "tomlkit", "urllib.request", "uvicorn"),
-    *("altair", "jinja2", "vl_convert"),
 }
 SAY = """import sys
 from engagement_pipeline.__main__ import run
