@@ -20,8 +20,10 @@ from engagement_pipeline.cli.main import main
 from engagement_pipeline.core import settings
 from engagement_pipeline.emulator import HANDLES, Emulator
 from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.query import catalog
 
-hypothesis.settings.register_profile("repeatable", derandomize=True)  # a run finds what the one before found
+# A run finds what the one before found, and a slow machine fails nothing.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("repeatable")
 MEMORY = Path("/dev/shm")
 ROOM = 4 * 2**30  # a run leaves a tenth of it
@@ -184,6 +186,19 @@ def past(tmp_path_factory):
 def history(tmp_path, past):
     """A lake with a past, of one's own."""
     return Lake(shutil.copytree(past, tmp_path / "lake"))
+
+
+@pytest.fixture(scope="session")
+def trapped(tmp_path_factory):
+    """The lake with a case of each trap and its catalogue, to be read alone; it need outlive no power cut."""
+    import traps  # noqa: PLC0415 - few tests read it
+
+    lake = Lake(tmp_path_factory.mktemp("traps") / "lake")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(os, "fsync", lambda _: None)
+        traps.build(lake)
+        catalog.refresh(lake)
+    return lake
 
 
 @pytest.fixture

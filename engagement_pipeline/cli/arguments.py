@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 from engagement_pipeline.cli import INTERRUPTED
 from engagement_pipeline.core import days, handles
 from engagement_pipeline.core.errors import InputError
+from engagement_pipeline.core.metrics import HISTORICAL_SINCE
 from engagement_pipeline.core.nearest import nearest
 
 if TYPE_CHECKING:
@@ -124,6 +125,17 @@ def day(text: str) -> date:
         return days.parse_day(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def month(text: str) -> date:
+    """Read a UTC month, such as 2026-01; return its first day."""
+    try:
+        first = days.parse_day(f"{text}-01")
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a month such as 2026-01") from None
+    if first < HISTORICAL_SINCE:
+        raise argparse.ArgumentTypeError(f"the API has no counts before {HISTORICAL_SINCE:%Y-%m}: choose a later month")
+    return first
 
 
 def moment(text: str) -> datetime:

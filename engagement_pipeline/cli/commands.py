@@ -126,6 +126,13 @@ def _sql(commands: arguments.Commands) -> None:
     sub.add_argument("hour", metavar="HOUR", type=int, choices=range(24), help="the UTC hour of the day, 0 to 23")
     sub.add_argument("--json", action="store_true", help="print one JSON object, for programs")
 
+    text = "write one HTML file of a handle's month: what changed, charts, top Tweets, and what is missing and why"
+    sub = arguments.add_command(commands, "report", "report:run", text)
+    sub.add_argument("handle", metavar="HANDLE", type=arguments.handle, help="the handle")
+    sub.add_argument("month", metavar="MONTH", type=arguments.month, help="the UTC month, for example 2026-01")
+    text = "write it to this file; by default HANDLE-MONTH.html, here"
+    sub.add_argument("--output", type=Path, metavar="FILE", help=text)
+
     sub = arguments.add_command(
         commands,
         "catalog",

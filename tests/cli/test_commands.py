@@ -15,6 +15,7 @@ from engagement_pipeline.query import catalog
 
 # What takes tens of milliseconds each, or belongs to some commands alone.
 HEAVY = {
+    *("altair", "jinja2", "vl_convert"),
     *("asyncio", "dagster", "difflib", "duckdb", "filelock", "importlib.metadata", "numpy", "oauthlib", "orjson"),
     *("pandas", "pyarrow", "requests", "rich", "shtab", "ssl", "starlette", "tomlkit", "urllib.request", "uvicorn"),
 }

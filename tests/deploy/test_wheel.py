@@ -76,7 +76,7 @@ def test_the_wheel_holds_what_lies_beside_the_package(names, part):
 
 def test_the_wheel_holds_the_whole_package(names):
     package = CLONE / "engagement_pipeline"
-    files = [path for end in ("py", "sql") for path in package.rglob(f"*.{end}")]
+    files = [path for end in ("py", "sql", "html", "css") for path in package.rglob(f"*.{end}")]
     assert {str(path.relative_to(CLONE)) for path in files} <= names
 
 

@@ -1,0 +1,8 @@
+"""The charts of the reports: tables in, Vega-Lite out. Each look at the data is drawn by one function.
+
+    draw    a chart's specification, from rows, with Altair
+    svg     that as a picture that a page holds, without a script
+
+In: rows of the marts, as dictionaries. Out: charts, and pictures.
+May import: core. It needs the extra `report`.
+"""
