@@ -7,10 +7,9 @@ longer to import than most queries take.
 from __future__ import annotations
 
 import sys
-from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from engagement_pipeline.cli import grid
 from engagement_pipeline.core import settings
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
     import duckdb
 
 WHOLE = {f"{sign}{size}int" for sign in ("", "u") for size in ("tiny", "small", "", "big")} | {"integer", "uinteger"}
-HUGE = "hugeint"  # of a sum of whole numbers; Arrow has it as a decimal number
-NUMBERS = WHOLE | {HUGE, "decimal", "double"}
+NUMBERS = WHOLE | {"hugeint", "decimal", "double"}
 PLAIN = NUMBERS | {"boolean", "date", "timestamp", "varchar"}  # the types of which DuckDB gives what Arrow does
 SHORT = 10_000  # rows
 STDIN = Path("-")
@@ -75,21 +73,15 @@ def _rows(answer: duckdb.DuckDBPyRelation | None) -> grid.Rows:
     if answer is not None and PLAIN.issuperset(kinds := [kind.id for kind in answer.types]):
         rows = [*islice(answer.iter_rows(), SHORT + 1)]
         if len(rows) <= SHORT:
-            huge = [kind == HUGE for kind in kinds]
             return grid.Rows(
                 names=answer.columns,
                 numbers=[kind in NUMBERS for kind in kinds],
-                first=[[*map(_value, row, huge)] for row in rows[: grid.SHOWN_ROWS]],
+                first=rows[: grid.SHOWN_ROWS],
                 total=len(rows),
             )
     from engagement_pipeline.cli import output  # noqa: PLC0415 - imports Arrow
 
     return output.as_rows(views.as_arrow(answer))
-
-
-def _value(value: Any, huge: bool) -> Any:  # noqa: ANN401, FBT001 - a value of any SQL type
-    """Return a value as Arrow has it."""
-    return Decimal(value) if huge and value is not None else value
 
 
 def catalog(options: argparse.Namespace) -> None:

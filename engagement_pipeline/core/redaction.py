@@ -18,7 +18,7 @@ import re
 import threading
 import traceback
 from typing import TYPE_CHECKING
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,8 +68,12 @@ _known = _Known()
 
 
 def register(*secrets: str) -> None:
-    """Have these masked from now on, wherever this module is asked; each without the white space about its parts."""
-    _known.add(frozenset(part for secret in secrets for part in secret.split() if len(part) >= SHORTEST_SECRET))
+    """Have these masked from now on, wherever this module is asked; each without the white space about its parts.
+
+    Bearer tokens are issued percent-encoded, so what they stand for is masked too.
+    """
+    forms = [form for secret in secrets for form in (secret, unquote(secret))]
+    _known.add(frozenset(part for form in forms for part in form.split() if len(part) >= SHORTEST_SECRET))
 
 
 def register_address(address: str) -> None:

@@ -43,6 +43,7 @@ T = TypeVar("T")
 ELSEWHERE = "mend that, or name another place"
 INTERRUPTED = "Query interrupted"  # what DuckDB makes of Ctrl-C
 SEAL = "catalog"  # the note that tells what the catalogue held when this program wrote it
+HUGE = "hugeint"  # the type of a sum of whole numbers
 STORAGE = "v1.0.0"  # of DuckDB's files: the oldest that 2.0 writes
 
 
@@ -171,10 +172,20 @@ def query(lake: Lake, sql: str, *, unsafe: bool = False) -> pa.Table:
 
 
 def as_arrow(answered: duckdb.DuckDBPyRelation | None) -> pa.Table:
-    """Return an answer as Arrow; without columns for a statement that has none."""
+    """Return an answer as Arrow; without columns for a statement that has none.
+
+    A sum of whole numbers comes in 64 bits. One beyond that stays a decimal number, as Arrow has what DuckDB sums up.
+    """
     import pyarrow as pa  # noqa: PLC0415 - a short answer is shown without it
 
-    return pa.table({}) if answered is None else answered.to_arrow_table()
+    if answered is None:
+        return pa.table({})
+    table = answered.to_arrow_table()
+    for place, kind in enumerate(answered.types):
+        if kind.id == HUGE:
+            with suppress(pa.ArrowInvalid):  # it does not fit
+                table = table.set_column(place, table.column_names[place], table.column(place).cast(pa.int64()))
+    return table
 
 
 def answers(

@@ -45,6 +45,13 @@ def test_escapes_in_small_letters_are_masked_too():
     assert redacted(written) == "…"
 
 
+@pytest.mark.parametrize("written", ["AAAA/decoded=Token+8", r"AAAA\u002fdecoded\u003dToken\u002b8"])
+def test_a_token_that_was_issued_percent_encoded_is_masked_where_a_server_decodes_it(written):
+    register("AAAA%2Fdecoded%3DToken%2B8")
+    assert redacted(f"before {written} after") == "before … after"
+    assert redacted_body(f"Bearer {written}".encode()) == b"Bearer " + BODY_MASK
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
 def test_of_a_body_that_writes_a_secret_in_an_odd_way_nothing_is_kept(encoding):
     assert redacted_body(f"Bearer {PLAIN}".encode(encoding)) == BODY_MASK

@@ -204,6 +204,18 @@ def test_no_view_has_a_type_that_wraps_or_that_few_readers_know(lake, view):
             assert types(lake, view)["hour"] == "INTEGER"
 
 
+@pytest.mark.parametrize("value", ["sum(i)", "sum(i::hugeint)", "sum(i) filter (where i < 0)"])
+def test_a_sum_comes_in_64_bits(lake, value):
+    """Of 128 bits, Arrow and Parquet make decimal numbers, which most readers take for texts or objects."""
+    answer = catalog.query(lake, f"select 7 as first, {value} as sum from range(4) as r(i)")
+    assert answer.schema.types == [pa.int32(), pa.int64()]
+    assert answer["sum"].to_pylist() == ([None] if "filter" in value else [6])
+
+
+def test_a_sum_beyond_64_bits_stays_exact(lake):
+    assert catalog.query(lake, f"select {2**63}::hugeint as sum").to_pylist() == [{"sum": 2**63}]
+
+
 def test_the_views_say_which_endpoint_was_asked_and_which_day_was_observed(lake):
     fill(lake)
     asked = "select endpoint, day::varchar as day, tweet_id, outcome from coverage order by all"
