@@ -122,7 +122,7 @@ def _write(lake: Lake, target: Path, place: files.Place, *, storage: LocalStorag
     except OSError as error:
         raise LakeError(f"{target} cannot be written: {error.strerror or error}; {ELSEWHERE}") from None
     except duckdb.Error as error:
-        raise LakeError(f"{target} cannot be written: {str(error).splitlines()[0]}") from None
+        raise LakeError(f"{target} cannot be written: {str(error).splitlines()[0]}; {ELSEWHERE}") from None
     return target
 
 
