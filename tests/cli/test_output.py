@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 from processes import started
 
+from engagement_pipeline.cli import output
 from engagement_pipeline.cli.main import main
+from engagement_pipeline.extract.account_check import Finding
 
 VALUES = """
     select 1890000000000000001::bigint as tweet_id, sum(i) as n, sum(i)::hugeint * 10 as huge,
@@ -139,6 +141,18 @@ def test_a_long_table_is_shown_in_part_and_says_so(lake, engagement):
     out = engagement("sql", "select i from range(1200) as r(i)")[1]
     assert "the first 50 of 1,200 rows; --format csv, json or parquet give all" in out
     assert len(json.loads(engagement("sql", "select i from range(1200) as r(i)", "--format", "json")[1])) == 1_200
+
+
+def test_a_failure_that_accounts_share_is_told_once(capsys):
+    down = "https://data-api.twitter.com cannot be reached (no connection): check the network and api_url"
+    findings = [Finding(handle, works=False, text=down) for handle in ("ann", "bob", "")]
+    output.show_findings([*findings, Finding("cy", works=None, text=down)])
+    assert capsys.readouterr().out.splitlines() == [
+        f"ann              {down}",
+        "bob              the same as ann",
+        "(bearer token)   the same as ann",
+        f"cy               {down}",
+    ]
 
 
 @pytest.mark.parametrize("style", ["table", "csv", "json"])
