@@ -123,7 +123,9 @@ def _sql(commands: arguments.Commands) -> None:
     text = "an engagement type of /historical, such as impressions"
     sub.add_argument("type", metavar="TYPE", choices=HISTORICAL.types, help=text)
     sub.add_argument("day", metavar="DAY", type=arguments.day, help="the UTC day")
-    sub.add_argument("hour", metavar="HOUR", type=int, choices=range(24), help="the UTC hour of the day, 0 to 23")
+    sub.add_argument(
+        "hour", metavar="HOUR", type=arguments.whole, choices=range(24), help="the UTC hour of the day, 0 to 23"
+    )
     sub.add_argument("--json", action="store_true", help="print one JSON object, for programs")
 
     text = "write one HTML file of a handle's month: what changed, charts, top Tweets, and what is missing and why"
@@ -198,20 +200,24 @@ def _emulator(commands: arguments.Commands) -> None:
         "serve the Engagement API on this machine, for demos and tests",
         reads_settings=False,
     )
-    sub.add_argument("--port", type=int, required=True, help="port to listen on; 0 picks a free one")
+    sub.add_argument("--port", type=arguments.whole, required=True, help="port to listen on; 0 picks a free one")
     for name, what in (("--accounts", "credentials that it accepts"), ("--tweets", "roster of its world")):
         text = f"write the {what} to this file; overwrite only its own"
         sub.add_argument(name, type=Path, metavar="FILE", help=text)
     sub.add_argument("--now", type=arguments.moment, metavar="TIME", help="fix its clock, for example to 2026-02-01")
-    sub.add_argument("--seed", type=int, default=1, help="number of its world (default: 1)")
+    sub.add_argument("--seed", type=arguments.whole, default=1, help="number of its world (default: 1)")
     sub.add_argument(
         "--requests-per-minute", type=arguments.positive, default=300, metavar="N", help="its rate (default: 300)"
     )
     sub.add_argument(
-        "--latency", type=float, default=0.0, metavar="SECONDS", help="wait before each answer (default: 0)"
+        "--latency", type=arguments.seconds, default=0.0, metavar="SECONDS", help="wait before each answer (default: 0)"
     )
     sub.add_argument(
-        "--settle-hours", type=int, default=0, metavar="N", help="counts grow until an hour is this old (default: 0)"
+        "--settle-hours",
+        type=arguments.whole,
+        default=0,
+        metavar="N",
+        help="counts grow until an hour is this old (default: 0)",
     )
     sub.add_argument(
         "--max-age-days",

@@ -211,10 +211,10 @@ def _refuse_taken(port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
-        except (OSError, OverflowError) as error:
-            raise InputError(
-                f"port {port} cannot be used ({getattr(error, 'strerror', None) or error}): choose another with --port"
-            ) from None
+        except OverflowError:
+            raise InputError(f"port must be 1 to 65535, got {port}") from None
+        except OSError as error:
+            raise InputError(f"port {port} cannot be used ({error.strerror}): choose another with --port") from None
 
 
 def _answers(address: str) -> bool:

@@ -16,6 +16,7 @@ from engagement_pipeline import explain as cells
 from engagement_pipeline.cli.failures import on_terminal
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import InputError
+from engagement_pipeline.core.nearest import nearest
 from engagement_pipeline.core.redaction import redacted
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query import dictionary
@@ -34,7 +35,9 @@ def tables(options: argparse.Namespace) -> None:
     """Tell what the views are, or what one of them holds."""
     entries = {entry.name: entry for entry in dictionary.entries()}
     if options.table and options.table not in entries:
-        raise InputError(f"there is no table {options.table!r}: choose from {', '.join(sorted(entries))}")
+        near = nearest(options.table, entries)
+        hint = f"did you mean {near}?" if near else f"choose from {', '.join(sorted(entries))}"
+        raise InputError(f"there is no table {options.table!r}: {hint}")
     if options.json:
         chosen = [entries[options.table]] if options.table else [*entries.values()]
         print(json.dumps([asdict(entry) for entry in chosen], indent=2, default=list))

@@ -94,11 +94,21 @@ def start(
 
 def _next(places: Places, chosen: settings.Settings) -> list[str]:
     """Return what to do then."""
+    keys = [] if _has_keys(places.accounts) else [f"  write the app's keys into {places.accounts}"]
     return [
-        f"next: the app's keys go to {places.accounts}, if they are not there yet. Then engagement authorize HANDLE",
-        f"      gets the tokens of each handle. Your Tweets go to {chosen.tweets}, in the form of",
-        f"      {places.example}. engagement check shows which accounts work.",
+        "next:",
+        *keys,
+        "  engagement authorize HANDLE   for each handle, to get its tokens",
+        f"  put your Tweets into {chosen.tweets}, in the form of {places.example}",
+        "  engagement check   to see which accounts work",
     ]
+
+
+def _has_keys(path: Path) -> bool:
+    try:
+        return bool(accounts.load(path).app.consumer_key)
+    except InputError:
+        return False
 
 
 def _accounts(ask: Callable[..., str] | None) -> str:

@@ -80,9 +80,13 @@ def show_settings(values: Mapping[str, tuple[Any, str]], *, as_json: bool) -> No
 
 
 def show_findings(findings: list[Finding]) -> None:
-    """Print one line for each account."""
+    """Print one line for each account; a failure that several share is told once."""
+    first: dict[str, str] = {}
     for finding in findings:
-        _say(f"{finding.handle or '(bearer token)':<16} {finding.text}")
+        name = finding.handle or "(bearer token)"
+        teller = first.setdefault(finding.text, name)
+        is_told = finding.works is False and teller != name
+        _say(f"{name:<16} {f'the same as {teller}' if is_told else finding.text}")
 
 
 def show_plan(prepared: Prepared, *, per_minute: int) -> None:

@@ -62,7 +62,8 @@ def pull(options: argparse.Namespace) -> None:
     with progress.bars() as bar:
         outcome = pipeline.run(chosen, prepared, pulling=bar(REQUESTS), publishing=bar("Tweets published"))
     output.show_outcome(outcome)
-    if outcome.publications and any(plan.window and plan.window.last >= chosen.first_day for plan in prepared.plans):
+    is_stored = any(publication.stored for publication in outcome.publications)
+    if is_stored and any(plan.window and plan.window.last >= chosen.first_day for plan in prepared.plans):
         output.show_where_days_appear()
     if outcome.failure:
         raise outcome.failure

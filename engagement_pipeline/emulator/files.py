@@ -42,4 +42,4 @@ def write_aside(path: Path, text: str, *, mode: int = 0o644) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             aside.unlink()
-        raise OSError(f"cannot write {path}: {error.strerror}") from error
+        raise OSError(f"cannot write {path}: {error.strerror}; mend that, or name another place") from error

@@ -396,4 +396,7 @@ def _sync(folders: Iterable[Path]) -> None:
 
 
 def _unwritten(path: Path, error: OSError) -> LakeError:
-    return LakeError(f"{path} cannot be written: {error.strerror}; what landed before is kept")
+    return LakeError(
+        f"{path} cannot be written: {error.strerror}; what landed before is kept. Make room or mend the rights, then "
+        "run again"
+    )

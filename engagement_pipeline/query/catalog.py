@@ -123,7 +123,7 @@ def _write(lake: Lake, target: Path, place: files.Place, *, storage: LocalStorag
     except OSError as error:
         raise LakeError(f"{target} cannot be written: {error.strerror or error}; {ELSEWHERE}") from None
     except duckdb.Error as error:
-        raise LakeError(f"{target} cannot be written: {str(error).splitlines()[0]}") from None
+        raise LakeError(f"{target} cannot be written: {str(error).splitlines()[0]}; {ELSEWHERE}") from None
     return target
 
 
@@ -243,10 +243,10 @@ def _taken(
     *,
     unsafe: bool,
 ) -> list[T]:
-    statements = [statement.query for statement in connection.extract_statements(sql)]
     if not unsafe:
         refused(connection, sql)
         _confine(connection, lake)
+    statements = [statement.query for statement in connection.extract_statements(sql)]
     try:
         return [take(connection.sql(statement)) for statement in statements] or [take(None)]
     except RuntimeError as error:

@@ -33,8 +33,13 @@ PLACE = re.compile(r"\s*\bLINE \d+:.*", re.DOTALL)  # DuckDB draws an arrow unde
 
 
 def refused(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """Raise InputError where a query does more than to read."""
-    for statement in connection.extract_statements(sql):
+    """Raise InputError where a query does more than to read, says nothing or is no text."""
+    if not sql.isascii() and any("\ud800" <= character <= "\udfff" for character in sql):  # bytes that were no text
+        raise InputError("the query is not text in this locale: write it in UTF-8, and run it with LC_ALL=C.UTF-8")
+    statements = connection.extract_statements(sql)
+    if not statements:
+        raise InputError('the query is empty: write one, as in engagement sql "select * from daily limit 5"')
+    for statement in statements:
         if not _reads(connection, statement):
             kind = statement.query.strip(" (\n\t").split(maxsplit=1)[0].upper()
             raise InputError(

@@ -165,8 +165,9 @@ class Patience:
             self._changed.set()
 
     def _lost(self, error: UnavailableError) -> OutageError:
+        waited = f"; the API answered nothing for {self._minutes:g} min (patience_minutes)" if self._minutes else ""
         return OutageError(
-            f"{str(error).rstrip('.')}; the API answered nothing for {self._minutes:g} min (patience_minutes)",
+            f"{str(error).rstrip('.')}{waited}",
             account=error.account,
             status=error.status,
             texts=error.texts,

@@ -97,7 +97,8 @@ def test_programs_get_json(engagement):
     assert [column["name"] for column in told["columns"]] == ["tweet_id", "engagement_type", "day", "count"]
 
 
-def test_a_view_that_there_is_not_is_named(engagement):
-    code, _, err = engagement("tables", "dayly")
+@pytest.mark.parametrize(("name", "hint"), [("dayly", "did you mean daily?"), ("xyzxyz", "choose from ")])
+def test_a_view_that_there_is_not_is_named_with_the_nearest_or_with_all(engagement, name, hint):
+    code, _, err = engagement("tables", name)
     assert (code, len(err)) == (2, 1)
-    assert err[0].startswith("there is no table 'dayly': choose from ")
+    assert f"there is no table {name!r}: {hint}" in err[0]

@@ -70,6 +70,14 @@ def test_the_keys_are_typed_unseen(start):
     assert [question.startswith("hidden: ") for question in asked] == [True, True, False, False, False]
 
 
+@pytest.mark.parametrize(("key", "is_told"), [(KEY, False), ("", True)])
+def test_what_to_do_next_names_the_keys_only_where_they_are_missing(folder, key, is_told):
+    answers = iter([key, SECRET, "", "", ""])
+    chosen = settings.load({})
+    told = init.start(init.Places.of(chosen, {}), chosen, given={}, ask=lambda *_, **__: next(answers))
+    assert any("write the app's keys" in line for line in told) == is_told
+
+
 def test_an_empty_answer_is_the_default_that_the_question_shows(start):
     asked = start(KEY, SECRET, "", "", "")
     assert asked[2].endswith(" [60]")

@@ -70,6 +70,14 @@ def test_a_pull_of_days_says_how_soon_dagster_shows_them(in_world, engagement, m
     assert line not in engagement("pull", "--from", "2026-01-31", "--to", "2026-01-31")[1]
 
 
+def test_a_pull_that_stored_nothing_promises_nothing_of_dagster(in_world, engagement):
+    in_world.emulator.faults.set(app_not_approved=True)
+    code, out, _ = engagement("pull", "--from", "2026-01-31")
+    assert code == 1
+    assert " = 0 stored" in out
+    assert "Dagster" not in out
+
+
 def test_a_pull_states_that_requested_is_stored_plus_set_aside(in_world, engagement):
     deleted = in_world.tweets("harborbooks", 1, state="deleted")
     in_world.follow({"harborbooks": in_world.tweets("harborbooks", 2) + deleted})

@@ -3,11 +3,13 @@
 import errno
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
 import pytest
-from processes import started
+from processes import CLONE, started
 
 from engagement_pipeline.emulator import Credentials
 
@@ -48,7 +50,10 @@ from engagement_pipeline.emulator import Credentials
         (("emulator", "--port", "0", "--now", "then"), "'then' is not a time such as 2026-02-01T00:00:00Z"),
         (("emulator", "--port", "0", "--requests-per-minute", "0"), "'0' is not a whole number of at least 1"),
         (("up", "--port", "0"), "'0' is not a whole number of at least 1"),
-        (("up", "--port", "99999"), "port 99999 cannot be used"),
+        (("up", "--port", "99999"), "port must be 1 to 65535, got 99999"),
+        (("emulator", "--port", "http"), "argument --port: 'http' is not a whole number; see engagement emulator"),
+        (("emulator", "--port", "0", "--seed", "x"), "argument --seed: 'x' is not a whole number; see engagement"),
+        (("emulator", "--port", "0", "--latency", "x"), "'x' is not a number of seconds such as 0.5"),
     ],
 )
 def test_wrong_arguments_are_told_in_one_line_with_the_fix(in_world, failed, arguments, words):
@@ -305,3 +310,10 @@ def test_a_file_of_the_lake_that_is_closed_to_this_user_is_told_with_what_to_do(
     assert (code, len(errors)) == (1, 1)
     assert errors[0].startswith(f"{lock} cannot be used: Permission denied; ")
     assert errors[0].endswith("then run the same again: what has landed is kept")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_a_closed_stream_is_one_that_nobody_reads(closed):
+    shell = ["sh", "-c", f'exec "$0" -m engagement_pipeline tables daily {closed}', sys.executable]
+    done = subprocess.run(shell, capture_output=True, text=True, check=False, cwd=CLONE)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 from processes import started
 
+from engagement_pipeline.cli import output
 from engagement_pipeline.cli.main import main
+from engagement_pipeline.extract.account_check import Finding
 
 VALUES = """
     select 1890000000000000001::bigint as tweet_id, sum(i) as n, sum(i)::hugeint * 10 as huge,
@@ -141,10 +143,21 @@ def test_a_long_table_is_shown_in_part_and_says_so(lake, engagement):
     assert len(json.loads(engagement("sql", "select i from range(1200) as r(i)", "--format", "json")[1])) == 1_200
 
 
+def test_a_failure_that_accounts_share_is_told_once(capsys):
+    down = "https://data-api.twitter.com cannot be reached (no connection): check the network and api_url"
+    findings = [Finding(handle, works=False, text=down) for handle in ("ann", "bob", "")]
+    output.show_findings([*findings, Finding("cy", works=None, text=down)])
+    assert capsys.readouterr().out.splitlines() == [
+        f"ann              {down}",
+        "bob              the same as ann",
+        "(bearer token)   the same as ann",
+        f"cy               {down}",
+    ]
+
+
 @pytest.mark.parametrize("style", ["table", "csv", "json"])
-@pytest.mark.parametrize("query", ["select 1 as a where false", ""])
-def test_no_rows_are_no_error(lake, engagement, style, query):
-    code, _, errors = engagement("sql", query, "--format", style)
+def test_no_rows_are_no_error(lake, engagement, style):
+    code, _, errors = engagement("sql", "select 1 as a where false", "--format", style)
     assert (code, errors) == (0, [])
 
 

@@ -65,7 +65,7 @@ def test_an_outage_that_lasts_too_long_fails_the_run_in_one_line(in_world, defin
     job = definitions.resolve_job_def("lifetime")
     (failure,) = failures(job.execute_in_process(instance=instance, raise_on_error=False))
     assert "answered 503" in failure
-    assert "answered nothing for 0 min (patience_minutes)" in failure
+    assert "0 min" not in failure
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,18 @@ def test_a_flipped_bit_is_proven_by_its_checksum(rostered):
         catalog.query(rostered, sql)
 
 
+@pytest.mark.parametrize("sql", ["", " ; ", "-- nothing"])
+def test_a_query_that_says_nothing_is_refused(history, sql):
+    assert said(history, sql).startswith("the query is empty: write one, as in engagement sql ")
+
+
+def test_a_query_of_bytes_that_are_no_text_is_refused(history):
+    sql = b"select '\xff'".decode("utf-8", "surrogateescape")  # as Python has an argument of the command line
+    assert said(history, sql) == (
+        "the query is not text in this locale: write it in UTF-8, and run it with LC_ALL=C.UTF-8"
+    )
+
+
 @pytest.mark.parametrize(
     "sql",
     [

@@ -342,6 +342,13 @@ def test_once_patience_is_over_nothing_more_is_sent():
     assert len(api.received) == clock.exchanges[0].tries
 
 
+def test_without_patience_the_failure_tells_of_no_wait():
+    with asking(BUSY, patience_minutes=0) as (_, client, _), pytest.raises(OutageError) as caught:
+        client.ask(REQUEST)
+    assert "answered 503" in str(caught.value)
+    assert "patience_minutes" not in str(caught.value)
+
+
 def test_a_refusal_is_an_answer_too():
     """So the next outage begins anew."""
     with asking(BUSY, BUSY, error(403, "Forbidden to access tweets: 1"), BUSY, Answer()) as (_, client, clock):
