@@ -73,7 +73,7 @@ def test_their_answers_are_shown_too_so_that_nobody_pays_for_them_again(shown, i
 
 def test_their_checks_are_shown_as_those_of_the_day_that_is_shown(shown, instance):
     found = verdicts(instance, FEW[1])
-    assert len(found) == 7
+    assert found.keys() == {"right", "complete"}
     assert all(each.passed for each in found.values())
     (record,) = instance.fetch_materializations(
         dg.AssetRecordsFilter(ENGAGEMENTS, asset_partitions=[FEW[1]]), limit=5
