@@ -87,7 +87,7 @@ def test_each_command_that_reads_settings_takes_the_option(folder, failed, comma
 @pytest.mark.parametrize("command", ITS_OWN)
 def test_a_command_with_settings_of_its_own_does_not_take_it(folder, failed, command):
     code, line = failed(*command.split(), "--config", "no.toml")
-    assert (code, "unrecognized arguments: --config no.toml" in line) == (2, True)
+    assert (code, "unrecognized arguments: --config" in line) == (2, True)
 
 
 def test_these_are_all_commands():
