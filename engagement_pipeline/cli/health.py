@@ -42,7 +42,8 @@ def as_json(found: Examination) -> str:
 def whole(found: Examination) -> str:
     """Return the line that says what a whole lake holds."""
     days = f"{counted(found.days, 'day')}"
-    days += f" ({found.first} to {found.last}, {found.gaps:,} without rows between)" if found.days else ""
+    between = f"{counted(found.gaps, 'day')} between without rows" if found.gaps else "no gap"
+    days += f" ({found.first} to {found.last}, {between})" if found.days else ""
     parts = [days, counted(found.rows, "row"), counted(found.responses, "response")]
     parts += [f"{counted(found.lost_responses, 'response')} gone for good"] if found.lost_responses else []
     parts += [f"{counted(found.set_aside, 'Tweet')} set aside", f"{found.free_bytes / 1e9:,.1f} GB free"]

@@ -347,7 +347,7 @@ def test_the_command_prints_a_line_a_finding_and_fails(in_world, engagement):
     assert engagement("pull", "--from", "2026-01-30", "--to", "2026-01-31")[0] == 0
     code, said, told = engagement("doctor")
     assert (code, told) == (0, [])
-    assert said.startswith("the lake is whole: 2 days (2026-01-30 to 2026-01-31, 0 without rows between), ")
+    assert said.startswith("the lake is whole: 2 days (2026-01-30 to 2026-01-31, no gap), ")
     stray = in_world.lake / "a\nstray"
     stray.touch()
     code, said, told = engagement("doctor")
