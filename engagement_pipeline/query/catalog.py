@@ -114,8 +114,10 @@ def _write(lake: Lake, target: Path, place: files.Place, *, storage: LocalStorag
                     connection.execute(f"create sequence {here}; comment on sequence {here} is {version}")
                 for table in TABLES.values():
                     files.write_stand_in(lake, table)
+                connection.execute("begin")  # one write for all views, not one for each
                 _create_views(connection, lake, place, live=True)
                 _comment(connection)
+                connection.execute("commit")
                 connection.execute("checkpoint")  # at closing, a full disk would go unnoticed
             # Left by somebody who wrote into the old file and was killed; the new one would not open with it.
             storage.remove(_written_into(target))

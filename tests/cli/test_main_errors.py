@@ -41,7 +41,7 @@ from engagement_pipeline.emulator import Credentials
         (("pull", "--endpoint", "tweets"), "invalid choice: 'tweets'"),
         (("pull", "--endpoint", "totals", "--from", "2026-01-31"), "/totals knows only the present: leave out --from"),
         (("plan", "--endpoint", "28hr", "--to", "2026-01-31"), "/28hr knows only the present: leave out --from and"),
-        (("sql",), "required: QUERY; see engagement sql --help"),
+        (("sql", "select 1", "--file", "x.sql"), "there are two queries, in --file and beside it: leave one out"),
         (("sql", "select 1", "--format", "xml"), "invalid choice: 'xml'"),
         (("authorize",), "required: HANDLE; see engagement authorize --help"),
         (("authorize", "a/b"), "argument HANDLE: 'a/b' is not a handle: letters, digits and _ only; see engagement"),

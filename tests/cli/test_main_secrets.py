@@ -175,4 +175,7 @@ def test_without_the_request_a_csv_has_each_text_as_it_is(lake, capfd):
 
 
 def test_safe_csv_is_for_csv_alone(lake, failed):
-    assert failed("sql", "select 1", "--safe-csv") == (2, "--safe-csv is for --format csv: leave it out, or add that")
+    assert failed("sql", "select 1", "--safe-csv") == (
+        2,
+        "--safe-csv and --bom are for --format csv: leave them out, or add that",
+    )
