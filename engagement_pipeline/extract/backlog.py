@@ -120,8 +120,8 @@ def _lacking(lake: Lake, tweets: Iterable[Tweet], window: Window, since: datetim
 
 
 def _asked(lake: Lake, sql: str, **tables: pa.Table) -> list[tuple[Any, ...]]:
-    """Ask a lake's views and these tables."""
-    with catalog.connect(lake) as connection:
+    """Ask the views over a lake's files, and these tables."""
+    with catalog.connect(lake, marts=False) as connection:
         for name, table in tables.items():
             connection.register(name, table)
         try:

@@ -129,12 +129,12 @@ def _write(lake: Lake, target: Path, place: files.Place, *, storage: LocalStorag
     return target
 
 
-def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
-    """Return a connection of one's own with the lake's views, in memory and in UTC."""
+def connect(lake: Lake, *, marts: bool = True) -> duckdb.DuckDBPyConnection:
+    """Return a connection of one's own with all views, or those of the tables alone, in memory and in UTC."""
     connection = duckdb.connect()
     connection.execute("set timezone = 'UTC'")
     try:
-        _create_views(connection, lake, files.fixed(lake))
+        _create_views(connection, lake, files.fixed(lake), marts=marts)
     except duckdb.Error as error:
         raise LakeError(f"the files of {lake.root} cannot be read: {' '.join(str(error).split())}") from None
     return connection
@@ -145,7 +145,7 @@ def rows(lake: Lake) -> dict[str, int | None]:
 
     None stands for a table with a damaged file, and for a view that has no files: to count its rows is to answer it.
     """
-    with connect(lake) as connection:
+    with connect(lake, marts=False) as connection:
         return {table.name: _rows(connection, table) for table in TABLES.values()} | dict.fromkeys(
             view.name for view in all_views()
         )
@@ -280,17 +280,19 @@ def _confine(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     )
 
 
-def _create_views(connection: duckdb.DuckDBPyConnection, lake: Lake, place: files.Place, *, live: bool = False) -> None:
-    """Create all views; raises LakeError where a damaged file is in the way."""
+def _create_views(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, place: files.Place, *, live: bool = False, marts: bool = True
+) -> None:
+    """Create all views, or those of the tables alone; raises LakeError where a damaged file is in the way."""
     try:
         sources = {str(table): files.source(lake, table, place, live=live) for table in TABLES.values()}
-        for view in all_views():
+        for view in all_views() if marts else ():
             sources[view.name] = view.sql
         for schema in sorted({name.partition(".")[0] for name in sources if "." in name}):
             connection.execute(f"create schema {schema}")
         for name, select in sources.items():
             connection.execute(f"create view {name} as {files.with_files(select, sources)}")
-        for macro in all_macros():
+        for macro in all_macros() if marts else ():
             connection.execute(f"create macro {macro.call} as table {files.with_files(macro.sql, sources)}")
     except duckdb.Error as error:
         # A view takes its columns from its first file, whichever that is; a mart then lacks some.
