@@ -112,7 +112,7 @@ def test_another_seed_is_another_world():
     st.sampled_from(TYPES),
     st.integers(min_value=-30, max_value=2000),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40)
 def test_a_cell_alone_equals_the_cell_of_an_array(place, name, hour):
     """Neither the other Tweets, types and hours asked for nor their order touch a count."""
     world = World(now=NOW)

@@ -77,7 +77,7 @@ def test_a_text_that_is_nested_deep_is_shown_by_its_beginning(message):
     assert len(str(error)) < 400
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100)
 @given(
     status=st.sampled_from([301, 400, 401, 403, 404, 429, 500]),
     body=st.binary(max_size=60)
