@@ -101,12 +101,13 @@ def test_an_upgraded_day_names_its_newest_pull_as_before(fresh, older):
     assert made_by[0] == made_by[1]
 
 
-def test_an_upgrade_that_is_killed_anywhere_is_run_again(fresh, older, tmp_path):
-    """Killed once at each of its renames, that of the catalogue included."""
-    wanted, place = contents(fresh), 0
+@pytest.mark.parametrize("step", [pytest.param(3, id="some"), pytest.param(1, id="each", marks=pytest.mark.faults)])
+def test_an_upgrade_that_is_killed_anywhere_is_run_again(fresh, older, tmp_path, step):
+    """Killed at its renames, that of the catalogue included, until one is past the last."""
+    wanted, place = contents(fresh), 1 - step
     died = True
     while died:
-        place += 1
+        place += step
         lake = Lake(tmp_path / f"killed-{place}")
         shutil.copytree(older.root, lake.root)
         died = dies_at(place, lake, UPGRADE)
