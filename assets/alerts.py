@@ -125,8 +125,7 @@ def _failed_checks(context: dg.RunFailureSensorContext) -> str:
     ]
     of_day = f" of {first.partition}" if first.partition else ""
     others = f" (and {len(more)} more)" if more else ""
-    words = "; ".join((first.description or "").splitlines())
-    return f"check {first.check_name}{of_day}{others}: {words}"
+    return f"check {first.check_name}{of_day}{others}: {first.description}"
 
 
 def _ended_by(context: dg.RunFailureSensorContext) -> str:

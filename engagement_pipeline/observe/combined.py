@@ -63,12 +63,12 @@ class Finding:
 
     @property
     def words(self) -> str:
-        """What the failed checks say, one a line; if several say the same, once."""
+        """What the failed checks say, in one line; if several say the same, once."""
         names: dict[str, list[str]] = {}
         for check, verdict in self.failed.items():
             names.setdefault(verdict.words, []).append(check.name)
         told = [f"{', '.join(checks)}: {words}" for words, checks in names.items()]
-        return "\n".join(told) or f"passed: {', '.join(check.name for check in self.verdicts)}"
+        return "; ".join(told) or f"passed: {', '.join(check.name for check in self.verdicts)}"
 
     @property
     def facts(self) -> dict[str, str | int]:
