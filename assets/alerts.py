@@ -15,10 +15,11 @@ from assets.dagster_internals import (
     is_interrupt,
     with_causes,
 )
-from assets.runs import INTERRUPTED, one_line
+from assets.runs import one_line
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.orchestration import RANGE_END, RANGE_START
 from engagement_pipeline.observe import alert
+from engagement_pipeline.query.catalog import INTERRUPTED
 from engagement_pipeline.transport import accounts
 
 PLANNED = {dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}

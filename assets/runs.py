@@ -17,9 +17,9 @@ from engagement_pipeline.extract import plan_text, planner
 from engagement_pipeline.extract.prepare import Prepared
 from engagement_pipeline.extract.progress import REQUESTS, OnceAMinute
 from engagement_pipeline.observe import combined
+from engagement_pipeline.query.catalog import INTERRUPTED
 
 ENGAGEMENTS = dg.AssetKey("engagements")
-INTERRUPTED = "Query interrupted"  # what DuckDB makes of a signal
 Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.OpExecutionContext
 
 

@@ -43,8 +43,9 @@ def write(table: pa.Table, file: BinaryIO) -> None:
         styles = {kind: book.add_format({"num_format": form}) for kind, form in FORMS.items()}
         sheet.freeze_panes(1, 0)
         sheet.set_column(0, max(table.num_columns - 1, 0), WIDTH)
+        bold = book.add_format({"bold": True})
         for place, name in enumerate(table.column_names):
-            sheet.write_string(0, place, name, book.add_format({"bold": True}))
+            sheet.write_string(0, place, name, bold)
         line = 1
         for batch in table.to_batches():
             for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ELSEWHERE = "mend that, or name another place"
-INTERRUPTED = "Query interrupted"  # what DuckDB makes of Ctrl-C
+INTERRUPTED = "Query interrupted"  # what DuckDB makes of a signal
 SEAL = "catalog"  # the note that tells what the catalogue held when this program wrote it
 HUGE = "hugeint"  # the type of a sum of whole numbers
 STORAGE = "v1.0.0"  # of DuckDB's files: the oldest that 2.0 writes

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,11 +68,12 @@ def all_macros() -> tuple[View, ...]:
     return tuple(view for view in _in_order() if view.parameters)
 
 
-def _in_order() -> list[View]:
+@cache  # a command asks several times, and the files come with the program
+def _in_order() -> tuple[View, ...]:
     marts = (_mart(mart.stem, mart.read_text()) for mart in MARTS.glob("*.sql"))
     views = {view.name: view for view in (_metrics(), *marts)}
     reads = {name: sorted(reading(views[name].sql, views)) for name in sorted(views)}
-    return [views[name] for name in TopologicalSorter(reads).static_order()]
+    return tuple(views[name] for name in TopologicalSorter(reads).static_order())
 
 
 def reading(sql: str, names: Collection[str]) -> set[str]:
