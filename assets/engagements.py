@@ -139,8 +139,8 @@ def tell_by_hand(
     code_version=code_version(),
     description="""`engagement.duckdb`, which has the views for SQL over the Parquet files, and no data.
 
-It also has the views over `totals` and `recent`. Each publication writes it again. Any DuckDB can open it during a run.
-`docs/data-dictionary.md` describes the views and their columns.""",
+It also has the views over `totals` and `recent`. A publication writes it again where a view would change. Any DuckDB
+can open it during a run. `docs/data-dictionary.md` describes the views and their columns.""",
     **about("views"),
 )
 def catalog() -> dg.MaterializeResult[None]:

@@ -93,5 +93,5 @@ def catalog(options: argparse.Namespace) -> None:
         written = views.elsewhere(lake, root=there.root, output=options.output)
     else:
         there.open(create=False)
-        written = views.refresh(there)
+        written = views.write(there)
     print(f"{written}: views over the lake in {there.root}; open it read-only")

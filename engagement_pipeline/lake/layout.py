@@ -12,7 +12,7 @@
     requests/MONTH.jsonl                     a line for each request that was sent (request_log.py)
     tweets.parquet                           every Tweet that was ever in the roster
     .lake.note, .pull.note                   what is looked at under a lock (looking.py)
-    .catalog.note                            what engagement.duckdb holds, if this program wrote it last (catalog.py)
+    .catalog.note                            what engagement.duckdb holds, if this program wrote it last (seal.py)
     engagement.duckdb                        views over the Parquet (catalog.py)
 
 Every table is plain Parquet that is staged and then put in its place, so a glob never meets a half-written file.

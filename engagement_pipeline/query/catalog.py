@@ -24,7 +24,7 @@ import duckdb
 from engagement_pipeline.core.errors import InputError, LakeError
 from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.lake.storage import LocalStorage, literally
-from engagement_pipeline.query import files
+from engagement_pipeline.query import files, seal
 from engagement_pipeline.query.problems import closed, refused, told
 from engagement_pipeline.query.views import all_macros, all_views, identifier, quoted
 
@@ -42,16 +42,21 @@ T = TypeVar("T")
 
 ELSEWHERE = "mend that, or name another place"
 INTERRUPTED = "Query interrupted"  # what DuckDB makes of a signal
-SEAL = "catalog"  # the note that tells what the catalogue held when this program wrote it
 HUGE = "hugeint"  # the type of a sum of whole numbers
 STORAGE = "v1.0.0"  # of DuckDB's files: the oldest that 2.0 writes
 
 
 def refresh(lake: Lake) -> Path:
+    """Write engagement.duckdb, unless it is as one written now would be; return where it is."""
+    lake.open()
+    return lake.catalog if seal.is_current(lake) else write(lake)
+
+
+def write(lake: Lake) -> Path:
     """Write engagement.duckdb anew beside the old one and put it in its place; return where it is."""
     lake.open()
     written = _write(lake, lake.catalog, files.beside(lake.catalog.absolute()), storage=lake.storage)
-    lake.storage.note(SEAL, _seal(lake))
+    seal.put(lake)
     return written
 
 
@@ -59,36 +64,19 @@ def problem(lake: Lake) -> str:
     """Return why the lake's catalogue does not answer as one written now would; empty if it does."""
     if not lake.storage.exists(lake.catalog):
         return "it is missing"
-    blind = [table.name for table in TABLES.values() if not lake.storage.holds(table.glob) and _blind(lake, table)]
-    if blind:
-        return f"its view {blind[0]} has no file to read"
+    if blind := seal.blind(lake):
+        return f"its view {blind} has no file to read"
     here = lake.catalog.absolute()
     try:
         with duckdb.connect(str(lake.catalog), read_only=True) as found:
             versions = dict(found.execute("select sequence_name, comment from duckdb_sequences()").fetchall())
             if str(here) not in versions:
                 return f"it was written for {', '.join(versions) or 'another place'}"
-            if versions[str(here)] != _version(files.beside(here)):
+            if versions[str(here)] != seal.version(files.beside(here)):
                 return "another version of this program wrote it"
     except duckdb.Error as error:
         return f"it cannot be read: {str(error).splitlines()[0]}"
     return ""
-
-
-def _blind(lake: Lake, table: Table) -> bool:
-    """Tell whether a table's stand-in is missing or damaged."""
-    from engagement_pipeline.lake.parquet import is_sound  # noqa: PLC0415 - a query needs no Arrow
-
-    path = files.stand_in(lake, table)
-    readable = path.suffix != ".parquet" or is_sound(lake, path, table)
-    return not (lake.storage.exists(path) and readable)
-
-
-def _version(place: files.Place) -> str:
-    """Return a text that changes with what the views of a catalogue for a place are, and not with the files there."""
-    sources = (files.over(table, place, table.glob) for table in TABLES.values())
-    parts = [*sources, *map(repr, (*all_views(), *all_macros()))]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def elsewhere(lake: Lake, *, root: Path, output: Path) -> Path:
@@ -110,7 +98,7 @@ def _write(lake: Lake, target: Path, place: files.Place, *, storage: LocalStorag
                 connection.execute(f"set variable {files.SHADOWED} = {quoted(lake.storage.location(''))}")
                 if place.guard:
                     here = identifier(lake.catalog.absolute())
-                    version = quoted(_version(place))
+                    version = quoted(seal.version(place))
                     connection.execute(f"create sequence {here}; comment on sequence {here} is {version}")
                 for table in TABLES.values():
                     files.write_stand_in(lake, table)
@@ -120,7 +108,7 @@ def _write(lake: Lake, target: Path, place: files.Place, *, storage: LocalStorag
                 connection.execute("commit")
                 connection.execute("checkpoint")  # at closing, a full disk would go unnoticed
             # Left by somebody who wrote into the old file and was killed; the new one would not open with it.
-            storage.remove(_written_into(target))
+            storage.remove(seal.written_into(target))
             storage.swap({staged: target}, writable=False)
     except OSError as error:
         raise LakeError(f"{target} cannot be written: {error.strerror or error}; {ELSEWHERE}") from None
@@ -203,7 +191,7 @@ def answers(
     lake.open(create=False)
     if unread := closed(lake):
         raise unread
-    if not unsafe and _is_sealed(lake):
+    if not unsafe and seal.is_whole(lake):
         with (
             suppress(duckdb.Error),  # the new views tell why
             duckdb.connect(str(lake.catalog), read_only=True) as connection,
@@ -215,26 +203,6 @@ def answers(
             return _taken(connection, lake, sql, take, unsafe=unsafe)
         except duckdb.Error as error:
             raise _damage(lake, error) or InputError(f"the query failed: {told(error, sql)}") from None
-
-
-def _is_sealed(lake: Lake) -> bool:
-    """Tell whether the catalogue is as this program wrote it for the place where it lies."""
-    try:
-        seal = lake.storage.noted(SEAL)
-        return bool(seal) and seal == _seal(lake) and not lake.storage.exists(_written_into(lake.catalog))
-    except OSError:
-        return False
-
-
-def _seal(lake: Lake) -> bytes:
-    """Return what changes with the bytes of the catalogue, and with what the views of one written now would be."""
-    held = hashlib.sha256(lake.storage.read(lake.catalog)).hexdigest()
-    return f"{_version(files.beside(lake.catalog.absolute()))} {held}".encode()
-
-
-def _written_into(catalog: Path) -> Path:
-    """Return where it lies what somebody writes into a catalogue, until DuckDB puts it into the file."""
-    return catalog.with_name(catalog.name + ".wal")
 
 
 def _taken(

@@ -25,7 +25,7 @@ from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.observe import doctor
 from engagement_pipeline.observe.patient import spans
 from engagement_pipeline.publish.publisher import publish_pulls
-from engagement_pipeline.query import catalog
+from engagement_pipeline.query import catalog, seal
 
 NOW = at(0) + timedelta(days=30)
 AHEAD = datetime(2999, 1, 1, tzinfo=UTC)
@@ -339,7 +339,7 @@ def test_a_catalogue_of_another_place(lived, tmp_path):
 
 
 def test_a_catalogue_of_another_version(lived, monkeypatch):
-    monkeypatch.setattr(catalog, "all_macros", tuple)
+    monkeypatch.setattr(seal, "all_macros", tuple)
     assert "another version of this program wrote it" in found(lived)["catalogue"].what
 
 

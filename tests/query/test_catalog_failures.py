@@ -44,7 +44,7 @@ def size_of_a_catalog(lake):
 def refused(lake):
     """Return the one line with which a refresh is refused."""
     with pytest.raises(LakeError) as caught:
-        catalog.refresh(lake)
+        catalog.write(lake)
     message = str(caught.value)
     assert message.startswith(f"{lake.catalog} cannot be written: ")
     assert "\n" not in message
@@ -152,7 +152,7 @@ def test_a_refresh_names_the_damaged_file_and_leaves_the_old_catalog(lake, damag
     catalog.refresh(lake)
     before = lake.catalog.read_bytes()
     damage(lake.rows(HISTORICAL.table, FIRST))
-    damage_named(lake.rows(HISTORICAL.table, FIRST), catalog.refresh, lake)
+    damage_named(lake.rows(HISTORICAL.table, FIRST), catalog.write, lake)
     assert lake.catalog.read_bytes() == before
     assert catalogs(lake) == ["engagement.duckdb"]
 

@@ -7,7 +7,7 @@ import pytest
 
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.lake.layout import Lake
-from engagement_pipeline.query import catalog
+from engagement_pipeline.query import catalog, seal
 
 SQL = "select count(*) as n from engagements"
 
@@ -38,7 +38,7 @@ def test_a_sound_catalogue_is_opened_and_no_view_is_made(lake, made):
 
 
 def test_a_catalogue_that_another_program_wrote_is_left_alone(lake, made, monkeypatch):
-    monkeypatch.setattr(catalog, "all_macros", tuple)  # of a program that has none
+    monkeypatch.setattr(seal, "all_macros", tuple)  # of a program that has none
     assert asked(lake) == [0]
     assert made == [lake]
 

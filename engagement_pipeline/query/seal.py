@@ -1,0 +1,109 @@
+"""Whether a lake's catalogue is as this program wrote it, and as it would write it now.
+
+In: a lake. Out: yes or no, from a note beside the catalogue: the version of its views, what its bytes were, and the
+files that were there for its views to read. Where the note is lost, the catalogue is written again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from engagement_pipeline.core.tables import TABLES, TWEETS
+from engagement_pipeline.query import files
+from engagement_pipeline.query.views import all_macros, all_views
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from engagement_pipeline.core.tables import Table
+    from engagement_pipeline.lake.layout import Lake
+
+NOTE = "catalog"
+
+
+def put(lake: Lake) -> None:
+    """Note what the catalogue is, which this program has just written."""
+    lake.storage.note(NOTE, _origin(lake) + _found(lake))
+
+
+def is_whole(lake: Lake) -> bool:
+    """Tell whether the catalogue is as this program wrote it for the place where it lies."""
+    try:
+        noted = lake.storage.noted(NOTE)
+        return noted.startswith(_origin(lake)) and not lake.storage.exists(written_into(lake.catalog))
+    except OSError:
+        return False
+
+
+def is_current(lake: Lake) -> bool:
+    """Tell whether the catalogue is as this program would write it now, and nobody has locked it.
+
+    Raises LakeError where a damaged file is in the way.
+    """
+    whole = is_whole(lake) and lake.storage.noted(NOTE).endswith(_found(lake)) and not blind(lake)
+    return whole and _opens(lake)
+
+
+def blind(lake: Lake) -> str:
+    """Return the name of a view without a file to read: there is no row, and its stand-in is missing or damaged."""
+    tables = (table for table in TABLES.values() if not lake.storage.holds(table.glob))
+    return next((table.name for table in tables if _lacks_stand_in(lake, table)), "")
+
+
+def version(place: files.Place) -> str:
+    """Return a text that changes with what the views of a catalogue for a place are, and not with the files there."""
+    return _hash(
+        *(files.over(table, place, table.glob) for table in TABLES.values()), *map(repr, (*all_views(), *all_macros()))
+    )
+
+
+def written_into(catalog: Path) -> Path:
+    """Return where it lies what somebody writes into a catalogue, until DuckDB puts it into the file."""
+    return catalog.with_name(catalog.name + ".wal")
+
+
+def _origin(lake: Lake) -> bytes:
+    """Return what changes with the version of the views, with their place, and with the bytes of the catalogue."""
+    held = hashlib.sha256(lake.storage.read(lake.catalog)).hexdigest()
+    return f"{version(files.beside(lake.catalog.absolute()))} {held} ".encode()
+
+
+def _found(lake: Lake) -> bytes:
+    """Return what changes with the files that the views find: which tables have any, and what is in the roster's."""
+    place = files.beside(lake.catalog.absolute())
+    sources = (files.source(lake, table, place, live=True) for table in TABLES.values())
+    return _hash(duckdb.__version__, _roster_columns(lake), *sources).encode()
+
+
+def _roster_columns(lake: Lake) -> str:
+    """Return the columns of the roster's file, which may have more than the table."""
+    from engagement_pipeline.lake.parquet import opened  # noqa: PLC0415 - a query needs no Arrow
+
+    path = lake.root / TWEETS.file
+    if not lake.storage.exists(path):
+        return ""
+    with opened(lake, path) as file:
+        return str(file.schema_arrow.remove_metadata())
+
+
+def _opens(lake: Lake) -> bool:
+    """Tell whether a reader can open the catalogue: who has opened it to write locks all others out."""
+    with suppress(duckdb.Error), duckdb.connect(str(lake.catalog), read_only=True):
+        return True
+    return False
+
+
+def _lacks_stand_in(lake: Lake, table: Table) -> bool:
+    from engagement_pipeline.lake.parquet import is_sound  # noqa: PLC0415 - a query needs no Arrow
+
+    path = files.stand_in(lake, table)
+    readable = path.suffix != ".parquet" or is_sound(lake, path, table)
+    return not (lake.storage.exists(path) and readable)
+
+
+def _hash(*texts: str) -> str:
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
