@@ -8,8 +8,8 @@ memory, without opening that file. `elsewhere` writes them for readers who find 
                          files, typed and empty where there are none; and metrics, the dictionary
     marts/*.sql          one SELECT a mart, named for its file; one with parameters is a table macro
 
-DuckDB 1.1 to 2.0 read the file. No view names another: what is attached under some name finds none by its own. So a
-mart's SELECT brings those of the tables and marts that it reads.
+DuckDB 1.1 to 2.0 read the file. No view in it names another: what is attached under some name finds none by its own. So
+a mart's SELECT brings those of the tables and marts that it reads.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import os
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
@@ -258,10 +259,11 @@ def _create_views(
             sources[view.name] = view.sql
         for schema in sorted({name.partition(".")[0] for name in sources if "." in name}):
             connection.execute(f"create schema {schema}")
+        whole = partial(files.with_files, sources=sources) if live else str  # what is in memory is never attached
         for name, select in sources.items():
-            connection.execute(f"create view {name} as {files.with_files(select, sources)}")
+            connection.execute(f"create view {name} as {files.guarded(whole(select), place)}")
         for macro in all_macros() if marts else ():
-            connection.execute(f"create macro {macro.call} as table {files.with_files(macro.sql, sources)}")
+            connection.execute(f"create macro {macro.call} as table {files.guarded(whole(macro.sql), place)}")
     except duckdb.Error as error:
         # A view takes its columns from its first file, whichever that is; a mart then lacks some.
         raise _damage(lake, error) or error from None

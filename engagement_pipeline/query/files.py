@@ -110,7 +110,7 @@ def source(
 def over(table: Table, place: Place, pattern: str) -> str:
     """Return the SELECT over the files of a table that a pattern finds; DuckDB refuses one that finds none."""
     types = _types(table)
-    conditions = [place.guard] if place.guard else []
+    conditions = []
     if "endpoint=*" in pattern:
         conditions.append(f"endpoint in ({', '.join(map(quoted, ENDPOINTS.values()))})")
     if place.advice:
@@ -142,6 +142,11 @@ def read_through(connection: duckdb.DuckDBPyConnection, lake: Lake, path: Path, 
 def glob_of(table: Table, day: date | None = None) -> str:
     """Return the glob that finds a table's files, or those of one UTC day."""
     return table.glob_of(day) if day else table.glob
+
+
+def guarded(sql: str, place: Place) -> str:
+    """Return a SELECT as one that fails where the place is not the one that it was written for."""
+    return f"select * from ({sql}) where {place.guard}" if place.guard else sql
 
 
 def with_files(sql: str, sources: dict[str, str]) -> str:

@@ -56,9 +56,8 @@ def blind(lake: Lake) -> str:
 
 def version(place: files.Place) -> str:
     """Return a text that changes with what the views of a catalogue for a place are, and not with the files there."""
-    return _hash(
-        *(files.over(table, place, table.glob) for table in TABLES.values()), *map(repr, (*all_views(), *all_macros()))
-    )
+    sources = (files.over(table, place, table.glob) for table in TABLES.values())
+    return _hash(place.guard, *sources, *map(repr, (*all_views(), *all_macros())))
 
 
 def written_into(catalog: Path) -> Path:
