@@ -19,9 +19,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from engagement_pipeline.emulator.faults import Faults
+from engagement_pipeline.emulator.dials import D, Faults
 from engagement_pipeline.emulator.refusals import Refusal
 from engagement_pipeline.emulator.tokens import TokenDesk
+from engagement_pipeline.emulator.wire import json_response
 from engagement_pipeline.emulator.world import HANDLES
 
 LARGEST_BODY = 2**16  # bytes; all dials together are 1,000
@@ -31,11 +32,6 @@ FORM = "application/x-www-form-urlencoded"
 
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-def json_response(content: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Return a JSON response; orjson writes dataclasses and datetimes."""
-    return Response(orjson.dumps(content), status, headers, "application/json")
 
 
 def refused(refusal: Refusal) -> Response:
@@ -88,7 +84,7 @@ def token_routes(desk: TokenDesk) -> list[Route]:
     ]
 
 
-def admin_routes(faults: Faults, requests_so_far: Callable[[], Mapping[str, object]]) -> list[Route]:
+def admin_routes(faults: Faults[D], requests_so_far: Callable[[], Mapping[str, object]]) -> list[Route]:
     """Return the routes that set the dials and show the log."""
 
     async def set_faults(request: Request) -> Response:
