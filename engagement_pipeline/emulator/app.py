@@ -17,6 +17,7 @@ from http import HTTPStatus
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -30,7 +31,8 @@ from engagement_pipeline.emulator.refusals import Refusal
 from engagement_pipeline.emulator.rules import Asked, Endpoint, Window
 from engagement_pipeline.emulator.side_routes import admin_routes, refused, token_routes
 from engagement_pipeline.emulator.tokens import TokenDesk
-from engagement_pipeline.emulator.wire import accepts_gzip, disturbed, json_response, packed, sent
+from engagement_pipeline.emulator.v2 import Service as XApi
+from engagement_pipeline.emulator.wire import Dated, accepts_gzip, disturbed, json_response, packed, sent
 from engagement_pipeline.emulator.world import HANDLES, World
 
 _log = logging.getLogger(__name__)
@@ -153,13 +155,20 @@ class Service:
         return self.faults.damaged(answers.answer(asked, tweets, self.world), number, DAMAGES)
 
 
-def create_app(service: Service) -> Starlette:
-    """Return the ASGI application of one emulated API: engagement, token and admin routes."""
+def create_app(service: Service, v2: XApi) -> Starlette:
+    """Return the ASGI application of both emulated APIs: their endpoints, the token host, and /admin for each."""
     engagement = [
         Route(f"/insights/engagement/{name}", service.engagement, methods=["POST"]) for name in rules.ENDPOINTS
     ]
     app = Starlette(
-        routes=[*engagement, *token_routes(service.desk), *admin_routes(service.faults, service.history)],
+        routes=[
+            *engagement,
+            *v2.routes(),
+            *token_routes(service.desk),
+            *admin_routes("/admin", service.faults, service.history),
+            *admin_routes("/admin/v2", v2.faults, v2.history),
+        ],
+        middleware=[Middleware(Dated)],
         exception_handlers={404: _no_such_route, 405: _no_such_route, Exception: _own_mistake},
     )
     app.router.redirect_slashes = False  # one slash more is another URL, so a 404

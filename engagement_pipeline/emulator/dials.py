@@ -63,6 +63,12 @@ Chance = Annotated[
 ]
 Flag = Annotated[bool, Kind("true or false", lambda value: isinstance(value, bool))]
 Seconds = Annotated[float, Kind("0 or more seconds", lambda value: _is_number(value) and value >= 0)]
+Number = Annotated[float, Kind("a number", _is_number)]
+Integer = Annotated[int, Kind("a whole number", lambda value: _is_number(value) and value == int(value), int)]
+Whole = Annotated[
+    int, Kind("0 or a whole number above", lambda value: _is_number(value) and value >= 0 and value == int(value), int)
+]
+Share = Annotated[float, Kind("a share from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1)]
 Handles = Annotated[tuple[str, ...], some_of(*HANDLE_NAMES)]
 TweetIds = Annotated[
     tuple[int, ...],

@@ -5,7 +5,8 @@ browser of this machine reaches it too. So /admin refuses what a browser sends f
 for this address. None of these routes reads a large body.
 
     POST /oauth/request_token   GET /oauth/authorize   POST /oauth/access_token   POST /oauth2/token
-    GET, POST, DELETE /admin/faults   GET /admin/requests
+    GET, POST, DELETE /admin/faults      GET /admin/requests        the Engagement API
+    GET, POST, DELETE /admin/v2/faults   GET /admin/v2/requests     X API v2
 """
 
 import html
@@ -84,8 +85,8 @@ def token_routes(desk: TokenDesk) -> list[Route]:
     ]
 
 
-def admin_routes(faults: Faults[D], requests_so_far: Callable[[], Mapping[str, object]]) -> list[Route]:
-    """Return the routes that set the dials and show the log."""
+def admin_routes(at: str, faults: Faults[D], requests_so_far: Callable[[], Mapping[str, object]]) -> list[Route]:
+    """Return the routes that set the dials of an API and show its log, under the path `at`."""
 
     async def set_faults(request: Request) -> Response:
         try:
@@ -105,10 +106,10 @@ def admin_routes(faults: Faults[D], requests_so_far: Callable[[], Mapping[str, o
         return json_response(requests_so_far())
 
     return [
-        Route("/admin/faults", _own_site_only(set_faults), methods=["POST"]),
-        Route("/admin/faults", _own_site_only(read_faults), methods=["GET"]),
-        Route("/admin/faults", _own_site_only(reset_faults), methods=["DELETE"]),
-        Route("/admin/requests", _own_site_only(requests), methods=["GET"]),
+        Route(f"{at}/faults", _own_site_only(set_faults), methods=["POST"]),
+        Route(f"{at}/faults", _own_site_only(read_faults), methods=["GET"]),
+        Route(f"{at}/faults", _own_site_only(reset_faults), methods=["DELETE"]),
+        Route(f"{at}/requests", _own_site_only(requests), methods=["GET"]),
     ]
 
 

@@ -7,13 +7,15 @@ import asyncio
 import gzip
 import re
 from collections.abc import Callable, Mapping
+from email.utils import formatdate
 from http import HTTPStatus
 
 import orjson
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engagement_pipeline.emulator.dials import D, Faults
 from engagement_pipeline.emulator.refusals import Refusal
@@ -28,6 +30,23 @@ PROXY_PAGE = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad
 def json_response(content: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Return a JSON response; orjson writes dataclasses and datetimes."""
     return Response(orjson.dumps(content), status, headers, "application/json")
+
+
+class Dated:
+    """Adds the header `date` to each response that has none: that of the machine's clock."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+
+        async def dated(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).setdefault("date", formatdate(usegmt=True))
+            await send(message)
+
+        await self._app(scope, receive, dated)
 
 
 async def disturbed(faults: Faults[D], number: int) -> Response | None:
