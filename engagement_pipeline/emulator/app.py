@@ -166,7 +166,7 @@ def create_app(service: Service, v2: XApi) -> Starlette:
             *v2.routes(),
             *token_routes(service.desk),
             *admin_routes("/admin", service.faults, service.history),
-            *admin_routes("/admin/v2", v2.faults, v2.history),
+            *admin_routes("/admin/v2", v2.faults, v2.journal.history),
         ],
         middleware=[Middleware(Dated)],
         exception_handlers={404: _no_such_route, 405: _no_such_route, Exception: _own_mistake},

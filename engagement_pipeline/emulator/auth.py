@@ -23,6 +23,7 @@ from engagement_pipeline.emulator.world import HANDLES
 
 TIMESTAMP_WINDOW_SECONDS = 300
 MARK = "# Credentials of the emulator with seed {}: they open nothing else, and it writes this file anew."
+OF_OAUTH2 = re.compile('client_(id|secret) = "[A-Za-z0-9]+"\n')
 MARKED = re.compile(MARK.format("([0-9]{1,20})") + "\n")
 
 
@@ -36,11 +37,16 @@ class Token:
 
 @dataclass(frozen=True)
 class Credentials:
-    """All credentials that the emulator accepts: one app, its bearer token, one access token a handle."""
+    """All credentials that the emulator accepts: one app, its bearer token, one access token a handle.
+
+    The client ID and secret are those of the same app for OAuth 2 of X API v2.
+    """
 
     consumer_key: str
     consumer_secret: str = field(repr=False)
     bearer_token: str = field(repr=False)
+    client_id: str
+    client_secret: str = field(repr=False)
     tokens: Mapping[str, Token]
     seed: int
 
@@ -63,6 +69,8 @@ class Credentials:
             consumer_key=letters(25, seed, "consumer key"),
             consumer_secret=letters(50, seed, "consumer secret"),
             bearer_token="A" * 22 + letters(82, seed, "bearer"),
+            client_id=letters(34, seed, "client id"),
+            client_secret=letters(50, seed, "client secret"),
             tokens=tokens,
             seed=seed,
         )
@@ -83,8 +91,8 @@ class Credentials:
         """Tell whether a text is, to the letter, what an emulator of this seed or of the one in its mark writes."""
         marked = MARKED.match(text)
         writer = Credentials.from_seed(int(marked[1])) if marked else self
-        whole = writer._accounts()  # noqa: SLF001 - one of its own
-        return text in (whole, whole.partition("\n")[2])  # older files have no mark
+        body = MARKED.sub("", writer._accounts())  # noqa: SLF001 - one of its own
+        return MARKED.sub("", text) in (body, OF_OAUTH2.sub("", body))  # older files have no mark, or no client
 
     def _accounts(self) -> str:
         lines = [
@@ -93,6 +101,8 @@ class Credentials:
             f'consumer_key = "{self.consumer_key}"',
             f'consumer_secret = "{self.consumer_secret}"',
             f'bearer_token = "{self.bearer_token}"',
+            f'client_id = "{self.client_id}"',
+            f'client_secret = "{self.client_secret}"',
         ]
         for handle, token in self.tokens.items():
             lines += [

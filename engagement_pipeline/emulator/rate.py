@@ -16,8 +16,6 @@ class Meter:
         headers: str = "x-per-minute",
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if limit < 1:
-            raise ValueError(f"requests_per_minute must be 1 or more, got {limit}")
         self._limit = limit
         self._seconds = seconds
         self._headers = headers

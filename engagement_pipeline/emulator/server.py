@@ -1,6 +1,6 @@
 """Runs the emulator: `serve` for a terminal, `Emulator` for a test.
 
-In: a seed, a "now", the limits to emulate. Out: an API on http://127.0.0.1:PORT. On request, it also writes the two
+In: a seed, a "now", the limits to emulate. Out: both APIs on http://127.0.0.1:PORT. On request, it also writes the two
 files that a client needs: an accounts.toml and a roster. It binds only the loopback address.
 
 There are two clocks. `now` fixes the clock of the data: which Tweets exist, their ages, the last 28 hours, the future.
@@ -33,8 +33,8 @@ class Emulator:
     """An emulated API in this process; as a context manager it answers while the block runs.
 
     `url` is known and connects at once, because the port is bound here; 0 picks a free port. `world`, `credentials` and
-    `faults` are live. `requests` are the requests up to now (the last 10,000). `clock` returns seconds since 1970 and
-    controls only the rate.
+    `faults` are live. `requests` are the requests up to now (the last 10,000). `v2` is X API v2, with `faults` and
+    `requests` of its own. `clock` returns seconds since 1970 and controls the rates and the tokens of OAuth 2.
 
     Raises OSError if the port is in use, ValueError if an argument is impossible.
     """
@@ -53,6 +53,10 @@ class Emulator:
         max_age_days: int | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        rates = {"requests_per_minute": requests_per_minute, "requests_per_15_minutes": requests_per_15_minutes}
+        for name, rate in rates.items():
+            if rate < 1:
+                raise ValueError(f"{name} must be 1 or more, got {rate}")
         self.world = World(seed=seed, now=now, settle_hours=settle_hours)
         self.credentials = Credentials.from_seed(seed)
         gate = Gate(self.credentials)
@@ -130,8 +134,9 @@ def serve(
     """Serve until SIGINT or SIGTERM, then return. Call it from the main thread. Its arguments make it long.
 
     It first writes `accounts` and `tweets`. Then `ready` gets the URL, which connects from then on. `latency` is in
-    seconds a request. `settle_hours` is the age at which counts stop growing. `max_age_days` is how far back
-    /historical goes; None is 2014-09-01. If `now` is None, the world lives in real time.
+    seconds a request. `requests_per_15_minutes` are those of each account to /2/tweets/analytics. `settle_hours` is the
+    age at which counts stop growing. `max_age_days` is how far back /historical goes; None is 2014-09-01. If `now` is
+    None, the world lives in real time.
 
     Raises OSError if the port is in use or a file cannot be written, FileExistsError for a file that no emulator wrote,
     ValueError for an impossible argument. Each text is one line, and then no file has changed.

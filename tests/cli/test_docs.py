@@ -15,7 +15,9 @@ from engagement_pipeline.core.errors import EngagementError, InputError
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.core.settings import PATIENCE_AT_A_TERMINAL, PATIENCE_MINUTES, Settings
 from engagement_pipeline.core.tables import TABLES
-from engagement_pipeline.emulator import Dials, Emulator, rules
+from engagement_pipeline.emulator import Dials, Emulator, rules, v2
+from engagement_pipeline.emulator.v2.metrics import TYPES
+from engagement_pipeline.emulator.v2.problems import PARTIAL
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query.views import all_macros, all_views
 
@@ -58,10 +60,23 @@ def test_the_limits_of_a_request_are_the_ones_enforced():
     assert rows["engagement types"] == [str(len(ENDPOINTS[endpoint].types)) for endpoint in rules.ENDPOINTS]
 
 
-def test_the_dials_of_the_emulator_are_all_told():
-    section = API.split("| dial |")[1].split("\n\n")[0]
+@pytest.mark.parametrize(("page", "dials"), [(API, Dials), (X_API, v2.Dials)], ids=["engagement", "v2"])
+def test_the_dials_of_the_emulator_are_all_told(page, dials):
+    section = page.split("| dial |")[1].split("\n\n")[0]
     told = [name for line in section.splitlines()[2:] for name in re.findall(r"`(\w+)`", row(line)[0])]
-    assert sorted(told) == sorted(dial.name for dial in fields(Dials))
+    assert sorted(told) == sorted(dial.name for dial in fields(dials))
+
+
+def test_the_metrics_of_x_api_v2_are_those_that_the_emulator_serves():
+    section = X_API.split("| metric | type |")[1].split("\n\n")[0]
+    told = {name: row(line)[1] for line in section.splitlines()[2:] for name in re.findall(r"`(\w+)`", row(line)[0])}
+    assert told.keys() == TYPES.keys()
+    assert all(ours in (name, re.sub("`", "", told[name]).split(",")[0]) for name, ours in TYPES.items())
+
+
+def test_the_kinds_of_partial_errors_are_all_told():
+    told = re.findall(r"`([\w:-]+)`", X_API.split("The kinds of `partial_errors` are")[1].split(", which is")[0])
+    assert tuple(told) == PARTIAL
 
 
 def test_the_routes_beside_the_three_endpoints_are_all_told():

@@ -10,12 +10,14 @@ from typing import Any
 
 import orjson
 
+from engagement_pipeline.emulator.content import KEY_PREFIXES, tweet_of_media
 from engagement_pipeline.emulator.v2 import metrics, problems, query, window
 from engagement_pipeline.emulator.v2.question import Question
 from engagement_pipeline.emulator.v2.series import SERIES, Form, Gap, written
 
 MOST = 100
 POST_ID = re.compile(r"[0-9]{1,19}")
+VIDEO = f"{KEY_PREFIXES['video']}_"
 MEDIA_KEY = re.compile(r"[0-9]+_[0-9]+")
 
 
@@ -28,19 +30,51 @@ def tweets(question: Question) -> bytes:
     span = window.read(params, granularity=granularity, now=question.world.now(), limits=question.dials)
     asked = tuple(name for name in fields if name in metrics.TYPES)
 
-    def flaw(key: str) -> str:
-        tweet = question.world.tweet(int(key))
-        if tweet is None or tweet.state == "deleted" or tweet.tweet_id in question.dials.vanished_tweet_ids:
-            return "resource-not-found"
-        if tweet.handle != question.caller.handle:
-            return "not-authorized-for-resource"
-        return "resource-unavailable" if tweet.state == "protected" else ""  # ours
-
-    served, errors, gaps = _sorted(question, ids, flaw, resource="tweet", parameter="ids", field=(*asked, "id")[0])
+    served, errors, gaps = _sorted(
+        question, ids, lambda key: _flaw(question, int(key)), resource="tweet", parameter="ids", field=(*asked, "id")[0]
+    )
     counts = metrics.of_tweets(question.world, [int(key) for key in served], asked, span.hours, question.dials)
     form = Form("id", fields, question.dials.total_form)
     question.reads.add(served)
     return _body(written(form, span, keys=served, metrics=asked, counts=counts, gaps=gaps), errors)
+
+
+def media(question: Question) -> bytes:
+    """Answer GET /2/media/analytics; ours: keys and series are always told. Raises Problem (400)."""
+    params = query.given(
+        question.pairs, ("media_keys", "start_time", "end_time", "granularity", "media_analytics.fields")
+    )
+    keys = query.listed(params, "media_keys", pattern=MEDIA_KEY, most=MOST)
+    granularity = query.choice(params, "granularity", legal=("hourly", "daily", "total"), default="daily")
+    legal = ("media_key", SERIES, *metrics.OF_VIDEO_VIEWS)
+    asked = tuple(
+        name for name in query.fields(params, "media_analytics.fields", legal=legal) if name in metrics.OF_VIDEO_VIEWS
+    )
+    span = window.read(params, granularity=granularity, now=question.world.now(), limits=question.dials)
+    found = {key: tweet_of_media(question.world.seed, key) for key in keys}
+
+    def flaw(key: str) -> str:
+        tweet = found[key]
+        kind = "resource-not-found" if tweet is None else _flaw(question, tweet.tweet_id)
+        return kind or ("" if key.startswith(VIDEO) else "resource-unavailable")  # ours: a picture has no analytics
+
+    served, errors, gaps = _sorted(
+        question, keys, flaw, resource="media", parameter="media_keys", field=(*asked, "media_key")[0]
+    )
+    ids = [tweet.tweet_id for tweet in map(found.get, served) if tweet]
+    counts = metrics.of_media(question.world, ids, asked, span.hours)
+    form = Form("media_key", ("media_key", SERIES), question.dials.total_form)
+    return _body(written(form, span, keys=served, metrics=asked, counts=counts, gaps=gaps), errors)
+
+
+def _flaw(question: Question, tweet_id: int) -> str:
+    """Return why the counts of a Tweet cannot be served, "" if they can."""
+    tweet = question.world.tweet(tweet_id)
+    if tweet is None or tweet.state == "deleted" or tweet.tweet_id in question.dials.vanished_tweet_ids:
+        return "resource-not-found"
+    if tweet.handle != question.caller.handle:
+        return "not-authorized-for-resource"
+    return "resource-unavailable" if tweet.state == "protected" else ""  # ours
 
 
 def _sorted(
@@ -54,13 +88,13 @@ def _sorted(
 ) -> tuple[list[str], list[dict[str, Any]], dict[str, tuple[str, Gap]]]:
     """Return what is served, the errors of the rest, and of which of those served `field` is left out.
 
-    `flaw` returns the kind of the error of a key, "" for none; the dial `partial_errors` overrules it.
+    `flaw` returns the kind of the error of a key, "" for none; the dial `partial_errors` adds to them.
     """
     served: list[str] = []
     errors: list[dict[str, Any]] = []
     gaps: dict[str, tuple[str, Gap]] = {}
     for key in keys:
-        kind = question.dials.partial_errors.get(key) or flaw(key)
+        kind = flaw(key) or question.dials.partial_errors.get(key)
         if kind:
             errors.append(problems.partial(kind, key, resource=resource, parameter=parameter, field=field))
         if kind in problems.OF_A_FIELD:

@@ -49,6 +49,9 @@ class Dials(Differences, Limits, WireDials):
     total_form: Annotated[TotalForm, one_of("flat", "series", "both")] = "flat"
     client_not_enrolled: Flag = False
     usage_capped: Flag = False
+    project_cap: Whole = 2_000_000
+    project_usage: Whole = 0  # Posts read before, which /2/usage/tweets adds to those read here
+    public_client: Flag = False  # the app names itself to the OAuth 2 token host, and has no secret
     granted_scopes: Annotated[tuple[str, ...], some_of(*SCOPES)] = SCOPES
     clock_ahead_seconds: Number = 0
     timeline_reach: Whole = 3_200

@@ -46,6 +46,7 @@ class Question:
     world: World
     faults: Faults[Dials]
     reads: Reads
+    app_id: int
     number: int
 
     @property
