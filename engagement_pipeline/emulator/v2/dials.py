@@ -5,11 +5,11 @@ In: nothing. Out: `Dials`, beside those of the wire. damages.py has the faults i
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from engagement_pipeline.emulator.dials import Chance, Flag, Kind, Number, Whole, WireDials, one_of, some_of
 from engagement_pipeline.emulator.v2.metrics import Differences
-from engagement_pipeline.emulator.v2.problems import PARTIAL
+from engagement_pipeline.emulator.v2.problems import PARTIAL, RateForm
 from engagement_pipeline.emulator.v2.window import Limits
 
 ErrorKinds = Annotated[
@@ -46,7 +46,8 @@ class Dials(Differences, Limits, WireDials):
     empty_pages: Chance = 0  # a page has no Posts, and the token leads on to the same ones
     # Settings.
     partial_errors: ErrorKinds = field(default_factory=dict)
-    total_form: Annotated[TotalForm, one_of("flat", "series", "both")] = "flat"
+    total_form: Annotated[TotalForm, one_of(*get_args(TotalForm))] = "flat"
+    rate_form: Annotated[RateForm, one_of(*get_args(RateForm))] = "errors"
     client_not_enrolled: Flag = False
     usage_capped: Flag = False
     project_cap: Whole = 2_000_000
@@ -55,4 +56,4 @@ class Dials(Differences, Limits, WireDials):
     granted_scopes: Annotated[tuple[str, ...], some_of(*SCOPES)] = SCOPES
     clock_ahead_seconds: Number = 0
     timeline_reach: Whole = 3_200
-    spelling: Annotated[Spelling, one_of("post", "tweet", "both")] = "post"
+    spelling: Annotated[Spelling, one_of(*get_args(Spelling))] = "post"

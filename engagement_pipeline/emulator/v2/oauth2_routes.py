@@ -50,7 +50,8 @@ def oauth2_routes(desk: Desk, faults: Faults[Dials], journal: Journal) -> list[R
             except TooLargeError:
                 response = too_large()
             except (Problem, Refusal) as refused:
-                problem = refused if isinstance(refused, Problem) else problems.of_refusal(refused)
+                form_of_429 = faults.dials.rate_form
+                problem = refused if isinstance(refused, Problem) else problems.of_refusal(refused, form=form_of_429)
                 response = json_response(problem.body, status=problem.status)
             journal.answered(number, request, handle, response.status_code)
             return response

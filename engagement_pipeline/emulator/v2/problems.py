@@ -6,7 +6,7 @@ its answers, they are used; clients must not read more than `type`, `status`, `r
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 from engagement_pipeline.emulator.refusals import Refusal
 
@@ -40,7 +40,8 @@ CODE = "code"  # the other form of an error: a number and a message, and no ID
 PARTIAL = (*KINDS, CODE)
 OF_A_FIELD = ("not-authorized-for-field", "field-unauthorized", "field-hydration-failure")
 NAMES_NO_PARAMETER = ("resource-unavailable",)
-RATE_LIMITED = {"code": 88, "message": "Rate limit exceeded"}
+RateForm = Literal["errors", "code", "problem"]
+RATE_LIMITED: Mapping[str, Any] = {"code": 88, "message": "Rate limit exceeded"}
 
 
 class Problem(Exception):  # noqa: N818  not an error of this program, but its answer
@@ -147,13 +148,15 @@ def usage_capped(account_id: int) -> Problem:
     )
 
 
-def rate_limited() -> Problem:
-    """Return the 429 for a request over the rate."""
-    return Problem(429, {"errors": [dict(RATE_LIMITED)]})
+def rate_limited(form: RateForm) -> Problem:
+    """Return the 429 for a request over the rate, in one of the forms that it comes in."""
+    if form == "problem":
+        return blank(429)
+    return Problem(429, RATE_LIMITED if form == "code" else {"errors": [RATE_LIMITED]})
 
 
-def of_refusal(refusal: Refusal) -> Problem:
+def of_refusal(refusal: Refusal, *, form: RateForm) -> Problem:
     """Return a refusal of the parts that both APIs share, in this API's form."""
     if refusal.status == HTTPStatus.TOO_MANY_REQUESTS:
-        return rate_limited()
+        return rate_limited(form)
     return blank(refusal.status, "" if refusal.status == HTTPStatus.UNAUTHORIZED else str(refusal.errors[0]))

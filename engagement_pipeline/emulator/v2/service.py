@@ -94,10 +94,11 @@ class Service:
             if self.faults.dials.rate_headers:
                 headers |= meter.headers()
             if not within_rate:
-                raise problems.rate_limited()
+                raise problems.rate_limited(self.faults.dials.rate_form)
             response = await self._judged(endpoint, request, caller, number)
         except (Problem, Refusal) as refused:
-            problem = refused if isinstance(refused, Problem) else problems.of_refusal(refused)
+            form = self.faults.dials.rate_form
+            problem = refused if isinstance(refused, Problem) else problems.of_refusal(refused, form=form)
             response = packed(request, json_response(problem.body, status=problem.status))
         response.headers.update(headers)
         self.journal.answered(number, request, handle, response.status_code)
