@@ -32,6 +32,7 @@ from engagement_pipeline.emulator.rules import Asked, Endpoint, Window
 from engagement_pipeline.emulator.side_routes import admin_routes, refused, token_routes
 from engagement_pipeline.emulator.tokens import TokenDesk
 from engagement_pipeline.emulator.v2 import Service as XApi
+from engagement_pipeline.emulator.v2.problems import blank
 from engagement_pipeline.emulator.wire import Dated, accepts_gzip, disturbed, json_response, packed, sent
 from engagement_pipeline.emulator.world import HANDLES, World
 
@@ -177,8 +178,10 @@ def create_app(service: Service, v2: XApi) -> Starlette:
 
 async def _no_such_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    text = f"{HTTPStatus(error.status_code).phrase}: {request.method} {request.url.path}"
-    return packed(request, json_response({"errors": [text]}, status=error.status_code, headers=error.headers))
+    told = f"{HTTPStatus(error.status_code).phrase}: {request.method} {request.url.path}"
+    of_v2 = request.url.path.startswith("/2/")
+    body = blank(error.status_code).body if of_v2 else {"errors": [told]}
+    return packed(request, json_response(body, status=error.status_code, headers=error.headers))
 
 
 async def _own_mistake(request: Request, error: Exception) -> Response:

@@ -2,12 +2,18 @@
 
 from datetime import timedelta
 
+import numpy as np
+import orjson
 import pytest
 from emulator_client import NOW, foreign, healthy, tweets
 from v2_client import ANALYTICS, FIELDS, PROBLEM, analytics, get, get_with, query, series
 
-from engagement_pipeline.emulator import Emulator
+from engagement_pipeline.emulator import Emulator, Tweet, World
+from engagement_pipeline.emulator.dials import Faults
+from engagement_pipeline.emulator.v2 import Dials
+from engagement_pipeline.emulator.v2.analytics import tweets as tweets_analytics
 from engagement_pipeline.emulator.v2.metrics import TYPES
+from engagement_pipeline.emulator.v2.question import Caller, Question, Reads
 
 MIDNIGHT = NOW.replace(day=10, hour=0, minute=0)
 TWEET = healthy(place=30)
@@ -24,6 +30,52 @@ def emulator(running):
     """The module's emulator with all dials at rest."""
     yield running
     running.v2.faults.reset()
+
+
+class ContractWorld(World):
+    """The world of the contract's example response."""
+
+    def tweet(self, tweet_id):
+        state = {1890000000000000001: "ok", 1890000000000000009: "deleted"}[tweet_id]
+        return Tweet(tweet_id, "harborbooks", 2_817_340_115, MIDNIGHT, state, has_video=False)
+
+    def shown(self, tweet_ids, types, first_hour, hours):
+        assert (tweet_ids, types, hours) == ([1890000000000000001], ["impressions", "favorites", "url_clicks"], 2)
+        return np.array([[[551, 412], [4, 0], [7, 0]]])
+
+
+def test_the_example_of_the_contract():
+    params = query(1890000000000000001, 1890000000000000009)
+    params |= {"start_time": "2026-01-01T00:00:00Z", "end_time": "2026-01-01T02:00:00Z"}
+    world = ContractWorld(now=NOW)
+    caller = Caller("OAuth 1.0a User Context", "harborbooks")
+    question = Question([*params.items()], {}, caller, world, Faults(1, Dials()), Reads(world), app_id=1, number=1)
+    answer = orjson.loads(tweets_analytics(question))
+    told = answer["errors"][0].pop("detail")
+    assert "1890000000000000009" in told
+    assert answer == {
+        "data": [
+            {
+                "id": "1890000000000000001",
+                "timestamped_metrics": [
+                    {"timestamp": "2026-01-01T00:00:00Z", "metrics": {"impressions": 551, "likes": 4, "url_clicks": 7}},
+                    {"timestamp": "2026-01-01T01:00:00Z", "metrics": {"impressions": 412, "likes": 0, "url_clicks": 0}},
+                ],
+            }
+        ],
+        "errors": [
+            {
+                "type": "https://api.x.com/2/problems/resource-not-found",
+                "title": "Not Found Error",
+                "status": 404,
+                "section": "data",
+                "resource_type": "tweet",
+                "resource_id": "1890000000000000009",
+                "parameter": "ids",
+                "value": "1890000000000000009",
+            }
+        ],
+    }
 
 
 def refusal(answer):

@@ -131,8 +131,9 @@ def test_gzip_is_used_when_it_is_accepted(emulator):
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("POST", ANALYTICS, 405), ("GET", "/2/tweets", 404)])
-def test_a_wrong_url_or_method_is_refused(emulator, method, path, status):
-    assert requests.request(method, emulator.url + path, timeout=60).status_code == status
+def test_a_wrong_url_or_method_is_refused_with_a_problem(emulator, method, path, status):
+    answer = requests.request(method, emulator.url + path, timeout=60)
+    assert (answer.status_code, answer.json()["status"], answer.json()["type"]) == (status, status, "about:blank")
 
 
 @pytest.mark.parametrize("status", [500, 502, 503], ids=str)
