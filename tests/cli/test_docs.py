@@ -2,6 +2,8 @@
 
 import ast
 import re
+import shutil
+import subprocess
 from dataclasses import fields
 from datetime import date, time
 from pathlib import Path
@@ -84,6 +86,16 @@ def test_the_routes_beside_the_three_endpoints_are_all_told():
         app = emulator._server.config.app
     served = {(verb, r.path) for r in app.routes for verb in r.methods - {"HEAD"} if "insights" not in r.path}
     assert {*re.findall(r"^\| `(\w+) (/[\w/{}]+)", API + X_API, re.MULTILINE)} == served
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the example is of curl")
+def test_the_example_of_x_api_v2_runs(tmp_path):
+    example = re.search(r"```sh\n(.*?)```", X_API, re.DOTALL)[1]
+    with Emulator() as emulator:
+        emulator.credentials.write_accounts(tmp_path / "emulated" / "accounts.toml")
+        script = example.replace("http://127.0.0.1:8080", emulator.url)
+        told = subprocess.run(["sh", "-euc", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert told.stdout.count('"username":"harborbooks"') == 2
 
 
 def test_the_page_of_the_data_folder_names_every_file_of_a_lake():

@@ -14,22 +14,43 @@ START = 1_700_000_100.0  # a multiple of 900 s
 
 
 @pytest.fixture
-def clock():
+def fresh_clock():
     return [START]
 
 
 @pytest.fixture
-def emulator(clock):
-    with Emulator(now=NOW, requests_per_15_minutes=2, clock=lambda: clock[0]) as running:
+def fresh(fresh_clock):
+    """An emulator that nobody asked anything yet."""
+    with Emulator(now=NOW, requests_per_15_minutes=2, clock=lambda: fresh_clock[0]) as running:
         yield running
 
 
-def test_the_rate_is_counted_in_windows_of_15_minutes(emulator, clock):
-    seen = [analytics(emulator) for _ in range(3)]
-    clock[0] += 899
-    seen.append(analytics(emulator))
-    clock[0] += 1
-    seen.append(analytics(emulator))
+@pytest.fixture(scope="module")
+def clock():
+    return [START]
+
+
+@pytest.fixture(scope="module")
+def running(clock):
+    with Emulator(now=NOW, requests_per_15_minutes=2, clock=lambda: clock[0]) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def emulator(running, clock):
+    """The module's emulator with all dials at rest and no request of this window."""
+    clock[0] += 1_800
+    yield running
+    running.faults.reset()
+    running.v2.faults.reset()
+
+
+def test_the_rate_is_counted_in_windows_of_15_minutes(fresh, fresh_clock):
+    seen = [analytics(fresh) for _ in range(3)]
+    fresh_clock[0] += 899
+    seen.append(analytics(fresh))
+    fresh_clock[0] += 1
+    seen.append(analytics(fresh))
     assert [answer.status_code for answer in seen] == [200, 200, 429, 429, 200]
     assert [answer.headers["x-rate-limit-remaining"] for answer in seen] == ["1", "0", "0", "0", "1"]
     assert {answer.headers["x-rate-limit-limit"] for answer in seen} == {"2"}
@@ -110,12 +131,12 @@ def test_a_clock_that_differs_refuses_signatures_from_300_seconds_on(emulator, s
     assert analytics(emulator).status_code == status
 
 
-def test_a_clock_that_differs_shows_in_the_date_and_the_reset(emulator):
+def test_a_clock_that_differs_shows_in_the_date_and_the_reset(emulator, clock):
     emulator.v2.faults.set(clock_ahead_seconds=200)
     headers = analytics(emulator).headers
-    assert parsedate_to_datetime(headers["date"]).timestamp() == START + 200
+    assert parsedate_to_datetime(headers["date"]).timestamp() == clock[0] + 200
     emulator.v2.faults.set(clock_ahead_seconds=-200)
-    assert analytics(emulator).headers["x-rate-limit-reset"] == str(int(START))
+    assert analytics(emulator).headers["x-rate-limit-reset"] == str(int(clock[0]))
 
 
 def test_each_answer_has_one_date(emulator):
@@ -169,20 +190,20 @@ def test_a_nonce_is_good_once_for_both_apis(emulator):
     assert (first.status_code, again.status_code) == (200, 401)
 
 
-def test_the_log_tells_what_was_asked(emulator):
-    get_with(emulator, "other", ANALYTICS, query())
-    analytics(emulator, 12, 13)
-    get(emulator, "/2/users/me", handle="lumenaudio")
-    logged = emulator.v2.requests
+def test_the_log_tells_what_was_asked(fresh):
+    get_with(fresh, "other", ANALYTICS, query())
+    analytics(fresh, 12, 13)
+    get(fresh, "/2/users/me", handle="lumenaudio")
+    logged = fresh.v2.requests
     assert [(entry.number, entry.path, entry.handle, entry.status) for entry in logged] == [
         (1, ANALYTICS, None, 401),
         (2, ANALYTICS, "harborbooks", 200),
         (3, "/2/users/me", "lumenaudio", 200),
     ]
     assert (logged[1].ids, logged[1].query["granularity"], logged[2].ids) == (("12", "13"), "hourly", ())
-    told = requests.get(f"{emulator.url}/admin/v2/requests", timeout=60).json()
+    told = requests.get(f"{fresh.url}/admin/v2/requests", timeout=60).json()
     assert (told["count"], [entry["status"] for entry in told["requests"]]) == (3, [401, 200, 200])
-    assert emulator.requests == []
+    assert fresh.requests == []
 
 
 def test_dials_are_turned_over_http_too(emulator):
