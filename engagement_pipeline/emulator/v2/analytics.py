@@ -29,7 +29,6 @@ def tweets(question: Question) -> bytes:
     fields = query.fields(params, "analytics.fields", legal=("id", SERIES, *metrics.TYPES)) or ("id",)
     span = window.read(params, granularity=granularity, now=question.world.now(), limits=question.dials)
     asked = tuple(name for name in fields if name in metrics.TYPES)
-
     served, errors, gaps = _sorted(
         question, ids, lambda key: _flaw(question, int(key)), resource="tweet", parameter="ids", field=(*asked, "id")[0]
     )

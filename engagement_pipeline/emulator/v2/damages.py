@@ -1,4 +1,4 @@
-"""Damages to the analytics of X API v2: each changes the parsed body of a 200, when its dial hits the request."""
+"""Damages to the answers of X API v2: each changes the parsed body of a 200, when its dial hits the request."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -61,7 +61,8 @@ def _text_counts(parts: dict[str, Any]) -> None:
 
 
 def _unknown_keys(parts: dict[str, Any]) -> None:
-    for resource in parts.get("data", []):
+    data = parts.get("data", [])
+    for resource in data if isinstance(data, list) else [data]:
         resource["reach_class"] = "b"
     parts["request_trace"] = {"id": "0f3a", "shards": ["a", "b"]}
 
@@ -90,8 +91,9 @@ def _wrong_totals(parts: dict[str, Any]) -> None:
         resource[name] += 1
 
 
+OF_ALL: Mapping[str, Damage] = {"unknown_keys": _unknown_keys}
 # In the order in which they change a body: what needs numbers comes before what makes text or null of them.
-DAMAGES: Mapping[str, Damage] = {
+OF_ANALYTICS: Mapping[str, Damage] = {
     "missing_buckets": _missing_buckets,
     "wrong_totals": _wrong_totals,
     "missing_metrics": _missing_metrics,
@@ -101,5 +103,5 @@ DAMAGES: Mapping[str, Damage] = {
     "off_hour_buckets": _off_hour_buckets,
     "null_timestamps": _null_timestamps,
     "null_metrics": _null_metrics,
-    "unknown_keys": _unknown_keys,
+    **OF_ALL,
 }

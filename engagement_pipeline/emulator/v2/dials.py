@@ -30,13 +30,15 @@ SCOPES = ("offline.access", "tweet.read", "users.read")
 class Dials(Differences, Limits, WireDials):
     """How often each fault happens, and the settings that are not about chance."""
 
+    # In all answers.
+    unknown_keys: Chance = 0  # an unknown key at the root and in each object of `data`
+    unknown_headers: Chance = 0  # a header that nobody knows
     # In the content of the analytics.
     null_counts: Chance = 0  # every seventh count is null
     null_metrics: Chance = 0  # the metrics of each first bucket are null
     null_timestamps: Chance = 0  # the timestamp of each last bucket is null
     off_hour_buckets: Chance = 0  # timestamps are half an hour later
     text_counts: Chance = 0  # counts as text
-    unknown_keys: Chance = 0  # an unknown key at the root and in each object of `data`
     unknown_metrics: Chance = 0  # a metric that nobody knows, beside each first one
     missing_metrics: Chance = 0  # the last metric stays away
     missing_buckets: Chance = 0  # buckets without a count stay away

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from engagement_pipeline.emulator.dials import Damage
 from engagement_pipeline.emulator.v2 import analytics, problems, timeline, usage, users
-from engagement_pipeline.emulator.v2.damages import DAMAGES
+from engagement_pipeline.emulator.v2.damages import OF_ALL, OF_ANALYTICS
 from engagement_pipeline.emulator.v2.question import Caller, Question
 
 ANALYTICS_RATE = 300
@@ -26,7 +26,7 @@ class Endpoint:
     per_user: int
     per_app: int = 0
     enterprise: bool = False
-    damages: Mapping[str, Damage] = field(default_factory=dict)
+    damages: Mapping[str, Damage] = field(default_factory=lambda: OF_ALL)
 
     def check_allowed(self, caller: Caller) -> None:
         """Raise Problem (403) for a kind of credential that it does not take, or a token that lacks a scope."""
@@ -42,9 +42,14 @@ def endpoints(analytics_rate: int) -> tuple[Endpoint, ...]:
     """Return all endpoints; a contract sets the rate of the analytics of Posts."""
     both = frozenset({TWEETS, USERS})
     return (
-        Endpoint("/2/tweets/analytics", analytics.tweets, both, analytics_rate, enterprise=True, damages=DAMAGES),
+        Endpoint("/2/tweets/analytics", analytics.tweets, both, analytics_rate, enterprise=True, damages=OF_ANALYTICS),
         Endpoint(
-            "/2/media/analytics", analytics.media, frozenset({TWEETS}), MEDIA_RATE, enterprise=True, damages=DAMAGES
+            "/2/media/analytics",
+            analytics.media,
+            frozenset({TWEETS}),
+            MEDIA_RATE,
+            enterprise=True,
+            damages=OF_ANALYTICS,
         ),
         Endpoint("/2/users/me", users.me, both, 75),
         Endpoint("/2/users/by/username/{username}", users.by_username, both, 900, 300),

@@ -15,6 +15,7 @@ import numpy as np
 
 from engagement_pipeline.emulator.content import Content
 from engagement_pipeline.emulator.v2 import query
+from engagement_pipeline.emulator.v2.problems import invalid
 from engagement_pipeline.emulator.v2.users import FIELDS as USER_FIELDS
 from engagement_pipeline.emulator.world import AUTHORS, Tweet, World
 
@@ -66,9 +67,13 @@ def parameters(spelling: str) -> tuple[str, ...]:
     return (*(f"{word}.fields" for word in words), "expansions", "user.fields", "media.fields")
 
 
-def wish(params: Mapping[str, str]) -> Wish:
-    """Return what is wanted. Raises Problem (400)."""
-    word: Word = "tweet" if "tweet.fields" in params else "post"
+def wish(params: Mapping[str, str], *, spelling: str) -> Wish:
+    """Return what is wanted; `spelling` is "post", "tweet" or "both". Raises Problem (400)."""
+    if {"post.fields", "tweet.fields"} <= params.keys():
+        text = "The query parameters [post.fields] and [tweet.fields] exclude each other"
+        raise invalid("tweet.fields", [params["tweet.fields"]], text)
+    of_pages = "tweet.fields" in params or "referenced_tweets" in params.get("expansions", "")
+    word: Word = "tweet" if spelling == "tweet" or (spelling == "both" and of_pages) else "post"
     fields = [*COMMON_FIELDS, f"edit_history_{word}_ids", f"note_{word}"]
     if word == "tweet":
         fields += ["author_id", "in_reply_to_user_id", "referenced_tweets"]

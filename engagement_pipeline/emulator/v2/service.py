@@ -100,6 +100,8 @@ class Service:
             form = self.faults.dials.rate_form
             problem = refused if isinstance(refused, Problem) else problems.of_refusal(refused, form=form)
             response = packed(request, json_response(problem.body, status=problem.status))
+        if self.faults.happens("unknown_headers", number):
+            headers["x-served-from"] = "cell-4"
         response.headers.update(headers)
         self.journal.answered(number, request, handle, response.status_code)
         return response

@@ -98,7 +98,7 @@ def timeline(question: Question) -> bytes:
     if not POST_ID.fullmatch(user_id):
         raise problems.invalid("id", [user_id], f"The `id` query parameter value [{user_id}] is not valid")
     size = query.whole(params, "max_results", least=FEWEST, most=MOST, default=DEFAULT)
-    wanted = wish(params)
+    wanted = wish(params, spelling=question.dials.spelling)
     span = Span.of(params)
     excluded = query.fields(params, "exclude", legal=("replies", "retweets"))
     token = params.get("pagination_token")

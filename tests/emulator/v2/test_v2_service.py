@@ -178,6 +178,19 @@ def test_the_faults_of_the_wire_hit_this_api_alone(emulator):
     assert analytics(emulator).status_code == 200
 
 
+def test_every_endpoint_can_send_keys_and_headers_that_nobody_knows(emulator):
+    emulator.v2.faults.set(unknown_keys=1, unknown_headers=1)
+    bearer = emulator.credentials.bearer_token
+    answers = [
+        analytics(emulator),
+        get(emulator, "/2/users/me"),
+        get(emulator, "/2/users/2817340115/tweets"),
+        get_with(emulator, bearer, "/2/usage/tweets"),
+    ]
+    assert all("request_trace" in answer.json() and "x-served-from" in answer.headers for answer in answers)
+    assert answers[1].json()["data"]["reach_class"] == answers[2].json()["data"][0]["reach_class"] == "b"
+
+
 def test_a_revoked_handle_is_locked_out(emulator):
     emulator.v2.faults.set(revoked_handles=["harborbooks"])
     assert analytics(emulator).status_code == 401

@@ -222,6 +222,28 @@ def test_a_spelling_that_is_not_taken_is_refused(emulator, spelling, other):
 
 
 @pytest.mark.parametrize(
+    ("spelling", "params", "word"),
+    [
+        ("post", {}, "post"),
+        ("tweet", {}, "tweet"),
+        ("tweet", {"expansions": "referenced_tweets.id"}, "tweet"),
+        ("both", {}, "post"),
+        ("both", {"expansions": "referenced_tweets.id"}, "tweet"),
+        ("both", {"post__fields": "lang"}, "post"),
+    ],
+)
+def test_a_page_speaks_as_it_is_asked(emulator, spelling, params, word):
+    emulator.v2.faults.set(spelling=spelling)
+    assert f"edit_history_{word}_ids" in page(emulator, **params)["data"][0]
+
+
+def test_both_spellings_at_once_are_refused(emulator):
+    emulator.v2.faults.set(spelling="both")
+    refused = get(emulator, PATH, {"post.fields": "lang", "tweet.fields": "lang"})
+    assert (refused.status_code, [*refused.json()["errors"][0]["parameters"]]) == (400, ["tweet.fields"])
+
+
+@pytest.mark.parametrize(
     ("params", "words"),
     [
         ({"max_results": 4}, "[4] is not between 5 and 100"),
