@@ -197,7 +197,7 @@ def _emulator(commands: arguments.Commands) -> None:
         commands,
         "emulator",
         "emulated:emulator",
-        "serve the Engagement API on this machine, for demos and tests",
+        "serve the Engagement API and X API v2 on this machine, for demos and tests",
         reads_settings=False,
     )
     sub.add_argument("--port", type=arguments.whole, required=True, help="port to listen on; 0 picks a free one")
@@ -207,7 +207,18 @@ def _emulator(commands: arguments.Commands) -> None:
     sub.add_argument("--now", type=arguments.moment, metavar="TIME", help="fix its clock, for example to 2026-02-01")
     sub.add_argument("--seed", type=arguments.whole, default=1, help="number of its world (default: 1)")
     sub.add_argument(
-        "--requests-per-minute", type=arguments.positive, default=300, metavar="N", help="its rate (default: 300)"
+        "--requests-per-minute",
+        type=arguments.positive,
+        default=300,
+        metavar="N",
+        help="the rate of the Engagement API (default: 300)",
+    )
+    sub.add_argument(
+        "--requests-per-15-minutes",
+        type=arguments.positive,
+        default=300,
+        metavar="N",
+        help="the rate of /2/tweets/analytics for each account (default: 300)",
     )
     sub.add_argument(
         "--latency", type=arguments.seconds, default=0.0, metavar="SECONDS", help="wait before each answer (default: 0)"
@@ -225,7 +236,9 @@ def _emulator(commands: arguments.Commands) -> None:
         metavar="N",
         help="how far back /historical goes; by default to 2014-09-01",
     )
-    sub.add_argument("--require-gzip", action="store_true", help="refuse a request that does not accept gzip")
+    sub.add_argument(
+        "--require-gzip", action="store_true", help="refuse a request to the Engagement API that does not accept gzip"
+    )
 
 
 def _demo(commands: arguments.Commands) -> None:

@@ -25,11 +25,12 @@ def emulator(options: argparse.Namespace) -> None:
             now=options.now,
             seed=options.seed,
             requests_per_minute=options.requests_per_minute,
+            requests_per_15_minutes=options.requests_per_15_minutes,
             latency=options.latency,
             settle_hours=options.settle_hours,
             max_age_days=options.max_age_days,
             require_gzip=options.require_gzip,
-            ready=lambda url: print(f"the Engagement API, emulated, at {url}; Ctrl-C ends it", flush=True),
+            ready=lambda url: print(f"the Engagement API and X API v2, emulated, at {url}; Ctrl-C ends it", flush=True),
         )
     except (ValueError, FileExistsError) as error:
         raise InputError(str(error)) from None

@@ -1,10 +1,11 @@
-"""The Engagement API in a box: a server that answers like the vendor's, over a computed world.
+"""The vendor's APIs in a box: a server that answers like the Engagement API and X API v2, over a computed world.
 
 It imports nothing of the rest of the project. Clients reach it by its URL, like the real API. Its data are a pure
 function of a seed, so a test can ask the world for the number that a client must find.
 
     HTTP -> app -> auth · rate -> rules: Asked -> answers <- world <- counts
-              faults: everything that can go wrong, on request, repeatable
+             |  faults, dials, wire: everything that can go wrong, on request, repeatable
+             v2: X API v2, over the same world and its content
 
 `serve` runs it for the command line. `Emulator` runs it in a thread for a test:
 
@@ -14,11 +15,13 @@ function of a seed, so a test can ask the world for the number that a client mus
         ...  # a client pulls from emulator.url
         assert emulator.world.count(tweet_id, "impressions", hour) == stored
         assert emulator.requests[0].status == 200
+        emulator.v2.faults.set(null_counts=1)  # X API v2 has dials and a log of its own
 """
 
 from engagement_pipeline.emulator.app import LoggedRequest, Service, create_app
 from engagement_pipeline.emulator.auth import Credentials
-from engagement_pipeline.emulator.faults import Dials, Faults
+from engagement_pipeline.emulator.dials import Faults
+from engagement_pipeline.emulator.faults import Dials
 from engagement_pipeline.emulator.server import Emulator, serve
 from engagement_pipeline.emulator.world import HANDLES, Tweet, World
 

@@ -16,13 +16,14 @@ from urllib.parse import urlsplit
 
 from oauthlib.oauth1.rfc5849 import signature
 
-from engagement_pipeline.emulator.chance import letters
+from engagement_pipeline.emulator.chance import hash64, letters
 from engagement_pipeline.emulator.files import refuse_foreign, write_aside
 from engagement_pipeline.emulator.refusals import unauthenticated
 from engagement_pipeline.emulator.world import HANDLES
 
 TIMESTAMP_WINDOW_SECONDS = 300
 MARK = "# Credentials of the emulator with seed {}: they open nothing else, and it writes this file anew."
+OF_OAUTH2 = re.compile('client_(id|secret) = "[A-Za-z0-9]+"\n')
 MARKED = re.compile(MARK.format("([0-9]{1,20})") + "\n")
 
 
@@ -36,13 +37,23 @@ class Token:
 
 @dataclass(frozen=True)
 class Credentials:
-    """All credentials that the emulator accepts: one app, its bearer token, one access token a handle."""
+    """All credentials that the emulator accepts: one app, its bearer token, one access token a handle.
+
+    The client ID and secret are those of the same app for OAuth 2 of X API v2.
+    """
 
     consumer_key: str
     consumer_secret: str = field(repr=False)
     bearer_token: str = field(repr=False)
+    client_id: str
+    client_secret: str = field(repr=False)
     tokens: Mapping[str, Token]
     seed: int
+
+    @property
+    def app_id(self) -> int:
+        """Return the number of the app, which is no secret."""
+        return 10_000_000 + hash64(self.seed, "app") % 90_000_000
 
     @classmethod
     def from_seed(cls, seed: int) -> "Credentials":
@@ -58,6 +69,8 @@ class Credentials:
             consumer_key=letters(25, seed, "consumer key"),
             consumer_secret=letters(50, seed, "consumer secret"),
             bearer_token="A" * 22 + letters(82, seed, "bearer"),
+            client_id=letters(34, seed, "client id"),
+            client_secret=letters(50, seed, "client secret"),
             tokens=tokens,
             seed=seed,
         )
@@ -78,8 +91,8 @@ class Credentials:
         """Tell whether a text is, to the letter, what an emulator of this seed or of the one in its mark writes."""
         marked = MARKED.match(text)
         writer = Credentials.from_seed(int(marked[1])) if marked else self
-        whole = writer._accounts()  # noqa: SLF001 - one of its own
-        return text in (whole, whole.partition("\n")[2])  # older files have no mark
+        body = MARKED.sub("", writer._accounts())  # noqa: SLF001 - one of its own
+        return MARKED.sub("", text) in (body, OF_OAUTH2.sub("", body))  # older files have no mark, or no client
 
     def _accounts(self) -> str:
         lines = [
@@ -88,6 +101,8 @@ class Credentials:
             f'consumer_key = "{self.consumer_key}"',
             f'consumer_secret = "{self.consumer_secret}"',
             f'bearer_token = "{self.bearer_token}"',
+            f'client_id = "{self.client_id}"',
+            f'client_secret = "{self.client_secret}"',
         ]
         for handle, token in self.tokens.items():
             lines += [
@@ -107,11 +122,13 @@ class Gate:
         self._clock = clock
         self._nonces: OrderedDict[tuple[str, str], float] = OrderedDict()
 
-    def caller(self, method: str, url: str, authorization: str, *, revoked: Collection[str] = ()) -> str | None:
+    def caller(
+        self, method: str, url: str, authorization: str, *, revoked: Collection[str] = (), ahead: float = 0
+    ) -> str | None:
         """Return the handle that signed, or None for the app alone. Raises Refusal (401).
 
         The app alone sends its bearer token, or signs without a token of a handle. Tokens of the handles in `revoked`
-        are not accepted.
+        are not accepted. The API's clock is `ahead` of the machine's by so many seconds.
         """
         scheme, _, rest = authorization.partition(" ")
         if scheme.lower() == "bearer":
@@ -120,11 +137,18 @@ class Gate:
             return None
         owners = {token.key: name for name, token in self.credentials.tokens.items() if name not in revoked}
         secrets = {key: self.credentials.tokens[name].secret for key, name in owners.items()}
-        signed = self.signed(method, url, authorization, secrets=secrets | {"": ""})
+        signed = self.signed(method, url, authorization, secrets=secrets | {"": ""}, ahead=ahead)
         return owners.get(signed.get("oauth_token", ""))
 
     def signed(
-        self, method: str, url: str, authorization: str, *, secrets: Mapping[str, str], form: str = ""
+        self,
+        method: str,
+        url: str,
+        authorization: str,
+        *,
+        secrets: Mapping[str, str],
+        form: str = "",
+        ahead: float = 0,
     ) -> dict[str, str]:
         """Return the parameters of a correctly signed OAuth 1.0a request. Raises Refusal (401).
 
@@ -158,11 +182,10 @@ class Gate:
         )
         if not signature.verify_hmac_sha1(request, self.credentials.consumer_secret, secrets[token]):
             raise unauthenticated("Bad signature")
-        self._check_fresh(given.get("oauth_timestamp", ""), given.get("oauth_nonce", ""), token)
+        self._check_fresh(given.get("oauth_timestamp", ""), given.get("oauth_nonce", ""), token, self._clock() + ahead)
         return given
 
-    def _check_fresh(self, timestamp: str, nonce: str, token: str) -> None:
-        now = self._clock()
+    def _check_fresh(self, timestamp: str, nonce: str, token: str, now: float) -> None:
         if not timestamp.isdecimal() or abs(int(timestamp) - now) > TIMESTAMP_WINDOW_SECONDS:
             raise unauthenticated("Timestamp out of bounds")
         while self._nonces and next(iter(self._nonces.values())) < now:

@@ -1,6 +1,6 @@
 """Runs the emulator: `serve` for a terminal, `Emulator` for a test.
 
-In: a seed, a "now", the limits to emulate. Out: an API on http://127.0.0.1:PORT. On request, it also writes the two
+In: a seed, a "now", the limits to emulate. Out: both APIs on http://127.0.0.1:PORT. On request, it also writes the two
 files that a client needs: an accounts.toml and a roster. It binds only the loopback address.
 
 There are two clocks. `now` fixes the clock of the data: which Tweets exist, their ages, the last 28 hours, the future.
@@ -22,6 +22,7 @@ import uvicorn
 from engagement_pipeline.emulator.app import LoggedRequest, Service, create_app
 from engagement_pipeline.emulator.auth import Credentials, Gate
 from engagement_pipeline.emulator.rate import Meter
+from engagement_pipeline.emulator.v2 import Service as XApi
 from engagement_pipeline.emulator.world import World
 
 HOST = "127.0.0.1"
@@ -32,8 +33,8 @@ class Emulator:
     """An emulated API in this process; as a context manager it answers while the block runs.
 
     `url` is known and connects at once, because the port is bound here; 0 picks a free port. `world`, `credentials` and
-    `faults` are live. `requests` are the requests up to now (the last 10,000). `clock` returns seconds since 1970 and
-    controls only the rate.
+    `faults` are live. `requests` are the requests up to now (the last 10,000). `v2` is X API v2, with `faults` and
+    `requests` of its own. `clock` returns seconds since 1970 and controls the rates and the tokens of OAuth 2.
 
     Raises OSError if the port is in use, ValueError if an argument is impossible.
     """
@@ -45,33 +46,43 @@ class Emulator:
         seed: int = 1,
         now: datetime | None = None,
         requests_per_minute: int = 300,
+        requests_per_15_minutes: int = 300,
         settle_hours: int = 0,
         latency: float = 0,
         require_gzip: bool = False,
         max_age_days: int | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        rates = {"requests_per_minute": requests_per_minute, "requests_per_15_minutes": requests_per_15_minutes}
+        for name, rate in rates.items():
+            if rate < 1:
+                raise ValueError(f"{name} must be 1 or more, got {rate}")
         self.world = World(seed=seed, now=now, settle_hours=settle_hours)
         self.credentials = Credentials.from_seed(seed)
+        gate = Gate(self.credentials)
         self._service = Service(
             world=self.world,
-            gate=Gate(self.credentials),
+            gate=gate,
             meter=Meter(requests_per_minute, clock=clock),
             latency=latency,
             require_gzip=require_gzip,
             max_age_days=max_age_days,
+        )
+        self.v2 = XApi(
+            world=self.world, gate=gate, latency=latency, analytics_rate=requests_per_15_minutes, clock=clock
         )
         self.faults = self._service.faults
         self._socket = _listen(port)
         self.url = f"http://{HOST}:{self._socket.getsockname()[1]}"
         self._server = uvicorn.Server(
             uvicorn.Config(
-                create_app(self._service),
+                create_app(self._service, self.v2),
                 lifespan="off",
                 ws="none",
                 log_config=None,
                 log_level="critical",
                 access_log=False,
+                date_header=False,  # each API has a clock of its own
                 timeout_graceful_shutdown=1,
             )
         )
@@ -113,6 +124,7 @@ def serve(
     accounts: Path | None = None,
     tweets: Path | None = None,
     requests_per_minute: int = 300,
+    requests_per_15_minutes: int = 300,
     settle_hours: int = 0,
     latency: float = 0,
     require_gzip: bool = False,
@@ -122,8 +134,9 @@ def serve(
     """Serve until SIGINT or SIGTERM, then return. Call it from the main thread. Its arguments make it long.
 
     It first writes `accounts` and `tweets`. Then `ready` gets the URL, which connects from then on. `latency` is in
-    seconds a request. `settle_hours` is the age at which counts stop growing. `max_age_days` is how far back
-    /historical goes; None is 2014-09-01. If `now` is None, the world lives in real time.
+    seconds a request. `requests_per_15_minutes` are those of each account to /2/tweets/analytics. `settle_hours` is the
+    age at which counts stop growing. `max_age_days` is how far back /historical goes; None is 2014-09-01. If `now` is
+    None, the world lives in real time.
 
     Raises OSError if the port is in use or a file cannot be written, FileExistsError for a file that no emulator wrote,
     ValueError for an impossible argument. Each text is one line, and then no file has changed.
@@ -133,6 +146,7 @@ def serve(
         seed=seed,
         now=now,
         requests_per_minute=requests_per_minute,
+        requests_per_15_minutes=requests_per_15_minutes,
         settle_hours=settle_hours,
         latency=latency,
         require_gzip=require_gzip,

@@ -71,17 +71,21 @@ def tweets_of_day(seed: int, handle: Handle, day: date) -> tuple[Tweet, ...]:
     """Return all Tweets that a handle posted on a UTC day, oldest first; none before FIRST_DAY."""
     if day < FIRST_DAY:
         return ()
-    midnight_ms = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1000
     tweets = []
     for place in range(handle.tweets_per_day):
-        chance = hash64(seed, handle.name, day, place)
-        made_ms = midnight_ms + (chance >> 22) % DAY_MS
-        tweet_id = (made_ms - counts.SNOWFLAKE_EPOCH_MS) << 22 | chance & 0x3FFFFF
-        created = datetime.fromtimestamp(made_ms // 1000, UTC) + timedelta(milliseconds=made_ms % 1000)
+        tweet_id, created = post_times(day, hash64(seed, handle.name, day, place))
         state = _state(seed, handle, day, place)
         video = counts.has_video(seed, tweet_id)
         tweets.append(Tweet(tweet_id, handle.name, handle.author_id, created, state, video))
     return tuple(sorted(tweets, key=lambda tweet: tweet.tweet_id))
+
+
+def post_times(day: date, chance: int) -> tuple[int, datetime]:
+    """Return the ID of a post of a UTC day and when it was made; `chance` is a hash of 64 bits."""
+    midnight_ms = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1000
+    made_ms = midnight_ms + (chance >> 22) % DAY_MS
+    tweet_id = (made_ms - counts.SNOWFLAKE_EPOCH_MS) << 22 | chance & 0x3FFFFF
+    return tweet_id, datetime.fromtimestamp(made_ms // 1000, UTC) + timedelta(milliseconds=made_ms % 1000)
 
 
 def _state(seed: int, handle: Handle, day: date, place: int) -> State:

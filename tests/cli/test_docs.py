@@ -2,6 +2,8 @@
 
 import ast
 import re
+import shutil
+import subprocess
 from dataclasses import fields
 from datetime import date, time
 from pathlib import Path
@@ -15,7 +17,9 @@ from engagement_pipeline.core.errors import EngagementError, InputError
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.core.settings import PATIENCE_AT_A_TERMINAL, PATIENCE_MINUTES, Settings
 from engagement_pipeline.core.tables import TABLES
-from engagement_pipeline.emulator import Dials, Emulator, rules
+from engagement_pipeline.emulator import Dials, Emulator, rules, v2
+from engagement_pipeline.emulator.v2.metrics import TYPES
+from engagement_pipeline.emulator.v2.problems import PARTIAL
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query.views import all_macros, all_views
 
@@ -23,6 +27,7 @@ CLONE = Path(__file__).parents[2]
 NAMES = ("README", "CONTRIBUTING", "GLOSSARY", "CHANGELOG", "data/README", "benchmarks/README")
 PAGES = [*(CLONE / f"{name}.md" for name in NAMES), *sorted((CLONE / "docs").glob("*.md"))]
 API = (CLONE / "docs" / "engagement-api.md").read_text(encoding="utf-8")
+X_API = (CLONE / "docs" / "x-api-v2.md").read_text(encoding="utf-8")
 
 
 def row(text):
@@ -57,17 +62,40 @@ def test_the_limits_of_a_request_are_the_ones_enforced():
     assert rows["engagement types"] == [str(len(ENDPOINTS[endpoint].types)) for endpoint in rules.ENDPOINTS]
 
 
-def test_the_dials_of_the_emulator_are_all_told():
-    section = API.split("| dial |")[1].split("\n\n")[0]
+@pytest.mark.parametrize(("page", "dials"), [(API, Dials), (X_API, v2.Dials)], ids=["engagement", "v2"])
+def test_the_dials_of_the_emulator_are_all_told(page, dials):
+    section = page.split("| dial |")[1].split("\n\n")[0]
     told = [name for line in section.splitlines()[2:] for name in re.findall(r"`(\w+)`", row(line)[0])]
-    assert sorted(told) == sorted(dial.name for dial in fields(Dials))
+    assert sorted(told) == sorted(dial.name for dial in fields(dials))
 
 
-def test_the_routes_beside_the_api_are_all_told():
+def test_the_metrics_of_x_api_v2_are_those_that_the_emulator_serves():
+    section = X_API.split("| metric | type |")[1].split("\n\n")[0]
+    told = {name: row(line)[1] for line in section.splitlines()[2:] for name in re.findall(r"`(\w+)`", row(line)[0])}
+    assert told.keys() == TYPES.keys()
+    assert all(ours in (name, re.sub("`", "", told[name]).split(",")[0]) for name, ours in TYPES.items())
+
+
+def test_the_kinds_of_partial_errors_are_all_told():
+    told = re.findall(r"`([\w:-]+)`", X_API.split("The kinds of `partial_errors` are")[1].split(", which is")[0])
+    assert tuple(told) == PARTIAL
+
+
+def test_the_routes_beside_the_three_endpoints_are_all_told():
     with Emulator() as emulator:
         app = emulator._server.config.app
     served = {(verb, r.path) for r in app.routes for verb in r.methods - {"HEAD"} if "insights" not in r.path}
-    assert {(verb, path) for verb, path in re.findall(r"^\| `(\w+) (/[\w/]+)", API, re.MULTILINE)} == served
+    assert {*re.findall(r"^\| `(\w+) (/[\w/{}]+)", API + X_API, re.MULTILINE)} == served
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the example is of curl")
+def test_the_example_of_x_api_v2_runs(tmp_path):
+    example = re.search(r"```sh\n(.*?)```", X_API, re.DOTALL)[1]
+    with Emulator() as emulator:
+        emulator.credentials.write_accounts(tmp_path / "emulated" / "accounts.toml")
+        script = example.replace("http://127.0.0.1:8080", emulator.url)
+        told = subprocess.run(["sh", "-euc", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert told.stdout.count('"username":"harborbooks"') == 2
 
 
 def test_the_page_of_the_data_folder_names_every_file_of_a_lake():

@@ -225,7 +225,7 @@ def test_an_error_is_one_line_and_an_exit_code_for_the_shell_too(lake):
 def test_the_emulator_serves_until_it_is_told_to_end(tmp_path):
     files = ("--accounts", str(tmp_path / "accounts.toml"), "--tweets", str(tmp_path / "roster.csv"))
     with started("emulator", "--port", "0", "--now", "2026-02-01", *files, stdout=subprocess.PIPE) as process:
-        assert process.stdout.readline().startswith("the Engagement API, emulated, at http://127.0.0.1:")
+        assert process.stdout.readline().startswith("the Engagement API and X API v2, emulated, at http://127.0.0.1:")
         assert (tmp_path / "accounts.toml").stat().st_mode & 0o777 == 0o600
         assert (tmp_path / "roster.csv").read_text().startswith("tweet_id,handle,state\n")
         process.send_signal(signal.SIGTERM)

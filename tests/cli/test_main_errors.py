@@ -49,6 +49,7 @@ from engagement_pipeline.emulator import Credentials
         (("emulator", "--port", "99999"), "port must be 0 to 65535, got 99999"),
         (("emulator", "--port", "0", "--now", "then"), "'then' is not a time such as 2026-02-01T00:00:00Z"),
         (("emulator", "--port", "0", "--requests-per-minute", "0"), "'0' is not a whole number of at least 1"),
+        (("emulator", "--port", "0", "--requests-per-15-minutes", "0"), "'0' is not a whole number of at least 1"),
         (("up", "--port", "0"), "'0' is not a whole number of at least 1"),
         (("up", "--port", "99999"), "port must be 1 to 65535, got 99999"),
         (("emulator", "--port", "http"), "argument --port: 'http' is not a whole number; see engagement emulator"),

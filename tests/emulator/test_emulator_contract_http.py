@@ -54,7 +54,14 @@ CONTRACT = [
     # 404 and 405.
     *(
         Rule(f"there is no {path}", 404, says(f"Not Found: POST {path}"), path)
-        for path in (PATH, f"{PATH}/", f"{PATH}/hourly", "/2/insights/engagement/totals")
+        for path in (PATH, f"{PATH}/", f"{PATH}/hourly")
+    ),
+    # What is under /2 would be X API v2, which tells it in its own form.
+    Rule(
+        "there is no /2/insights/engagement/totals",
+        404,
+        lambda response: response.json()["type"] == "about:blank",
+        "/2/insights/engagement/totals",
     ),
     *(
         Rule(f"/{name} with a slash behind it is another URL", 404, says(f"Not Found: POST {PATH}/{name}/"), path)

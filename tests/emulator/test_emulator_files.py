@@ -65,6 +65,14 @@ def test_accounts_without_the_mark_that_are_the_same_are_its_own(accounts):
     assert accounts.read_text() == marked
 
 
+def test_accounts_of_before_there_was_a_client_are_its_own(accounts):
+    Credentials.from_seed(2).write_accounts(accounts)
+    whole = accounts.read_text()
+    accounts.write_text("".join(line for line in whole.splitlines(keepends=True) if not line.startswith("client_")))
+    Credentials.from_seed(1).write_accounts(accounts)
+    assert Credentials.from_seed(1).client_id in accounts.read_text()
+
+
 @pytest.mark.parametrize("content", ["", "\n"])
 def test_an_empty_file_is_filled(accounts, roster, content):
     accounts.write_text(content)

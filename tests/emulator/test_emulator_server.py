@@ -361,6 +361,8 @@ def test_a_port_in_use_and_an_impossible_argument_are_one_line(emulator, tmp_pat
         serve(port=70_000)
     with pytest.raises(ValueError, match="requests_per_minute must be 1 or more"):
         serve(port=0, requests_per_minute=0)
+    with pytest.raises(ValueError, match="requests_per_15_minutes must be 1 or more"):
+        serve(port=0, requests_per_15_minutes=0)
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match=r"^cannot write "):
         serve(port=0, accounts=tmp_path / "file" / "accounts.toml")

@@ -236,7 +236,8 @@ def test_accounts_are_valid_toml_for_the_owner_alone(tmp_path):
     credentials.write_accounts(path)
     written = tomllib.loads(path.read_text())
     assert path.stat().st_mode & 0o777 == 0o600
-    assert written["app"].keys() == {"consumer_key", "consumer_secret", "bearer_token"}
+    keys = {"consumer_key", "consumer_secret", "bearer_token", "client_id", "client_secret"}
+    assert written["app"].keys() == keys
     assert list(written["accounts"]) == HANDLE_NAMES
     assert written["accounts"]["tidalcoffee"] == {
         "access_token": credentials.tokens["tidalcoffee"].key,
