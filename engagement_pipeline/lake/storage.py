@@ -29,6 +29,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from engagement_pipeline.core.dated import is_real
 from engagement_pipeline.core.durable import sync_folder
 from engagement_pipeline.core.errors import LakeError
 
@@ -104,12 +105,15 @@ class LocalStorage:
         return path.stat().st_mtime if path.exists() else 0.0
 
     def find(self, pattern: str, *, within: Path | None = None) -> list[Path]:
-        """Return the files and folders that match a glob within the lake, or a folder of it, sorted."""
-        return sorted((within or self.root).glob(pattern))
+        """Return the files and folders that match a glob within the lake, or a folder of it, sorted.
+
+        One that is called after a day, a month or a moment that there is not is no file of a lake.
+        """
+        return sorted(_real(within or self.root, pattern))
 
     def holds(self, pattern: str) -> bool:
         """Tell whether any file or folder of the lake matches a glob; it looks no further than the first."""
-        return any(self.root.glob(pattern))
+        return any(_real(self.root, pattern))
 
     def children(self, folder: Path) -> list[Entry]:
         """Return what lies in a folder, sorted by name; nothing where it is gone."""
@@ -313,6 +317,10 @@ class LocalStorage:
 def literally(path: Path | str) -> str:
     """Return a path as a glob that matches just that path."""
     return re.sub(r"([*?\[])", r"[\1]", str(path))
+
+
+def _real(folder: Path, pattern: str) -> Iterator[Path]:
+    return (path for path in folder.glob(pattern) if is_real(str(path.relative_to(folder))))
 
 
 def _is_held(lock: Path) -> bool:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from engagement_pipeline.core.dated import STAMP
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.tables import COVERAGE, DAILY, ENGAGEMENTS, REQUESTS
 from engagement_pipeline.lake import inventory, raw
@@ -171,4 +172,4 @@ def _shown(moment: datetime) -> str:
 def stamp_of(path: Path) -> datetime:
     """Return when a response was asked for, as its name says."""
     text = path.name.removesuffix(raw.SUFFIX).rpartition("-")[2]
-    return datetime.strptime(text, raw.STAMP).replace(tzinfo=UTC)
+    return datetime.strptime(text, STAMP).replace(tzinfo=UTC)
