@@ -47,7 +47,7 @@ UNFINISHED = re.compile(r"\..+\.(?:json|zst|new|parquet|duckdb|staging)\.(?P<pro
 
 
 class Entry(NamedTuple):
-    """A file or a folder, the bytes of a file, and whether this user may read and write it.
+    """A file or a folder, the bytes of a file, whether this user may read and write it, and whether anybody may write.
 
     A file that its own owner may not read counts as unreadable to root too: the services run as another user.
     """
@@ -57,6 +57,7 @@ class Entry(NamedTuple):
     size: int
     readable: bool
     writable: bool
+    open_to_all: bool
 
 
 class State(Enum):
@@ -361,7 +362,8 @@ def _entry(child: os.DirEntry[str]) -> Entry:
     folder = stat.S_ISDIR(about.st_mode)
     needed = os.R_OK | os.X_OK if folder else os.R_OK
     readable = bool(about.st_mode & stat.S_IRUSR) and os.access(child, needed)
-    return Entry(Path(child), folder, about.st_size * (not folder), readable, os.access(child, os.W_OK))
+    open_to_all = bool(about.st_mode & stat.S_IWOTH)
+    return Entry(Path(child), folder, about.st_size * (not folder), readable, os.access(child, os.W_OK), open_to_all)
 
 
 def _placed(path: Path, state: State) -> Path:

@@ -54,6 +54,22 @@ def rights(patient: Patient) -> Iterator[Finding]:
         )
 
 
+def open_to_all(patient: Patient) -> Iterator[Finding]:
+    """Find files and folders of the lake that every user of this machine may write."""
+    lake, found = patient.lake, patient.inventory
+    files = (entry for kind, entries in found.files.items() if kind != inventory.OF_THE_USER for entry in entries)
+    wrong = [entry.path for entry in (*found.folders, *files) if entry.open_to_all]
+    for name, paths in groupby(sorted(wrong), lambda path: path.relative_to(lake.root).parts[0]):
+        first, *more = paths
+        yield Finding(
+            path=first,
+            what=f"{first} may be changed by every user of this machine"
+            + (f", and {len(more):,} more in {name}" if more else ""),
+            meaning="nobody can tell a count that one of them changes; with umask 022, new files are not so",
+            fix=f"chmod -R o-w {quoted(lake.root / name)}",
+        )
+
+
 def lake_format(patient: Patient) -> Iterator[Finding]:
     """Find that the lake has another format than this program, or does not say which."""
     marker = patient.lake.root / "lake.json"
