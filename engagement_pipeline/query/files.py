@@ -2,8 +2,8 @@
 
 In: a Table, and a Place: where a reader finds the lake. Out: SQL that DuckDB 1.1 to 2.0 understands.
 
-A file has exactly the name that the lake gives it: a copy beside it is no row of any table, nor is a file that is
-called after a day that there is not.
+A file has exactly the name that the lake gives it: a copy beside it is no row of any table. Nor is a file under the
+name of a day that there is not.
 """
 
 from __future__ import annotations
