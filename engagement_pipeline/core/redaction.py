@@ -11,6 +11,7 @@ for all that looks like one. A server may repeat a header that it was sent, and 
 
 from __future__ import annotations
 
+import base64
 import html
 import json
 import logging
@@ -33,6 +34,8 @@ NO_TOKEN = re.compile(r"\d+|[_/-]?(?:[a-z]{1,15}[_/-])*[a-z]{1,15}[_/=-]?", re.A
 # What a terminal obeys instead of showing it: control characters, and marks that turn the direction of the text.
 UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 NO_LETTERS = bytes(code for code in range(256) if not chr(code).isalpha() or code > 127)  # noqa: PLR2004 - ASCII
+ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})")  # of JSON, in which it may write any character
+ESCAPE_BYTES = re.compile(ESCAPE.pattern.encode())
 SURE_LETTERS = 16  # of a secret, in their order and nothing else between them: no other text has them
 
 
@@ -100,14 +103,29 @@ def _written(secret: str) -> Iterator[str]:
     for form in ("%{:02X}", "%{:02x}", "\\u{:04x}", "\\u{:04X}", "&#{};", "&#x{:x};", "&#x{:X};"):
         yield re.sub(r"[^A-Za-z0-9]", lambda sign, form=form: form.format(ord(sign[0])), secret)  # type: ignore[misc]
     yield html.escape(secret)
+    yield from _in_base64(secret)
+
+
+def _in_base64(secret: str) -> Iterator[str]:
+    """Yield what Base64 makes of a secret that begins at the first, second or third byte of three, whatever is beside.
+
+    Each character of it stands for 6 bits; those with bits of a neighbour are left out.
+    """
+    content = secret.encode(errors=ODD_BYTES)
+    for before in range(3):
+        whole = base64.b64encode(bytes(before) + content).decode()
+        encoded = whole[-(-before * 8 // 6) : (before + len(content)) * 8 // 6]
+        yield encoded
+        yield encoded.replace("+", "-").replace("/", "_")
 
 
 def redacted(text: str) -> str:
-    """Return a text with … for each secret that is known."""
+    """Return a text with … for each secret that is known; … alone where one is written in JSON's escapes."""
     for writing in _known.writings:
         if writing.text in text:
             text = text.replace(writing.text, MASK)
-    return text
+    plain = ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text) if "\\u" in text else ""
+    return MASK if any(writing.text in plain for writing in _known.writings) else text
 
 
 def redacted_body(body: bytes) -> bytes:
@@ -121,7 +139,16 @@ def redacted_body(body: bytes) -> bytes:
     for writing in suspects:
         body = body.replace(writing.bytes, BODY_MASK)
     letters = body.translate(None, NO_LETTERS) if suspects else b""
-    return BODY_MASK if any(writing.is_sure and writing.letters in letters for writing in suspects) else body
+    odd = any(writing.is_sure and writing.letters in letters for writing in suspects) or _in_escapes(body)
+    return BODY_MASK if odd else body
+
+
+def _in_escapes(body: bytes) -> bool:
+    """Tell whether a body holds a secret with some of its characters in JSON's escapes."""
+    if b"\\u" not in body:
+        return False
+    plain = ESCAPE_BYTES.sub(lambda escape: chr(int(escape[1], 16)).encode(errors="replace"), body)
+    return any(writing.bytes in plain for writing in _known.writings)
 
 
 def without_password(address: str) -> str:

@@ -12,6 +12,7 @@ from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from engagement_pipeline.core.dated import A_DAY, A_MONTH, A_STAMP
 from engagement_pipeline.core.kinds import Kind
 from engagement_pipeline.core.metrics import METRICS
 
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
 
 EPOCH = date(1970, 1, 1)
 TYPE_NAMES = tuple(sorted(metric.name for metric in METRICS))  # the dictionary of engagement_type
-# Exact names, as globs: what a sync tool or a person copies beside a file of the lake is no row of any table.
-A_DAY = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
-A_MONTH = "[0-9][0-9][0-9][0-9]-[0-9][0-9]"
-A_STAMP = f"{'[0-9]' * 8}T{'[0-9]' * 6}.{'[0-9]' * 6}Z"  # when a pull was started
 STORED = "stored"  # the outcome of a Tweet if the API gave its counts
 ACCOUNT_REFUSED, REQUEST_REFUSED, NO_ANSWER = "account refused", "request refused", "no answer"
 UNANSWERED = (ACCOUNT_REFUSED, REQUEST_REFUSED, NO_ANSWER)  # the outcomes of a Tweet that was asked for in vain

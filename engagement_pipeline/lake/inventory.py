@@ -11,11 +11,12 @@ from __future__ import annotations
 import fnmatch
 import re
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING
 
+from engagement_pipeline.core.dated import A_STAMP, is_real
 from engagement_pipeline.core.endpoints import ENDPOINTS
-from engagement_pipeline.core.tables import A_DAY, A_STAMP, TABLES
+from engagement_pipeline.core.tables import TABLES
+from engagement_pipeline.lake import raw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -38,7 +39,6 @@ MARKER, CATALOG, WRITTEN_INTO, LOCK, NOTE, STAND_IN = (
 LEFT = "left by a killed process"
 OF_THE_USER = "of the user"
 RESPONSE_NAME = rf"\w+-\d+-{fnmatch.translate(A_STAMP)[4:-3]}\.json\.zst"
-ANY_DAY = re.compile(r"(?<!\d)\d{4}-\d\d(?:-\d\d)?(?!\d)")  # or a month
 LAKE_FILE = "lake.json"  # a folder with it is a lake of its own, such as that of the demo
 
 
@@ -49,6 +49,10 @@ class Place:
     kind: str
     parts: tuple[re.Pattern[str], ...]
     folder: bool = False
+
+    def fits(self, depth: int, name: str) -> bool:
+        """Tell whether a name fits a part, and names no day or moment that there is not, unless it stands for none."""
+        return bool(self.parts[depth].fullmatch(name)) and (self.kind == STAND_IN or is_real(name))
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +93,7 @@ def _walk(
 ) -> Iterator[tuple[Entry, str | None]]:
     """Yield each entry with its kind: None for a stranger, empty for a folder in between."""
     for entry in lake.storage.children(folder):
-        fit = [place for place in places if _fits(place.parts[depth], entry.path.name)]
+        fit = [place for place in places if place.fits(depth, entry.path.name)]
         deeper = [place for place in fit if len(place.parts) > depth + 1]
         kinds = [place.kind for place in fit if len(place.parts) == depth + 1 and place.folder == entry.folder]
         if own(entry.path):
@@ -102,19 +106,6 @@ def _walk(
                 yield from _walk(lake, entry.path, deeper, depth + 1, own)
         elif not (entry.folder and lake.storage.exists(entry.path / LAKE_FILE)):
             yield entry, None
-
-
-def _fits(pattern: re.Pattern[str], name: str) -> bool:
-    """Tell whether a name fits, and names no day or month that there is not."""
-    return bool(pattern.fullmatch(name)) and all(_is_day(text) for text in ANY_DAY.findall(name))
-
-
-def _is_day(text: str) -> bool:
-    try:
-        date.fromisoformat(f"{text}-01"[:10])
-    except ValueError:
-        return False
-    return True
 
 
 def _glob(kind: str, glob: str) -> Place:
@@ -133,8 +124,7 @@ def _places() -> Iterator[Place]:
                 break
     response = re.compile(RESPONSE_NAME)
     for endpoint in ENDPOINTS.values():
-        window = f"{A_DAY}_{A_DAY}" if endpoint.max_days else A_DAY
-        folder = _glob("", f"raw/{endpoint}/{window}/{A_STAMP}").parts
+        folder = _glob("", f"raw/{raw.place(endpoint)}").parts
         yield Place(PULL, (*folder, re.compile(r"pull\.json")))
         yield Place(RESPONSE, (*folder, response))
         yield Place(LANDED, (*folder, re.compile(rf"{RESPONSE_NAME}\.new")))

@@ -26,11 +26,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 
+from engagement_pipeline.core.dated import A_DAY, A_STAMP, STAMP
 from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import LARGEST_BODY, Plan, Request, Response, Window
 from engagement_pipeline.core.redaction import shown
-from engagement_pipeline.core.tables import A_STAMP
 from engagement_pipeline.lake.parquet import detail_of
 from engagement_pipeline.lake.storage import UNSETTLED, State
 
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 ZSTD = pa.Codec("zstd", compression_level=3)  # higher levels cost more time than they save space
-STAMP = "%Y%m%dT%H%M%S.%fZ"  # sorts as text in the order of time
 SUFFIX = ".json.zst"
 PULL = "pull.json"
 HEADER_BYTES = 16_384  # read at a time until the header's line ends
@@ -189,12 +188,18 @@ class Pull:
         self.storage.write_whole(self.path / PULL, json.dumps(fields, indent=1).encode())
 
     def _in_state(self, state: State) -> list[Path]:
-        return self.storage.marked(self.path, "*" + SUFFIX, state)
+        return self.storage.marked(self.path, f"[!.]*-[0-9]*-{A_STAMP}{SUFFIX}", state)
+
+
+def place(endpoint: Endpoint) -> str:
+    """Return the glob within raw that finds the folders of an endpoint's pulls."""
+    return f"{endpoint}/{f'{A_DAY}_{A_DAY}' if endpoint.max_days else A_DAY}/{A_STAMP}"
 
 
 def folders(lake: Lake, endpoint: Endpoint | None = None) -> list[Path]:
-    """Return the folders of the pulls of one endpoint, or of all; one may be no pull yet, or one set apart."""
-    return lake.storage.find(f"{endpoint or '*'}/*/[!.]*", within=lake.raw)
+    """Return the folders of the pulls of one endpoint, or of all; one may be no pull yet."""
+    of = [endpoint] if endpoint else ENDPOINTS.values()
+    return [folder for each in of for folder in lake.storage.find(place(each), within=lake.raw)]
 
 
 def all_pulls(lake: Lake, endpoint: Endpoint | None = None) -> list[Pull]:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from engagement_pipeline.core.dated import STAMP
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.lake import raw
 from engagement_pipeline.lake.layout import LAKE_LOCK
@@ -47,7 +48,7 @@ def _is_published(lake: Lake, folder: Path) -> bool:
     path = folder / raw.PULL
     there = lake.storage.exists(path)
     if not there and not lake.storage.find(f"*{raw.SUFFIX}*", within=folder):
-        return False  # it was killed before its pull.json was written, or is set apart
+        return False  # it was killed before its pull.json was written
     try:
         return raw.load(lake, folder).published
     except LakeError as error:
@@ -77,7 +78,7 @@ def _told_by_responses(lake: Lake, folder: Path) -> raw.Pull:
                 endpoint=asked.endpoint,
                 window=asked.window,
                 types=asked.types,
-                started_at=datetime.strptime(folder.name, raw.STAMP).replace(tzinfo=UTC),
+                started_at=datetime.strptime(folder.name, STAMP).replace(tzinfo=UTC),
                 storage=lake.storage,
             )
             raw.check(pull)

@@ -29,6 +29,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from engagement_pipeline.core.dated import is_real
 from engagement_pipeline.core.durable import sync_folder
 from engagement_pipeline.core.errors import LakeError
 
@@ -46,7 +47,7 @@ UNFINISHED = re.compile(r"\..+\.(?:json|zst|new|parquet|duckdb|staging)\.(?P<pro
 
 
 class Entry(NamedTuple):
-    """A file or a folder, the bytes of a file, and whether this user may read and write it.
+    """A file or a folder, the bytes of a file, whether this user may read and write it, and whether anybody may write.
 
     A file that its own owner may not read counts as unreadable to root too: the services run as another user.
     """
@@ -56,6 +57,7 @@ class Entry(NamedTuple):
     size: int
     readable: bool
     writable: bool
+    open_to_all: bool
 
 
 class State(Enum):
@@ -104,12 +106,15 @@ class LocalStorage:
         return path.stat().st_mtime if path.exists() else 0.0
 
     def find(self, pattern: str, *, within: Path | None = None) -> list[Path]:
-        """Return the files and folders that match a glob within the lake, or a folder of it, sorted."""
-        return sorted((within or self.root).glob(pattern))
+        """Return the files and folders that match a glob within the lake, or a folder of it, sorted.
+
+        One that is called after a day, a month or a moment that there is not is no file of a lake.
+        """
+        return sorted(_real(within or self.root, pattern))
 
     def holds(self, pattern: str) -> bool:
         """Tell whether any file or folder of the lake matches a glob; it looks no further than the first."""
-        return any(self.root.glob(pattern))
+        return any(_real(self.root, pattern))
 
     def children(self, folder: Path) -> list[Entry]:
         """Return what lies in a folder, sorted by name; nothing where it is gone."""
@@ -315,6 +320,10 @@ def literally(path: Path | str) -> str:
     return re.sub(r"([*?\[])", r"[\1]", str(path))
 
 
+def _real(folder: Path, pattern: str) -> Iterator[Path]:
+    return (path for path in folder.glob(pattern) if is_real(str(path.relative_to(folder))))
+
+
 def _is_held(lock: Path) -> bool:
     try:
         file = os.open(lock, os.O_RDONLY)
@@ -353,7 +362,8 @@ def _entry(child: os.DirEntry[str]) -> Entry:
     folder = stat.S_ISDIR(about.st_mode)
     needed = os.R_OK | os.X_OK if folder else os.R_OK
     readable = bool(about.st_mode & stat.S_IRUSR) and os.access(child, needed)
-    return Entry(Path(child), folder, about.st_size * (not folder), readable, os.access(child, os.W_OK))
+    open_to_all = bool(about.st_mode & stat.S_IWOTH)
+    return Entry(Path(child), folder, about.st_size * (not folder), readable, os.access(child, os.W_OK), open_to_all)
 
 
 def _placed(path: Path, state: State) -> Path:

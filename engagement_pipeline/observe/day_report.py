@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow.compute as pc
 
+from engagement_pipeline.core.dated import A_DAY
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.errors import EngagementError
-from engagement_pipeline.core.tables import A_DAY, COVERAGE, ENGAGEMENTS, REVISIONS
+from engagement_pipeline.core.tables import COVERAGE, ENGAGEMENTS, REVISIONS
 from engagement_pipeline.lake.parquet import read
 
 if TYPE_CHECKING:

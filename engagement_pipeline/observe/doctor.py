@@ -53,6 +53,7 @@ CHECKS: dict[str, Check] = {
     "unpublished": doctor_raw.unpublished,
     "catalogue": doctor_files.views,
     "accounts": doctor_files.accounts,
+    "open_to_all": doctor_files.open_to_all,
     "room": doctor_files.room,
     "clock": doctor_files.clock,
 }

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from engagement_pipeline.core.dated import STAMP
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.tables import COVERAGE, DAILY, ENGAGEMENTS, REQUESTS
 from engagement_pipeline.lake import inventory, raw
@@ -50,6 +51,22 @@ def rights(patient: Patient) -> Iterator[Finding]:
             what=f"{first.path} cannot be {verb}" + (f", and {len(more):,} more in {place.name}" if more else ""),
             meaning="the program needs it, and what it holds is not looked at; as its owner or as root",
             fix=f"chmod -R u+rX{'w' * (verb == 'written' or bool(more))} {quoted(place)}",
+        )
+
+
+def open_to_all(patient: Patient) -> Iterator[Finding]:
+    """Find files and folders of the lake that every user of this machine may write."""
+    lake, found = patient.lake, patient.inventory
+    files = (entry for kind, entries in found.files.items() if kind != inventory.OF_THE_USER for entry in entries)
+    wrong = [entry.path for entry in (*found.folders, *files) if entry.open_to_all]
+    for name, paths in groupby(sorted(wrong), lambda path: path.relative_to(lake.root).parts[0]):
+        first, *more = paths
+        yield Finding(
+            path=first,
+            what=f"{first} may be changed by every user of this machine"
+            + (f", and {len(more):,} more in {name}" if more else ""),
+            meaning="nobody can tell a count that one of them changes; with umask 022, new files are not so",
+            fix=f"chmod -R o-w {quoted(lake.root / name)}",
         )
 
 
@@ -171,4 +188,4 @@ def _shown(moment: datetime) -> str:
 def stamp_of(path: Path) -> datetime:
     """Return when a response was asked for, as its name says."""
     text = path.name.removesuffix(raw.SUFFIX).rpartition("-")[2]
-    return datetime.strptime(text, raw.STAMP).replace(tzinfo=UTC)
+    return datetime.strptime(text, STAMP).replace(tzinfo=UTC)

@@ -6,9 +6,10 @@ In: a Patient. Out: Findings.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from engagement_pipeline.core.dated import STAMP
 from engagement_pipeline.core.errors import EngagementError
 from engagement_pipeline.lake import inventory, raw
 from engagement_pipeline.observe.doctor_files import stamp_of
@@ -110,9 +111,10 @@ def _problem(patient: Patient, path: Path) -> str:
 def _gone(patient: Patient) -> dict[Path, list[Path]]:
     """Return the responses that gave rows and are not there, by the folder of their pull.
 
-    Prune removes whole pulls, and those with the oldest answers first. So it did not remove a part of a pull, nor a
-    pull with newer answers than another that is there.
+    Prune removes whole pulls, those with the oldest answers first, and none that is younger than keep_raw_days. So it
+    did not remove a part of a pull, nor a pull with newer answers than another that is there.
     """
+    kept_since = patient.now - timedelta(days=patient.settings.keep_raw_days)
     there = {path for paths in patient.responses.values() for path in paths}
     oldest: dict[str, datetime] = {}
     for folder, paths in patient.responses.items():
@@ -122,7 +124,8 @@ def _gone(patient: Patient) -> dict[Path, list[Path]]:
     for path in sorted(_sources(patient) - there):
         after = oldest.get(path.parts[-4])
         part_of_a_pull = path.parent in patient.responses or path.parent in patient.pulls
-        if part_of_a_pull or (after and stamp_of(path) > after):
+        begun = datetime.strptime(path.parent.name, STAMP).replace(tzinfo=UTC)
+        if part_of_a_pull or begun >= kept_since or (after and stamp_of(path) > after):
             found.setdefault(path.parent, []).append(path)
     return found
 

@@ -21,9 +21,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from engagement_pipeline import sources
+from engagement_pipeline.core.dated import A_DAY
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import Progress, quiet
-from engagement_pipeline.core.tables import A_DAY, DAILY, Merge
+from engagement_pipeline.core.tables import DAILY, Merge
 from engagement_pipeline.lake import raw
 from engagement_pipeline.lake.layout import LAKE_LOCK, Lake
 from engagement_pipeline.lake.parquet import is_sound, write

@@ -19,9 +19,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from engagement_pipeline.core.dated import STAMP
 from engagement_pipeline.core.tables import COVERAGE, ENGAGEMENTS, LOST, STORED, Merge
 from engagement_pipeline.lake.parquet import is_sound, opened, read, write
-from engagement_pipeline.lake.raw import STAMP
 from engagement_pipeline.publish.day_file import DayFile, SortedReader
 from engagement_pipeline.publish.left_out import sums_of
 from engagement_pipeline.publish.merge import LAST_ID, in_order, of_table

@@ -24,11 +24,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from engagement_pipeline.core.dated import A_DAY
 from engagement_pipeline.core.endpoints import HISTORICAL, RECENT
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.measured import HOURS, before_posted, first_hour, rows_before_posted
 from engagement_pipeline.core.model import Progress, quiet
-from engagement_pipeline.core.tables import A_DAY, COVERAGE, DAILY, ENGAGEMENTS, REVISIONS, STORED, Table
+from engagement_pipeline.core.tables import COVERAGE, DAILY, ENGAGEMENTS, REVISIONS, STORED, Table
 from engagement_pipeline.lake.layout import FORMAT, LAKE_LOCK
 from engagement_pipeline.lake.parquet import opened, read, write
 from engagement_pipeline.publish import daily

@@ -2,27 +2,31 @@
 
 In: a Table, and a Place: where a reader finds the lake. Out: SQL that DuckDB 1.1 to 2.0 understands.
 
-A file has exactly the name that the lake gives it: a copy beside it is no row of any table.
+A file has exactly the name that the lake gives it: a copy beside it is no row of any table. Nor is a file under the
+name of a day that there is not.
 """
 
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from engagement_pipeline.core.dated import A_DAY, A_MONTH, A_STAMP
 from engagement_pipeline.core.endpoints import ENDPOINTS
-from engagement_pipeline.core.tables import A_DAY, A_MONTH, Table
+from engagement_pipeline.core.kinds import Kind
 from engagement_pipeline.lake.storage import literally
 from engagement_pipeline.query.views import identifier, quoted, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import date
     from pathlib import Path
 
     import duckdb
 
+    from engagement_pipeline.core.tables import Table
     from engagement_pipeline.lake.layout import Lake
 
 # DuckDB shows the pattern that matches nothing, and a class of characters may hold any text: so it names the fix.
@@ -32,6 +36,12 @@ SHADOWED = "engagement_lake"  # the variable with which a catalogue for another 
 # place while its files are looked for. Where a database is attached, it is the place of another, and `guard` says so.
 TEMPORARY = "current_setting('temp_directory')"
 SUFFIX = ".tmp"
+DATED = {  # by a part of a glob: how many characters of a path it fits, and the SQL that is NULL unless they are real
+    A_DAY: (10, "try_cast({} as date)"),
+    A_MONTH: (7, "try_cast({} || '-01' as date)"),
+    A_STAMP: (23, "try_strptime({}, '%Y%m%dT%H%M%S.%fZ')"),
+}
+DATED_PART = re.compile(f"({'|'.join(map(re.escape, DATED))})")
 HOUR_AT = "to_timestamp((date - date '1970-01-01') * 86400 + hour * 3600)"  # of columns in the file
 
 
@@ -101,7 +111,7 @@ def source(
     pattern = glob_of(table, day)
     if not lake.storage.holds(pattern):  # DuckDB refuses a glob that matches nothing
         if not live:
-            columns = ", ".join(f'null::{kind} as "{_read_as(table, name)}"' for name, kind in _types(table).items())
+            columns = ", ".join(f'null::{kind} as "{name}"' for name, kind in _read_types(table).items())
             return _rows(table, f"(select {columns} where false)", [])
         pattern = f"[.{pattern[0]}]{pattern[1:]}"
     return over(table, place, pattern)
@@ -109,27 +119,51 @@ def source(
 
 def over(table: Table, place: Place, pattern: str) -> str:
     """Return the SELECT over the files of a table that a pattern finds; DuckDB refuses one that finds none."""
-    types = _types(table)
-    conditions = []
+    conditions = [*_are_real(table)]
     if "endpoint=*" in pattern:
         conditions.append(f"endpoint in ({', '.join(map(quoted, ENDPOINTS.values()))})")
     if place.advice:
         pattern = f"{pattern[:-1]}[{pattern[-1]}{place.advice}]"
-    files = f"{place.root} || {quoted(pattern)}"
+    files = f"{place.root} || {quoted(pattern)}, filename = {bool([*_are_real(table)])}"
     if table.glob.endswith(".jsonl"):
         # A line that a power cut left torn is left out.
+        types = _read_types(table)
         read = f"read_json({files}, format = 'newline_delimited', columns = {types}, ignore_errors = true)"
         return _rows(table, read, [*conditions, "asked_at is not null"])
     # Only where the folders' names give a column: after a filter on one that leaves the first file out, DuckDB 2.0
     # expects no rows at all, and so makes a join's hash table of a month of rows and not of some Tweets.
-    folders = {name: types[name] for name in (*table.in_folders, *table.in_file)} if table.in_folders else {}
-    hive = f", hive_types = {{{', '.join(f'{name}: {kind}' for name, kind in folders.items())}}}" if folders else ""
+    # As text, since no query over a table could be answered where a folder's name is no day.
+    folders = _in_folders(table)
+    hive = f", hive_types = {{{', '.join(f'{name}: varchar' for name in folders)}}}" if folders else ""
     return _rows(table, f"read_parquet({files}, hive_partitioning = {bool(folders)}{hive})", conditions)
 
 
-def _types(table: Table) -> dict[str, str]:
-    """Return the types in DuckDB of the columns that a table's files hold, or their folders' names."""
-    return {column.name: column.kind.duckdb for column in table.columns if not column.derived}
+def _are_real(table: Table) -> Iterator[str]:
+    """Yield the conditions that leave out the files of days, months and moments that there are not.
+
+    DuckDB asks the names alone, and never opens such a file.
+    """
+    width = 0  # of the path's end, which is the same for all of the files
+    for part in reversed(DATED_PART.split(table.glob)):
+        length, real = DATED.get(part, (len(part), ""))
+        width += length
+        if real:
+            yield f"{real.format(f'left(right(filename, {width}), {length})')} is not null"
+
+
+def _in_folders(table: Table) -> tuple[str, ...]:
+    """Return the columns that are read from the names of folders; none unless a table has some there alone."""
+    return (*table.in_folders, *table.in_file) if table.in_folders else ()
+
+
+def _read_types(table: Table) -> dict[str, str]:
+    """Return the types in DuckDB of what is read from a table's files and their folders, by the name there."""
+    texts = _in_folders(table)
+    return {
+        _read_as(table, column.name): "varchar" if column.name in texts else column.kind.duckdb
+        for column in table.columns
+        if not column.derived
+    }
 
 
 def read_through(connection: duckdb.DuckDBPyConnection, lake: Lake, path: Path, names: Iterable[str]) -> None:
@@ -185,11 +219,14 @@ def write_stand_in(lake: Lake, table: Table) -> None:
 
 def _rows(table: Table, read: str, conditions: Iterable[str]) -> str:
     """Return the SELECT of a table's columns from what reads its files."""
-    derived = {"hour_at": HOUR_AT, "table_name": _table_name()}
-    selected = (
-        f'{derived[c.name] if c.derived else identifier(_read_as(table, c.name))} as "{c.name}"' for c in table.columns
-    )
-    columns = ", ".join(selected) if table.in_file else "*"  # of a roster, there may be more
+    made = {"hour_at": HOUR_AT, "table_name": _table_name()}
+    for column in table.columns:
+        if not column.derived:
+            name = identifier(_read_as(table, column.name))
+            dated = column.name in _in_folders(table) and column.kind is Kind.DATE
+            made[column.name] = f"try_cast({name} as date)" if dated else name
+    columns = ", ".join(f"{made[column.name]} as {identifier(column.name)}" for column in table.columns)
+    columns = columns if DATED_PART.search(table.glob) else "*"  # of a roster, there may be more
     where = " and ".join(conditions)
     return f"select {columns} from {read}{f' where {where}' if where else ''}"
 

@@ -1,5 +1,6 @@
 """Secrets, in whatever way they are written, are neither shown nor kept; all else stays as it was."""
 
+import base64
 import html
 import io
 import json
@@ -21,6 +22,8 @@ WRITTEN = [
     quote(quote(ODD, safe=""), safe=""),
     json.dumps(ODD)[1:-1].replace("/", r"\/"),
     html.escape(ODD),
+    base64.b64encode(ODD.encode()).decode().rstrip("="),
+    base64.urlsafe_b64encode(ODD.encode()).decode().rstrip("="),
 ]
 
 
@@ -50,6 +53,27 @@ def test_a_token_that_was_issued_percent_encoded_is_masked_where_a_server_decode
     register("AAAA%2Fdecoded%3DToken%2B8")
     assert redacted(f"before {written} after") == "before … after"
     assert redacted_body(f"Bearer {written}".encode()) == b"Bearer " + BODY_MASK
+
+
+@pytest.mark.parametrize("before", ["", "a", "ab", "abc", "consumer:"])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+@pytest.mark.parametrize("secret", [PLAIN, ODD])
+def test_of_a_secret_within_base64_nothing_is_shown_or_kept(encode, before, secret):
+    written = encode(f"{before}{secret} after".encode()).decode()
+    assert "…" in redacted(written)
+    assert len(redacted(written)) <= len(written) - len(secret)
+    kept = redacted_body(f'{{"echo": "{written}"}}'.encode())
+    assert BODY_MASK in kept
+    assert written[8:-8].encode() not in kept
+
+
+@pytest.mark.parametrize("escaped", [slice(None), slice(0, 1), slice(3, None, 2)])
+@pytest.mark.parametrize("form", ["\\u{:04x}", "\\u{:04X}"])
+def test_of_a_secret_in_json_s_escapes_nothing_is_shown_or_kept(escaped, form):
+    chosen = {*range(len(PLAIN))[escaped]}
+    written = "".join(form.format(ord(sign)) if place in chosen else sign for place, sign in enumerate(PLAIN))
+    assert redacted(f"before {written} after") == "…"
+    assert redacted_body(f'{{"echo": "{written}"}}'.encode()) == BODY_MASK
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])

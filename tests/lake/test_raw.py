@@ -265,6 +265,22 @@ def test_a_damaged_response_is_named(pull, damage):
     assert f"without one, move it to {apart}: what was published of it stays, " in str(caught.value)
 
 
+@pytest.mark.parametrize("change", ["{stem} (1).json.zst", "{stem} copy.json.zst", ".{stem}.json.zst"])
+def test_a_copy_beside_a_response_is_none(pull, change):
+    path = kept(pull)
+    copy = path.with_name(change.format(stem=path.name.removesuffix(".json.zst")))
+    copy.write_bytes(path.read_bytes())
+    assert [landed.path for landed in pull.landed()] == [path]
+
+
+@pytest.mark.parametrize("place", ["2026-02-30_2026-03-01", "2026-01-01_2026-01-02 copy"])
+def test_a_folder_of_days_that_there_are_not_or_a_copy_is_no_pull(lake, pull, place):
+    copy = pull.path.parent.with_name(place) / pull.path.name
+    copy.mkdir(parents=True)
+    (copy / "pull.json").write_bytes((pull.path / "pull.json").read_bytes())
+    assert raw.folders(lake) == [pull.path]
+
+
 def test_a_damaged_response_that_is_moved_as_the_message_says_is_read_no_more(pull):
     path = kept(pull)
     path.write_bytes(b"")

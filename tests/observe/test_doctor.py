@@ -41,6 +41,11 @@ def lived(history):
     return history
 
 
+def pruning(lake):
+    """Return settings that keep raw for a week."""
+    return Settings(data=lake.root, accounts=lake.root / "accounts.toml", keep_raw_days=7)
+
+
 def found(lake, *, now=NOW, settings=None):
     """Return the findings by kind."""
     chosen = settings or Settings(data=lake.root, accounts=lake.root / "accounts.toml")
@@ -64,7 +69,17 @@ def test_a_look_writes_nothing(lived):
 
 def test_a_pull_that_was_pruned_is_no_fault(lived):
     forget(lived, raw.all_pulls(lived, HISTORICAL)[0])
-    assert found(lived) == {}
+    assert found(lived, settings=pruning(lived)) == {}
+
+
+def test_a_pull_that_is_too_young_to_be_pruned_is_missing_though_no_older_one_is_there(lived):
+    forget(lived, raw.all_pulls(lived, HISTORICAL)[0])
+    assert found(lived)["missing_response"].fix == "engagement pull --from 2026-01-01 --to 2026-01-02"
+
+
+def test_a_response_that_was_deleted_by_hand_is_missing_though_it_was_the_only_one(lived):
+    shutil.rmtree(lived.raw / "historical")
+    assert "missing_response" in found(lived)
 
 
 def test_a_pull_that_is_gone_while_an_older_one_stays_was_not_pruned(lived):
@@ -150,7 +165,7 @@ def test_a_day_of_which_there_are_rows_alone_is_made_whole(lived):
     lived.coverage(HISTORICAL, FIRST).parent.rmdir()
     assert found(lived)["missing_coverage"].fix.startswith("engagement rebuild --table engagements --from 2026-01-01 ")
     rebuilt(lived)
-    assert found(lived) == {}
+    assert found(lived, settings=pruning(lived)) == {}
 
 
 def test_rows_that_are_in_no_response_any_more_are_asked_for_again(lived):
@@ -288,6 +303,17 @@ def test_tokens_that_others_can_read(lived, mode, kinds):
     assert found(lived).keys() == kinds
 
 
+@pytest.mark.parametrize("name", ["daily/2026-01.parquet", "raw", "lake.json"])
+def test_what_every_user_may_change(lived, name):
+    path = lived.root / name
+    path.chmod(path.stat().st_mode | 0o002)
+    (finding,) = found(lived).values()
+    assert finding.kind == "open_to_all"
+    assert finding.path == path
+    subprocess.run(finding.fix, shell=True, check=True)
+    assert found(lived) == {}
+
+
 @pytest.mark.parametrize(("content", "fix"), [('{"format": 1}', "engagement upgrade"), ('{"format": 99}', "upgrade")])
 def test_another_format_is_told_and_nothing_else_is_looked_at(lived, content, fix):
     (lived.root / "lake.json").write_text(content)
@@ -320,6 +346,8 @@ def test_a_lake_in_the_lake_is_no_stranger(lived):
         "totals/observed_on=2026-02-01/totals (1).parquet",
         "raw/historical/2026-01-01_2026-01-02/20260201T010000.000000Z copy/pull.json",
         "requests/2026-02.jsonl.sync-conflict",
+        "requests/2026-00.jsonl",
+        "raw/historical/2026-01-01_2026-01-02/20269901T010000.000000Z/pull.json",
         ".DS_Store",
     ],
 )

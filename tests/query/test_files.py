@@ -1,5 +1,7 @@
 """Where a reader's views find the lake's files, and which files count as rows."""
 
+import json
+import re
 import shutil
 
 import duckdb
@@ -128,6 +130,61 @@ def test_a_copy_beside_a_file_doubles_no_row(past, full_of_copies, table):
     assert catalog.query(full_of_copies, count).to_pylist() == wanted
     catalog.refresh(full_of_copies)
     assert opened(full_of_copies, count) == [(wanted[0]["n"],)]
+
+
+UNREAL = (
+    (r"\d{4}-\d\d(?!\d)", ("2026-13", "2026-00", "9999-99")),
+    (r"\d{4}-\d\d-\d\d", ("2026-02-30", "2026-04-00")),
+    (r"T\d\d", ("T99",)),
+)
+DATED = ("engagements", "daily", "revisions", "totals", "coverage", "requests")
+
+
+def copy_to_no_days(lake, table):
+    """Copy each file of a table to the names of days, months and moments that there are not; return the files."""
+    written = [*lake.root.glob(table.glob)]
+    for path in written:
+        name = str(path.relative_to(lake.root))
+        for pattern, others in UNREAL:
+            for copy in (lake.root / re.sub(pattern, other, name) for other in others):
+                if copy != path:
+                    copy.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy(path, copy)
+    return written
+
+
+@pytest.fixture
+def logged(history):
+    """A lake with a past and a request in its log."""
+    asked = {"asked_at": "2026-01-31T01:00:00+00:00", "endpoint": "historical", "tweet_ids": ["1"], "tries": 1}
+    history.requests.mkdir()
+    (history.requests / "2026-01.jsonl").write_text(json.dumps(asked) + "\n")
+    return history
+
+
+@pytest.mark.parametrize("table", DATED)
+def test_a_file_of_a_day_that_there_is_not_holds_no_row(logged, table):
+    count = f"select count(*) from {table}"
+    with catalog.connect(logged) as connection:
+        wanted = connection.execute(count).fetchall()
+    assert wanted != [(0,)]
+    written = copy_to_no_days(logged, TABLES[table])
+    assert logged.storage.find(TABLES[table].glob) == sorted(written)
+    with catalog.connect(logged) as connection:
+        assert connection.execute(count).fetchall() == wanted
+    catalog.refresh(logged)
+    assert opened(logged, count) == wanted
+
+
+@pytest.mark.parametrize("table", DATED)
+def test_a_table_with_files_of_no_days_alone_is_empty(logged, table):
+    for path in copy_to_no_days(logged, TABLES[table]):
+        path.unlink()
+    count = f"select count(*) from {table}"
+    with catalog.connect(logged) as connection:
+        assert connection.execute(count).fetchall() == [(0,)]
+    catalog.refresh(logged)
+    assert opened(logged, count) == [(0,)]
 
 
 def test_each_glob_finds_the_files_that_the_lake_writes(history):

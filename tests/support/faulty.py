@@ -1,15 +1,17 @@
 """Commands that the system refuses something, or that are killed, at a system call that is named by its number.
 
-As a script: a process that has imported everything, and forks for each command; then strace injects the fault into the
-child, into native code too. So the calls are those of the command, not of the imports.
+As a script: a process that forks for each command; then strace injects the fault into the child, into native code too.
+It imports what the commands before have imported, so that the calls of a command are those of its work.
 """
 
 import ctypes
+import importlib
 import json
 import os
 import subprocess
 import sys
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,7 +43,7 @@ class Server:
     """The process that forks, and the other end of its pipes."""
 
     def __init__(self, environment, folder):
-        self._trace, self._said = folder / "trace", folder / "said"
+        self._trace, self._said, self._imported = folder / "trace", folder / "said", folder / "imported"
         self._process = subprocess.Popen(
             [sys.executable, __file__], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -53,6 +55,7 @@ class Server:
             options = ["-o", str(self._trace), "-e", f"trace={CALLS[call]}"]
             options += ["-e", f"inject={CALLS[call]}:{FAULTS[fault]}:when={place}"]
         asked = {"command": command, "environment": environment, "strace": options, "said": str(self._said)}
+        asked["imported"] = str(self._imported)
         self._process.stdin.write(json.dumps(asked) + "\n")
         self._process.stdin.flush()
         code = int(self._process.stdout.readline())
@@ -99,6 +102,7 @@ def serve():
 
     for line in sys.stdin:
         asked = json.loads(line)
+        import_all(Path(asked["imported"]))
         child = os.fork()
         if not child:
             code = MISTAKE
@@ -123,7 +127,18 @@ def in_child(asked, run):
         command = ["strace", "-f", "-p", str(os.getpid()), *asked["strace"]]
         tracer = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         assert b"attached" in tracer.stderr.readline()
-    return run(asked["command"])
+    code = run(asked["command"])
+    if not asked["strace"]:
+        Path(asked["imported"]).write_text(json.dumps([*sys.modules]))
+    return code
+
+
+def import_all(imported):
+    """Import what a command has imported."""
+    for name in json.loads(imported.read_text()) if imported.exists() else ():
+        if name not in sys.modules:
+            with suppress(ImportError):  # of names that a package gives to a module of another
+                importlib.import_module(name)
 
 
 if __name__ == "__main__":
