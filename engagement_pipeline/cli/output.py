@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from engagement_pipeline.cli import json_rows
 from engagement_pipeline.cli.failures import on_terminal
 from engagement_pipeline.cli.grid import SHOWN_ROWS, Rows
 from engagement_pipeline.cli.json_rows import as_json, json_text
@@ -229,8 +230,7 @@ def show_table(table: pa.Table, *, style: str, safe: bool = False, bom: bool = F
     writes ' before each text that would run as a formula, and `bom` begins with a byte-order mark.
     """
     if style == "json":
-        rows = (json_text(as_json(row)) for row in table.to_pylist())
-        print("[" + ",\n ".join(rows) + "]")
+        json_rows.write(table, sys.stdout)
     elif style == "csv":
         flat = _unnested(table)
         if safe:
