@@ -51,10 +51,10 @@ def _failed(message: str, code: int) -> int:
 def _run(options: argparse.Namespace) -> None:
     module, function = options.command.split(":")
     command = getattr(import_module(f"engagement_pipeline.cli.{module}"), function)
-    if not options.paged:
+    if not (options.paged and sys.stdout.isatty()):
         command(options)
         return
-    from engagement_pipeline.cli import pager  # noqa: PLC0415 - for the commands with long output
+    from engagement_pipeline.cli import pager  # noqa: PLC0415 - for long output on a terminal
 
     with pager.paged():
         command(options)

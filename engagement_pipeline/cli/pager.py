@@ -1,4 +1,4 @@
-"""Long output in a pager, where standard output is a terminal.
+"""Long output in a pager, for a standard output that is a terminal.
 
 In: what a command prints. Out: the same on the screen if it fits there, and else in $PAGER, or in less. At most a
 screen is held back, so the pager shows the first page while the command still prints.
@@ -33,9 +33,9 @@ NO_PAGERS = {(), ("cat",)}  # what people set to have none
 def paged() -> Iterator[None]:
     """Send what is printed within to a pager once it is longer than the screen. To leave the pager early is no error.
 
-    Nothing changes where standard output is no terminal, or where there is no pager.
+    Nothing changes where there is no pager, or where the terminal cannot show one.
     """
-    command = _command() if sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in PLAIN_TERMINALS else ()
+    command = _command() if os.environ.get("TERM", "dumb") not in PLAIN_TERMINALS else ()
     if not command:
         yield
         return
