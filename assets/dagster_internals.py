@@ -76,9 +76,9 @@ def keep_connections(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
     """Let the following events of a run share connections. A new one for each takes as long as all other work.
 
     PostgreSQL: a connection is kept for a second, so after a restart of the server a new one is made. No setting in
-    dagster.yaml does this: only the webserver has options for it. SQLite: for each event, Dagster makes an engine anew
-    for the run's file and for the index, so each statement is compiled anew, and each file opened and closed with its
-    log (1.13.27). A further call for the same run changes nothing.
+    dagster.yaml does this: only the webserver has options for it. SQLite: Dagster makes an engine for each event. So it
+    compiles each statement anew, and opens and closes each file with its log (1.13.27). A further call for the same run
+    changes nothing.
     """
     runs = _kept.setdefault(instance, set())
     if run.run_id in runs:
