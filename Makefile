@@ -29,10 +29,12 @@ up: setup  ## Dagster and the emulator together; Ctrl-C ends both
 test: setup  ## the tests
 	@$(BIN)/python -m pytest
 
+# What pyenv puts on the PATH runs only where its version is chosen, so each interpreter that is found is tried.
 test-pythons: setup  ## the tests on each of PYTHONS that the PATH, pyenv or uv has; each gets a .venv-VERSION
 	@ran=; failed=; for version in $(PYTHONS); do \
-		python=$$(command -v python$$version || ls -d "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$$version.*/bin/python 2>/dev/null | tail -n 1); \
-		[ -n "$$python" ] || python=$$(uv python find --no-python-downloads $$version 2>/dev/null) || true; \
+		python=$$({ command -v python$$version; ls -dr "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/$$version.*/bin/python; \
+			uv python find --no-python-downloads $$version; } 2>/dev/null | while read -r found; do \
+			"$$found" -c "" 2>/dev/null && echo "$$found" && break; done); \
 		[ -n "$$python" ] || { echo "Python $$version: not on this machine"; continue; }; \
 		echo "Python $$version: $$python"; ran=yes; \
 		$(MAKE) --no-print-directory test VENV=.venv-$$version PYTHON="$$python" || failed="$$failed $$version"; \

@@ -4,9 +4,9 @@ Each entry says why the public API is not enough, as read in Dagster 1.13.27. No
 module of Dagster. After an upgrade, tests/dagster/test_dagster_internals.py names what has changed.
 """
 
-import sqlite3
 import weakref
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date
 
 import dagster as dg
@@ -24,6 +24,9 @@ from dagster._core.events import JobFailureData, RunFailureReason
 # The storage of events in SQLite, for the places of its files: the instance has only its base class (1.13.27).
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 
+# How long it waits for another process that writes: connections that stand in for its own wait as long (1.13.27).
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+
 # Tags that Dagster sets on runs. Its documentation shows some as text, and none as a constant (1.13.27).
 from dagster._core.storage.tags import (
     GRPC_INFO_TAG,
@@ -36,6 +39,7 @@ from dagster._core.storage.tags import (
 
 # What an event holds of an exception. Public events carry it, but the class has no public name (1.13.27).
 from dagster_shared.error import SerializableErrorInfo
+from sqlalchemy import Connection, create_engine
 
 __all__ = [
     "GRPC_INFO_TAG",
@@ -64,23 +68,44 @@ WITHOUT_REASON = (
 )
 # The code location's server begins its notes so: the event has no field for its author (1.13.27).
 SERVER = "[DagsterApiServer] "
+# The runs of each instance that keep their connections already.
+_kept: "weakref.WeakKeyDictionary[dg.DagsterInstance, set[str]]" = weakref.WeakKeyDictionary()
 
 
 def keep_connections(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
     """Let the following events of a run share connections. A new one for each takes as long as all other work.
 
     PostgreSQL: a connection is kept for a second, so after a restart of the server a new one is made. No setting in
-    dagster.yaml does this: only the webserver has options for it. SQLite: Dagster closes the run's file and the index
-    after each event, and whoever closes a file last writes its log back and deletes that. A connection that is idle,
-    and holds no lock, spares it this; it is closed with the instance, or with the process (1.13.27).
+    dagster.yaml does this: only the webserver has options for it. SQLite: Dagster makes an engine for each event. So it
+    compiles each statement anew, and opens and closes each file with its log (1.13.27). A further call for the same run
+    changes nothing.
     """
+    runs = _kept.setdefault(instance, set())
+    if run.run_id in runs:
+        return
+    runs.add(run.run_id)
     instance.optimize_for_webserver(statement_timeout=60_000, pool_recycle=1, max_overflow=2)
-    storage = instance.event_log_storage
-    if isinstance(storage, SqliteEventLogStorage):
-        for shard in (run.run_id, INDEX_SHARD_NAME):
-            idle = sqlite3.connect(storage.path_for_shard(shard), check_same_thread=False)
-            weakref.finalize(instance, idle.close)
-            idle.execute("select * from alembic_version").close()  # opens the log; connect alone does not
+    if isinstance(instance.event_log_storage, SqliteEventLogStorage):
+        _keep_files(instance, instance.event_log_storage, run.run_id)
+
+
+def _keep_files(instance: dg.DagsterInstance, storage: SqliteEventLogStorage, run_id: str) -> None:
+    """Have the storage write into a run's file and the index through one engine each, as long as the instance lives."""
+    anew = storage._connect  # noqa: SLF001 - the storage has no setting for it
+    engines = {}
+    for shard in (run_id, INDEX_SHARD_NAME):
+        with anew(shard):  # makes the file, if it is not there yet
+            place = storage.conn_string_for_shard(shard)
+        engines[shard] = create_engine(place, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS})
+        weakref.finalize(instance, engines[shard].dispose)
+
+    @contextmanager
+    def connect(shard: str) -> Iterator[Connection]:
+        engine = engines.get(shard)
+        with engine.begin() if engine else anew(shard) as connection:
+            yield connection
+
+    storage._connect = connect  # type: ignore[method-assign]  # noqa: SLF001
 
 
 def newest(

@@ -99,6 +99,12 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--traceback", action="store_true", default=argparse.SUPPRESS, help=text)
 
 
+def add_paging(sub: argparse.ArgumentParser) -> None:
+    """Have a command show long output in a pager, and add --no-pager."""
+    text = "on a terminal, print all at once; by default, what is longer than the screen goes to $PAGER, or to less"
+    sub.add_argument("--no-pager", dest="paged", action="store_false", help=text)
+
+
 def add_skipping(sub: argparse.ArgumentParser) -> None:
     """Add --skip-bad-rows."""
     text = "say which of the roster's rows are bad and go on with the rest, as the setting skip_bad_rows has it"

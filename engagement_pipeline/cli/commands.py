@@ -111,11 +111,13 @@ def _sql(commands: arguments.Commands) -> None:
     sub.add_argument("--bom", action="store_true", help=text)
     text = "allow any statement, and any file of this machine; by default, it only reads, and only the lake"
     sub.add_argument("--unsafe", action="store_true", help=text)
+    arguments.add_paging(sub)
 
     text = "tell what the views hold: what one row is; with a NAME, the columns with their types and meanings"
     sub = arguments.add_command(commands, "tables", "explained:tables", text, reads_settings=False)
     sub.add_argument("table", metavar="NAME", nargs="?", help="a table or view; by default all, without their columns")
     sub.add_argument("--json", action="store_true", help="print JSON, for programs")
+    arguments.add_paging(sub)
 
     text = "tell where one count comes from: the response, its place there, and what the count was before"
     sub = arguments.add_command(commands, "explain", "explained:explain", text)
@@ -127,6 +129,7 @@ def _sql(commands: arguments.Commands) -> None:
         "hour", metavar="HOUR", type=arguments.whole, choices=range(24), help="the UTC hour of the day, 0 to 23"
     )
     sub.add_argument("--json", action="store_true", help="print one JSON object, for programs")
+    arguments.add_paging(sub)
 
     text = "write one HTML file of a handle's month: what changed, charts, top Tweets, and what is missing and why"
     sub = arguments.add_command(commands, "report", "report:run", text)
@@ -268,6 +271,7 @@ def _help(commands: arguments.Commands) -> None:
     sub = arguments.add_command(commands, "help", "commands:explain", "explain a command", reads_settings=False)
     text = "the command to explain; by default, list all"
     sub.add_argument("topic", metavar="COMMAND", nargs="?", choices=[*commands.choices], help=text)
+    arguments.add_paging(sub)
 
 
 def explain(options: argparse.Namespace) -> None:

@@ -32,7 +32,7 @@ def emulator(options: argparse.Namespace) -> None:
             require_gzip=options.require_gzip,
             ready=lambda url: print(f"the Engagement API and X API v2, emulated, at {url}; Ctrl-C ends it", flush=True),
         )
-    except (ValueError, FileExistsError) as error:
+    except (ValueError, OSError) as error:  # an impossible number, a port that is taken, a file of somebody else
         raise InputError(str(error)) from None
 
 

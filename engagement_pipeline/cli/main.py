@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str]) -> int:
     """Run one command and return its exit code; every failure prints one line on standard error."""
     failures.show_logs()
-    options = argparse.Namespace(traceback=False, verbose=False)
+    options = argparse.Namespace(traceback=False, verbose=False, paged=False)
     try:
         commands.parser().parse_args(argv, options)
         failures.show_logs(verbose=options.verbose)
@@ -50,4 +50,11 @@ def _failed(message: str, code: int) -> int:
 
 def _run(options: argparse.Namespace) -> None:
     module, function = options.command.split(":")
-    getattr(import_module(f"engagement_pipeline.cli.{module}"), function)(options)
+    command = getattr(import_module(f"engagement_pipeline.cli.{module}"), function)
+    if not (options.paged and sys.stdout.isatty()):
+        command(options)
+        return
+    from engagement_pipeline.cli import pager  # noqa: PLC0415 - for long output on a terminal
+
+    with pager.paged():
+        command(options)

@@ -11,21 +11,21 @@ import codecs
 import json
 import re
 import sys
-from datetime import date, timedelta
-from decimal import Decimal
+from datetime import timedelta
 from getpass import getpass
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from engagement_pipeline.cli import json_rows
 from engagement_pipeline.cli.failures import on_terminal
-from engagement_pipeline.cli.grid import SAFE_INTEGER, SHOWN_ROWS, TWEET_IDS, Rows
+from engagement_pipeline.cli.grid import SHOWN_ROWS, Rows
+from engagement_pipeline.cli.json_rows import as_json, json_text
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.orchestration import SHOWN_WITHIN
-from engagement_pipeline.core.redaction import UNPRINTABLE, printable, redacted, shown
+from engagement_pipeline.core.redaction import printable, redacted, shown
 from engagement_pipeline.extract.plan_text import counted, plan_lines
 from engagement_pipeline.lake.layout import FORMAT
 
@@ -70,7 +70,7 @@ def ask(question: str, *, hidden: bool = False) -> str:
 def show_settings(values: Mapping[str, tuple[Any, str]], *, as_json: bool) -> None:
     """Print each setting with where it is set and its value, which is as JSON has it."""
     if as_json:
-        told = (f'"{key}": {_json_text({"value": value, "from": origin})}' for key, (value, origin) in values.items())
+        told = (f'"{key}": {json_text({"value": value, "from": origin})}' for key, (value, origin) in values.items())
         print("{" + ",\n ".join(told) + "}")
         return
     wide = max(len(origin) for _, origin in values.values())
@@ -230,8 +230,7 @@ def show_table(table: pa.Table, *, style: str, safe: bool = False, bom: bool = F
     writes ' before each text that would run as a formula, and `bom` begins with a byte-order mark.
     """
     if style == "json":
-        rows = (_json_text(_as_json(row)) for row in table.to_pylist())
-        print("[" + ",\n ".join(rows) + "]")
+        json_rows.write(table, sys.stdout)
     elif style == "csv":
         flat = _unnested(table)
         if safe:
@@ -252,11 +251,6 @@ def show_table(table: pa.Table, *, style: str, safe: bool = False, bom: bool = F
         workbook.write(_unnested(table), sys.stdout.buffer)
 
 
-def _json_text(value: Any) -> str:  # noqa: ANN401 - what JSON has
-    text = json.dumps(value, ensure_ascii=False)
-    return UNPRINTABLE.sub(lambda sign: f"\\u{ord(sign[0]):04x}", text)
-
-
 def _with_texts(table: pa.Table, change: Callable[[str], str]) -> pa.Table:
     """Return the table with all its texts changed, the names of its columns too."""
     for place, column in enumerate(table.columns):
@@ -273,23 +267,8 @@ def _unnested(table: pa.Table) -> pa.Table:
     for place, column in enumerate(table.schema):
         if pa.types.is_nested(column.type) or pa.types.is_interval(column.type):
             values = [
-                None if v is None else json.dumps(_as_json(v, column.name), ensure_ascii=False)
+                None if v is None else json.dumps(as_json(v, column.name), ensure_ascii=False)
                 for v in table[place].to_pylist()
             ]
             table = table.set_column(place, column.name, pa.array(values, pa.string()))
     return table
-
-
-def _as_json(value: Any, name: str = "") -> Any:  # noqa: ANN401 - a value of any SQL type
-    """Return a value in JSON's terms: NaN becomes null, a decimal becomes a number, a time becomes ISO text."""
-    if isinstance(value, dict):
-        return {key: _as_json(item, key) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_as_json(item, name) for item in value]
-    if isinstance(value, Decimal):  # DuckDB's sum of whole numbers has scale 0
-        value = float(value) if value.as_tuple().exponent else int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value) if name.endswith(TWEET_IDS) or abs(value) > SAFE_INTEGER else value
-    if value is None or isinstance(value, bool | str | float):
-        return None if isinstance(value, float) and not isfinite(value) else value
-    return value.isoformat() if isinstance(value, date) else str(value)

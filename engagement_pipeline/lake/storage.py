@@ -128,6 +128,10 @@ class LocalStorage:
         """Return how many bytes can still be written."""
         return shutil.disk_usage(self.root).free
 
+    def is_read_only(self) -> bool:
+        """Tell whether the lake lies on a file system on which nobody can write."""
+        return bool(os.statvfs(self.root).f_flag & os.ST_RDONLY)
+
     def busy(self, name: str) -> bool:
         """Tell whether somebody holds a lock of the lake. To look at it keeps nobody waiting."""
         return _is_held(self.root / f".{name}.lock")

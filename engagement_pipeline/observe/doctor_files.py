@@ -38,7 +38,16 @@ def rights(patient: Patient) -> Iterator[Finding]:
     lake, found = patient.lake, patient.inventory
     files = [entry for entries in found.files.values() for entry in entries]
     logs = {entry.path for entry in (*found.of(REQUESTS), *found.of(inventory.LOCK))}
-    wrong = [e for e in (*found.folders, *files) if not e.readable or (not e.writable and (e.folder or e.path in logs))]
+    wrong = [entry for entry in (*found.folders, *files) if not entry.readable]
+    if lake.storage.is_read_only():  # which no right changes
+        yield Finding(
+            path=lake.root,
+            what=f"{lake.root} lies on a file system that is read-only",
+            meaning="what it holds can be read, and no command can add to it; to pull or publish",
+            fix="mount it so that it can be written, or name another folder in the setting data",
+        )
+    else:
+        wrong += [e for e in (*found.folders, *files) if e.readable and not e.writable and (e.folder or e.path in logs)]
 
     def top(entry: Entry) -> Path:
         return lake.root / entry.path.relative_to(lake.root).parts[0]

@@ -26,7 +26,7 @@ from engagement_pipeline.core.errors import InputError, LakeError
 from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.lake.storage import LocalStorage, literally
 from engagement_pipeline.query import files, seal
-from engagement_pipeline.query.problems import closed, refused, told
+from engagement_pipeline.query.problems import closed, of_system, refused, told
 from engagement_pipeline.query.views import all_macros, all_views, identifier, quoted
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _write(lake: Lake, target: Path, place: files.Place, *, storage: LocalStorag
     except OSError as error:
         raise LakeError(f"{target} cannot be written: {error.strerror or error}; {ELSEWHERE}") from None
     except duckdb.Error as error:
-        raise LakeError(f"{target} cannot be written: {str(error).splitlines()[0]}; {ELSEWHERE}") from None
+        raise LakeError(f"{target} cannot be written: {of_system(error)}; {ELSEWHERE}") from None
     return target
 
 

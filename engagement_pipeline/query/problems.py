@@ -70,6 +70,11 @@ def told(error: duckdb.Error, sql: str) -> str:
     return line
 
 
+def of_system(error: duckdb.Error) -> str:
+    """Return why a file could not be written, in the system's words: DuckDB has them behind the file's name."""
+    return str(error).splitlines()[0].rpartition('": ')[2]
+
+
 def _nearest(name: str, known: list[str]) -> str:
     """Return what to write in place of the name of a column."""
     if near := nearest(name.lower(), known):

@@ -236,7 +236,7 @@ def test_a_data_folder_that_cannot_be_made_is_named(in_world, failed, monkeypatc
 def test_an_emulator_whose_port_is_taken_says_so(in_world, failed):
     port = in_world.emulator.url.rpartition(":")[2]
     code, line = failed("emulator", "--port", port)
-    assert code == 1
+    assert code == 2
     assert line == f"cannot listen on 127.0.0.1:{port}: Address already in use; choose another port"
 
 

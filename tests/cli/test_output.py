@@ -105,6 +105,7 @@ WIDE = "select 7 as id, repeat('a', 50) as first, repeat('b', 50) as second, 120
 
 def shown_on_a_terminal(engagement, monkeypatch, query, *, columns=80):
     monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("PAGER", "")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     code, out, _ = engagement("sql", query)
     assert code == 0

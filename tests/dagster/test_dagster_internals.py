@@ -10,8 +10,10 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from processes import CLONE
 
+from assets import dagster_internals
 from engagement_pipeline.core import orchestration
 
 PRIVATE = ("dagster._", "dagster_shared")
@@ -98,6 +100,39 @@ def test_the_library_spells_the_tags_of_a_range_as_dagster_does(name):
 )
 def test_the_instance_takes_a_call_as_it_is_made(name, arguments):
     assert [*inspect.signature(getattr(dg.DagsterInstance, name)).parameters][1 : len(arguments) + 1] == arguments
+
+
+@pytest.fixture
+def new_run(queueing):
+    """Return a function that gives a run of the instance `queueing`, which stores events in SQLite."""
+    return lambda: queueing.create_run_for_job(dg.GraphDefinition("empty").to_job())
+
+
+def test_the_events_of_a_run_open_none_of_sqlites_files_again(queueing, new_run, monkeypatch):
+    run = new_run()
+    dagster_internals.keep_connections(queueing, run)
+    made = []
+    monkeypatch.setattr(sqlite_event_log, "create_engine", lambda *_, **__: made.append("an engine"))
+    queueing.report_engine_event("in the run's file", run)
+    queueing.report_run_canceling(run)  # in the index too
+    assert made == []
+
+
+def test_a_further_call_for_a_run_keeps_nothing_more(queueing, new_run):
+    run = new_run()
+    dagster_internals.keep_connections(queueing, run)
+    kept = queueing.event_log_storage._connect
+    dagster_internals.keep_connections(queueing, run)
+    assert queueing.event_log_storage._connect is kept
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_each_run_has_its_own_events_while_connections_are_kept(queueing, new_run, place):
+    runs = [new_run(), new_run()]
+    dagster_internals.keep_connections(queueing, runs[0])
+    queueing.report_engine_event("seen", runs[place])
+    told = [[event.dagster_event.message for event in queueing.all_logs(run.run_id)] for run in runs]
+    assert ["seen" in messages for messages in told] == [place == 0, place == 1]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What the doctor finds, what it passes over, and that a look changes nothing and keeps nobody waiting."""
 
 import json
+import os
 import shutil
 import subprocess
 from dataclasses import replace
@@ -293,6 +294,14 @@ def test_a_file_that_the_memory_is_too_small_for_is_not_called_damaged(lived, mo
 def test_a_disk_that_the_next_publication_would_fill(lived, monkeypatch):
     monkeypatch.setattr(type(lived.storage), "free", lambda _: 1_000_000)
     assert found(lived)["room"].what.endswith("has 1 MB left")
+
+
+def test_on_a_read_only_file_system_no_right_is_asked_for(lived, monkeypatch):
+    monkeypatch.setattr(type(lived.storage), "is_read_only", lambda _: True)
+    monkeypatch.setattr("engagement_pipeline.lake.storage.os.access", lambda _, wanted: not wanted & os.W_OK)
+    told = doctor.examine(lived, Settings(data=lived.root), now=NOW, audit=None).findings
+    assert [(finding.path, "chmod" in str(finding)) for finding in told] == [(lived.root, False)]
+    assert "read-only" in told[0].what
 
 
 @pytest.mark.parametrize(("mode", "kinds"), [(0o600, set()), (0o640, {"accounts"}), (0o604, {"accounts"})])

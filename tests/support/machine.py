@@ -1,8 +1,9 @@
 """A throwaway machine: namespaces of its own, over a copy-on-write view of this machine's files.
 
 What is done there stays in memory and goes with it; it has no network but a loopback of its own. In place of
-systemd, which would need the control groups of the whole machine, stands tests/systemctl.py: it starts the units as
-they are written, without the sandbox. Needs root, namespaces and overlayfs; `missing` says what is not to be had.
+systemd, which would need the control groups of the whole machine, stands tests/support/systemctl.py: it starts the
+units as they are written, without the sandbox. Needs root, namespaces and overlayfs; `missing` says what is not to be
+had.
 """
 
 import os
@@ -30,7 +31,7 @@ mount -t proc proc proc
 mount --rbind /dev dev
 mount -t tmpfs tmpfs run
 mkdir -p opt/engagement
-printf '#!%s\\n' "$3" | cat - "$2/tests/systemctl.py" > usr/local/bin/systemctl
+printf '#!%s\\n' "$3" | cat - "$2/tests/support/systemctl.py" > usr/local/bin/systemctl
 chmod +x usr/local/bin/systemctl
 "$3" -c 'import fcntl, socket, struct
 fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sH14x", b"lo", 0x41))'  # SIOCSIFFLAGS: up, running
