@@ -90,6 +90,7 @@ def run(data: Path) -> None:
     print(f"The lake is {data}: plain Parquet, and {data}/engagement.duckdb with views over it. What to try next:")
     print(f'  ENGAGEMENT_DATA={data} {sys.argv[0]} sql "select * from metrics"')
     print(f"  {sys.argv[0]} up    # the Dagster UI on the emulator: backfill, schedule, look around")
+    print("  docs/cookbook.md has 25 questions with their SQL, and what this lake answers")
 
 
 def up(data: Path, *, port: int) -> None:
