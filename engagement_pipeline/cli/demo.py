@@ -32,6 +32,7 @@ from engagement_pipeline.core.loopback import without_loopback
 from engagement_pipeline.core.orchestration import API_POOL, RANGE_END, RANGE_START
 from engagement_pipeline.emulator import Emulator
 from engagement_pipeline.extract.progress import REQUESTS
+from engagement_pipeline.lake.inventory import LAKE_FILE
 from engagement_pipeline.lake.layout import FORMAT, Lake
 from engagement_pipeline.query import catalog
 
@@ -90,7 +91,7 @@ def run(data: Path) -> None:
     print(f"The lake is {data}: plain Parquet, and {data}/engagement.duckdb with views over it. What to try next:")
     print(f'  ENGAGEMENT_DATA={data} {sys.argv[0]} sql "select * from metrics"')
     print(f"  {sys.argv[0]} up    # the Dagster UI on the emulator: backfill, schedule, look around")
-    print("  docs/cookbook.md has 25 questions with their SQL, and what this lake answers")
+    print("In a clone, docs/cookbook.md has 25 questions with their SQL, and what this lake answers.")
 
 
 def up(data: Path, *, port: int) -> None:
@@ -129,10 +130,14 @@ def world(
 ) -> Iterator[tuple[Emulator, dict[str, str]]]:
     """Run an emulator; yield it, and the environment with which every command finds it and `data`.
 
-    Raises InputError if `data` holds accounts or a roster that no emulator wrote.
+    Raises InputError if `data` holds accounts, a roster or a lake of somebody else.
     """
     home()  # or nothing is written
     folder = data.absolute()
+    if (folder / LAKE_FILE).exists() and not (folder / "accounts.toml").exists():
+        raise InputError(
+            f"{data} holds a lake that no emulator filled, so it is left as it is: --data names the folder"
+        )
     roster = folder / "tweets" / "roster.csv"
     with Emulator(now=now, requests_per_minute=REQUESTS_PER_MINUTE, settle_hours=settle_hours) as emulator:
         try:

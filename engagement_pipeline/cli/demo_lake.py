@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS, Endpoint
-from engagement_pipeline.core.errors import InputError, PullError
+from engagement_pipeline.core.errors import PullError
 from engagement_pipeline.extract.plan_text import counted
 from engagement_pipeline.extract.prepare import prepare
 from engagement_pipeline.lake.inventory import LOCK, OF_THE_USER, take
@@ -75,15 +75,7 @@ TODAY = Morning(on=NOW.date(), first=date(2026, 3, 4), last=date(2026, 3, 31))
 
 
 def clear(lake: Lake) -> None:
-    """Remove what an earlier demo left of its lake, so that each demo makes the same one.
-
-    Files that no lake has stay. Raises InputError where the lake is another's: there is no accounts file of an emulator
-    beside it.
-    """
-    if not lake.storage.exists(lake.root / "lake.json"):
-        return
-    if not lake.storage.exists(lake.root / "accounts.toml"):
-        raise InputError(f"{lake.root} holds a lake that no demo made, so it is left as it is: --data names the folder")
+    """Remove what an earlier demo left of its lake, so that each demo makes the same one; a user's files stay."""
     with lake.locked(PULL_LOCK, "a pull"), lake.locked(LAKE_LOCK, "a publication"):
         found = take(lake, own=lambda _: False)
         kinds = found.files.keys() - {OF_THE_USER, LOCK}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engagement_pipeline.cli import demo_lake
+from engagement_pipeline.cli import demo, demo_lake
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.emulator import Emulator
 from engagement_pipeline.lake.layout import Lake
@@ -25,17 +25,18 @@ def test_all_that_a_lake_has_is_removed_and_nothing_else(demoed):
     assert left == {"accounts.toml", "notes.txt", "tweets"}
 
 
-def test_a_lake_that_no_demo_made_is_left_as_it_is(demoed):
+def test_a_lake_that_no_emulator_filled_is_left_as_it_is(demoed):
     (demoed.root / "accounts.toml").unlink()
     before = sorted(demoed.root.rglob("*"))
-    with pytest.raises(InputError, match=r"holds a lake that no demo made, so it is left as it is: --data names"):
-        demo_lake.clear(demoed)
+    refused = pytest.raises(InputError, match=r" holds a lake that no emulator filled, so it is left as it is: --data ")
+    with refused, demo.world(demoed.root, now=demo_lake.NOW, first_day=demo_lake.FIRST_DAY, settle_hours=0):
+        pass
     assert sorted(demoed.root.rglob("*")) == before
 
 
-def test_a_folder_without_a_lake_needs_nothing(tmp_path):
-    demo_lake.clear(Lake(tmp_path / "none"))
-    assert not (tmp_path / "none").exists()
+def test_in_a_folder_without_a_lake_there_is_nothing_to_remove(tmp_path):
+    demo_lake.clear(Lake(tmp_path))
+    assert [path.name for path in tmp_path.iterdir() if not path.name.endswith(".lock")] == []
 
 
 def test_the_world_takes_the_demo_s_roster_for_its_own(tmp_path):
