@@ -76,9 +76,10 @@ format: setup  ## fix what the formatter and the linter can fix
 	@$(BIN)/ruff format
 	@$(BIN)/ruff check --fix
 
-docs: setup  ## docs/data-dictionary.md and the drawing in docs/pictures, from the code
+docs: setup  ## docs/data-dictionary.md, the drawing in docs/pictures, and the answers in the cookbook, from the code
 	@$(BIN)/python -m engagement_pipeline.query.dictionary
 	@PYTHONPATH=. $(BIN)/python docs/drawing.py
+	@PYTHONPATH=. $(BIN)/python docs/answers.py
 
 pictures: .venv/docs  ## the four pictures of the program at work, in Debian's Chromium; five minutes
 	@command -v chromium >/dev/null || { apt-get update --quiet=2 && apt-get install --quiet=2 --no-install-recommends chromium; }
@@ -86,7 +87,7 @@ pictures: .venv/docs  ## the four pictures of the program at work, in Debian's C
 
 # The pages keep their places, so that links between them are the same on a code host, in a clone and on the site. The
 # build is not quiet: --strict counts what it says.
-PAGES := *.md LICENSE engagement.toml docs/*.md docs/pictures data/README.md data/roster.example.csv benchmarks/README.md benchmarks/synthetic.py
+PAGES := *.md LICENSE engagement.toml docs/*.md docs/notebooks docs/pictures data/README.md data/roster.example.csv benchmarks/README.md benchmarks/synthetic.py
 
 site: .venv/docs  ## all pages as a site, in site/; fails on a link that leads nowhere
 	@rm -rf .venv/pages && mkdir .venv/pages && tar -cf - $(PAGES) | tar -xf - -C .venv/pages

@@ -92,7 +92,7 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
         for left in raw.open_pulls(lake):
             if not left.finished:
                 puller.settle(left)
-        clock = Clock.of(lake, machine=_machine_now)
+        clock = Clock.of(lake, machine=partial(_lake_now, settings))
         with _client(settings, prepared.plans[0].endpoint, prepared.accounts, lake, lake_now=clock) as client:
             for planned in prepared.plans:
                 try:
@@ -126,7 +126,7 @@ def check_accounts(settings: Settings) -> list[Finding]:
     followed = roster.load(settings.tweets, handles=known.by_handle, skip_bad_rows=settings.skip_bad_rows)
     lake = Lake(settings.data)
     lake.open()
-    clock = Clock.of(lake, machine=_machine_now)
+    clock = Clock.of(lake, machine=partial(_lake_now, settings))
     with (
         _asking(settings, lake, "a check of the accounts"),
         _client(settings, HISTORICAL, known, lake, lake_now=clock) as client,
@@ -143,6 +143,11 @@ def _asking(settings: Settings, lake: Lake, what: str) -> Iterator[None]:
 
 def _machine_now() -> datetime:
     return datetime.now(UTC)
+
+
+def _lake_now(settings: Settings) -> datetime:
+    """Return the time that a lake's stamps follow: the fixed `now`, or the machine's."""
+    return settings.now or _machine_now()
 
 
 def _client(
@@ -183,7 +188,6 @@ def _pull_one(
     """
     resume = planned.endpoint.resume or timedelta(hours=settings.resume_hours)
     with lake.locked(LAKE_LOCK, "a publication"):  # a publication marks pulls too
-        # The lake's clock orders the answers; a fixed `now` stands only for the API's present.
         begun = raw.begin(lake, planned, now=clock(), resume=resume)
     nobodys = planner.plan(unknown, planned.endpoint, types=planned.types, window=planned.window)
     puller.leave_unknown(nobodys, begun, client=client)
@@ -256,7 +260,7 @@ def upgrade(settings: Settings, *, progress: Progress = quiet) -> Upgraded:
 
 def spent(settings: Settings) -> list[Spent]:
     """Return the pulls that are published and older than the setting keep_raw_days."""
-    return retention.spent(Lake(settings.data), before=datetime.now(UTC) - timedelta(days=settings.keep_raw_days))
+    return retention.spent(Lake(settings.data), before=_lake_now(settings) - timedelta(days=settings.keep_raw_days))
 
 
 def drop(settings: Settings, pulls: Sequence[Spent]) -> None:
@@ -270,7 +274,7 @@ def examine(settings: Settings, *, quick: bool) -> Examination:
     Raises InputError if there is no lake.
     """
     audit = None if quick else _audit
-    return doctor.examine(Lake(settings.data), settings, now=datetime.now(UTC), audit=audit)
+    return doctor.examine(Lake(settings.data), settings, now=_lake_now(settings), audit=audit)
 
 
 def _audit(landed: Landed) -> object:

@@ -1,7 +1,8 @@
 """The whole job on the emulator: no network, no credentials.
 
-`run` pulls 28 days through Dagster into a lake of its own, and asks it three questions. `up` keeps the Dagster UI and
-the emulator running. Both start Dagster by its command, as a user does. This package never imports it.
+`run` makes a lake of its own as a team had it after a while (demo_lake.py), pulls 28 days into it through Dagster, and
+asks it three questions. `up` keeps the Dagster UI and the emulator running. Both start Dagster by its command, as a
+user does. This package never imports it.
 """
 
 from __future__ import annotations
@@ -23,22 +24,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from engagement_pipeline import pipeline
-from engagement_pipeline.cli import grid, output, progress
+from engagement_pipeline.cli import demo_lake, grid, output, progress
 from engagement_pipeline.cli.home import home
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import EngagementError, InputError
 from engagement_pipeline.core.loopback import without_loopback
 from engagement_pipeline.core.orchestration import API_POOL, RANGE_END, RANGE_START
 from engagement_pipeline.emulator import Emulator
-from engagement_pipeline.extract.prepare import Prepared, prepare
 from engagement_pipeline.extract.progress import REQUESTS
+from engagement_pipeline.lake.inventory import LAKE_FILE
 from engagement_pipeline.lake.layout import FORMAT, Lake
 from engagement_pipeline.query import catalog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DEMO_NOW = datetime(2026, 2, 1, tzinfo=UTC)  # a fixed clock, so that every demo shows the same numbers
+    from engagement_pipeline.extract.prepare import Prepared
+
 UP_DAYS = 60  # partitions behind today that `up` offers
 REQUESTS_PER_MINUTE = 1_200
 DAGSTER, DG = ["-m", "dagster"], ["-m", "dagster_dg_cli.cli"]
@@ -54,7 +56,7 @@ QUESTIONS = {
         group by all order by impressions desc, tweet_id limit 5""",
     "impressions a day, the last week": """
         select day, sum("count")::bigint as impressions
-        from daily where engagement_type = 'impressions' and day > date '2026-01-24'
+        from daily where engagement_type = 'impressions' and day > date '2026-03-24'
         group by day order by day""",
     "engagements for 100 impressions, by hour of the day (UTC)": """
         select hour, round(100 * sum("count") filter (engagement_type = 'engagements')
@@ -64,22 +66,23 @@ QUESTIONS = {
 
 
 def run(data: Path) -> None:
-    """Pull 28 days of the emulated API into `data` in one Dagster run, and print the answers to three SQL queries."""
-    last = DEMO_NOW.date() - timedelta(days=1)
-    first = last - timedelta(days=27)
+    """Make the demo's lake in `data`, the last 28 days in one Dagster run, and print the answers to three queries."""
+    lake = Lake(data.absolute())
     with (
-        _world(data, now=DEMO_NOW, first_day=first) as (emulator, environment),
+        world(data, now=demo_lake.NOW, first_day=demo_lake.FIRST_DAY, settle_hours=demo_lake.SETTLE_HOURS) as answering,
         tempfile.TemporaryDirectory() as dagster_home,
     ):
-        chosen = settings.load(environment)
-        _bring_up_to_date(chosen)
+        emulator, environment = answering
+        demo_lake.clear(lake)
         _set_up(Path(dagster_home))
-        prepared = prepare(chosen, first, last)
-        print("the plan:")
-        output.show_plan(prepared, per_minute=chosen.requests_per_minute)
+        print("what three brands had pulled on earlier mornings, by the emulator's clock:", flush=True)
+        for morning in demo_lake.MORNINGS:
+            print(demo_lake.pull_at(morning, emulator, environment, lake), flush=True)
+        prepared = demo_lake.prepare_at(demo_lake.TODAY, emulator, environment)
+        print(f"\nthe plan of {demo_lake.TODAY.on}, which pulls the last 28 days again, since counts change:")
+        output.show_plan(prepared, per_minute=REQUESTS_PER_MINUTE)
         print("\none Dagster run over 28 daily partitions:", flush=True)
         _run_job(emulator, prepared, environment | {"DAGSTER_HOME": dagster_home}, log=data / "dagster.log")
-    lake = Lake(chosen.data)
     total = catalog.query(lake, "select count(*) as n, count(distinct tweet_id) as tweets from engagements")
     rows, tweets = (total[name][0].as_py() for name in ("n", "tweets"))
     print(f"\n{rows:,} rows of {tweets:,} Tweets. Three questions in SQL:\n")
@@ -88,6 +91,7 @@ def run(data: Path) -> None:
     print(f"The lake is {data}: plain Parquet, and {data}/engagement.duckdb with views over it. What to try next:")
     print(f'  ENGAGEMENT_DATA={data} {sys.argv[0]} sql "select * from metrics"')
     print(f"  {sys.argv[0]} up    # the Dagster UI on the emulator: backfill, schedule, look around")
+    print("In a clone, docs/cookbook.md has 25 questions with their SQL, and what this lake answers.")
 
 
 def up(data: Path, *, port: int) -> None:
@@ -96,7 +100,8 @@ def up(data: Path, *, port: int) -> None:
     first_day = datetime.now(UTC).date() - timedelta(days=UP_DAYS)
     for number in (signal.SIGTERM, signal.SIGINT):  # a script's `&` makes this process and Dagster ignore them
         signal.signal(number, _interrupt)
-    with _world(data, now=None, first_day=first_day) as (emulator, environment):
+    with world(data, now=None, first_day=first_day, settle_hours=0) as (emulator, environment):
+        _write_roster(emulator, data / "tweets" / "roster.csv")
         _bring_up_to_date(settings.load(environment))
         dagster_home = data.absolute() / "dagster"
         dagster_home.mkdir(exist_ok=True)
@@ -120,18 +125,26 @@ def up(data: Path, *, port: int) -> None:
 
 
 @contextmanager
-def _world(data: Path, *, now: datetime | None, first_day: date) -> Iterator[tuple[Emulator, dict[str, str]]]:
-    """Run an emulator; yield it, and the environment with which every command finds it and `data`."""
+def world(
+    data: Path, *, now: datetime | None, first_day: date, settle_hours: int
+) -> Iterator[tuple[Emulator, dict[str, str]]]:
+    """Run an emulator; yield it, and the environment with which every command finds it and `data`.
+
+    Raises InputError if `data` holds accounts, a roster or a lake of somebody else.
+    """
     home()  # or nothing is written
     folder = data.absolute()
+    if (folder / LAKE_FILE).exists() and not (folder / "accounts.toml").exists():
+        raise InputError(
+            f"{data} holds a lake that no emulator filled, so it is left as it is: --data names the folder"
+        )
     roster = folder / "tweets" / "roster.csv"
-    with Emulator(now=now, requests_per_minute=REQUESTS_PER_MINUTE) as emulator:
+    with Emulator(now=now, requests_per_minute=REQUESTS_PER_MINUTE, settle_hours=settle_hours) as emulator:
         try:
             emulator.world.refuse_foreign(roster)
             emulator.credentials.write_accounts(folder / "accounts.toml")
         except FileExistsError as error:
             raise InputError(f"{error}; --data names the folder") from None
-        _write_roster(emulator, roster)
         chosen = {
             "CONFIG": os.devnull,  # ignore the files of a user
             "API_URL": emulator.url,
@@ -149,13 +162,13 @@ def _world(data: Path, *, now: datetime | None, first_day: date) -> Iterator[tup
 
 
 def _bring_up_to_date(chosen: settings.Settings) -> None:
-    """Upgrade the lake of an earlier demo if an older program wrote it."""
+    """Upgrade the lake of an earlier `up` if an older program wrote it."""
     if Lake(chosen.data).open(older=True) != FORMAT:
         pipeline.upgrade(chosen)
 
 
 def _write_roster(emulator: Emulator, path: Path) -> None:
-    """Write the healthy Tweets of the emulator's world, so that each demo plans the same."""
+    """Write the healthy Tweets of the emulator's world, all of them."""
     rows = (f"{tweet.tweet_id},{tweet.handle}\n" for tweet in emulator.world.tweets() if tweet.state == "ok")
     path.parent.mkdir(exist_ok=True)
     path.write_text("tweet_id,handle\n" + "".join(rows))
@@ -169,12 +182,14 @@ def _run_job(emulator: Emulator, prepared: Prepared, environment: dict[str, str]
     tags = {RANGE_START: str(days[0]), RANGE_END: str(days[-1])}
     command = [*EXECUTE, "--python-file", "assets/definitions.py", "--working-directory", ".", "--job", "daily"]
     materialized = re.compile(r" engagements - ASSET_MATERIALIZATION ")
+    before = len(emulator.requests)
     with _running([*command, "--tags", json.dumps(tags)], environment, log=log) as process, progress.bars() as bar:
         answered, published = bar(REQUESTS), bar("days published")
         running = True
         while running:
             running = process.poll() is None
-            answered(len(emulator.requests), max(prepared.requests, len(emulator.requests)))
+            done = len(emulator.requests) - before
+            answered(done, max(prepared.requests, done))
             published(len(materialized.findall(log.read_text())), len(days))
             time.sleep(GLANCE * running)
     if process.returncode:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from engagement_pipeline.core import settings
@@ -24,6 +23,7 @@ from engagement_pipeline.transport import accounts
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
+    from datetime import datetime
 
     from engagement_pipeline.core.settings import Settings
     from engagement_pipeline.observe.next_runs import NextRun
@@ -54,7 +54,8 @@ class Status:
 
 def run(options: argparse.Namespace) -> None:
     """Show the screen."""
-    found = gathered(settings.load(config=options.config), now=datetime.now(UTC))
+    chosen = settings.load(config=options.config)
+    found = gathered(chosen, now=chosen.current_time())
     if options.json:
         print(as_json(found))
     else:

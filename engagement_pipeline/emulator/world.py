@@ -28,6 +28,7 @@ OLD_DAYS = 1_800
 FIRST_NOW, LAST_NOW = datetime(2016, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)  # with Tweets to show
 DAY_MS = 86_400_000
 ID_DIGITS = 19
+HEADS = {"tweet_id,handle", "tweet_id,handle,state", "tweet_id,handle,campaign,format"}  # of rosters over such a world
 
 # In each block of this many days, every handle has one deleted and one protected Tweet. The last 90 days hold at least
 # two whole blocks, so they have two of each at any date. A share of all Tweets comes on top.
@@ -208,7 +209,7 @@ class World:
 
     def _wrote(self, text: str) -> bool:
         head, *rows = text.splitlines()
-        return head in {"tweet_id,handle,state", "tweet_id,handle"} and all(map(self._is_row, rows))
+        return head in HEADS and all(map(self._is_row, rows))
 
     def _is_row(self, row: str) -> bool:
         tweet_id, handle, *_ = [*row.split(","), ""]

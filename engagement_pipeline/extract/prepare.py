@@ -6,7 +6,6 @@ In: Settings, an endpoint and UTC days. Out: Prepared: roster, accounts and the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from engagement_pipeline.core.endpoints import HISTORICAL, TOTALS
@@ -18,6 +17,8 @@ from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.transport import accounts
 
 if TYPE_CHECKING:
+    from datetime import date, datetime
+
     from engagement_pipeline.core.endpoints import Endpoint
     from engagement_pipeline.core.model import Plan, Tweet, Window
     from engagement_pipeline.core.settings import Settings
@@ -61,7 +62,7 @@ def prepare(
     windows = _windows(settings, endpoint, first, last)
     known = accounts.load(settings.accounts)
     followed = _followed(settings, endpoint, known)
-    lake, now = Lake(settings.data), datetime.now(UTC)
+    lake, now = Lake(settings.data), settings.current_time()
     roster.tell_unavailable(followed, set_aside.unavailable(lake))
     resting, alone = set_aside.resting(lake, known.fingerprints, now=now), set_aside.asked_alone(lake)
     plans = tuple(

@@ -2,8 +2,8 @@
 
 In: a lake. Out: a clock that gives each moment once, none before another, whatever the machine's clock does.
 
-It goes as the machine's clock does. Where that is behind the newest moment in the lake, this one goes on from there, a
-microsecond at a time, and says so. So what lands counts as newer all the same.
+It goes as the machine's clock does, or stands at the setting `now`. Where that is behind the newest moment in the lake,
+this one goes on from there, a microsecond at a time, and says so. So what lands counts as newer all the same.
 """
 
 from __future__ import annotations
@@ -52,9 +52,10 @@ class Clock:
             if last - now > UNTOLD and not self._told:
                 self._told = True
                 logger.warning(
-                    "this machine's clock says %s, which is before the lake's newest request of %s: what lands now "
-                    "counts as newer all the same, and bears times just after that one until the clock is past it; if "
-                    "the clock is wrong, set it, and if the lake's times are, engagement doctor names the way out",
+                    "this machine's clock, or the setting now, says %s, which is before the lake's newest request of "
+                    "%s: what lands now counts as newer all the same, and bears times just after that one until the "
+                    "clock is past it; if the clock is wrong, set it, and if the lake's times are, engagement doctor "
+                    "names the way out",
                     now.isoformat(" ", "seconds").removesuffix("+00:00"),
                     last.isoformat(" ", "seconds").removesuffix("+00:00"),
                 )

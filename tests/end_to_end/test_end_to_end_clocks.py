@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from truth import FIRST, TWO_TYPES, assert_true, follow, run
+from truth import FIRST, NOW, TWO_TYPES, assert_true, follow, run
 
 from engagement_pipeline import pipeline
 from engagement_pipeline.core.endpoints import TOTALS
@@ -27,7 +27,7 @@ def at_time(world, monkeypatch):
     def pull(moment, *, settled):
         monkeypatch.setattr(pipeline, "_machine_now", lambda: moment)
         world.emulator.world.settle_hours = 0 if settled else 5000
-        run(world.settings(types=" ".join(TWO_TYPES)))
+        run(world.settings(types=" ".join(TWO_TYPES), now=""))
         return followed["ok"]
 
     return pull
@@ -53,7 +53,7 @@ def test_what_is_pulled_after_the_clock_was_set_back_is_newer(world, at_time, ba
 @SET_BACK
 def test_it_is_told_once_a_pull_and_not_once_the_clock_is_right(at_time, caplog, back):
     def told():
-        return [line for line in caplog.messages if line.startswith("this machine's clock says ")]
+        return [line for line in caplog.messages if line.startswith("this machine's clock, or the setting now, says ")]
 
     at_time(RIGHT, settled=False)
     assert told() == []
@@ -86,7 +86,7 @@ def test_a_lifetime_that_is_observed_after_the_clock_was_set_back_is_newer(world
     for hours in (0, -1):
         monkeypatch.setattr(pipeline, "_machine_now", lambda hours=hours: RIGHT + timedelta(hours=hours))
         world.emulator.world.settle_hours = 0 if hours else 5000
-        settings = world.settings()
+        settings = world.settings(now="")
         pipeline.run(settings, prepare(settings, endpoint=TOTALS))
         counts += ask(world, 'select sum("count")::bigint as n, max(observed_at)::text as at from totals')
     assert counts[0]["n"] < counts[1]["n"]
@@ -99,3 +99,14 @@ def test_that_a_tweet_vanished_after_the_clock_was_set_back_is_known(world, at_t
     at_time(RIGHT - timedelta(hours=1), settled=True)
     outcomes = ask(world, f"select distinct outcome from coverage where tweet_id = {tweet} and day = '{FIRST}'")
     assert outcomes == [{"outcome": "unavailable"}]
+
+
+def test_with_the_setting_now_all_that_is_pulled_bears_its_time(world):
+    follow(world, (1, 1, 0))
+    settings = world.settings()
+    pipeline.run(settings, prepare(settings, endpoint=TOTALS))
+    run(settings)
+    assert ask(world, "select distinct observed_on::text as day from totals") == [{"day": str(NOW.date())}]
+    for table, stamp in (("requests", "asked_at"), ("coverage", "pulled_at"), ("totals", "observed_at")):
+        (stamps,) = ask(world, f"select min({stamp}) as first, max({stamp}) as last from {table}")
+        assert NOW <= stamps["first"] <= stamps["last"] < NOW + timedelta(seconds=1)

@@ -3,7 +3,7 @@
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from threading import Event
 
 import pyarrow as pa
@@ -105,7 +105,7 @@ def test_an_abandoned_pull_is_published_and_closed(world):
     settings, plans = prepared(world)
     ours = Lake(settings.data)
     ours.open()
-    started = datetime.now(UTC) - timedelta(hours=settings.resume_hours, minutes=1)
+    started = settings.current_time() - timedelta(hours=settings.resume_hours, minutes=1)
     abandoned = raw.begin(ours, nothing(EARLIER), now=started, resume=NEVER_STALE)
     for tweets, further in (([1], {}), ([2], {"by_type": {"impressions": "1"}})):
         path = land(abandoned, full(tweets, 7), asked_at=started, **further)

@@ -79,8 +79,8 @@ def test_a_clock_that_went_back_is_told_once(lake, caplog):
         clock()
     (line,) = caplog.messages
     assert line.startswith(
-        "this machine's clock says 2026-02-01 01:00:00, which is before the lake's newest request of 2026-02-01 "
-        "05:00:00: "
+        "this machine's clock, or the setting now, says 2026-02-01 01:00:00, which is before the lake's newest "
+        "request of 2026-02-01 05:00:00: "
     )
 
 
