@@ -2,6 +2,8 @@
 
     draw    a chart's specification, from rows, with Altair
     svg     that as a picture that a page holds, without a script
+    trust   which days can be trusted, for the calendars and their tables
+    pages   the look of the pages around them, and how these write numbers
 
 In: rows of the marts, as dictionaries. Out: charts, and pictures.
 May import: core. It needs the extra `report`.
