@@ -44,10 +44,15 @@ def environment(folder: Path) -> Environment:
         "points": _known(lambda points: f"{100 * points:+.2f}"),
         "day": _known(lambda moment: f"{moment:%Y-%m-%d}"),
         "moment": _moment,
-        "words": lambda name: name.replace("_", " ").capitalize().replace("Url", "URL"),
+        "words": words,
         "age": _age,
     }
     return made
+
+
+def words(name: str) -> str:
+    """Return the name of a metric or a rate, as a person reads it."""
+    return name.replace("_", " ").capitalize().replace("Url", "URL")
 
 
 def _known(written: Callable[[Any], str]) -> Callable[[Any], str]:
