@@ -234,7 +234,7 @@ alike as (
     group by engagement_type, ages
 ),
 cohort as (
-    select engagement_type, unnest(arg_max(days, {'ages': len(ages), 'days': len(days)})) as day
+    select engagement_type, unnest(arg_max(days, {'ages': len(ages), 'days': len(days), 'last': list_max(days)})) as day
     from alike
     group by engagement_type
 )
