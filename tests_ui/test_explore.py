@@ -124,7 +124,7 @@ def test_each_control_changes_the_numbers_and_the_address(page, hours):
     expect(impressions).to_have_text(late)
     expect(page.locator("#complete")).to_have_text("6 of 7")
 
-    page.get_by_label("Time zone").fill("Asia/Tokyo")
+    page.get_by_label("Time zone", exact=True).fill("Asia/Tokyo")
     page.keyboard.press("Enter")
     expect(page.locator("#complete")).to_have_text("5 of 7")
 
@@ -136,7 +136,7 @@ def test_each_control_changes_the_numbers_and_the_address(page, hours):
     before = impressions.inner_text()
     page.reload()
     expect(page.locator("#sum-impressions")).to_have_text(before)
-    expect(page.get_by_label("Time zone")).to_have_value("Asia/Tokyo")
+    expect(page.get_by_label("Time zone", exact=True)).to_have_value("Asia/Tokyo")
     assert page.url == address
     page.go_back()
     expect(page.get_by_label("Tweets, 6 at most")).to_have_value("")
@@ -178,10 +178,10 @@ def test_the_cell_answers_and_its_query_is_in_the_address(page):
 
 def test_a_wrong_time_zone_is_one_line_and_the_way_back_is_open(page):
     page.goto(f"/?{RANGE}")
-    page.get_by_label("Time zone").fill("Europe/Berln")
+    page.get_by_label("Time zone", exact=True).fill("Europe/Berln")
     page.keyboard.press("Enter")
     expect(page.locator("#problem")).to_have_text("there is no time zone 'Europe/Berln': did you mean Europe/Berlin?")
-    page.get_by_label("Time zone").fill("Europe/Berlin")
+    page.get_by_label("Time zone", exact=True).fill("Europe/Berlin")
     page.keyboard.press("Enter")
     drawn(page, 5)
 
@@ -195,7 +195,7 @@ LOOKS = {
 
 
 @pytest.mark.parametrize("look", LOOKS)
-def test_the_page_fits_its_screen(browser, address, look, tmp_path):
+def test_the_page_fits_its_screen(browser, address, look, lakes):
     for page in opened(browser, address, **LOOKS[look]):
         page.goto(f"/?{RANGE}&metric=impressions&metric=engagements")
         drawn(page, 9)
@@ -203,7 +203,7 @@ def test_the_page_fits_its_screen(browser, address, look, tmp_path):
         assert page.evaluate("document.documentElement.scrollWidth") == width
         rights = page.evaluate("[...document.querySelectorAll('.chart svg')].map(s => s.getBoundingClientRect().right)")
         assert max(rights) <= width
-        page.screenshot(path=tmp_path / f"{look}.png", full_page=True)
+        page.screenshot(path=lakes / f"{look}.png", full_page=True)
 
 
 def test_an_empty_lake_says_what_to_do(browser, of_nothing):
