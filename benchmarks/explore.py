@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/explore.py
 
 Twenty handles, 17 types, 90 days of 24 hours: 36.7 million rows with the counts of the emulator's world. Each change is
-asked for over HTTP, as the page asks. Shown is the best of some, with the files in the system's cache. What the browser
-takes to draw is told apart where there is one. Exit code 1 where a target is missed.
+asked for over HTTP, as the page asks. Shown is the best of some, with the files in the system's cache. Where there is
+a browser, what it takes to draw the charts is added. Exit code 1 where a target is missed.
 """
 
 import os
@@ -57,7 +57,7 @@ def main() -> int:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
         drawing = drawn(address)
         print(f"the browser draws the charts in {drawing:,.0f} ms\n")
-        print("| change | ms | with the charts | target |\n|---|--:|--:|--:|")
+        print("| change | ms | of processor time | ms with the charts | target |\n|---|--:|--:|--:|--:|")
         answers = [asked(address, change, drawing) for change in CHANGES]
         server.should_exit = True
     return int(not all(answers))
@@ -65,14 +65,18 @@ def main() -> int:
 
 def asked(address, change, drawing):
     """Ask for a change some times, print its row, and tell whether it met the target."""
-    best = float("inf")
+    best = processor = float("inf")
     for _ in range(TIMES):
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.process_time()
         page = requests.get(f"{address}?{CHANGES[change]}", timeout=60).text
         best = min(best, time.perf_counter() - began)
+        processor = min(processor, time.process_time() - used)  # of the server, which runs in this process
         assert re.search(r'id="sum-\w+">[\d,]+<', page), page[:2000]
     answered = best * 1000
-    print(f"| {change} | {answered:,.0f} | {answered + drawing:,.0f} | under {LIMIT:,} |", flush=True)
+    print(
+        f"| {change} | {answered:,.0f} | {processor * 1000:,.0f} | {answered + drawing:,.0f} | under {LIMIT:,} |",
+        flush=True,
+    )
     return answered + drawing < LIMIT
 
 

@@ -164,7 +164,7 @@ def tweets_by_age(rows: Rows, *, width: int) -> Spec:
     x = alt.X("days:Q", title="days since posting", axis=alt.Axis(grid=False, tickMinStep=1, format="d"))
     y = alt.Y("cumulative:Q", title=None, axis=_counts())
     told = [_told("number:O", "Tweet"), _told("days:Q", "Days", ".2~f"), _told("cumulative:Q", "Count", ",")]
-    base = alt.Chart(_data(values)).encode(x=x, y=y)
+    base = alt.Chart().encode(x=x, y=y)  # the rows stand beside it: each step would copy them
     lines = base.mark_line(strokeWidth=2).encode(
         stroke=alt.Stroke("number:O", scale=shades, legend=None),
         strokeDash=alt.StrokeDash("number:O", scale=dashes, legend=None),
@@ -173,7 +173,8 @@ def tweets_by_age(rows: Rows, *, width: int) -> Spec:
     names = (
         alt.Chart(_data(ends)).mark_text(align="left", dx=5, fontSize=12, color=INK).encode(x=x, y=y, text="number:O")
     )
-    return _finished(alt.LayerChart(layer=[lines, names, pointed]), width=width, height=HIGH)
+    layers = alt.LayerChart(data=_data(values), layer=[lines, names, pointed])
+    return _finished(layers, width=width, height=HIGH)
 
 
 def settled(rows: Rows, *, width: int) -> Spec:
