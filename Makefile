@@ -52,7 +52,7 @@ test-faults: setup  ## each call of a command fails or kills it once, by Debian'
 	@command -v strace >/dev/null || { apt-get update --quiet=2 && apt-get install --quiet=2 --no-install-recommends strace; }
 	@$(BIN)/python -m pytest -m faults -rs
 
-test-ui: setup  ## two minutes of Dagster's UI in Debian's Chromium; the pictures are left in .venv/test-ui
+test-ui: setup  ## three minutes of Dagster's UI and the explorer in Debian's Chromium; the pictures are left in .venv/test-ui
 	@command -v chromium >/dev/null || { apt-get update --quiet=2 && apt-get install --quiet=2 --no-install-recommends chromium; }
 	@$(BIN)/python -m pytest -n 0 --basetemp .venv/test-ui tests_ui
 
@@ -100,7 +100,7 @@ site: .venv/docs  ## all pages as a site, in site/; fails on a link that leads n
 	@touch $@
 
 lock:  ## needs uv; hashes only, no address of an index
-	$(COMPILE) pyproject.toml --extra dev --extra dagster --extra postgres --extra report --output-file requirements.lock
+	$(COMPILE) pyproject.toml --extra dev --extra dagster --extra postgres --extra report --extra explore --output-file requirements.lock
 	$(COMPILE) benchmarks/requirements.in --constraint requirements.lock --output-file benchmarks/requirements.lock
 	$(COMPILE) docs/requirements.in --constraint requirements.lock --output-file docs/requirements.lock
 

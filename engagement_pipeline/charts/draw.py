@@ -1,6 +1,7 @@
 """Charts of an account's days, hours and Tweets.
 
-In: rows of the marts, as dictionaries. Out: a Vega-Lite specification each, as wide as it is told, in pixels.
+In: rows of the marts, as dictionaries. Out: a Vega-Lite specification each, as wide as it is told, in pixels. Where
+Vega-Lite runs in a browser, a chart tells the exact number of what is pointed at.
 Colours are variables of the page, so that it can be light or dark. No chart depends on a time zone: days are drawn by
 their number.
 """
@@ -12,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import altair as alt
 
+from engagement_pipeline.charts.pages import words
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     Rows = Iterable[Mapping[str, Any]]
 
@@ -31,9 +34,14 @@ FAINTEST = 0.06  # the opacity of the smallest count of a heat map
 LONGEST = 31  # days of a month: two months stand on one axis
 MONTH_TICKS = (1, 8, 15, 22, 29)
 MARKS = {"whole": "✓", "part": "!", "nothing": "\N{EN DASH}"}  # of a day's state, which can be told without its colour
+TWEETS = tuple(f"var(--tweet-{number}, #1f6f9f)" for number in range(1, 7))  # of curves that are compared
+DASHES = ([1, 0], [7, 3], [2, 3], [9, 3, 2, 3], [4, 4], [12, 4])  # of the same, which can be told without colour
 HIGH = 170  # pixels
 ROW = 24  # pixels of a weekday in the heat map
 WEEK = 40  # pixels of a week in the calendar
+SQUARE = 22  # pixels of a weekday where weeks stand side by side
+MARKED = 27  # weeks side by side; of more, the marks have no room
+TICKS = 6  # labels of an axis of days, about
 NARROW = 480  # pixels; below, every other label goes
 
 
@@ -66,6 +74,7 @@ def hour_of_week(rows: Rows, *, width: int) -> Spec:
     cells = alt.Chart(
         _data({"hour": r["hour"], "weekday": WEEKDAYS[r["weekday"] - 1], "per_hour": r["per_hour"]} for r in rows)
     ).mark_rect(color=SERIES, stroke=None)
+    told = [_told("weekday:N", "Day"), _told("hour:O", "Hour"), _told("per_hour:Q", "An hour", ",.1f")]
     encoded = cells.encode(
         x=alt.X(
             "hour:O",
@@ -82,6 +91,7 @@ def hour_of_week(rows: Rows, *, width: int) -> Spec:
         fillOpacity=alt.FillOpacity(
             "per_hour:Q", scale=alt.Scale(domainMin=0, range=[FAINTEST, 1], clamp=True), legend=None
         ),
+        tooltip=told,
     )
     return _finished(encoded, width=width, height=ROW * len(WEEKDAYS))
 
@@ -115,14 +125,110 @@ def calendar(rows: Rows, *, width: int) -> Spec:
         ),
         y=alt.Y("week:O", title=None, scale=alt.Scale(paddingInner=0.1), axis=None),
     )
-    fills = alt.Scale(domain=[*MARKS], range=[WHOLE, PART, "transparent"])
-    boxes = base.mark_rect(stroke=NOTHING, strokeWidth=1, cornerRadius=3).encode(
-        fill=alt.Fill("state:N", scale=fills, legend=None)
+    labels = base.mark_text(fontSize=13).encode(text="label:N", fill=_ink())
+    lines = len({row["week"] for row in told})
+    return _finished(alt.LayerChart(layer=[_boxes(base), labels]), width=width, height=WEEK * lines)
+
+
+def over_days(rows: Rows, name: str, *, width: int) -> Spec:
+    """Draw the counts of any days as bars. Rows have `day`, `complete` and the column `name`.
+
+    Bars of days that are not complete are pale.
+    """
+    values = [{"day": str(row["day"]), name: row[name], **_completeness(row)} for row in rows]
+    days = [value["day"] for value in values]
+    x = alt.X("day:O", title=None, scale=alt.Scale(domain=days), axis=_days(days))
+    bars = (
+        alt.Chart(_data(values))
+        .mark_bar(color=SERIES)
+        .encode(
+            x=x,
+            y=alt.Y(f"{name}:Q", title=None, axis=_counts()),
+            fillOpacity=alt.condition("datum.complete", alt.value(1), alt.value(PALE)),
+            tooltip=[_told("day:N", "Day"), _told(f"{name}:Q", words(name), ","), _told("told:N", "Complete")],
+        )
     )
-    ink = alt.condition("datum.state == 'nothing'", alt.value(MUTED), alt.value(ON_COLOUR))
-    words = base.mark_text(fontSize=13).encode(text="label:N", fill=ink)
-    weeks = len({row["week"] for row in told})
-    return _finished(alt.LayerChart(layer=[boxes, words]), width=width, height=WEEK * weeks)
+    return _finished(bars, width=width, height=HIGH)
+
+
+def tweets_by_age(rows: Rows, *, width: int) -> Spec:
+    """Draw what each of some Tweets had come to at an age. Rows have `number`, from 1 on, `hours` and `cumulative`.
+
+    A curve bears its number at its end.
+    """
+    values = [{"number": row["number"], "days": row["hours"] / 24, "cumulative": row["cumulative"]} for row in rows]
+    numbers = sorted({value["number"] for value in values})
+    ends = [max((v for v in values if v["number"] == n), key=lambda value: value["days"]) for n in numbers]
+    shades = alt.Scale(domain=numbers, range=[TWEETS[(n - 1) % len(TWEETS)] for n in numbers])
+    dashes = alt.Scale(domain=numbers, range=[DASHES[(n - 1) % len(DASHES)] for n in numbers])
+    x = alt.X("days:Q", title="days since posting", axis=alt.Axis(grid=False, tickMinStep=1, format="d"))
+    y = alt.Y("cumulative:Q", title=None, axis=_counts())
+    told = [_told("number:O", "Tweet"), _told("days:Q", "Days", ".2~f"), _told("cumulative:Q", "Count", ",")]
+    base = alt.Chart().encode(x=x, y=y)  # the rows stand beside it: each step would copy them
+    lines = base.mark_line(strokeWidth=2).encode(
+        stroke=alt.Stroke("number:O", scale=shades, legend=None),
+        strokeDash=alt.StrokeDash("number:O", scale=dashes, legend=None),
+    )
+    pointed = base.mark_circle(size=70, opacity=0).encode(tooltip=told)
+    names = (
+        alt.Chart(_data(ends)).mark_text(align="left", dx=5, fontSize=12, color=INK).encode(x=x, y=y, text="number:O")
+    )
+    layers = alt.LayerChart(data=_data(values), layer=[lines, names, pointed])
+    return _finished(layers, width=width, height=HIGH)
+
+
+def settled(rows: Rows, *, width: int) -> Spec:
+    """Draw how much of their present value counts had at an age. Rows have `age`, in days, and `share`."""
+    values = [{"age": f"{row['age']} d", "share": row["share"]} for row in rows]
+    line = (
+        alt.Chart(_data(values))
+        .mark_line(color=SERIES, strokeWidth=2, point={"color": SERIES, "size": 60})
+        .encode(
+            x=alt.X("age:O", title="days after the end of the day", sort=None, axis=alt.Axis(labelAngle=0)),
+            y=alt.Y(
+                "share:Q",
+                title=None,
+                scale=alt.Scale(zero=False, nice=True),
+                axis=alt.Axis(format="~%", tickCount=4, domain=False, ticks=False),
+            ),
+            tooltip=[_told("age:O", "Age"), _told("share:Q", "Of its present value", ".2%")],
+        )
+    )
+    return _finished(line, width=width, height=HIGH)
+
+
+def weeks(rows: Rows, *, width: int) -> Spec:
+    """Draw days as a calendar with a column a week. Rows have `day`, `state` as in `calendar`, and `reason`."""
+    told = [{**_in_calendar(row), "day": str(row["day"]), "reason": row["reason"] or "complete"} for row in rows]
+    columns = sorted({row["week"] for row in told})
+    base = alt.Chart(_data(told)).encode(
+        x=alt.X("week:O", title=None, scale=alt.Scale(domain=columns, paddingInner=0.1), axis=_days(columns)),
+        y=alt.Y(
+            "weekday:N",
+            title=None,
+            scale=alt.Scale(domain=[*WEEKDAYS], paddingInner=0.1),
+            axis=alt.Axis(ticks=False, domain=False),
+        ),
+        tooltip=[_told("day:N", "Day"), _told("reason:N", "State")],
+    )
+    layers = [_boxes(base)]
+    if len(columns) <= MARKED:
+        marks = base.mark_text(fontSize=12).transform_calculate(mark="split(datum.label, ' ')[1]")
+        layers.append(marks.encode(text="mark:N", fill=_ink()))
+    return _finished(alt.LayerChart(layer=layers), width=width, height=SQUARE * len(WEEKDAYS))
+
+
+def _boxes(base: alt.Chart) -> alt.Chart:
+    """Return the boxes of days, by their state."""
+    fills = alt.Scale(domain=[*MARKS], range=[WHOLE, PART, "transparent"])
+    outlined = base.mark_rect(stroke=NOTHING, strokeWidth=1, cornerRadius=3)
+    boxes: alt.Chart = outlined.encode(fill=alt.Fill("state:N", scale=fills, legend=None))
+    return boxes
+
+
+def _ink() -> Any:  # noqa: ANN401 - Altair has no name for it
+    """Return the colour of what is written on a box."""
+    return alt.condition("datum.state == 'nothing'", alt.value(MUTED), alt.value(ON_COLOUR))
 
 
 def _in_calendar(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,6 +244,23 @@ def _in_calendar(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _data(values: Rows) -> alt.InlineData:
     return alt.InlineData(values=[dict(row) for row in values])
+
+
+def _completeness(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return whether a day is complete, for the chart and for whoever points at it."""
+    return {"complete": row["complete"], "told": "yes" if row["complete"] else "no, too low"}
+
+
+def _told(field: str, title: str, written: str = "") -> alt.Tooltip:
+    """Return what a chart tells of what is pointed at."""
+    return alt.Tooltip(field, title=title, format=written) if written else alt.Tooltip(field, title=title)
+
+
+def _days(days: Sequence[str]) -> alt.Axis:
+    """Return an axis of days, by month and day, with labels for some."""
+    step = max(1, -(-len(days) // TICKS))
+    written = "slice(datum.value, 5)"
+    return alt.Axis(values=[*days[::step]], labelExpr=written, labelAngle=0, ticks=False, domain=False)
 
 
 def _counts() -> alt.Axis:

@@ -16,6 +16,7 @@ from engagement_pipeline.core.tables import REBUILDABLE
 if TYPE_CHECKING:
     import argparse
 
+EXPLORER_PORT = 8420
 SHELLS = ("bash", "zsh", "fish")
 FORMATS = ("table", "csv", "json", "parquet", "xlsx")  # of an answer in SQL
 QUESTIONS = {  # of `engagement init`, by the setting that the answer becomes
@@ -137,6 +138,14 @@ def _sql(commands: arguments.Commands) -> None:
     sub.add_argument("month", metavar="MONTH", type=arguments.month, help="the UTC month, for example 2026-01")
     text = "write it to this file; by default HANDLE-MONTH.html, here"
     sub.add_argument("--output", type=Path, metavar="FILE", help=text)
+
+    text = "look at the lake in a browser: a page on this machine alone, with charts, tables and SQL; Ctrl-C ends it"
+    sub = arguments.add_command(commands, "explore", "explore:run", text)
+    text = f"port to listen on; 0 picks a free one (default: {EXPLORER_PORT})"
+    sub.add_argument("--port", type=arguments.whole, default=EXPLORER_PORT, metavar="N", help=text)
+    sub.add_argument(
+        "--no-browser", dest="browser", action="store_false", help="print the address, and open no browser"
+    )
 
     sub = arguments.add_command(
         commands,

@@ -1,6 +1,6 @@
 """The charts, as specifications: what is drawn, and that no time zone or size of a number can change it."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from pages import Page
@@ -19,11 +19,16 @@ STATES = [
     {"day": date(2026, 1, 2), "state": "part"},
     {"day": date(2026, 1, 5), "state": "nothing"},
 ]
+CURVES = [{"number": number, "hours": hours, "cumulative": hours * number} for number in (1, 2) for hours in (1, 24)]
 CHARTS = {
     "by_day": lambda width: draw.by_day(DAYS, DAYS, "impressions", width=width),
     "hour_of_week": lambda width: draw.hour_of_week(HOURS, width=width),
     "by_age": lambda width: draw.by_age(AGES, width=width),
     "calendar": lambda width: draw.calendar(STATES, width=width),
+    "over_days": lambda width: draw.over_days(DAYS, "impressions", width=width),
+    "tweets_by_age": lambda width: draw.tweets_by_age(CURVES, width=width),
+    "settled": lambda width: draw.settled([{"age": age, "share": 1 - 1 / (age + 1)} for age in (1, 7)], width=width),
+    "weeks": lambda width: draw.weeks([state | {"reason": None} for state in STATES], width=width),
 }
 
 
@@ -69,6 +74,49 @@ def test_a_day_of_the_calendar_stands_in_its_week_and_says_its_state_without_col
         {"weekday": "Fri", "week": "2025-12-29", "state": "part", "label": "2 !"},
         {"weekday": "Mon", "week": "2026-01-05", "state": "nothing", "label": "5 \N{EN DASH}"},
     ]
+
+
+def test_any_days_stand_on_one_axis_and_those_not_complete_are_pale():
+    chart = draw.over_days(DAYS, "impressions", width=680)
+    assert values(chart) == [
+        {"day": "2026-01-01", "impressions": 5, "complete": True, "told": "yes"},
+        {"day": "2026-01-02", "impressions": 2, "complete": False, "told": "no, too low"},
+    ]
+    assert chart["encoding"]["x"]["scale"]["domain"] == ["2026-01-01", "2026-01-02"]
+    assert chart["encoding"]["fillOpacity"]["condition"]["test"] == "datum.complete"
+
+
+def test_curves_of_tweets_bear_their_numbers_and_are_told_apart_without_colour():
+    chart = draw.tweets_by_age(CURVES, width=680)
+    lines, names, _ = chart["layer"]
+    assert values(chart, names) == [
+        {"number": 1, "days": 1, "cumulative": 24},
+        {"number": 2, "days": 1, "cumulative": 48},
+    ]
+    scale = lines["encoding"]["strokeDash"]["scale"]
+    assert scale["domain"] == [1, 2]
+    assert scale["range"][0] != scale["range"][1]
+
+
+def test_weeks_stand_side_by_side_and_say_why_a_day_is_not_complete():
+    chart = draw.weeks(
+        [{**state, "reason": None if state["state"] == "whole" else "why"} for state in STATES], width=680
+    )
+    boxes, marks = chart["layer"]
+    assert boxes["encoding"]["x"]["scale"]["domain"] == ["2025-12-29", "2026-01-05"]
+    assert [value["reason"] for value in values(chart)] == ["complete", "why", "why"]
+    assert marks["encoding"]["text"]["field"] == "mark"
+
+
+def test_the_marks_of_a_year_are_left_out():
+    days = [date(2025, 1, 1) + timedelta(days=number) for number in range(365)]
+    chart = draw.weeks([{"day": day, "state": "whole", "reason": None} for day in days], width=680)
+    assert len(chart["layer"]) == 1
+
+
+def test_an_axis_of_days_has_few_labels():
+    days = [{"day": date(2025, 1, 1) + timedelta(days=number), "complete": True, "n": 1} for number in range(400)]
+    assert len(draw.over_days(days, "n", width=680)["encoding"]["x"]["axis"]["values"]) <= draw.TICKS
 
 
 @pytest.mark.parametrize("chart", CHARTS.values(), ids=CHARTS)
