@@ -32,6 +32,7 @@ SHADOWED = "engagement_lake"  # the variable with which a catalogue for another 
 # place while its files are looked for. Where a database is attached, it is the place of another, and `guard` says so.
 TEMPORARY = "current_setting('temp_directory')"
 SUFFIX = ".tmp"
+LINK, OWNER = "'https://x.com/' || coalesce(handle, 'i') || '/status/' || tweet_id", "coalesce(handle, 'others')"
 HOUR_AT = "to_timestamp((date - date '1970-01-01') * 86400 + hour * 3600)"  # of columns in the file
 
 
@@ -180,11 +181,14 @@ def write_stand_in(lake: Lake, table: Table) -> None:
 
 def _rows(table: Table, read: str, conditions: Iterable[str]) -> str:
     """Return the SELECT of a table's columns from what reads its files."""
-    derived = {"hour_at": HOUR_AT, "table_name": _table_name()}
-    selected = (
-        f'{derived[c.name] if c.derived else identifier(_read_as(table, c.name))} as "{c.name}"' for c in table.columns
+    derived = {"hour_at": HOUR_AT, "table_name": _table_name(), "link": LINK, "owner": OWNER}
+    columns = ", ".join(
+        f'{derived[c.name] if c.derived else identifier(_read_as(table, c.name))} as "{c.name}"'
+        for c in table.columns
+        if c.derived or table.in_file
     )
-    columns = ", ".join(selected) if table.in_file else "*"  # of a roster, there may be more
+    if not table.in_file:  # of a roster, there may be more
+        columns = f"*, {columns}" if columns else "*"
     where = " and ".join(conditions)
     return f"select {columns} from {read}{f' where {where}' if where else ''}"
 

@@ -54,6 +54,7 @@ def test_without_file_or_variable_every_setting_has_its_documented_default(tmp_p
         tweets=str(tmp_path / "data/tweets/*"),
         skip_bad_rows=False,
         history_days=None,
+        handles_contract=None,
         first_day=date(2025, 1, 1),
         lookback_days=28,
         requests_per_minute=60,
