@@ -41,7 +41,7 @@ PREFIX = "ENGAGEMENT_"
 MAX_LOOKBACK_DAYS = 28  # one window of /historical; more would cost a second request a batch every day
 OLDEST_DAY = HISTORICAL_SINCE
 SECRETS = {"alert_webhook"}  # settings: no message shows their values
-PATHS = {"data", "accounts", "tweets"}  # settings whose defaults are relative to the working directory
+PATHS = {"data", "accounts", "tweets", "reports"}  # settings whose defaults are relative to the working directory
 DEFAULT = "default"  # the origin of what nobody has set
 PATIENCE_MINUTES = 15  # where nobody waits for the pull
 PATIENCE_AT_A_TERMINAL = 3  # minutes
@@ -79,6 +79,8 @@ class Settings:
     alert_webhook: str = field(default="", repr=False)  # whoever has the address can post there
     alert_mail: str = ""
     alert_smtp: str = "localhost:25"
+    reports: Path = Path("reports")
+    report_mail: str = ""
     dagster_url: str = "http://127.0.0.1:3000"
     now: datetime | None = None
 
@@ -356,6 +358,8 @@ _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "alert_webhook": _webhook,
     "alert_mail": _mail_address,
     "alert_smtp": _relay,
+    "reports": _path,
+    "report_mail": _mail_address,
     "dagster_url": _page,
     "now": _now,
 }

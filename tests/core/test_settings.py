@@ -52,6 +52,7 @@ def test_without_file_or_variable_every_setting_has_its_documented_default(tmp_p
         data=tmp_path / "data",
         accounts=tmp_path / "accounts.toml",
         tweets=str(tmp_path / "data/tweets/*"),
+        reports=tmp_path / "reports",
         skip_bad_rows=False,
         history_days=None,
         handles_contract=None,
