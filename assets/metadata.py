@@ -12,6 +12,7 @@ from engagement_pipeline.core.tables import Table
 from engagement_pipeline.lake.layout import FORMAT
 from engagement_pipeline.observe import chart
 from engagement_pipeline.observe.day_report import DayReport
+from engagement_pipeline.report.files import Written
 from engagement_pipeline.sources.engagement.request import CELLS
 
 LINEAGE = dg.TableColumnLineage(
@@ -21,6 +22,7 @@ LINEAGE = dg.TableColumnLineage(
     }
 )
 TOP_COLUMNS = {"tweet_id": "string", "handle": "string", "impressions": "int", "engagements": "int"}
+NOTHING = {"impressions": None, "complete": False}  # of a day that nobody asked for
 VIEW_COLUMNS = {"view": "string", "rows": "int"}
 ROW_COLUMNS = {"tweet_id": "string", "engagement_type": "string", "day": "string", "hour": "int", "count": "int"}
 
@@ -34,7 +36,7 @@ class About(TypedDict):
 
 
 def about(layer: str) -> About:
-    """Return the arguments of an asset that say where it belongs. `layer` is raw, tidy or views."""
+    """Return the arguments of an asset that say where it belongs. `layer` is raw, tidy, views or reports."""
     return {"group_name": "engagement", "owners": ["team:data"], "tags": {"source": "x-engagement-api", "layer": layer}}
 
 
@@ -86,6 +88,22 @@ def of_views(rows: Mapping[str, int | None]) -> dg.TableMetadataValue:
 def of_answers(report: DayReport) -> dict[str, Any]:
     """Return what a day's report says of the answers that it comes from, as metadata of their partition."""
     return {"requests": report.requests, "tweets": report.tweets}
+
+
+def of_reports(written: Iterable[Written]) -> dict[str, dg.MarkdownMetadataValue]:
+    """Return each handle's report as metadata of its month: the impressions by day, the sums, and where the file is."""
+    return {f"@{report.figures.handle}": dg.MetadataValue.md(_month(report)) for report in written}
+
+
+def _month(report: Written) -> str:
+    """Return a report in short as Markdown, with the picture inside, short enough to be shown in place."""
+    rows = {row["day"]: row for row in report.figures.days}
+    days = [rows.get(day, NOTHING) for day in report.figures.month.days]
+    picture = chart.month([row["impressions"] for row in days], whole=[row["complete"] for row in days])
+    sums = {row["metric"]: row["total"] for row in report.figures.sums}
+    told = (f"{name} {sums[name]:,}" for name in ("impressions", "engagements") if sums.get(name) is not None)
+    words = "; ".join([*told, report.told])
+    return f"![impressions by day, {report.figures.month}]({picture})\n\n{words}\n\n`{report.path}`"
 
 
 def _table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> dg.TableMetadataValue:

@@ -4,7 +4,8 @@
 
 A year of 10,000 Tweets of 20 handles, 365 days of 17 types and 24 hours each, with the counts of the emulator's world.
 Each question is asked over a connection of its own to the file of views, whose making is part of the time; shown is the
-best of some, with the files in the system's cache. Exit code 1 where a target is missed.
+best of some, with the files in the system's cache. The processor's time is that of all threads: beside other programs,
+half of it is what the question takes alone on two cores. Exit code 1 where a target is missed.
 """
 
 import os
@@ -32,30 +33,36 @@ HANDLE = f"""
 """
 LIFE = f"from {{}} where tweet_id = {TWEET} order by all"
 BY_DAY = 'select day, engagement_type, sum("count") as total from {} group by all order by all'
-QUESTIONS = {  # the view, the SQL, the milliseconds that it may take, how often it is asked
+WIDE = """
+    select tweet_id, day, impressions, engagements, favorites, replies, retweets, video_views, media_views,
+        media_engagements, url_clicks, hashtag_clicks, detail_expands, permalink_clicks, user_profile_clicks,
+        user_follows, email_tweet, app_opens, app_install_attempts
+    from {}
+"""
+HANDLES_WEEK = "from {} where handle = 'handle07' and engagement_type = 'impressions'"
+# The view, the SQL, the milliseconds that it may take, how often it is asked. What may take any time is there to show
+# what the view `daily` saves.
+QUESTIONS = {
     "one Tweet's life, by day": ("daily", LIFE, 100, 15),
-    "one Tweet's life, by hour": ("engagements", LIFE, None, 10),
-    "one Tweet's 28 days, by hour": ("engagements", LIFE.replace("order", f"and {JUNE} order"), None, 10),
+    "one Tweet's life, by hour": ("engagements", LIFE, 100, 10),
+    "one Tweet's 28 days, by hour": ("engagements", LIFE.replace("order", f"and {JUNE} order"), 100, 10),
     "a year by day and type": ("daily", BY_DAY, 3_000, 5),
     "a year by day and type, from the hours": ("engagements", BY_DAY, None, 1),
     "one handle's month by day and type": ("daily", HANDLE, 300, 10),
     "one handle's month by day and type, from the hours": ("engagements", HANDLE, None, 1),
-    "one Tweet's life, wide": ("tweet_daily", LIFE, None, 5),
-    "one Tweet's first 28 days, by age": ("tweet_age", LIFE, None, 5),
-    "one Tweet's lifetime": ("tweet_lifetime", LIFE, None, 5),
+    "one Tweet's life, wide": ("tweet_daily", LIFE, 1_000, 5),
+    "one Tweet's first 28 days, by age": ("tweet_age", LIFE, 1_000, 5),
+    "one Tweet's lifetime": ("tweet_lifetime", LIFE, 1_000, 5),
     **{
-        f"one handle's month, {view}": (view, f"from {{}} where handle = 'handle07' and {JUNE}", None, 3)
+        f"one handle's month, {view}": (view, f"from {{}} where handle = 'handle07' and {JUNE}", 1_000, 3)
         for view in ("tweet_daily", "completeness", "handle_daily", "handle_posted")
     },
-    "one handle's Tweets, lifetimes": ("tweet_lifetime", "from {} where handle = 'handle07'", None, 3),
-    "one handle's week by hour": (
-        "hour_of_week('Europe/Berlin')",
-        "from {} where handle = 'handle07' and engagement_type = 'impressions'",
-        None,
-        1,
-    ),
+    "one handle's Tweets, lifetimes": ("tweet_lifetime", "from {} where handle = 'handle07'", 1_000, 3),
+    "one handle's week by hour, over a year": ("hour_of_week('Europe/Berlin')", HANDLES_WEEK, 2_000, 2),
+    "everything, 17 metrics wide": ("tweet_daily", WIDE, 3_000, 2),
     **{
-        f"everything, {view}": (view, "from {}", None, 1) for view in ("completeness", "handle_daily", "tweet_lifetime")
+        f"everything, {view}": (view, "from {}", 10_000, 2)
+        for view in ("completeness", "handle_daily", "tweet_lifetime")
     },
 }
 
@@ -69,7 +76,8 @@ def main() -> int:
         rows = len(TWEETS) * 365 * ROWS_PER_TWEET_DAY
         hours, days = bytes_in(lake.root / "engagements"), bytes_in(lake.root / "daily")
         print(f"{rows:,} rows, {hours / 1e6:.0f} MB, {hours / rows:.3f} bytes a row; daily sums: {days / 1e6:.0f} MB\n")
-        print("| question | from | rows | ms | of that, connecting | target |\n|---|---|--:|--:|--:|--:|")
+        print("| question | from | rows | ms | of that, connecting | processor | target |")
+        print("|---|---|--:|--:|--:|--:|--:|")
         answers = [asked(lake, question) for question in QUESTIONS]
     return int(not all(answers))
 
@@ -84,16 +92,17 @@ def build(lake):
 def asked(lake, question):
     """Ask a question some times, print its row, and tell whether it met its target."""
     view, sql, limit, times = QUESTIONS[question]
-    best = (float("inf"), 0.0)
+    best = (float("inf"), 0.0, 0.0)
     for _ in range(times):
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.process_time()
         with duckdb.connect(str(lake.catalog), read_only=True) as connection:
             connected = time.perf_counter() - began
             rows = connection.sql(sql.format(view)).to_arrow_table()
-            best = min(best, (time.perf_counter() - began, connected))
-    milliseconds, connecting = (seconds * 1000 for seconds in best)
+            best = min(best, (time.perf_counter() - began, connected, time.process_time() - busy))
+    milliseconds, connecting, processor = (seconds * 1000 for seconds in best)
     target = f"under {limit:,}" if limit else ""
-    print(f"| {question} | `{view}` | {len(rows):,} | {milliseconds:,.0f} | {connecting:.0f} | {target} |", flush=True)
+    figures = f"{len(rows):,} | {milliseconds:,.0f} | {connecting:.0f} | {processor:,.0f} | {target}"
+    print(f"| {question} | `{view}` | {figures} |", flush=True)
     return not limit or milliseconds < limit
 
 

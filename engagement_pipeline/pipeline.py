@@ -162,7 +162,7 @@ def _client(
         patience=Patience(settings.patience()),
         tries=settings.tries,
         timeout_seconds=settings.timeout_seconds,
-        log=partial(request_log.write, lake),
+        log=partial(request_log.write, lake, handles_contract=settings.handles_contract),
         now=_machine_now,
         lake_now=lake_now,
     )

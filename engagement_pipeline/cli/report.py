@@ -10,26 +10,18 @@ from typing import TYPE_CHECKING
 
 from engagement_pipeline.cli.failures import on_terminal
 from engagement_pipeline.core import settings
-from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.lake.layout import Lake
-from engagement_pipeline.lake.storage import LocalStorage
 
 if TYPE_CHECKING:
     import argparse
 
-EXTRA = "in a clone of the project, pip install '.[report]'"
-
 
 def run(options: argparse.Namespace) -> None:
     """Write a report."""
-    try:
-        from engagement_pipeline.report.page import nothing, page  # noqa: PLC0415 - an extra, and slow to import
-    except ModuleNotFoundError as error:
-        raise InputError(f"{error.name} is not installed, and a report needs it: {EXTRA}") from None
-    from engagement_pipeline.report.figures import Month, figures  # noqa: PLC0415 - imports Arrow
+    from engagement_pipeline.report import files  # noqa: PLC0415 - imports Arrow
+    from engagement_pipeline.report.figures import Month  # noqa: PLC0415
 
-    found = figures(Lake(settings.load(config=options.config).data), options.handle, Month(first=options.month))
-    output = options.output or Path(f"{options.handle}-{options.month:%Y-%m}.html")
-    LocalStorage(output.parent).write_whole(output, page(found).encode())
-    told = nothing(found) or f"{found.complete} of {len(found.month.days)} days are complete"
-    print(on_terminal(f"{output}: {told}"))
+    lake, month = Lake(settings.load(config=options.config).data), Month(first=options.month)
+    path = options.output or Path(files.name_of(options.handle, month))
+    written = files.write(lake, options.handle, month, path=path)
+    print(on_terminal(f"{written.path}: {written.told}"))

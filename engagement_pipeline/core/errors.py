@@ -12,7 +12,7 @@
     ├── PullError                      .failures: some requests of a pull failed; what landed is kept
     ├── LakeError                      .day: a file of the lake cannot be read or written; a day, if it is of one
     │   └── PublishError               .failures: some days are not published; all others are
-    └── AlertError                     an alert was not delivered
+    └── AlertError                     an alert or a report was not delivered
 
 Every message is one line: what happened, what it means, what to do.
 """

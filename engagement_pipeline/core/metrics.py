@@ -28,7 +28,8 @@ class Metric:
     `public`: the app's bearer token can read it on /totals, for any public Tweet. Everything else needs the tokens of
     the Tweet's owner. `oldest_tweet_days`: the greatest age of a Tweet in days, by endpoint; no entry is no limit. The
     API lists an older Tweet as unsupported, and returns a zero that nobody measured. `since`: the first UTC day that
-    /historical measures, or None if it does not serve the type. /28hr and /totals have no such day.
+    /historical measures, or None if it does not serve the type. /28hr and /totals have no such day. `title` is its name
+    for people, `exported` its column in the vendor's export of Tweet activity, empty where that has none.
     """
 
     name: str
@@ -36,6 +37,8 @@ class Metric:
     meaning: str
     caveat: str = ""
     _: KW_ONLY
+    title: str
+    exported: str = ""
     public: bool = False
     oldest_tweet_days: Mapping[str, int] = field(default_factory=dict)
     since: date | None = HISTORICAL_SINCE
@@ -43,15 +46,35 @@ class Metric:
 
 RENAMED = {"media_clicks": "media_engagements"}  # changelog: former names, which the API no longer accepts
 METRICS = (
-    Metric("app_install_attempts", WITH_SERIES, "clicks to install an app from the Tweet"),
-    Metric("app_opens", WITH_SERIES, "times an app was opened from the Tweet"),
-    Metric("detail_expands", WITH_SERIES, "clicks to see the Tweet in full"),
-    Metric("email_tweet", WITH_SERIES, "times the Tweet was sent by e-mail"),
+    Metric(
+        "app_install_attempts",
+        WITH_SERIES,
+        "clicks to install an app from the Tweet",
+        title="App install attempts",
+        exported="app installs",
+    ),
+    Metric("app_opens", WITH_SERIES, "times an app was opened from the Tweet", title="App opens", exported="app opens"),
+    Metric(
+        "detail_expands",
+        WITH_SERIES,
+        "clicks to see the Tweet in full",
+        title="Detail expands",
+        exported="detail expands",
+    ),
+    Metric(
+        "email_tweet",
+        WITH_SERIES,
+        "times the Tweet was sent by e-mail",
+        title="Shares by e-mail",
+        exported="email tweet",
+    ),
     Metric(
         "engagements",
         EVERYWHERE,
         "all interactions with the Tweet, organic and promoted",
         "not the sum of the other types, by design; /totals: Tweets of the last 90 days only",
+        title="Engagements",
+        exported="engagements",
         oldest_tweet_days=RECENT_TWEETS,
     ),
     Metric(
@@ -59,26 +82,51 @@ METRICS = (
         EVERYWHERE,
         "likes",
         "/historical: zero before 2015-09-15, which nobody measured and is not stored",
+        title="Likes",
+        exported="likes",
         public=True,
         since=REACTIONS_SINCE,
     ),
-    Metric("hashtag_clicks", WITH_SERIES, "clicks on a hashtag of the Tweet"),
+    Metric(
+        "hashtag_clicks",
+        WITH_SERIES,
+        "clicks on a hashtag of the Tweet",
+        title="Hashtag clicks",
+        exported="hashtag clicks",
+    ),
     Metric(
         "impressions",
         EVERYWHERE,
         "times the Tweet was seen, organic only",
         "/totals: Tweets of the last 90 days only",
+        title="Impressions",
+        exported="impressions",
         oldest_tweet_days=RECENT_TWEETS,
     ),
-    Metric("media_engagements", WITH_SERIES, "clicks on media of the Tweet", "was once called media_clicks"),
-    Metric("media_views", WITH_SERIES, "views of media of the Tweet"),
-    Metric("permalink_clicks", WITH_SERIES, "clicks on the Tweet's own link"),
-    Metric("quote_tweets", ("totals",), "quotes of the Tweet", public=True, since=None),
+    Metric(
+        "media_engagements",
+        WITH_SERIES,
+        "clicks on media of the Tweet",
+        "was once called media_clicks",
+        title="Media engagements",
+        exported="media engagements",
+    ),
+    Metric("media_views", WITH_SERIES, "views of media of the Tweet", title="Media views", exported="media views"),
+    Metric(
+        "permalink_clicks",
+        WITH_SERIES,
+        "clicks on the Tweet's own link",
+        title="Permalink clicks",
+        exported="permalink clicks",
+    ),
+    Metric("quote_tweets", ("totals",), "quotes of the Tweet", title="Quotes", public=True, since=None),
     Metric(
         "replies",
         EVERYWHERE,
         "replies to the Tweet",
         "/historical: zero before 2015-09-15, which nobody measured and is not stored",
+        title="Replies",
+        exported="replies",
         public=True,
         since=REACTIONS_SINCE,
     ),
@@ -87,6 +135,8 @@ METRICS = (
         EVERYWHERE,
         "reposts of the Tweet",
         "/historical: zero before 2015-09-15, which nobody measured and is not stored",
+        title="Reposts",
+        exported="retweets",
         public=True,
         since=REACTIONS_SINCE,
     ),
@@ -95,14 +145,23 @@ METRICS = (
         WITH_SERIES,
         "clicks on a link in the Tweet",
         "may be positive for a Tweet without a link",
+        title="Link clicks",
+        exported="url clicks",
     ),
-    Metric("user_follows", WITH_SERIES, "follows of the author from the Tweet"),
-    Metric("user_profile_clicks", WITH_SERIES, "clicks on the author's name or picture"),
+    Metric("user_follows", WITH_SERIES, "follows of the author from the Tweet", title="Follows", exported="follows"),
+    Metric(
+        "user_profile_clicks",
+        WITH_SERIES,
+        "clicks on the author's name or picture",
+        title="Profile clicks",
+        exported="user profile clicks",
+    ),
     Metric(
         "video_views",
         EVERYWHERE,
         "views of a video in the Tweet",
         "Tweets of at most 1,800 days; /totals counts the video wherever it was posted",
+        title="Video views",
         public=True,
         oldest_tweet_days=VIDEO_TWEETS,
     ),

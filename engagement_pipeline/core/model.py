@@ -114,7 +114,8 @@ class Flat:
 class Exchange:
     """The outcome of one request, for the log: `tries` were sent, and all other fields describe the last one.
 
-    `status` is 0 if no answer came. `size` is the bytes on the wire.
+    `status` is 0 if no answer came. `size` is the bytes on the wire. `error` says why the request failed; it is empty
+    if it did not.
     """
 
     request: Request
@@ -123,6 +124,7 @@ class Exchange:
     tries: int
     size: int
     seconds: float
+    error: str = ""
 
 
 SNOWFLAKE_EPOCH = datetime(2010, 11, 4, 1, 42, 54, 657_000, tzinfo=UTC)  # 1288834974657 ms, from the vendor

@@ -41,7 +41,7 @@ PREFIX = "ENGAGEMENT_"
 MAX_LOOKBACK_DAYS = 28  # one window of /historical; more would cost a second request a batch every day
 OLDEST_DAY = HISTORICAL_SINCE
 SECRETS = {"alert_webhook"}  # settings: no message shows their values
-PATHS = {"data", "accounts", "tweets"}  # settings whose defaults are relative to the working directory
+PATHS = {"data", "accounts", "tweets", "reports"}  # settings whose defaults are relative to the working directory
 DEFAULT = "default"  # the origin of what nobody has set
 PATIENCE_MINUTES = 15  # where nobody waits for the pull
 PATIENCE_AT_A_TERMINAL = 3  # minutes
@@ -62,6 +62,7 @@ class Settings:
     tweets: str = "data/tweets/*"
     skip_bad_rows: bool = False
     history_days: int | None = None
+    handles_contract: int | None = None
     first_day: date = date(2025, 1, 1)
     lookback_days: int = 28
     requests_per_minute: int = 60
@@ -78,6 +79,8 @@ class Settings:
     alert_webhook: str = field(default="", repr=False)  # whoever has the address can post there
     alert_mail: str = ""
     alert_smtp: str = "localhost:25"
+    reports: Path = Path("reports")
+    report_mail: str = ""
     dagster_url: str = "http://127.0.0.1:3000"
     now: datetime | None = None
 
@@ -338,6 +341,7 @@ _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "tweets": _glob,
     "skip_bad_rows": _yes_or_no,
     "history_days": _at_least_one,
+    "handles_contract": _at_least_one,
     "first_day": _day,
     "lookback_days": _lookback,
     "requests_per_minute": _at_least_one,
@@ -354,6 +358,8 @@ _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "alert_webhook": _webhook,
     "alert_mail": _mail_address,
     "alert_smtp": _relay,
+    "reports": _path,
+    "report_mail": _mail_address,
     "dagster_url": _page,
     "now": _now,
 }

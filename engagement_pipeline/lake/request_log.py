@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from engagement_pipeline.core.model import Request, Window
+from engagement_pipeline.core.redaction import redacted
 from engagement_pipeline.core.tables import REQUESTS
 
 if TYPE_CHECKING:
@@ -30,8 +31,11 @@ ANSWERED = {OK, 400, 403}  # by status: the API looked at the Tweets, so it coun
 LAST_LINES = 1000  # of a file, among which is its newest request: threads append a little out of order
 
 
-def write(lake: Lake, exchange: Exchange) -> None:
-    """Append one line; safe to call from several threads and processes."""
+def write(lake: Lake, exchange: Exchange, *, handles_contract: int | None = None) -> None:
+    """Append one line; safe to call from several threads and processes.
+
+    `handles_contract` is how many handles a month the contract allows now.
+    """
     request = exchange.request
     line = {
         "asked_at": exchange.asked_at.isoformat(),
@@ -44,6 +48,8 @@ def write(lake: Lake, exchange: Exchange) -> None:
         "tries": exchange.tries,
         "bytes": exchange.size,
         "seconds": round(exchange.seconds, 3),
+        "error": redacted(exchange.error) or None,
+        "handles_contract": handles_contract,
     }
     lake.storage.append_line(_month(lake, exchange.asked_at), orjson.dumps(line))
 

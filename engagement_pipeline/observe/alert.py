@@ -73,9 +73,21 @@ def send(settings: Settings, text: str, *, sleep: Callable[[float], None] = time
     if settings.alert_webhook:
         problems += _tried(lambda: _post(settings.alert_webhook, text), sleep=sleep)
     if settings.alert_mail:
-        problems += _tried(lambda: _mail(settings, text), sleep=sleep)
+        mail = EmailMessage()
+        mail["Subject"] = text.splitlines()[0]
+        mail["From"] = mail["To"] = settings.alert_mail  # from the team to the team: an address that exists
+        mail.set_content(text)
+        problems += deliver(mail, settings.alert_smtp, setting="alert_mail", sleep=sleep)
     if problems:
         raise AlertError("; ".join(problems))
+
+
+def deliver(mail: EmailMessage, relay: str, *, setting: str, sleep: Callable[[float], None] = time.sleep) -> list[str]:
+    """Give a mail to a relay; return nothing if it took it, otherwise what went wrong in the last try.
+
+    `setting` is the one that has the mail's address.
+    """
+    return _tried(lambda: _given(mail, relay, setting), sleep=sleep)
 
 
 def _tried(deliver: Callable[[], str], *, sleep: Callable[[float], None]) -> list[str]:
@@ -120,17 +132,13 @@ class _Relay(smtplib.SMTP):
         return super().getreply()
 
 
-def _mail(settings: Settings, text: str) -> str:
+def _given(mail: EmailMessage, relay: str, setting: str) -> str:
     """Give a mail to the relay; return what went wrong."""
-    mail = EmailMessage()
-    mail["Subject"] = text.splitlines()[0]
-    mail["From"] = mail["To"] = settings.alert_mail  # from the team to the team: an address that exists
-    mail.set_content(text)
-    host, _, port = settings.alert_smtp.rpartition(":")
+    host, _, port = relay.rpartition(":")
     try:
-        with _Relay(host, int(port), timeout=TIMEOUT_SECONDS) as relay:
-            relay.send_message(mail)
+        with _Relay(host, int(port), timeout=TIMEOUT_SECONDS) as connected:
+            connected.send_message(mail)
     except (OSError, smtplib.SMTPException) as error:
         said = shown(str(error.strerror or error))
-        return f"the mail relay {settings.alert_smtp} did not take the mail ({said}): check alert_smtp and alert_mail"
+        return f"the mail relay {relay} did not take the mail ({said}): check alert_smtp and {setting}"
     return ""

@@ -1,6 +1,6 @@
-"""A day's counts by hour as SVG, so small that a page shows it in place.
+"""A day's counts by hour, and a month's by day, as SVG, so small that a page shows it in place.
 
-In: the counts of two days. Out: text. Pure.
+In: the counts of two days, or of a month. Out: text. Pure.
 """
 
 from __future__ import annotations
@@ -26,8 +26,33 @@ def day(curves: Sequence[tuple[Sequence[int], Sequence[int]]]) -> str:
     """
     parts = [_curve(*each, colour, place) for place, (each, colour) in enumerate(zip(curves, COLOURS, strict=True))]
     wide, high = STEP * (max(len(today) for today, _ in curves) - 1), (HEIGHT + GAP) * len(curves)
+    return _address("".join(parts), wide, high)
+
+
+def month(counts: Sequence[int | None], *, whole: Sequence[bool]) -> str:
+    """Draw a count a day as bars from zero to the largest, as the address of a picture.
+
+    A bar is pale if its day is not whole. A day without a count has no bar, and one below zero has none either.
+    """
+    most = max([1, *filter(None, counts)])
+    bars = {
+        kind: "".join(
+            f"M{STEP * place + STEP // 2},{HEIGHT}v-{round(count / most * HEIGHT)}"
+            for place, (count, complete) in enumerate(zip(counts, whole, strict=True))
+            if count and count > 0 and complete == kind
+        )
+        for kind in (True, False)
+    }
+    wide, stroke = STEP * len(counts), f"stroke='{COLOURS[0]}' stroke-width='{STEP - 2}'"
+    base = f"<path stroke='{GREY}' d='M0,{HEIGHT + 1}h{wide}'/>"
+    drawn = f"<path {stroke} d='{bars[True]}'/><path {stroke} stroke-opacity='.4' d='{bars[False]}'/>{base}"
+    return _address(drawn, wide, HEIGHT + 2)
+
+
+def _address(drawn: str, wide: int, high: int) -> str:
+    """Return a picture of this size as an address, with what is drawn in it."""
     size = f"width='{WIDTH}' viewBox='0 0 {wide} {high}'"
-    svg = f"<svg xmlns='http://www.w3.org/2000/svg' {size} fill='none'>{''.join(parts)}</svg>"
+    svg = f"<svg xmlns='http://www.w3.org/2000/svg' {size} fill='none'>{drawn}</svg>"
     return "data:image/svg+xml," + svg.replace(" ", "%20")
 
 

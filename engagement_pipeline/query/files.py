@@ -42,6 +42,7 @@ DATED = {  # by a part of a glob: how many characters of a path it fits, and the
     A_STAMP: (23, "try_strptime({}, '%Y%m%dT%H%M%S.%fZ')"),
 }
 DATED_PART = re.compile(f"({'|'.join(map(re.escape, DATED))})")
+LINK, OWNER = "'https://x.com/' || coalesce(handle, 'i') || '/status/' || tweet_id", "coalesce(handle, 'others')"
 HOUR_AT = "to_timestamp((date - date '1970-01-01') * 86400 + hour * 3600)"  # of columns in the file
 
 
@@ -219,14 +220,15 @@ def write_stand_in(lake: Lake, table: Table) -> None:
 
 def _rows(table: Table, read: str, conditions: Iterable[str]) -> str:
     """Return the SELECT of a table's columns from what reads its files."""
-    made = {"hour_at": HOUR_AT, "table_name": _table_name()}
+    made = {"hour_at": HOUR_AT, "table_name": _table_name(), "link": LINK, "owner": OWNER}
     for column in table.columns:
         if not column.derived:
             name = identifier(_read_as(table, column.name))
             dated = column.name in _in_folders(table) and column.kind is Kind.DATE
             made[column.name] = f"try_cast({name} as date)" if dated else name
-    columns = ", ".join(f"{made[column.name]} as {identifier(column.name)}" for column in table.columns)
-    columns = columns if DATED_PART.search(table.glob) else "*"  # of a roster, there may be more
+    open_ended = not DATED_PART.search(table.glob)  # of a roster, there may be more columns
+    named = [column.name for column in table.columns if column.derived or not open_ended]
+    columns = ", ".join(["*"] * open_ended + [f"{made[name]} as {identifier(name)}" for name in named])
     where = " and ".join(conditions)
     return f"select {columns} from {read}{f' where {where}' if where else ''}"
 

@@ -126,10 +126,13 @@ def _metrics() -> View:
     for m in METRICS:
         limits = ", ".join(f"{quoted(name)}: {m.oldest_tweet_days.get(name, 'null')}" for name in ENDPOINTS)
         since = f"date {quoted(m.since)}" if m.since else "null"
-        facts = (quoted(m.name), [*m.endpoints], m.public, f"{{{limits}}}", since, quoted(m.meaning), quoted(m.caveat))
-        rows.append(f"({', '.join(map(str, facts))})")
+        names = (quoted(m.name), quoted(m.title), quoted(m.exported) if m.exported else "null")
+        facts = ([*m.endpoints], m.public, f"{{{limits}}}", since, quoted(m.meaning), quoted(m.caveat))
+        rows.append(f"({', '.join(map(str, (*names, *facts)))})")
     columns = {
         "engagement_type": "The type, under the API's own name.",
+        "display_name": "Its name for people, as a chart shows it.",
+        "vendor_name": "Its column in the vendor's export of Tweet activity; NULL where that has none.",
         "endpoints": "The endpoints that serve it.",
         "public": "Whether the app's bearer token reads it on /totals, of any public Tweet.",
         "oldest_tweet_days": "By endpoint, how old a Tweet may be, in days; NULL is no limit.",

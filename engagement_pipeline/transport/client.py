@@ -13,6 +13,7 @@ import logging
 import random
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
@@ -29,7 +30,7 @@ from engagement_pipeline.transport.patience import Failures
 from engagement_pipeline.transport.signing import SignedSessions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from engagement_pipeline.core.model import Answer, HttpRequest
     from engagement_pipeline.sources import Source
@@ -120,12 +121,22 @@ class Client:
         The log is told of it however it ends, also where it is given up between two tries: what was sent counts to
         the contract's rate.
         """
-        sent: list[Exchange] = []
-        try:
+        with self._logged() as sent:
             return self._answered(request, sent, witness)
+
+    @contextmanager
+    def _logged(self) -> Iterator[list[Exchange]]:
+        """Give a list for the tries of a request, and tell the log of the last one however the request ends."""
+        sent: list[Exchange] = []
+        error = ""
+        try:
+            yield sent
+        except ApiError as failed:
+            error = str(failed)
+            raise
         finally:
             if sent:
-                self._log(sent[-1])
+                self._log(replace(sent[-1], error=error))
 
     def _answered(self, request: Request, sent: list[Exchange], witness: Request | None) -> Response:
         """Try until an answer counts; each try that was sent is added to `sent`."""
@@ -160,18 +171,15 @@ class Client:
 
         It shows whether the API is down or that request fails by itself.
         """
-        sent: list[Exchange] = []
         try:
-            self._try(witness, self._source.http_request(witness), sent)
+            with self._logged() as sent:
+                self._try(witness, self._source.http_request(witness), sent)
         except UnavailableError as error:
             self._counted(number, error, Failures())
         except ApiError:
             self._patience.answered(number)
         else:
             self._patience.answered(number)
-        finally:
-            if sent:
-                self._log(sent[-1])
 
     def _try(self, request: Request, written: HttpRequest, sent: list[Exchange]) -> Response:
         """Send one try; raises what its answer means, or an error of the bearer token before anything is sent."""

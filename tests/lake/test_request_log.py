@@ -10,6 +10,7 @@ from disk import small_files
 from engagement_pipeline.core.endpoints import HISTORICAL, TOTALS
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import Exchange, Request, Window
+from engagement_pipeline.core.redaction import register
 from engagement_pipeline.lake import request_log
 from engagement_pipeline.lake.layout import Lake
 
@@ -50,6 +51,8 @@ def test_a_line_holds_what_was_asked_and_what_it_cost(lake):
         "tries": 2,
         "bytes": 99,
         "seconds": 0.123,
+        "error": None,
+        "handles_contract": None,
     }
 
 
@@ -57,8 +60,19 @@ def test_what_there_was_not_is_null(lake):
     """No handle of the bearer token, no days of /totals, no status where no answer came."""
     write(lake, handle="", status=0, window=None)
     line = json.loads(lines(lake)[0])
-    assert {name for name, value in line.items() if value is None} == {"handle", "first_day", "last_day", "status"}
+    lacking = {name for name, value in line.items() if value is None} - {"error", "handles_contract"}
+    assert lacking == {"handle", "first_day", "last_day", "status"}
     assert line["endpoint"] == "totals"
+
+
+def test_a_line_tells_what_went_wrong_and_what_the_contract_allowed_without_a_secret(lake):
+    register("consumer-secret-of-ann")
+    request = Request(endpoint=TOTALS, handle="ann", tweet_ids=(2,), types=("favorites",), window=None)
+    said = "the API refused ann (401): consumer-secret-of-ann is no token"
+    failed = Exchange(request=request, asked_at=NOW, status=401, tries=1, size=9, seconds=1, error=said)
+    request_log.write(lake, failed, handles_contract=50)
+    line = json.loads(lines(lake)[0])
+    assert (line["error"], line["handles_contract"]) == ("the API refused ann (401): … is no token", 50)
 
 
 def test_a_request_is_in_the_file_of_its_utc_month(lake):

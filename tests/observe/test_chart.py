@@ -49,3 +49,21 @@ def test_it_is_an_address_that_markdown_takes_and_leaves_room_for_words(counts):
     address = chart.day([(counts, counts[::-1])] * 2)
     assert len(address) < 880
     assert not set(address) & set(' ()[]"#\\\n')
+
+
+def test_a_month_has_a_bar_for_each_day_with_a_count_and_none_without():
+    full, pale, _ = drawn(chart.month([10, None, 0, 5, -3, 20], whole=[True] * 6))
+    assert full == "M4,36v-18M31,36v-9M49,36v-36"
+    assert not pale
+
+
+def test_a_day_that_is_not_whole_has_a_pale_bar():
+    full, pale, _ = drawn(chart.month([10, 20], whole=[True, False]))
+    assert (full, pale) == ("M4,36v-18", "M13,36v-36")
+
+
+def test_a_month_without_a_count_is_an_axis_alone_and_each_fits_into_a_line_of_markdown():
+    assert drawn(chart.month([None] * 31, whole=[False] * 31)) == ["", "", "M0,37h279"]
+    most = chart.month([10**9] * 31, whole=[day % 2 == 0 for day in range(31)])
+    assert len(most) < 750
+    assert not set(most) & set(" ()")

@@ -1,5 +1,6 @@
 """The catalog: views over Parquet that nobody's lock blocks, in any path, empty or full."""
 
+import json
 import re
 import subprocess
 import sys
@@ -53,12 +54,10 @@ def publish_full(lake, tweets, count=5, now=1):
     publish_pulls(lake)
 
 
-def save_tweets(lake):
+def save_tweets(lake, *, handles=("ann", "bob"), **further):
     posted = pa.array([at(1) - timedelta(days=31), None], pa.timestamp("ms", "UTC"))
-    table = pa.table(
-        {"tweet_id": pa.array([1, 2]), "handle": ["ann", "bob"], "posted_at": posted, "followed": [True, False]}
-    )
-    pq.write_table(table, lake.tweets)
+    columns = {"tweet_id": [1, 2], "handle": [*handles], "posted_at": posted, "followed": [True, False]}
+    pq.write_table(pa.table(columns | further), lake.tweets)
 
 
 def fill(lake):
@@ -72,11 +71,11 @@ def fill(lake):
     log_request(lake)
 
 
-def log_request(lake, *, month=2, handle="ann", status=200):
+def log_request(lake, *, month=2, handle="ann", status=200, handles_contract=None):
     request = Request(endpoint=TOTALS, handle=handle, tweet_ids=(1, 9), types=("favorites",), window=None)
     asked_at = at(2).replace(month=month)
     exchange = Exchange(request=request, asked_at=asked_at, status=status, tries=1, size=99, seconds=0.5)
-    request_log.write(lake, exchange)
+    request_log.write(lake, exchange, handles_contract=handles_contract)
 
 
 def one(lake, sql):
@@ -269,6 +268,45 @@ def test_handles_are_counted_by_month(lake):
     assert request_log.handles(lake, at(1).date()) == {"ann", "bob"}
 
 
+def test_what_is_left_of_the_contract_s_handles_is_told_by_month(lake):
+    """January's requests knew no contract, one of February's refused ones did, and March went beyond its own."""
+    for month, handle, contract in ((1, "ann", None), (2, "ann", 3), (2, "bob", 3), (3, "ann", 1), (3, "bob", 1)):
+        log_request(lake, month=month, handle=handle, handles_contract=contract)
+    log_request(lake, month=2, handle="cy", status=401, handles_contract=3)
+    asked = "select month(month), handle, handles, handles_contract, handles_left from handles_queried order by all"
+    assert [tuple(row.values()) for row in catalog.query(lake, asked).to_pylist()] == [
+        (1, "ann", 1, None, None),
+        (2, "ann", 2, 3, 1),
+        (2, "bob", 2, 3, 1),
+        (3, "ann", 2, 1, -1),
+        (3, "bob", 2, 1, -1),
+    ]
+
+
+def test_a_log_of_an_older_version_has_no_errors_and_no_contract(lake):
+    log_request(lake)
+    (path,) = lake.requests.iterdir()
+    line = json.loads(path.read_bytes())
+    path.write_text(json.dumps({name: line[name] for name in line if name not in ("error", "handles_contract")}))
+    assert one(lake, "select status, error, handles_contract from requests") == (200, None, None)
+    assert one(lake, "select requests, handles, handles_left from handles_queried") == (1, 1, None)
+
+
+def test_each_tweet_has_a_link_and_an_owner_also_a_tweet_of_others(lake):
+    save_tweets(lake, handles=("ann", None))
+    rows = catalog.query(lake, "select handle, link, owner from tweets order by tweet_id").to_pylist()
+    assert [tuple(row.values()) for row in rows] == [
+        ("ann", "https://x.com/ann/status/1", "ann"),
+        (None, "https://x.com/i/status/2", "others"),
+    ]
+
+
+def test_a_roster_s_own_link_of_before_stays_until_it_is_pulled_again(lake):
+    """The next pull calls it roster_link, as any column with a name of the views."""
+    save_tweets(lake, link=["short.example/1", None])
+    assert one(lake, "select link, owner from tweets order by tweet_id") == ("short.example/1", "ann")
+
+
 def test_daily_is_the_sum_of_the_hours(lake):
     publish_full(lake, [1, 2], 7)
     daily = catalog.query(lake, "select * from daily order by all").to_pylist()
@@ -289,11 +327,14 @@ def test_the_metrics_view_explains_every_type(lake):
         limits = {name: days for name, days in row["oldest_tweet_days"].items() if days}
         assert (row["public"], limits, row["since"]) == (metric.public, metric.oldest_tweet_days, metric.since)
         assert (row["meaning"], row["caveat"]) == (metric.meaning, metric.caveat)
+        assert (row["display_name"], row["vendor_name"]) == (metric.title, metric.exported or None)
 
 
 def test_the_metrics_view_can_be_asked(lake):
     assert types(lake, "metrics") == {
         "engagement_type": "VARCHAR",
+        "display_name": "VARCHAR",
+        "vendor_name": "VARCHAR",
         "endpoints": "VARCHAR[]",
         "public": "BOOLEAN",
         "oldest_tweet_days": 'STRUCT(totals INTEGER, "28hr" INTEGER, historical INTEGER)',

@@ -47,6 +47,24 @@ def test_the_log_is_told_once_how_a_request_ended():
     assert exchange.seconds > 0
 
 
+@pytest.mark.parametrize(
+    ("answer", "status", "said"),
+    [(error(403, "Forbidden to access tweets: 1"), 403, "Forbidden to access tweets: 1"), (BUSY, 503, "over capacity")],
+)
+def test_the_log_is_told_why_a_request_failed(answer, status, said):
+    with asking(answer, tries=1) as (_, client, clock), pytest.raises(ApiError) as failed:
+        client.ask(REQUEST)
+    (exchange,) = clock.exchanges
+    assert (exchange.status, exchange.error) == (status, str(failed.value))
+    assert said in exchange.error
+
+
+def test_the_log_is_told_of_no_error_where_a_later_try_was_answered():
+    with asking(BUSY, Answer(body=GOOD)) as (_, client, clock):
+        client.ask(REQUEST)
+    assert [exchange.error for exchange in clock.exchanges] == [""]
+
+
 @pytest.mark.parametrize("answer", [Answer(body=GOOD), error(403, "Forbidden to access tweets: 1")])
 def test_what_lands_and_the_log_bear_the_moment_of_the_lake_s_clock(answer):
     with asking(answer, now=lambda: AT_42_SECONDS, lake_now=lambda: LATER) as (_, client, clock):

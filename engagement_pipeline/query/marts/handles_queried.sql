@@ -3,7 +3,26 @@
 --   month  The first day of the UTC month.
 --   handle  The account that was asked for.
 --   requests  How many requests were answered for it.
-select date_trunc('month', asked_at at time zone 'UTC')::date as month, handle, count(*) as requests
-from requests
-where status in (200, 400, 403) and handle is not null
-group by month, handle
+--   handles  How many handles were asked for in the month.
+--   handles_contract  How many the contract allows in a month: the setting handles_contract, as it was last set in that
+--                     month. NULL if it was not.
+--   handles_left  handles_contract less handles. Below zero, the month went beyond the contract.
+with contracts as (
+    select
+        date_trunc('month', asked_at at time zone 'UTC')::date as month,
+        arg_max(handles_contract, asked_at)::bigint as handles_contract
+    from requests
+    group by month
+),
+queried as (
+    select date_trunc('month', asked_at at time zone 'UTC')::date as month, handle, count(*) as requests
+    from requests
+    where status in (200, 400, 403) and handle is not null
+    group by month, handle
+)
+select
+    month, handle, requests, count(*) over of_month as handles, handles_contract,
+    handles_contract - count(*) over of_month as handles_left
+from queried
+join contracts using (month)
+window of_month as (partition by month)
