@@ -228,7 +228,7 @@ def rebuild(
     last: date | None = None,
     progress: Progress = quiet,
 ) -> list[Rebuilt]:
-    """Make one table of REBUILDABLE, or all, from raw again, for the UTC days `first` to `last`; refresh the views.
+    """Make one table of REBUILDABLE, or all, from raw again, for the UTC days `first` to `last`; write the views.
 
     Raises InputError if there is no lake, or if `first` is after `last`.
     """
@@ -242,7 +242,7 @@ def rebuild(
         for endpoint in (endpoint for each in tables for endpoint in filling(each))
         for day in rebuild_table(lake, endpoint, first=first, last=last, progress=progress)
     ]
-    catalog.refresh(lake)
+    catalog.write(lake)
     return rebuilt
 
 
@@ -254,7 +254,7 @@ def upgrade(settings: Settings, *, progress: Progress = quiet) -> Upgraded:
     lake = Lake(settings.data)
     upgraded = upgrading.upgrade(lake, progress=progress)
     with suppress(LakeError) if upgraded.damaged else nullcontext():  # the damage may be in the way of the views
-        catalog.refresh(lake)
+        catalog.write(lake)
     return upgraded
 
 

@@ -4,9 +4,18 @@ import pytest
 
 from engagement_pipeline.query import catalog
 
+WRITE = catalog.write
+
 
 @pytest.fixture(autouse=True, scope="module")
 def no_catalogue():
     with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(catalog, "refresh", lambda lake: lake.catalog)
+        for name in ("refresh", "write"):
+            monkeypatch.setattr(catalog, name, lambda lake: lake.catalog)
         yield
+
+
+@pytest.fixture
+def with_catalogue(monkeypatch):
+    """Have a rebuild write the catalogue after all."""
+    monkeypatch.setattr(catalog, "write", WRITE)

@@ -71,7 +71,9 @@ def check_next(lake):
 
 # What is revised; the daily sums; of each of two days the rows and the coverage: published first. Then once more, but
 # for what is revised.
-@pytest.mark.parametrize("place", range(1, 12))
+@pytest.mark.parametrize(
+    "place", [pytest.param(place, marks=[] if place % 3 == 2 else pytest.mark.faults) for place in range(1, 12)]
+)
 def test_a_rebuild_that_dies_at_any_rename_leaves_whole_days_and_is_made_good_by_the_next(lake, made_at_once, place):
     before = counts(lake)
     assert dies_at(place, lake)
