@@ -33,7 +33,7 @@ def parser() -> arguments.Parser:
     whole.add_argument("--version", action=arguments.Version, nargs=0, help="print the version, and end")
     arguments.add_common(whole)
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_start, _accounts, _pulls, _sql, _tables, _health, _emulator, _demo, _help):
+    for add in (_start, _accounts, _roster, _pulls, _sql, _tables, _health, _emulator, _demo, _help):
         add(commands)
     return whole
 
@@ -70,6 +70,17 @@ def _accounts(commands: arguments.Commands) -> None:
         "try each account with one cheap request; show which work, and to whom their tokens belong",
     )
     arguments.add_skipping(sub)
+
+
+def _roster(commands: arguments.Commands) -> None:
+    """Add the commands that write the roster."""
+    text = "find the Tweets of the accounts, and keep them in files beside your own of the roster"
+    roster = commands.add_parser("roster", help=text, description=text[0].upper() + text[1:] + ".")
+    inner = roster.add_subparsers(required=True, metavar="COMMAND")
+
+    text = "take in the Tweets of an account archive, the zip that X sends"
+    sub = arguments.add_command(inner, "import", "roster:take_in", text)
+    sub.add_argument("file", metavar="FILE", type=Path, help="the archive")
 
 
 def _pulls(commands: arguments.Commands) -> None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.extract.account_check import Finding
     from engagement_pipeline.extract.prepare import Prepared
     from engagement_pipeline.extract.puller import PullReport
+    from engagement_pipeline.extract.roster_synced import Merged
     from engagement_pipeline.pipeline import Outcome
     from engagement_pipeline.publish.rebuild import Rebuilt
     from engagement_pipeline.publish.retention import Spent
@@ -87,6 +88,12 @@ def show_findings(findings: list[Finding]) -> None:
         teller = first.setdefault(finding.text, name)
         is_told = finding.works is False and teller != name
         _say(f"{name:<16} {f'the same as {teller}' if is_told else finding.text}")
+
+
+def show_merged(merged: Merged) -> None:
+    """Print how many Tweets of a handle the roster has gained."""
+    new = f"{counted(merged.new, 'new Tweet')}" if merged.new else "no new Tweet"
+    _say(f"{merged.handle}: {new}; {counted(merged.tweets, 'Tweet')} in {merged.path}")
 
 
 def show_plan(prepared: Prepared, *, per_minute: int) -> None:

@@ -46,9 +46,19 @@ def test_a_short_answer_in_sql_imports_neither_arrow_nor_a_terminal_library(tmp_
     assert imported & (HEAVY - {"duckdb", "importlib.metadata"}) == set()
 
 
+def commands_of(whole):
+    """Yield the name and the parser of each command that has no commands of its own."""
+    for action in whole._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, sub in action.choices.items():
+                inner = [*commands_of(sub)]
+                yield from [(f"{name} {of}", parser) for of, parser in inner] or [(name, sub)]
+
+
 def test_each_command_leads_to_a_function():
-    (commands,) = (action for action in parser()._actions if isinstance(action, argparse._SubParsersAction))
-    for name, sub in commands.choices.items():
+    found = dict(commands_of(parser()))
+    assert {"pull", "roster import"} <= {*found}
+    for name, sub in found.items():
         module, function = sub.get_default("command").split(":")
         assert callable(getattr(import_module(f"engagement_pipeline.cli.{module}"), function)), name
 
