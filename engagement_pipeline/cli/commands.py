@@ -78,9 +78,9 @@ def _roster(commands: arguments.Commands) -> None:
     roster = commands.add_parser("roster", help=text, description=text[0].upper() + text[1:] + ".")
     inner = roster.add_subparsers(required=True, metavar="COMMAND")
 
-    text = "take in the Tweets of an account archive, the zip that X sends"
+    text = "take in the Tweets of an account archive, the zip that X sends, or of the CSV that Premium exports"
     sub = arguments.add_command(inner, "import", "roster:take_in", text)
-    sub.add_argument("file", metavar="FILE", type=Path, help="the archive")
+    sub.add_argument("file", metavar="FILE", type=Path, help="the archive, or account_analytics_content_….csv")
 
 
 def _pulls(commands: arguments.Commands) -> None:

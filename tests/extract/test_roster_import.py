@@ -61,3 +61,30 @@ def test_the_same_archive_twice_adds_nothing(take_in, tmp_path):
 def test_a_file_that_is_not_there_is_one_line(take_in, tmp_path):
     with pytest.raises(InputError, match="No such file"):
         take_in(tmp_path / "none.zip")
+
+
+def export(path, *links):
+    rows = [f"1,x,text,{link},1" for link in links]
+    path.write_text("\n".join(["Post id,Date,Post text,Post Link,Likes", *rows]), encoding="utf-8")
+    return path
+
+
+def test_an_export_is_of_the_account_in_its_links(take_in, tmp_path):
+    links = ("https://x.com/Ann/status/5", "https://x.com/others/status/6")
+    merged = take_in(export(tmp_path / "e.CSV", *links))
+    assert (merged.handle, merged.new) == ("ann", 1)
+    assert [row["found_in"] for row in roster_synced.known(str(take_in.folder), "ann").values()] == ["export"]
+
+
+@pytest.mark.parametrize(
+    ("handles", "told"),
+    [
+        (["zoe"], "of zoe, of whom none is in the accounts file"),
+        (["ann", "bob"], "of ann, bob, of whom several are in the accounts file"),
+        ([], "of nobody, of whom none is"),
+    ],
+)
+def test_an_export_of_another_account_or_of_several_is_refused(take_in, tmp_path, handles, told):
+    with pytest.raises(InputError, match=told):
+        take_in(export(tmp_path / "e.csv", *(f"https://x.com/{handle}/status/5" for handle in handles)))
+    assert [*take_in.folder.iterdir()] == []
