@@ -18,7 +18,8 @@ function of a seed, so a test can ask the world for the number that a client mus
 
 from engagement_pipeline.emulator.app import LoggedRequest, Service, create_app
 from engagement_pipeline.emulator.auth import Credentials
-from engagement_pipeline.emulator.faults import Dials, Faults
+from engagement_pipeline.emulator.dials import Faults
+from engagement_pipeline.emulator.faults import Dials
 from engagement_pipeline.emulator.server import Emulator, serve
 from engagement_pipeline.emulator.world import HANDLES, Tweet, World
 

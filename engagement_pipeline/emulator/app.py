@@ -9,39 +9,36 @@ A request counts to the rate once it has passed auth, because only then is its a
 """
 
 import asyncio
-import gzip
 import logging
-import re
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from engagement_pipeline.emulator import answers, refusals, rules
 from engagement_pipeline.emulator.auth import Gate
-from engagement_pipeline.emulator.faults import STATUSES, Faults
+from engagement_pipeline.emulator.dials import Faults
+from engagement_pipeline.emulator.faults import DAMAGES, Dials
 from engagement_pipeline.emulator.rate import Meter
 from engagement_pipeline.emulator.refusals import Refusal
 from engagement_pipeline.emulator.rules import Asked, Endpoint, Window
-from engagement_pipeline.emulator.side_routes import admin_routes, json_response, refused, token_routes
+from engagement_pipeline.emulator.side_routes import admin_routes, refused, token_routes
 from engagement_pipeline.emulator.tokens import TokenDesk
+from engagement_pipeline.emulator.v2 import Service as XApi
+from engagement_pipeline.emulator.wire import Dated, accepts_gzip, disturbed, json_response, packed, sent
 from engagement_pipeline.emulator.world import HANDLES, World
 
 _log = logging.getLogger(__name__)
 
-# A full response of 2.8 MB becomes some 100 KB in 7 ms; level 6 would halve that in 10 ms more.
-GZIP_LEVEL = 1
 LOG_LENGTH = 10_000
 AUTHOR_IDS = {handle.name: handle.author_id for handle in HANDLES}
-GZIP = re.compile(r"gzip(\s*;\s*q=(0\.(?!0+$)[0-9]{1,3}|1(\.0*)?))?")  # a weight of 0 means not acceptable
-PROXY_PAGE = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
 
 @dataclass(frozen=True)
@@ -79,7 +76,7 @@ class Service:
         self.world = world
         self.gate = gate
         self.meter = meter
-        self.faults = Faults(world.seed)
+        self.faults = Faults(world.seed, Dials())
         self.log: deque[LoggedRequest] = deque(maxlen=LOG_LENGTH)
         self.desk = TokenDesk(gate, seed=world.seed)
         self._received = 0
@@ -119,7 +116,7 @@ class Service:
                 raise refusals.too_many_requests()
             response = await self._judge(request, asked, handle, number)
         except Refusal as refusal:
-            response = _packed(request, refused(refusal))
+            response = packed(request, refused(refusal))
         response.headers.update(headers)
         entry = (asked.tweet_ids, asked.types, asked.window) if isinstance(asked, Asked) else ((), (), None)
         self.log.append(LoggedRequest(number, endpoint, handle, *entry, response.status_code))
@@ -136,27 +133,17 @@ class Service:
 
     async def _judge(self, request: Request, asked: Asked | Refusal, handle: str | None, number: int) -> Response:
         """Answer a request that has passed auth and rate. Raises Refusal."""
-        dials = self.faults.dials
-        if self.faults.happens("slow", number):
-            await asyncio.sleep(dials.slow_seconds)
-        for status in STATUSES:
-            if self.faults.happens(f"status_{status}", number):
-                raise Refusal(status, f"{HTTPStatus(status).phrase}: a fault of this emulator")
-        if self.faults.happens("html_error", number):
-            return HTMLResponse(PROXY_PAGE, status_code=502)
-        if self._require_gzip and not _accepts_gzip(request):
+        if instead := await disturbed(self.faults, number):
+            return instead
+        if self._require_gzip and not accepts_gzip(request):
             raise refusals.needs_gzip()
-        if dials.app_not_approved:
+        if self.faults.dials.app_not_approved:
             raise refusals.app_not_approved()
         if isinstance(asked, Refusal):
             raise asked
-        # In a thread: compression releases the interpreter, so a second request runs at the same time.
-        body = await run_in_threadpool(self._body, asked, handle, number, packed=_accepts_gzip(request))
-        headers = {"content-encoding": "gzip"} if _accepts_gzip(request) else {}
-        kind = _CutResponse if self.faults.happens("reset", number) else Response
-        return kind(body, headers=headers, media_type="application/json")
+        return await sent(request, partial(self._body, asked, handle, number), self.faults, number)
 
-    def _body(self, asked: Asked, handle: str | None, number: int, *, packed: bool) -> bytes:
+    def _body(self, asked: Asked, handle: str | None, number: int) -> bytes:
         dials = self.faults.dials
         tweets = answers.sort_tweets(
             asked,
@@ -165,55 +152,33 @@ class Service:
             vanished=dials.vanished_tweet_ids,
             spelling=dials.forbidden_spelling,
         )
-        body = self.faults.damage(answers.answer(asked, tweets, self.world), number)
-        if self.faults.happens("broken_json", number):
-            body = body[: len(body) // 2]
-        if not packed:
-            return body
-        body = gzip.compress(body, GZIP_LEVEL, mtime=0)
-        return body[: len(body) // 2] if self.faults.happens("truncated_gzip", number) else body
+        return self.faults.damaged(answers.answer(asked, tweets, self.world), number, DAMAGES)
 
 
-def create_app(service: Service) -> Starlette:
-    """Return the ASGI application of one emulated API: engagement, token and admin routes."""
+def create_app(service: Service, v2: XApi) -> Starlette:
+    """Return the ASGI application of both emulated APIs: their endpoints, the token host, and /admin for each."""
     engagement = [
         Route(f"/insights/engagement/{name}", service.engagement, methods=["POST"]) for name in rules.ENDPOINTS
     ]
     app = Starlette(
-        routes=[*engagement, *token_routes(service.desk), *admin_routes(service.faults, service.history)],
+        routes=[
+            *engagement,
+            *v2.routes(),
+            *token_routes(service.desk),
+            *admin_routes("/admin", service.faults, service.history),
+            *admin_routes("/admin/v2", v2.faults, v2.history),
+        ],
+        middleware=[Middleware(Dated)],
         exception_handlers={404: _no_such_route, 405: _no_such_route, Exception: _own_mistake},
     )
     app.router.redirect_slashes = False  # one slash more is another URL, so a 404
     return app
 
 
-class _CutResponse(Response):
-    """Announces the whole body, sends half of it, and lets the server close the connection."""
-
-    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        half = bytes(self.body)[: len(self.body) // 2]
-        await send({"type": "http.response.body", "body": half, "more_body": True})
-
-
-def _accepts_gzip(request: Request) -> bool:
-    codings = request.headers.get("accept-encoding", "").lower().split(",")
-    return any(GZIP.fullmatch(coding.strip()) for coding in codings)
-
-
-def _packed(request: Request, response: Response) -> Response:
-    """Return a response as it is, or compressed if the client accepts that."""
-    if not _accepts_gzip(request):
-        return response
-    headers = {name: value for name, value in response.headers.items() if name != "content-length"}
-    body = gzip.compress(bytes(response.body), GZIP_LEVEL, mtime=0)
-    return Response(body, response.status_code, headers | {"content-encoding": "gzip"})
-
-
 async def _no_such_route(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     text = f"{HTTPStatus(error.status_code).phrase}: {request.method} {request.url.path}"
-    return _packed(request, json_response({"errors": [text]}, status=error.status_code, headers=error.headers))
+    return packed(request, json_response({"errors": [text]}, status=error.status_code, headers=error.headers))
 
 
 async def _own_mistake(request: Request, error: Exception) -> Response:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from oauthlib.oauth1.rfc5849 import signature
 
-from engagement_pipeline.emulator.chance import letters
+from engagement_pipeline.emulator.chance import hash64, letters
 from engagement_pipeline.emulator.files import refuse_foreign, write_aside
 from engagement_pipeline.emulator.refusals import unauthenticated
 from engagement_pipeline.emulator.world import HANDLES
@@ -43,6 +43,11 @@ class Credentials:
     bearer_token: str = field(repr=False)
     tokens: Mapping[str, Token]
     seed: int
+
+    @property
+    def app_id(self) -> int:
+        """Return the number of the app, which is no secret."""
+        return 10_000_000 + hash64(self.seed, "app") % 90_000_000
 
     @classmethod
     def from_seed(cls, seed: int) -> "Credentials":
@@ -107,11 +112,13 @@ class Gate:
         self._clock = clock
         self._nonces: OrderedDict[tuple[str, str], float] = OrderedDict()
 
-    def caller(self, method: str, url: str, authorization: str, *, revoked: Collection[str] = ()) -> str | None:
+    def caller(
+        self, method: str, url: str, authorization: str, *, revoked: Collection[str] = (), ahead: float = 0
+    ) -> str | None:
         """Return the handle that signed, or None for the app alone. Raises Refusal (401).
 
         The app alone sends its bearer token, or signs without a token of a handle. Tokens of the handles in `revoked`
-        are not accepted.
+        are not accepted. The API's clock is `ahead` of the machine's by so many seconds.
         """
         scheme, _, rest = authorization.partition(" ")
         if scheme.lower() == "bearer":
@@ -120,11 +127,18 @@ class Gate:
             return None
         owners = {token.key: name for name, token in self.credentials.tokens.items() if name not in revoked}
         secrets = {key: self.credentials.tokens[name].secret for key, name in owners.items()}
-        signed = self.signed(method, url, authorization, secrets=secrets | {"": ""})
+        signed = self.signed(method, url, authorization, secrets=secrets | {"": ""}, ahead=ahead)
         return owners.get(signed.get("oauth_token", ""))
 
     def signed(
-        self, method: str, url: str, authorization: str, *, secrets: Mapping[str, str], form: str = ""
+        self,
+        method: str,
+        url: str,
+        authorization: str,
+        *,
+        secrets: Mapping[str, str],
+        form: str = "",
+        ahead: float = 0,
     ) -> dict[str, str]:
         """Return the parameters of a correctly signed OAuth 1.0a request. Raises Refusal (401).
 
@@ -158,11 +172,10 @@ class Gate:
         )
         if not signature.verify_hmac_sha1(request, self.credentials.consumer_secret, secrets[token]):
             raise unauthenticated("Bad signature")
-        self._check_fresh(given.get("oauth_timestamp", ""), given.get("oauth_nonce", ""), token)
+        self._check_fresh(given.get("oauth_timestamp", ""), given.get("oauth_nonce", ""), token, self._clock() + ahead)
         return given
 
-    def _check_fresh(self, timestamp: str, nonce: str, token: str) -> None:
-        now = self._clock()
+    def _check_fresh(self, timestamp: str, nonce: str, token: str, now: float) -> None:
         if not timestamp.isdecimal() or abs(int(timestamp) - now) > TIMESTAMP_WINDOW_SECONDS:
             raise unauthenticated("Timestamp out of bounds")
         while self._nonces and next(iter(self._nonces.values())) < now:

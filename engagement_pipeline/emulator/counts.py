@@ -39,6 +39,10 @@ RATES = {
     "email_tweet": 0.00003,
     "user_follows": 0.0003,
     "user_profile_clicks": 0.004,
+    "bookmarks": 0.002,
+    "shares": 0.0009,
+    "unfollows": 0.00005,
+    "unlikes": 0.0002,
 }
 
 # /historical has these three only from 2015-09-15 on, and zeros before; /totals counts the whole life.

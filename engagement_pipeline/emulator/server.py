@@ -22,6 +22,7 @@ import uvicorn
 from engagement_pipeline.emulator.app import LoggedRequest, Service, create_app
 from engagement_pipeline.emulator.auth import Credentials, Gate
 from engagement_pipeline.emulator.rate import Meter
+from engagement_pipeline.emulator.v2 import Service as XApi
 from engagement_pipeline.emulator.world import World
 
 HOST = "127.0.0.1"
@@ -45,6 +46,7 @@ class Emulator:
         seed: int = 1,
         now: datetime | None = None,
         requests_per_minute: int = 300,
+        requests_per_15_minutes: int = 300,
         settle_hours: int = 0,
         latency: float = 0,
         require_gzip: bool = False,
@@ -53,25 +55,30 @@ class Emulator:
     ) -> None:
         self.world = World(seed=seed, now=now, settle_hours=settle_hours)
         self.credentials = Credentials.from_seed(seed)
+        gate = Gate(self.credentials)
         self._service = Service(
             world=self.world,
-            gate=Gate(self.credentials),
+            gate=gate,
             meter=Meter(requests_per_minute, clock=clock),
             latency=latency,
             require_gzip=require_gzip,
             max_age_days=max_age_days,
+        )
+        self.v2 = XApi(
+            world=self.world, gate=gate, latency=latency, analytics_rate=requests_per_15_minutes, clock=clock
         )
         self.faults = self._service.faults
         self._socket = _listen(port)
         self.url = f"http://{HOST}:{self._socket.getsockname()[1]}"
         self._server = uvicorn.Server(
             uvicorn.Config(
-                create_app(self._service),
+                create_app(self._service, self.v2),
                 lifespan="off",
                 ws="none",
                 log_config=None,
                 log_level="critical",
                 access_log=False,
+                date_header=False,  # each API has a clock of its own
                 timeout_graceful_shutdown=1,
             )
         )
@@ -113,6 +120,7 @@ def serve(
     accounts: Path | None = None,
     tweets: Path | None = None,
     requests_per_minute: int = 300,
+    requests_per_15_minutes: int = 300,
     settle_hours: int = 0,
     latency: float = 0,
     require_gzip: bool = False,
@@ -133,6 +141,7 @@ def serve(
         seed=seed,
         now=now,
         requests_per_minute=requests_per_minute,
+        requests_per_15_minutes=requests_per_15_minutes,
         settle_hours=settle_hours,
         latency=latency,
         require_gzip=require_gzip,

@@ -5,7 +5,8 @@ browser of this machine reaches it too. So /admin refuses what a browser sends f
 for this address. None of these routes reads a large body.
 
     POST /oauth/request_token   GET /oauth/authorize   POST /oauth/access_token   POST /oauth2/token
-    GET, POST, DELETE /admin/faults   GET /admin/requests
+    GET, POST, DELETE /admin/faults      GET /admin/requests        the Engagement API
+    GET, POST, DELETE /admin/v2/faults   GET /admin/v2/requests     X API v2
 """
 
 import html
@@ -19,23 +20,18 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from engagement_pipeline.emulator.faults import Faults
+from engagement_pipeline.emulator.bodies import FORM, TooLargeError, read_body, read_form, too_large
+from engagement_pipeline.emulator.dials import D, Faults
 from engagement_pipeline.emulator.refusals import Refusal
 from engagement_pipeline.emulator.tokens import TokenDesk
+from engagement_pipeline.emulator.wire import json_response
 from engagement_pipeline.emulator.world import HANDLES
 
-LARGEST_BODY = 2**16  # bytes; all dials together are 1,000
 HOSTS = {"127.0.0.1", "localhost", "[::1]"}
 OWN_SITES = {"same-origin", "none"}  # none: typed into the address bar
-FORM = "application/x-www-form-urlencoded"
 
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-def json_response(content: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Return a JSON response; orjson writes dataclasses and datetimes."""
-    return Response(orjson.dumps(content), status, headers, "application/json")
 
 
 def refused(refusal: Refusal) -> Response:
@@ -52,8 +48,8 @@ def _or_refused(endpoint: Endpoint) -> Endpoint:
             return await endpoint(request)
         except Refusal as refusal:
             return refused(refusal)
-        except _TooLargeError:
-            return _too_large()
+        except TooLargeError:
+            return too_large()
 
     return answered
 
@@ -64,7 +60,7 @@ def token_routes(desk: TokenDesk) -> list[Route]:
     def signed(step: Callable[[str, str, str], dict[str, str]]) -> Endpoint:
         @_or_refused
         async def endpoint(request: Request) -> Response:
-            fields = step(str(request.url), request.headers.get("authorization", ""), await _form(request))
+            fields = step(str(request.url), request.headers.get("authorization", ""), await read_form(request))
             return Response(urlencode(fields), media_type=FORM)
 
         return endpoint
@@ -77,7 +73,7 @@ def token_routes(desk: TokenDesk) -> list[Route]:
 
     @_or_refused
     async def bearer(request: Request) -> Response:
-        form = dict(parse_qsl(await _form(request)))
+        form = dict(parse_qsl(await read_form(request)))
         return json_response(desk.bearer(request.headers.get("authorization", ""), form.get("grant_type", "")))
 
     return [
@@ -88,12 +84,12 @@ def token_routes(desk: TokenDesk) -> list[Route]:
     ]
 
 
-def admin_routes(faults: Faults, requests_so_far: Callable[[], Mapping[str, object]]) -> list[Route]:
-    """Return the routes that set the dials and show the log."""
+def admin_routes(at: str, faults: Faults[D], requests_so_far: Callable[[], Mapping[str, object]]) -> list[Route]:
+    """Return the routes that set the dials of an API and show its log, under the path `at`."""
 
     async def set_faults(request: Request) -> Response:
         try:
-            faults.set(**orjson.loads(await _body(request)))
+            faults.set(**orjson.loads(await read_body(request)))
         except (TypeError, ValueError) as error:  # TypeError: JSON, but no object
             return json_response({"errors": [str(error)]}, status=400)
         return json_response(faults.read())
@@ -109,10 +105,10 @@ def admin_routes(faults: Faults, requests_so_far: Callable[[], Mapping[str, obje
         return json_response(requests_so_far())
 
     return [
-        Route("/admin/faults", _own_site_only(set_faults), methods=["POST"]),
-        Route("/admin/faults", _own_site_only(read_faults), methods=["GET"]),
-        Route("/admin/faults", _own_site_only(reset_faults), methods=["DELETE"]),
-        Route("/admin/requests", _own_site_only(requests), methods=["GET"]),
+        Route(f"{at}/faults", _own_site_only(set_faults), methods=["POST"]),
+        Route(f"{at}/faults", _own_site_only(read_faults), methods=["GET"]),
+        Route(f"{at}/faults", _own_site_only(reset_faults), methods=["DELETE"]),
+        Route(f"{at}/requests", _own_site_only(requests), methods=["GET"]),
     ]
 
 
@@ -128,38 +124,14 @@ def _own_site_only(endpoint: Endpoint) -> Endpoint:
             return _objection(403, "Pages of other sites may not ask here")
         try:
             return await endpoint(request)
-        except _TooLargeError:
-            return _too_large()
+        except TooLargeError:
+            return too_large()
 
     return guarded
 
 
-def _too_large() -> Response:
-    return _objection(413, f"The body must not have more than {LARGEST_BODY:,} bytes")
-
-
 def _objection(status: int, text: str) -> Response:
     return json_response({"errors": [text]}, status=status)
-
-
-class _TooLargeError(Exception):
-    """A body with more than LARGEST_BODY."""
-
-
-async def _body(request: Request) -> bytes:
-    """Return the body of a request; raises _TooLargeError before it is read whole."""
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > LARGEST_BODY:
-            raise _TooLargeError
-    return body
-
-
-async def _form(request: Request) -> str:
-    """Return the body if it is form-encoded; only such a body is part of an OAuth 1.0a signature."""
-    is_form = request.headers.get("content-type", "").startswith(FORM)
-    return (await _body(request)).decode("utf-8", "replace") if is_form else ""
 
 
 def _pin_page(token: str, handle: str, pin: str) -> str:

@@ -23,6 +23,7 @@ CLONE = Path(__file__).parents[2]
 NAMES = ("README", "CONTRIBUTING", "GLOSSARY", "CHANGELOG", "data/README", "benchmarks/README")
 PAGES = [*(CLONE / f"{name}.md" for name in NAMES), *sorted((CLONE / "docs").glob("*.md"))]
 API = (CLONE / "docs" / "engagement-api.md").read_text(encoding="utf-8")
+X_API = (CLONE / "docs" / "x-api-v2.md").read_text(encoding="utf-8")
 
 
 def row(text):
@@ -63,11 +64,11 @@ def test_the_dials_of_the_emulator_are_all_told():
     assert sorted(told) == sorted(dial.name for dial in fields(Dials))
 
 
-def test_the_routes_beside_the_api_are_all_told():
+def test_the_routes_beside_the_three_endpoints_are_all_told():
     with Emulator() as emulator:
         app = emulator._server.config.app
     served = {(verb, r.path) for r in app.routes for verb in r.methods - {"HEAD"} if "insights" not in r.path}
-    assert {(verb, path) for verb, path in re.findall(r"^\| `(\w+) (/[\w/]+)", API, re.MULTILINE)} == served
+    assert {*re.findall(r"^\| `(\w+) (/[\w/{}]+)", API + X_API, re.MULTILINE)} == served
 
 
 def test_the_page_of_the_data_folder_names_every_file_of_a_lake():

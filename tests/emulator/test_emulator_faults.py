@@ -7,7 +7,8 @@ import requests
 from emulator_client import FOUR_WAY, NOW, ask, body, healthy
 
 from engagement_pipeline.emulator import Emulator
-from engagement_pipeline.emulator.faults import Dials, Faults
+from engagement_pipeline.emulator.dials import Faults
+from engagement_pipeline.emulator.faults import Dials
 
 TWEET, TYPE, DAY, HOUR = FOUR_WAY
 AUDITED = {"cells": {"group_by": FOUR_WAY}, "tweets": {"group_by": [TWEET, TYPE]}, "types": {"group_by": [TYPE]}}
@@ -194,7 +195,7 @@ def test_an_impossible_dial_is_refused(emulator, content, text):
 
 def test_a_share_hits_that_share_of_requests_and_the_same_ones_again():
     def hit(seed):
-        faults = Faults(seed)
+        faults = Faults(seed, Dials())
         faults.set(status_503=0.2)
         return [faults.happens("status_503", number) for number in range(1, 2001)]
 
@@ -203,6 +204,6 @@ def test_a_share_hits_that_share_of_requests_and_the_same_ones_again():
 
 
 def test_a_whole_number_hits_each_nth_request():
-    faults = Faults(1)
+    faults = Faults(1, Dials())
     faults.set(status_500=3)
     assert [number for number in range(1, 10) if faults.happens("status_500", number)] == [3, 6, 9]
