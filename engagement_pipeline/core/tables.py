@@ -27,6 +27,9 @@ A_STAMP = f"{'[0-9]' * 8}T{'[0-9]' * 6}.{'[0-9]' * 6}Z"  # when a pull was start
 STORED = "stored"  # the outcome of a Tweet if the API gave its counts
 ACCOUNT_REFUSED, REQUEST_REFUSED, NO_ANSWER = "account refused", "request refused", "no answer"
 UNANSWERED = (ACCOUNT_REFUSED, REQUEST_REFUSED, NO_ANSWER)  # the outcomes of a Tweet that was asked for in vain
+# Why the API serves a Tweet not at all: it is gone, its account is closed to others, or it is not the account's own.
+UNAVAILABLE, PROTECTED, FORBIDDEN = "unavailable", "protected", "forbidden"
+MISSING = "missing from the response"  # the outcome of a Tweet of which an answer says nothing
 LOST = "lost"  # the outcome of a Tweet that was stored, and whose rows are neither in its file nor in raw any more
 
 

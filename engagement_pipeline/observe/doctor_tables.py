@@ -20,17 +20,19 @@ from engagement_pipeline.core.tables import (
     COVERAGE,
     DAILY,
     ENGAGEMENTS,
+    FORBIDDEN,
     LOST,
+    PROTECTED,
     RECENT,
     REQUESTS,
     REVISIONS,
     SET_ASIDE,
     TWEETS,
+    UNAVAILABLE,
     Merge,
 )
 from engagement_pipeline.lake import inventory
 from engagement_pipeline.lake.parquet import OF_OTHER_DAYS
-from engagement_pipeline.lake.set_aside import FORBIDDEN, PROTECTED, UNAVAILABLE
 from engagement_pipeline.observe.doctor_files import stamp_of
 from engagement_pipeline.observe.patient import Finding, apart, day_of, quoted, spans
 

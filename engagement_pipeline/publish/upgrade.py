@@ -28,11 +28,11 @@ from engagement_pipeline.core.endpoints import HISTORICAL, RECENT
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.measured import HOURS, before_posted, first_hour, rows_before_posted
 from engagement_pipeline.core.model import Progress, quiet
-from engagement_pipeline.core.tables import A_DAY, COVERAGE, DAILY, ENGAGEMENTS, REVISIONS, STORED, Table
+from engagement_pipeline.core.tables import A_DAY, COVERAGE, DAILY, ENGAGEMENTS, MISSING, REVISIONS, STORED, Table
 from engagement_pipeline.lake.layout import FORMAT, LAKE_LOCK
 from engagement_pipeline.lake.parquet import opened, read, write
 from engagement_pipeline.publish import daily
-from engagement_pipeline.publish.coverage import BEFORE_POSTED, MISSING
+from engagement_pipeline.publish.coverage import BEFORE_POSTED
 from engagement_pipeline.publish.day_file import DAILY_ROW_GROUP, RowGroupWriter, SortedReader, made_by
 from engagement_pipeline.publish.merge import LAST_ID, Ints, daily_sums, of_table, to_table
 

@@ -14,9 +14,9 @@ from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.redaction import redacted
 
 ALL_TYPES = (
-    "app_install_attempts app_opens detail_expands email_tweet engagements favorites hashtag_clicks impressions "
-    "media_engagements media_views permalink_clicks quote_tweets replies retweets url_clicks user_follows "
-    "user_profile_clicks video_views"
+    "app_install_attempts app_opens bookmarks detail_expands email_tweet engagements favorites hashtag_clicks "
+    "impressions media_engagements media_views permalink_clicks quote_tweets replies retweets shares unfollows unlikes "
+    "url_clicks user_follows user_profile_clicks video_views"
 )
 CLONE = Path(__file__).parents[2]
 DEVNULL = Path(os.devnull)
@@ -432,7 +432,7 @@ def test_a_folder_is_no_file(tmp_path):
 
 @pytest.mark.parametrize("name", ALL_TYPES.split())
 def test_any_type_that_some_endpoint_serves_may_be_chosen_alone(config, name):
-    """The one that /totals alone serves too."""
+    """Those that /totals or X API v2 alone serves too."""
     assert config(f"types = ['{name}']").types == config("", ENGAGEMENT_TYPES=name).types == (name,)
 
 
