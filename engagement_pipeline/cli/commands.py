@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engagement_pipeline.cli import arguments
-from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL
+from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL, HOURLY
+from engagement_pipeline.core.settings import BOTH
 from engagement_pipeline.core.tables import REBUILDABLE
 
 if TYPE_CHECKING:
@@ -79,15 +80,16 @@ def _pulls(commands: arguments.Commands) -> None:
         ("pull", "pulls:pull", "pull from an endpoint, publish what came and refresh the views"),
     ):
         sub = arguments.add_command(commands, name, command, text)
+        hourly = " or ".join(f"{endpoint} of {source}" for source, endpoint in HOURLY.items())
         sub.add_argument(
-            "--endpoint",
-            choices=ENDPOINTS,
-            default=HISTORICAL.name,
-            help=f"endpoint of the API (default: {HISTORICAL})",
+            "--source",
+            choices=(*HOURLY, BOTH),
+            help="the API to ask for hours, or both in turn; by default the setting source",
         )
+        sub.add_argument("--endpoint", choices=ENDPOINTS, help=f"endpoint of the API (default: {hourly})")
         arguments.add_days(
             sub,
-            first=f"first UTC day of /{HISTORICAL}; by default the first of the look-back",
+            first="first UTC day of hours; by default the first of the look-back",
             last="last UTC day, included; by default the last day that is over",
         )
         arguments.add_skipping(sub)

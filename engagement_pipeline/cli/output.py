@@ -89,9 +89,9 @@ def show_findings(findings: list[Finding]) -> None:
         _say(f"{name:<16} {f'the same as {teller}' if is_told else finding.text}")
 
 
-def show_plan(prepared: Prepared, *, per_minute: int) -> None:
+def show_plan(prepared: Prepared) -> None:
     """Print what a pull will do."""
-    _say("\n".join(plan_lines(prepared, per_minute=per_minute)))
+    _say("\n".join(plan_lines(prepared)))
 
 
 def show_outcome(outcome: Outcome) -> None:

@@ -93,7 +93,9 @@ ANALYTICS = Endpoint(
     max_tweets=100,
     max_days=MAX_DAYS,
 )
-ENDPOINTS = {endpoint.name: endpoint for endpoint in (TOTALS, RECENT, HISTORICAL)}
+ENDPOINTS = {endpoint.name: endpoint for endpoint in (TOTALS, RECENT, HISTORICAL, ANALYTICS)}
+# The endpoint of each source that tells the hours, and so fills the table engagements of its lake.
+HOURLY = {endpoint.source: endpoint for endpoint in (HISTORICAL, ANALYTICS)}
 
 
 def filling(table: Table) -> tuple[Endpoint, ...]:

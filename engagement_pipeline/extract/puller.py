@@ -111,6 +111,14 @@ def run(plan: Plan, pull: Pull, *, client: Client, progress: Progress = quiet) -
     return replace(asking.report, seconds=time.monotonic() - started)
 
 
+def tell_unknown(reports: Iterable[PullReport]) -> None:
+    """Warn of names in the answers that nobody here knows: the API has changed."""
+    if names := sorted({name for report in reports for name in report.unknown}):
+        logger.warning(
+            "the API sends what this program does not know, kept in raw, not stored: %s", shown(", ".join(names))
+        )
+
+
 def leave(plan: Plan, pull: Pull, failures: Iterable[EngagementError], *, client: Client) -> None:
     """Send nothing of a plan, because of these failures; land its Tweets with the reason."""
     unanswered.land(pull, plan.requests, settled=set(), given_up={}, failures=failures, at=client.now())

@@ -14,7 +14,6 @@ from datetime import date, datetime, time, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.errors import EngagementError
 from engagement_pipeline.core.model import posted_at
 from engagement_pipeline.core.tables import ENGAGEMENTS, UNANSWERED
@@ -213,7 +212,7 @@ def _schema(day: Day) -> Verdict:
     ]
     wrong += [f"{name} is not a declared column" for name in found.names if name not in wanted.names]
     if not wrong:
-        types = ", ".join(map(quoted, HISTORICAL.types))
+        types = ", ".join(map(quoted, day.lake.hourly.types))
         (strange,) = day.rows(STRANGE.format(day=f"date {quoted(day.day)}", types=types))
         wrong = [f"{number:,} rows are {name.replace('_', ' ')}" for name, number in strange.items() if number]
     if wrong:

@@ -1,4 +1,4 @@
-"""The table of /historical: a pull's newer answers merged into the files of their days, count by count.
+"""The table of hours, engagements: a pull's newer answers merged into the files of their days, count by count.
 
 In: what is pending. Out: staged, what the pull revised, the months' daily sums, and the days' rows, in this order.
 
