@@ -149,9 +149,10 @@ ASKED_AT = Column("asked_at", Kind.MOMENT, "When the newest request that named t
 
 ENGAGEMENTS = Table(
     name="engagements",
-    grain="a count that /historical gave",
+    grain="a count that /historical or /analytics gave",
     description="How often each Tweet was seen, liked, clicked …, by type and UTC hour. A row means that the API gave "
-    "a count. A missing row is not a zero: coverage has the reason.",
+    "a count. A missing row is not a zero: coverage has the reason. Where both APIs gave a count, the setting "
+    "shown_source says which one is here; engagements_by_source has both.",
     key=("tweet_id", "engagement_type", "day", "hour"),
     columns=(
         TWEET_ID,
@@ -248,7 +249,7 @@ COVERAGE = Table(
         Column(
             "answer_count",
             Kind.INT64,
-            "The sum of the counts in the newest answer, by the API's own sums. For /historical; NULL: no answer.",
+            "The sum of the counts in the newest answer, by the API's own sums where it has some. NULL: no answer.",
             nullable=True,
         ),
         Column(
@@ -264,7 +265,12 @@ COVERAGE = Table(
             nullable=True,
         ),
         Column("endpoint", Kind.STRING, "The endpoint that was asked.", in_folder=True),
-        Column("table_name", Kind.STRING, "The table that the endpoint's answers fill.", derived=True),
+        Column(
+            "table_name",
+            Kind.STRING,
+            "The table that the endpoint's answers fill; engagements_by_source if another source's are shown.",
+            derived=True,
+        ),
     ),
     file="",  # a file an endpoint and day: Lake.coverage
     glob=f"coverage/endpoint=*/day={A_DAY}/coverage.parquet",
