@@ -32,7 +32,7 @@ from engagement_pipeline.extract.progress import Whole
 from engagement_pipeline.extract.roster import save_roster
 from engagement_pipeline.lake import raw, request_log, set_aside
 from engagement_pipeline.lake.clock import Clock
-from engagement_pipeline.lake.layout import LAKE_LOCK, PULL_LOCK, Lake
+from engagement_pipeline.lake.layout import LAKE_LOCK, PULL_LOCK, Lake, judged
 from engagement_pipeline.lake.recovery import recover
 from engagement_pipeline.observe import checks, doctor
 from engagement_pipeline.observe.day_report import DayReport, describe
@@ -386,7 +386,7 @@ def publish_days(settings: Settings, days: Sequence[date]) -> Days:
 
 def report_days(settings: Settings, days: Sequence[date]) -> Days:
     """Report each of these days as the lake holds it, and publish nothing."""
-    lake = Lake(settings.data).of(settings.sources[0])
+    lake = judged(settings)
     reports: dict[date, DayReport] = {}
     failures: dict[date, EngagementError] = {}
     with by_day.by_day(lake) as ask:

@@ -22,7 +22,7 @@ from engagement_pipeline.core.errors import LakeError, RosterError
 from engagement_pipeline.core.model import Tweet, Window, posted_at
 from engagement_pipeline.core.rows import TIMESTAMP
 from engagement_pipeline.extract import roster, roster_files
-from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.lake.layout import Lake, judged
 from engagement_pipeline.query import catalog
 from engagement_pipeline.query.views import ANSWERED, quoted
 from engagement_pipeline.transport import accounts
@@ -67,9 +67,7 @@ def windows(settings: Settings, known: Mapping[str, str], *, since: datetime) ->
     first, last = max(settings.first_day, settings.oldest_day()), settings.last_whole_day()
     if not tweets or first > last:
         return []
-    days = sorted(
-        {day for _, day in _lacking(Lake(settings.data).of(settings.sources[0]), tweets, Window(first, last), since)}
-    )
+    days = sorted({day for _, day in _lacking(judged(settings), tweets, Window(first, last), since)})
     found: list[Window] = []
     for day in days:
         if found and day <= found[-1].first + timedelta(days=MAX_DAYS - 1):
@@ -93,7 +91,7 @@ def missed(settings: Settings, first: date, known: Collection[date]) -> list[Win
 
 def has_begun(settings: Settings) -> bool:
     """Tell whether a first answer has been published; before it, all Tweets of the roster lack all their days."""
-    lake = Lake(settings.data).of(settings.sources[0])
+    lake = judged(settings)
     return lake.storage.holds(f"coverage/endpoint={lake.hourly}/*") and bool(_asked(lake, BEGUN))
 
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engagement_pipeline.core.endpoints import Endpoint
+    from engagement_pipeline.core.settings import Settings
     from engagement_pipeline.core.tables import Table
     from engagement_pipeline.lake.raw import Pull
 
@@ -205,3 +206,8 @@ class Lake:
         """Hold one of the lake's locks, and say what for where it must be waited for."""
         tell = partial(logger.warning, "waiting for %s of the lake %s to end", waiting_for, self.root)
         return self.storage.lock(name, waiting=tell)
+
+
+def judged(settings: Settings) -> Lake:
+    """Return the lake with the days that Dagster shows and checks: that of the first source that a pull asks."""
+    return Lake(settings.data).of(settings.sources[0])
