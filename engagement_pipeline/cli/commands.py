@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engagement_pipeline.cli import arguments
-from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL, HOURLY
+from engagement_pipeline.core.endpoints import ENDPOINTS, HOURLY
 from engagement_pipeline.core.settings import BOTH
 from engagement_pipeline.core.tables import REBUILDABLE
 
@@ -122,8 +122,9 @@ def _sql(commands: arguments.Commands) -> None:
     text = "tell where one count comes from: the response, its place there, and what the count was before"
     sub = arguments.add_command(commands, "explain", "explained:explain", text)
     sub.add_argument("tweet", metavar="TWEET", type=arguments.positive, help="the Tweet's ID")
-    text = "an engagement type of /historical, such as impressions"
-    sub.add_argument("type", metavar="TYPE", choices=HISTORICAL.types, help=text)
+    text = "an engagement type with hours, such as impressions"
+    types = sorted({name for endpoint in HOURLY.values() for name in endpoint.types})
+    sub.add_argument("type", metavar="TYPE", choices=types, help=text)
     sub.add_argument("day", metavar="DAY", type=arguments.day, help="the UTC day")
     sub.add_argument(
         "hour", metavar="HOUR", type=arguments.whole, choices=range(24), help="the UTC hour of the day, 0 to 23"

@@ -55,7 +55,7 @@ def agreement(lake: Lake) -> Verdict:
 
 def _apart(types: list[dict[str, Any]], which: str, when: str) -> list[str]:
     """Return the types that have other sums in the two APIs, by how much they differ."""
-    found = []
+    found: list[str] = []
     for each in types:
         ours, theirs = int(each[which]), int(each[f"{which}_v2"])
         if abs(theirs - ours) > LEAST * ours:

@@ -6,9 +6,11 @@ from engagement_pipeline import pipeline
 from engagement_pipeline.core.endpoints import ANALYTICS, HISTORICAL
 from engagement_pipeline.core.errors import PullError
 from engagement_pipeline.core.tables import ENGAGEMENTS
+from engagement_pipeline.explain import Cell, explain
 from engagement_pipeline.extract.prepare import prepare, prepare_sources
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.parquet import read
+from engagement_pipeline.query import catalog
 
 TYPES = "impressions,favorites,bookmarks,video_views"
 
@@ -96,3 +98,16 @@ def test_an_account_has_its_rate_for_itself(chosen, world):
     last = rate.last_whole_day()
     prepared = prepare(rate, last, last, endpoint=ANALYTICS)
     assert (prepared.requests, prepared.seconds) == (2, 3.0)
+
+
+@pytest.mark.parametrize(("engagement_type", "endpoint"), [("impressions", HISTORICAL), ("bookmarks", ANALYTICS)])
+def test_a_count_is_explained_by_the_response_of_the_source_that_is_shown(chosen, engagement_type, endpoint):
+    pulled(chosen, days=1)
+    day, home = chosen.last_whole_day(), Lake(chosen.data)
+    sql = (
+        f"select tweet_id, \"count\" from engagements where engagement_type = '{engagement_type}' and hour = 3 limit 1"
+    )
+    (row,) = catalog.query(home, sql).to_pylist()
+    found = explain(home, Cell(tweet_id=row["tweet_id"], engagement_type=engagement_type, day=day, hour=3))
+    assert (found.count, found.origin.text) == (row["count"], str(row["count"]))
+    assert found.origin.landed.request.endpoint is endpoint
