@@ -24,7 +24,7 @@ from engagement_pipeline.core.model import Window
 from engagement_pipeline.core.orchestration import RANGE_END, RANGE_START
 from engagement_pipeline.extract import backlog
 from engagement_pipeline.lake import clock
-from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.lake.layout import judged
 
 AHEAD_OF_BACKFILLS = {PRIORITY_TAG: "10"}  # backfill runs have none, which is 0
 ALL_DAY = {MAX_RUNTIME_SECONDS_TAG: str(round(timedelta(days=1).total_seconds()))}  # in an outage; MAX_RUNTIME is less
@@ -129,7 +129,7 @@ def new_tweets(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Skip
         chosen = settings.load()
         files = backlog.fingerprints(chosen)
         # By the lake's clock, as the answers are: the machine's may have been set back since.
-        looked_at = (clock.newest(Lake(chosen.data)) or now).isoformat()
+        looked_at = (clock.newest(judged(chosen)) or now).isoformat()
         since = before.get("looked_at", looked_at)
         known = before.get("files", files) if backlog.has_begun(chosen) else files
         found = backlog.windows(chosen, known, since=datetime.fromisoformat(since))

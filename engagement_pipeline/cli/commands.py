@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engagement_pipeline.cli import arguments
-from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL
+from engagement_pipeline.core.endpoints import ENDPOINTS, HOURLY
+from engagement_pipeline.core.settings import BOTH
 from engagement_pipeline.core.tables import REBUILDABLE
 
 if TYPE_CHECKING:
@@ -90,15 +91,16 @@ def _pulls(commands: arguments.Commands) -> None:
         ("pull", "pulls:pull", "pull from an endpoint, publish what came and refresh the views"),
     ):
         sub = arguments.add_command(commands, name, command, text)
+        hourly = " or ".join(f"{endpoint} of {source}" for source, endpoint in HOURLY.items())
         sub.add_argument(
-            "--endpoint",
-            choices=ENDPOINTS,
-            default=HISTORICAL.name,
-            help=f"endpoint of the API (default: {HISTORICAL})",
+            "--source",
+            choices=(*HOURLY, BOTH),
+            help="the API to ask for hours, or both in turn; by default the setting source",
         )
+        sub.add_argument("--endpoint", choices=ENDPOINTS, help=f"endpoint of the API (default: {hourly})")
         arguments.add_days(
             sub,
-            first=f"first UTC day of /{HISTORICAL}; by default the first of the look-back",
+            first="first UTC day of hours; by default the first of the look-back",
             last="last UTC day, included; by default the last day that is over",
         )
         arguments.add_skipping(sub)
@@ -133,8 +135,9 @@ def _sql(commands: arguments.Commands) -> None:
     text = "tell where one count comes from: the response, its place there, and what the count was before"
     sub = arguments.add_command(commands, "explain", "explained:explain", text)
     sub.add_argument("tweet", metavar="TWEET", type=arguments.positive, help="the Tweet's ID")
-    text = "an engagement type of /historical, such as impressions"
-    sub.add_argument("type", metavar="TYPE", choices=HISTORICAL.types, help=text)
+    text = "an engagement type with hours, such as impressions"
+    types = sorted({name for endpoint in HOURLY.values() for name in endpoint.types})
+    sub.add_argument("type", metavar="TYPE", choices=types, help=text)
     sub.add_argument("day", metavar="DAY", type=arguments.day, help="the UTC day")
     sub.add_argument(
         "hour", metavar="HOUR", type=arguments.whole, choices=range(24), help="the UTC hour of the day, 0 to 23"

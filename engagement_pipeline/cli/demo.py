@@ -76,7 +76,7 @@ def run(data: Path) -> None:
         _set_up(Path(dagster_home))
         prepared = prepare(chosen, first, last)
         print("the plan:")
-        output.show_plan(prepared, per_minute=chosen.requests_per_minute)
+        output.show_plan(prepared)
         print("\none Dagster run over 28 daily partitions:", flush=True)
         _run_job(emulator, prepared, environment | {"DAGSTER_HOME": dagster_home}, log=data / "dagster.log")
     lake = Lake(chosen.data)

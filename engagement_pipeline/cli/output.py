@@ -75,9 +75,10 @@ def show_settings(values: Mapping[str, tuple[Any, str]], *, as_json: bool) -> No
         print("{" + ",\n ".join(told) + "}")
         return
     wide = max(len(origin) for _, origin in values.values())
+    widest = max(map(len, values))
     for key, (value, origin) in values.items():
         text = " ".join(value) if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else value
-        _say(f"{key:<20} {origin:<{wide}}  {'(not set)' if value is None else text}")
+        _say(f"{key:<{widest}} {origin:<{wide}}  {'(not set)' if value is None else text}")
 
 
 def show_findings(findings: list[Finding]) -> None:
@@ -96,9 +97,9 @@ def show_merged(merged: Merged) -> None:
     _say(f"{merged.handle}: {new}; {counted(merged.tweets, 'Tweet')} in {merged.path}")
 
 
-def show_plan(prepared: Prepared, *, per_minute: int) -> None:
+def show_plan(prepared: Prepared) -> None:
     """Print what a pull will do."""
-    _say("\n".join(plan_lines(prepared, per_minute=per_minute)))
+    _say("\n".join(plan_lines(prepared)))
 
 
 def show_outcome(outcome: Outcome) -> None:

@@ -16,6 +16,7 @@ from collections import defaultdict
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,7 @@ from engagement_pipeline.lake.looking import ALONE, MemoryLackError, looking
 from engagement_pipeline.transport.signing import MAX_IN_FLIGHT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
@@ -66,6 +67,7 @@ class PullReport:
     early: the counts of hours before their Tweet was posted that are not zero, which are kept.
     refused: the Tweets that the API did not serve, with its text.
     unavailable: the Tweets that an answer named as unavailable.
+    unknown: the names in the answers that nobody here knows.
     """
 
     planned: int
@@ -77,6 +79,7 @@ class PullReport:
     seconds: float = 0.0
     refused: dict[int, str] = field(default_factory=dict)
     unavailable: set[int] = field(default_factory=set)
+    unknown: set[str] = field(default_factory=set)
 
 
 def run(plan: Plan, pull: Pull, *, client: Client, progress: Progress = quiet) -> PullReport:
@@ -88,7 +91,8 @@ def run(plan: Plan, pull: Pull, *, client: Client, progress: Progress = quiet) -
     """
     started = time.monotonic()
     report = PullReport(planned=len(plan.requests))
-    pool = ThreadPoolExecutor(max_workers=max(1, min(MAX_IN_FLIGHT, len(plan.requests))))
+    terms = sources.source_of(plan.endpoint).TERMS
+    pool = ThreadPoolExecutor(max_workers=max(1, min(MAX_IN_FLIGHT, terms.in_flight, len(plan.requests))))
     asking = _Run(plan, pull, client, progress, pool, _standings(plan, pull), _witness(plan, pull), report)
     try:
         asking.to_the_end()
@@ -105,6 +109,14 @@ def run(plan: Plan, pull: Pull, *, client: Client, progress: Progress = quiet) -
     if failures := asking.failures or asking.missed():
         raise PullError(failures)
     return replace(asking.report, seconds=time.monotonic() - started)
+
+
+def tell_unknown(reports: Iterable[PullReport]) -> None:
+    """Warn of names in the answers that nobody here knows: the API has changed."""
+    if names := sorted({name for report in reports for name in report.unknown}):
+        logger.warning(
+            "the API sends what this program does not know, kept in raw, not stored: %s", shown(", ".join(names))
+        )
 
 
 def leave(plan: Plan, pull: Pull, failures: Iterable[EngagementError], *, client: Client) -> None:
@@ -195,7 +207,7 @@ def _serves(flat: Flat) -> bool:
     The API does not look at the owner of a Tweet that is gone, so an answer with only such Tweets shows nothing. An
     answer without rows and without a word about any Tweet was served: its counts were zeros that nobody measured.
     """
-    return bool(flat.rows.num_rows) or not (flat.unavailable or flat.said)
+    return bool(flat.rows.num_rows) or not (flat.not_served or flat.said)
 
 
 def _standings(plan: Plan, pull: Pull) -> dict[str, Standing]:
@@ -218,6 +230,15 @@ def _witness(plan: Plan, pull: Pull) -> Request | None:
 def _served(landed: Landed) -> bool:
     with looking(landed, PULL_LOCK):
         return _serves(sources.read(landed.body(), landed.request))
+
+
+def _in_turns(requests: Sequence[Request]) -> Iterator[Request]:
+    """Yield the requests of the accounts in turns: none waits for the rate of another."""
+    by_handle: dict[str, list[Request]] = defaultdict(list)
+    for request in requests:
+        by_handle[request.handle].append(request)
+    for turn in zip_longest(*by_handle.values()):
+        yield from filter(None, turn)
 
 
 def _wrong_tokens(found: WrongTokens) -> AccountError:
@@ -249,7 +270,8 @@ class _Run:
 
     def to_the_end(self) -> None:
         """Ask until each Tweet has its outcome or is given up; what failed is in `failures` then."""
-        for request in self.plan.requests:
+        per_account = sources.source_of(self.plan.endpoint).TERMS.per_account
+        for request in _in_turns(self.plan.requests) if per_account else self.plan.requests:
             self._send(Ask(request))
         while self.in_flight:
             for future in wait(self.in_flight, return_when=FIRST_COMPLETED).done:
@@ -264,7 +286,8 @@ class _Run:
         problem = ""
         for _ in range(BODIES_TRIED):
             response = self.client.ask(request, witness=self.witness)
-            looked_at = _audit(self.pull, self.pull.land(request, response), response.body, request)
+            landed = self.pull.land(request, response, tokens=self.client.fingerprint(request.handle))
+            looked_at = _audit(self.pull, landed, response.body, request)
             if isinstance(looked_at, Flat):
                 return looked_at
             problem = looked_at
@@ -325,6 +348,7 @@ class _Run:
         self.report.negative += flat.negative
         self.report.early += flat.early
         self.report.unavailable |= flat.unavailable
+        self.report.unknown |= flat.unknown
         self.given_up_in_a_row = 0
         self.settled.update(asked.request.tweet_ids)
         self._go_on(ownership.answered(standing, asked, served=_serves(flat)))

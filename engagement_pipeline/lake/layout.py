@@ -1,6 +1,7 @@
 """The lake: where its files lie, what shape they have, how they are read and replaced.
 
-    lake.json                                the format, so that an older program leaves a newer lake alone
+    lake.json                                the format, so that an older program leaves a newer lake alone; and which
+                                             source the views show first, where there are two
     raw/                                     responses as received (raw.py)
     engagements/day=…/engagements.parquet    the tidy table, from /historical
     daily/MONTH.parquet                      the same with the hours summed (daily.py)
@@ -14,6 +15,7 @@
     .lake.note, .pull.note                   what is looked at under a lock (looking.py)
     .catalog.note                            what engagement.duckdb holds, if this program wrote it last (seal.py)
     engagement.duckdb                        views over the Parquet (catalog.py)
+    x_api_v2/                                the lake of another source: all of the above but tweets.parquet and views
 
 Every table is plain Parquet that is staged and then put in its place, so a glob never meets a half-written file.
 storage.py alone touches the files.
@@ -28,6 +30,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL, HOURLY
 from engagement_pipeline.core.errors import InputError, LakeError
 from engagement_pipeline.core.tables import DAILY
 from engagement_pipeline.lake.storage import LocalStorage
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engagement_pipeline.core.endpoints import Endpoint
+    from engagement_pipeline.core.settings import Settings
     from engagement_pipeline.core.tables import Table
     from engagement_pipeline.lake.raw import Pull
 
@@ -50,10 +54,15 @@ ELSEWHERE = "get permission for it, or name another folder in ENGAGEMENT_DATA"
 
 @dataclass(frozen=True, slots=True)
 class Lake:
-    """The files of one lake: where each lies, and in `storage` all that touches them, by default on the disk."""
+    """The files of one lake: where each lies, and in `storage` all that touches them, by default on the disk.
+
+    A lake holds what one source gave. That of the Engagement API has those of other sources within it, so that their
+    counts never mix. The roster's Tweets and the views are in the outer one alone.
+    """
 
     root: Path
     storage: LocalStorage = field(default=None, compare=False, repr=False)  # type: ignore[assignment]  # it is never None
+    source: str = HISTORICAL.source
 
     def __post_init__(self) -> None:
         place = str(self.root.absolute())
@@ -63,6 +72,45 @@ class Lake:
                 "is not UTF-8: name another folder in ENGAGEMENT_DATA"
             )
         object.__setattr__(self, "storage", self.storage or LocalStorage(self.root))
+
+    @property
+    def hourly(self) -> Endpoint:
+        """The endpoint with the answers that fill its table engagements."""
+        return HOURLY[self.source]
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The endpoints with answers in it."""
+        return tuple(endpoint for endpoint in ENDPOINTS.values() if endpoint.source == self.source)
+
+    def of(self, source: str) -> Lake:
+        """Return the lake of a source: this one, or one within it, which may not be there yet."""
+        within = source in HOURLY and source != self.source
+        return Lake(self.root / source, source=source) if within else self
+
+    @property
+    def home(self) -> Lake:
+        """The outer lake, which has the roster's Tweets and the views."""
+        return self if self.source == HISTORICAL.source else Lake(self.root.parent)
+
+    @property
+    def shown(self) -> str:
+        """The source that the views show first where two gave a count."""
+        try:
+            return str(json.loads(self.storage.read(self._marker))["shown"])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return self.source
+
+    def show(self, source: str) -> None:
+        """Have the views show a source first from their next writing on."""
+        if source != self.shown:
+            self.mark(shown=source)
+
+    @property
+    def of_each_source(self) -> tuple[Lake, ...]:
+        """This lake, and those within it that are there."""
+        within = (self.of(source) for source in HOURLY if source != self.source)
+        return (self, *(lake for lake in within if lake.storage.exists(lake.root)))
 
     @property
     def raw(self) -> Path:
@@ -82,7 +130,7 @@ class Lake:
     @property
     def tweets(self) -> Path:
         """The Tweets that were ever in the roster, one row each."""
-        return self.root / "tweets.parquet"
+        return self.home.root / "tweets.parquet"
 
     @property
     def catalog(self) -> Path:
@@ -104,11 +152,11 @@ class Lake:
         return self.root / table.place(day)
 
     def daily(self, day: date) -> Path:
-        """Return where the rows of /historical of a UTC day's month lie with their hours summed."""
+        """Return where the rows of a UTC day's month lie with their hours summed."""
         return self.rows(DAILY, day)
 
     def revisions(self, pull: Pull) -> Path:
-        """Return where it lies what a pull of /historical changed."""
+        """Return where it lies what a pull of hours changed."""
         name = f"{pull.path.parent.name}_{pull.path.name}.parquet"
         return self.root / "revisions" / f"pulled_on={pull.started_at.date()}" / name
 
@@ -144,9 +192,11 @@ class Lake:
         fix = upgrade if found in range(FORMAT) else "upgrade this program"
         raise LakeError(f"the lake {self.root} has format {found}, this program knows {FORMAT}: {fix}")
 
-    def mark(self) -> None:
-        """Say that all tables have the format of this program."""
-        self.storage.write_whole(self._marker, json.dumps({"format": FORMAT}).encode())
+    def mark(self, *, shown: str = "") -> None:
+        """Say that all tables have the format of this program, and which source the views show first: as before."""
+        source = shown or self.shown
+        first = {} if source == self.source else {"shown": source}
+        self.storage.write_whole(self._marker, json.dumps({"format": FORMAT, **first}).encode())
 
     @property
     def _marker(self) -> Path:
@@ -156,3 +206,8 @@ class Lake:
         """Hold one of the lake's locks, and say what for where it must be waited for."""
         tell = partial(logger.warning, "waiting for %s of the lake %s to end", waiting_for, self.root)
         return self.storage.lock(name, waiting=tell)
+
+
+def judged(settings: Settings) -> Lake:
+    """Return the lake with the days that Dagster shows and checks: that of the first source that a pull asks."""
+    return Lake(settings.data).of(settings.sources[0])

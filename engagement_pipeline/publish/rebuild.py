@@ -1,7 +1,7 @@
 """Tables made anew from what has landed: no request, and no row lost whose response is gone.
 
 In: a lake, one of its tables, and days. Out: the days' files, and what was found of each. The days of a month of
-/historical are replaced together, with the month's file of daily sums; those of the other tables one after another.
+engagements are replaced together, with the month's file of daily sums; those of the other tables one after another.
 
     what is not published yet ──> published
     raw ──> published again into .rebuild/, a lake of its own without rows ──> merged over what is published
@@ -15,7 +15,7 @@ counts the gaps. set_aside.parquet is changed by what is published first alone.
 from __future__ import annotations
 
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -26,9 +26,10 @@ from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import Progress, quiet
 from engagement_pipeline.core.tables import DAILY, Merge
 from engagement_pipeline.lake import raw
-from engagement_pipeline.lake.layout import LAKE_LOCK, Lake
+from engagement_pipeline.lake.layout import LAKE_LOCK
 from engagement_pipeline.lake.parquet import is_sound, write
 from engagement_pipeline.lake.recovery import recover
+from engagement_pipeline.lake.storage import LocalStorage
 from engagement_pipeline.publish import daily, rebuild_days, rebuild_revisions
 from engagement_pipeline.publish.publisher import publish_part, publish_sound
 from engagement_pipeline.publish.rebuild_days import Known
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engagement_pipeline.core.endpoints import Endpoint
+    from engagement_pipeline.lake.layout import Lake
     from engagement_pipeline.lake.raw import Pull
 
 
@@ -140,7 +142,7 @@ def _pulls(lake: Lake, endpoint: Endpoint) -> list[Pull]:
 def _shadow(lake: Lake) -> Iterator[Lake]:
     """Have an empty lake within the lake, and none afterwards; it is staged, and so on the disk in any storage."""
     with lake.storage.staging(lake.rebuilding) as folder:
-        shadow = Lake(folder)
+        shadow = replace(lake, root=folder, storage=LocalStorage(folder))
         shadow.open()
         yield shadow
 

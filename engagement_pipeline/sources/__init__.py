@@ -4,14 +4,14 @@ In: a Request. Out: the HTTP request, the size and the rows of its answer, the m
 headers say about the rate.
 May import: core.
 
-A second API is a sibling of engagement/ with the functions of Source, and an entry in SOURCES.
+A further API is a sibling of these, with what Source names, and an entry in SOURCES.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from engagement_pipeline.sources import engagement
+from engagement_pipeline.sources import engagement, x_api_v2
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
     from engagement_pipeline.core.endpoints import Endpoint
     from engagement_pipeline.core.errors import ApiError
-    from engagement_pipeline.core.model import Answer, Flat, HttpRequest, Rate, Request
+    from engagement_pipeline.core.model import Answer, Flat, HttpRequest, Rate, Request, Terms
 
 
 class Source(Protocol):
-    """What this project must know about a vendor API. A module with these functions is a Source."""
+    """What this project must know about a vendor API. A module with all of this is a Source."""
+
+    TERMS: Terms
 
     def http_request(self, request: Request) -> HttpRequest:
         """Write a request as the API takes it, without its signature."""
@@ -35,7 +37,10 @@ class Source(Protocol):
         """Read the rows of a body and audit them. Raises ResponseError if the body breaks the contract."""
 
     def place(self, tweet_id: int, engagement_type: str, day: date, hour: int) -> tuple[str, ...]:
-        """Return the keys that lead to a count of a UTC hour in the JSON of a body, from the root."""
+        """Return the keys that lead to a count of a UTC hour in the JSON of a body, from the root.
+
+        A key such as `id=1890000000000000001` stands for the object in a list that has this value.
+        """
 
     def error_of(self, answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
         """Return the error that says what an answer other than 200 means, and whether a retry can help."""
@@ -44,7 +49,7 @@ class Source(Protocol):
         """Read what the headers say about the rate. `spent` is true if the answer is a 429."""
 
 
-SOURCES: dict[str, Source] = {"engagement": engagement}
+SOURCES: dict[str, Source] = {"engagement": engagement, "x_api_v2": x_api_v2}
 
 
 def read(body: bytes, request: Request) -> Flat:
