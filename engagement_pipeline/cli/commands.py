@@ -83,6 +83,12 @@ def _roster(commands: arguments.Commands) -> None:
     sub = arguments.add_command(inner, "import", "roster:take_in", text)
     sub.add_argument("file", metavar="FILE", type=Path, help="the archive, or account_analytics_content_….csv")
 
+    text = "read the timelines of the accounts, since the newest Tweet that is known; tell the cost first, and ask"
+    sub = arguments.add_command(inner, "sync", "roster:sync", text)
+    text = "a handle to read; by default all of the accounts file"
+    sub.add_argument("handles", metavar="HANDLE", nargs="*", type=arguments.handle, help=text)
+    sub.add_argument("--yes", action="store_true", help="go on without asking; needed where there is no terminal")
+
 
 def _pulls(commands: arguments.Commands) -> None:
     """Add plan and pull, which take the same options."""

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.extract.account_check import Finding
     from engagement_pipeline.extract.prepare import Prepared
     from engagement_pipeline.extract.puller import PullReport
+    from engagement_pipeline.extract.roster_sync import Estimate
     from engagement_pipeline.extract.roster_synced import Merged
     from engagement_pipeline.pipeline import Outcome
     from engagement_pipeline.publish.rebuild import Rebuilt
@@ -89,6 +90,19 @@ def show_findings(findings: list[Finding]) -> None:
         teller = first.setdefault(finding.text, name)
         is_told = finding.works is False and teller != name
         _say(f"{name:<16} {f'the same as {teller}' if is_told else finding.text}")
+
+
+def show_estimates(estimates: Sequence[Estimate], *, price: float) -> None:
+    """Print how many Posts a sync reads for each handle, and what all cost in dollars where a read has a `price`."""
+    for each in estimates:
+        since = f"since Tweet {each.since}" if each.since else "all that its timeline shows"
+        about = f"about {each.likely:,}, " if each.since else ""
+        _say(f"{each.handle:<16} {about}at most {counted(each.most, 'read')}: {since}")
+    likely, most = (sum(getattr(each, name) for each in estimates) for name in ("likely", "most"))
+    _say(f"in all about {counted(likely, 'read')}, at most {most:,}")
+    _say(
+        f"where reads are billed: ${likely * price:,.2f}, at most ${most * price:,.2f}, at ${price:g} for an own Tweet"
+    )
 
 
 def show_merged(merged: Merged) -> None:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from engagement_pipeline.core.model import Answer, Flat, HttpRequest, Rate, Request, Terms
 
 
-class Source(Protocol):
-    """What this project must know about a vendor API. A module with all of this is a Source."""
+class Asking(Protocol):
+    """What a client must know to ask: how a request is written, and what an answer says that is no 200."""
 
     TERMS: Terms
 
@@ -33,6 +33,16 @@ class Source(Protocol):
     def largest_answer(self, request: Request) -> int:
         """Return the most bytes that the body of a 200 has, LARGEST_BODY at most; a larger one is not read on."""
 
+    def error_of(self, answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
+        """Return the error that says what an answer other than 200 means, and whether a retry can help."""
+
+    def rate_of(self, headers: Mapping[str, str], *, asked_at: datetime, seconds: float, spent: bool) -> Rate:
+        """Read what the headers say about the rate. `spent` is true if the answer is a 429."""
+
+
+class Source(Asking, Protocol):
+    """What this project must know about a vendor API. A module with all of this is a Source."""
+
     def read(self, body: bytes, request: Request) -> Flat:
         """Read the rows of a body and audit them. Raises ResponseError if the body breaks the contract."""
 
@@ -41,12 +51,6 @@ class Source(Protocol):
 
         A key such as `id=1890000000000000001` stands for the object in a list that has this value.
         """
-
-    def error_of(self, answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
-        """Return the error that says what an answer other than 200 means, and whether a retry can help."""
-
-    def rate_of(self, headers: Mapping[str, str], *, asked_at: datetime, seconds: float, spent: bool) -> Rate:
-        """Read what the headers say about the rate. `spent` is true if the answer is a 429."""
 
 
 SOURCES: dict[str, Source] = {"engagement": engagement, "x_api_v2": x_api_v2}

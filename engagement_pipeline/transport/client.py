@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engagement_pipeline.core.model import Answer, HttpRequest
-    from engagement_pipeline.sources import Source
+    from engagement_pipeline.sources import Asking
     from engagement_pipeline.transport.accounts import Accounts
     from engagement_pipeline.transport.patience import Patience
     from engagement_pipeline.transport.rate_limit import AccountLimiters, RateLimiter
@@ -54,7 +54,7 @@ class Client:
 
     def __init__(
         self,
-        source: Source,
+        source: Asking,
         accounts: Accounts,
         *,
         api_url: str,
