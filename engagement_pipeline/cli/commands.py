@@ -77,7 +77,7 @@ def _roster(commands: arguments.Commands) -> None:
     """Add the commands that write the roster."""
     text = "find the Tweets of the accounts, and keep them in files beside your own of the roster"
     roster = commands.add_parser("roster", help=text, description=text[0].upper() + text[1:] + ".")
-    inner = roster.add_subparsers(required=True, metavar="COMMAND")
+    inner = roster.add_subparsers(required=True, metavar="COMMAND", help="what to do")
 
     text = "take in the Tweets of an account archive, the zip that X sends, or of the CSV that Premium exports"
     sub = arguments.add_command(inner, "import", "roster:take_in", text)
