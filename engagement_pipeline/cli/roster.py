@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from engagement_pipeline.cli import output
 from engagement_pipeline.core import settings
-from engagement_pipeline.core.errors import EngagementError, InputError
+from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.extract import roster_import, roster_sync
 from engagement_pipeline.transport import accounts
 
@@ -37,9 +37,8 @@ def sync(options: argparse.Namespace) -> None:
     synced = roster_sync.sync(chosen, known, planned)
     for merged in synced.merged:
         output.show_merged(merged)
-    if synced.failures:
-        told = "; ".join(f"{handle}: {error}" for handle, error in synced.failures.items())
-        raise EngagementError(f"{len(synced.failures)} of {len(planned)} timelines are not read to their end: {told}")
+    if synced.failure:
+        raise synced.failure
 
 
 def _agreed() -> bool:

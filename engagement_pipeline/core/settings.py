@@ -79,6 +79,7 @@ class Settings:
     resume_hours: int = 24
     keep_raw_days: int = 90
     restated_percent: int = 50
+    roster_at: time = time(1, 30)
     daily_at: time = time(2, 30)
     lifetime_at: time = time(3)
     hourly_minute: int = 10
@@ -374,6 +375,7 @@ _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "resume_hours": _at_least_one,
     "keep_raw_days": _at_least_one,
     "restated_percent": _at_least_one,
+    "roster_at": _time_of_day,
     "daily_at": _time_of_day,
     "lifetime_at": _time_of_day,
     "hourly_minute": _minute,

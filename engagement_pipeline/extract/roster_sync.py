@@ -63,6 +63,15 @@ class Synced:
     merged: tuple[Merged, ...]
     failures: Mapping[str, EngagementError]
 
+    @property
+    def failure(self) -> EngagementError | None:
+        """What did not come, as one error; None if all timelines were read to their end."""
+        if not self.failures:
+            return None
+        told = "; ".join(f"{handle}: {error}" for handle, error in self.failures.items())
+        of = len(self.failures) + len(self.merged)
+        return EngagementError(f"{len(self.failures)} of {of} timelines are not read to their end: {told}")
+
 
 def estimates(settings: Settings, known: Accounts, handles: Sequence[str]) -> list[Estimate]:
     """Return what a sync of these handles would read, or of all accounts where none is named; it asks nothing.
