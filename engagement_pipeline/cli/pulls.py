@@ -103,9 +103,15 @@ def _prepared_for(endpoint: Endpoint, options: argparse.Namespace, chosen: setti
 
 
 def _settings(options: argparse.Namespace) -> settings.Settings:
-    """Return the settings, with what the command line says of the roster, and less patience if somebody waits."""
+    """Return the settings, with what the command line says of the roster."""
+    chosen = patient(options)
+    return replace(chosen, skip_bad_rows=chosen.skip_bad_rows or options.skip_bad_rows)
+
+
+def patient(options: argparse.Namespace) -> settings.Settings:
+    """Return the settings, with less patience for an API that is down if somebody waits."""
     chosen = settings.load(config=options.config)
     minutes = chosen.patience_minutes
     if minutes is None and sys.stderr.isatty():
         minutes = min(settings.PATIENCE_AT_A_TERMINAL, chosen.patience())
-    return replace(chosen, skip_bad_rows=chosen.skip_bad_rows or options.skip_bad_rows, patience_minutes=minutes)
+    return replace(chosen, patience_minutes=minutes)

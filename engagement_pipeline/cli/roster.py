@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from engagement_pipeline.cli import output
+from engagement_pipeline.cli import output, pulls
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.extract import roster_import, roster_sync
@@ -27,7 +27,7 @@ def take_in(options: argparse.Namespace) -> None:
 
 def sync(options: argparse.Namespace) -> None:
     """Tell what the timelines cost, ask, and read them."""
-    chosen = settings.load(config=options.config)
+    chosen = pulls.patient(options)
     known = accounts.load(chosen.accounts)
     planned = roster_sync.estimates(chosen, known, options.handles)
     output.show_estimates(planned, price=roster_sync.READ_PRICE)

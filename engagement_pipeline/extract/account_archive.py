@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LARGEST_PART = 512 * 2**20  # bytes, unpacked; X begins a new part long before
-LARGEST_ARCHIVE = 8 * 2**30  # bytes of all parts, unpacked: millions of Tweets
+LARGEST_ARCHIVE = 2 * 2**30  # bytes of all parts, unpacked: a million Tweets
 TWEETS = re.compile(r"(?:.*/)?tweets?(?:-part\d+)?\.js")  # older archives have tweet.js, and the oldest no data/
 ACCOUNT = re.compile(r"(?:.*/)?account\.js")
 BEGINS = re.compile(r"\s*(?:window\.)?YTD\.\w+\.part\d+\s*=")

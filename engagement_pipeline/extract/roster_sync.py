@@ -84,7 +84,7 @@ def estimates(settings: Settings, known: Accounts, handles: Sequence[str]) -> li
     if not known.by_handle:
         raise InputError(f"{settings.accounts} holds no account yet: run engagement authorize HANDLE for each handle")
     now = settings.current_time()
-    return [_estimate(settings.tweets, handle, now) for handle in handles or sorted(known.by_handle)]
+    return [_estimate(settings.tweets, handle, now) for handle in dict.fromkeys(handles) or sorted(known.by_handle)]
 
 
 def _estimate(pattern: str, handle: str, now: datetime) -> Estimate:

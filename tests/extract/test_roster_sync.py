@@ -149,6 +149,10 @@ def test_all_accounts_are_meant_where_none_is_named(settings):
     assert [told.handle for told in estimate(settings)] == sorted(handle.name for handle in HANDLES)
 
 
+def test_a_handle_that_is_named_twice_is_read_once(settings):
+    assert [told.handle for told in estimate(settings, HANDLE, HANDLE)] == [HANDLE]
+
+
 def test_a_handle_without_an_account_is_refused(settings):
     with pytest.raises(InputError, match="zoe is not in the accounts file: engagement authorize zoe adds it"):
         estimate(settings, "zoe")

@@ -72,6 +72,13 @@ def test_the_same_posts_again_leave_the_file_as_it_is(merge):
     assert merge.path.stat() == before
 
 
+def test_what_a_merge_that_was_killed_has_left_is_removed_by_the_next(merge):
+    left = merge.path.with_name(f".{merge.path.name}.{2**22 + 1}")  # no process has this number
+    left.touch()
+    merge(Post(tweet_id=1))
+    assert not left.exists()
+
+
 def test_what_was_known_stays_and_what_was_not_is_filled(merge):
     merge(Post(tweet_id=1, text="first"))
     merge(Post(tweet_id=1, text="second", lang="en"))
