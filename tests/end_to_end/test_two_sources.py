@@ -92,6 +92,16 @@ def test_windows_are_as_long_as_the_setting_allows(chosen, world):
     assert [planned.window.first for planned in plans] == [last.replace(day=last.day - back) for back in (2, 1, 0)]
 
 
+def test_a_window_that_the_api_refuses_as_too_long_is_shorter_from_then_on(chosen, world):
+    alone = world.settings(source="x_api_v2", types="impressions")
+    world.emulator.v2.faults.set(longest_window_days=1)
+    (refused,) = pulled(alone)
+    assert "this is remembered, and the next pull asks for 1 days a request" in str(refused.failure)
+    (outcome,) = pulled(alone)
+    assert outcome.failure is None
+    assert [len(publication.stored) for publication in outcome.publications] == [2, 2]
+
+
 def test_an_account_has_its_rate_for_itself(chosen, world):
     world.follow({handle: world.tweets(handle, 1) for handle in ("harborbooks", "lumenaudio")})
     rate = world.settings(x_requests_per_15_minutes="300")
