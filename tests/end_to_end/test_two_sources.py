@@ -1,5 +1,8 @@
 """Two sources, each with a lake of its own: what one pull of both brings, and what goes wrong with one alone."""
 
+import os
+
+import forks
 import pytest
 
 from engagement_pipeline import pipeline
@@ -13,6 +16,20 @@ from engagement_pipeline.lake.parquet import read
 from engagement_pipeline.query import catalog
 
 TYPES = "impressions,favorites,bookmarks,video_views"
+# Runs the command, and dies instead of renaming a file of that name.
+DIE = """
+import os, sys
+from engagement_pipeline.cli.main import main
+really = os.replace
+
+def replace(source, target):
+    if str(target).endswith(sys.argv[1]):
+        os._exit(9)
+    really(source, target)
+
+os.replace = replace
+sys.exit(main(sys.argv[2:]))
+"""
 
 
 @pytest.fixture
@@ -121,3 +138,45 @@ def test_a_count_is_explained_by_the_response_of_the_source_that_is_shown(chosen
     found = explain(home, Cell(tweet_id=row["tweet_id"], engagement_type=engagement_type, day=day, hour=3))
     assert (found.count, found.origin.text) == (row["count"], str(row["count"]))
     assert found.origin.landed.request.endpoint is endpoint
+
+
+def undisturbed(chosen, world):
+    """Return the day's counts of X API v2, as the world has them."""
+    (outcome,) = pulled(world.settings(source="x_api_v2", types=TYPES, data=f"{chosen.data}.undisturbed"), days=1)
+    assert outcome.failure is None
+    return cells(Lake(chosen.data.with_name(f"{chosen.data.name}.undisturbed")).of("x_api_v2"), chosen.last_whole_day())
+
+
+@pytest.mark.parametrize("dial", ["text_counts", "unknown_keys", "unknown_metrics", "null_counts", "missing_metrics"])
+def test_whatever_is_unusual_in_an_answer_no_count_is_wrong(chosen, world, caplog, dial):
+    true = undisturbed(chosen, world)
+    world.emulator.v2.faults.set(**{dial: 1})
+    (outcome,) = pulled(world.settings(source="x_api_v2", types=TYPES), days=1)
+    assert outcome.failure is None
+    found = cells(Lake(chosen.data).of("x_api_v2"), chosen.last_whole_day())
+    assert found.items() <= true.items()
+    assert (found == true) is (dial not in {"null_counts", "missing_metrics"})
+    assert ("what this program does not know" in caplog.text) is dial.startswith("unknown")
+
+
+def test_buckets_off_the_hour_are_kept_and_never_published(chosen, world):
+    world.emulator.v2.faults.set(off_hour_buckets=1)
+    (outcome,) = pulled(world.settings(source="x_api_v2", types=TYPES), days=1)
+    assert "is not on the hour" in str(outcome.failure)
+    lake = Lake(chosen.data).of("x_api_v2")
+    assert len(lake.storage.find("raw/analytics/*/*/rejected/*")) == 3
+    assert not lake.storage.exists(lake.rows(ENGAGEMENTS, chosen.last_whole_day()))
+
+
+@pytest.mark.parametrize("file", ["engagements", "coverage"])
+def test_a_pull_that_was_killed_while_it_was_published_asks_for_nothing_again(chosen, world, file):
+    day = chosen.last_whole_day()
+    true = undisturbed(chosen, world)
+    command = ("pull", "--source", "x_api_v2", "--from", str(day), "--to", str(day))
+    environment = os.environ | world.environment | {"ENGAGEMENT_TYPES": TYPES}
+    assert forks.run(DIE, f"day={day}/{file}.parquet", *command, environment=environment).code == 9
+    asked = len(world.emulator.v2.requests)
+    (outcome,) = pulled(world.settings(source="x_api_v2", types=TYPES), days=1)
+    assert (outcome.failure, len(world.emulator.v2.requests)) == (None, asked)
+    assert cells(Lake(chosen.data).of("x_api_v2"), day) == true
+    assert pipeline.examine(chosen, quick=False).findings == ()
