@@ -119,6 +119,18 @@ def test_a_window_that_the_api_refuses_as_too_long_is_shorter_from_then_on(chose
     assert [len(publication.stored) for publication in outcome.publications] == [2, 2]
 
 
+def test_an_account_with_the_tokens_of_another_handle_is_named(chosen, world):
+    """It is asked for again once its tokens change."""
+    world.follow({"lumenaudio": world.tweets("harborbooks", 2), "harborbooks": world.tweets("harborbooks", 3)[:1]})
+    alone = world.settings(source="x_api_v2", types=TYPES)
+    (outcome,) = pulled(alone, days=1)
+    assert "account lumenaudio: the API forbids its Tweets and serves none" in str(outcome.failure)
+    assert "harborbooks" not in str(outcome.failure).partition(" (")[0]
+    last = alone.last_whole_day()
+    left_out = prepare(alone, last, last, endpoint=ANALYTICS).plans[0].left_out
+    assert {*left_out.values()} == {"forbidden to lumenaudio, asked for again once its tokens change"}
+
+
 def test_an_account_has_its_rate_for_itself(chosen, world):
     world.follow({handle: world.tweets(handle, 1) for handle in ("harborbooks", "lumenaudio")})
     rate = world.settings(x_requests_per_15_minutes="300")
