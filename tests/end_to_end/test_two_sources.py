@@ -1,6 +1,7 @@
 """Two sources, each with a lake of its own: what one pull of both brings, and what goes wrong with one alone."""
 
 import os
+from datetime import UTC, datetime
 
 import forks
 import pytest
@@ -13,6 +14,7 @@ from engagement_pipeline.explain import Cell, explain
 from engagement_pipeline.extract.prepare import prepare, prepare_sources
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.parquet import read
+from engagement_pipeline.observe import status
 from engagement_pipeline.query import catalog
 
 TYPES = "impressions,favorites,bookmarks,video_views"
@@ -129,6 +131,13 @@ def test_an_account_with_the_tokens_of_another_handle_is_named(chosen, world):
     last = alone.last_whole_day()
     left_out = prepare(alone, last, last, endpoint=ANALYTICS).plans[0].left_out
     assert {*left_out.values()} == {"forbidden to lumenaudio, asked for again once its tokens change"}
+
+
+def test_the_status_tells_of_both(chosen):
+    pulled(chosen, days=1)
+    standing = status.of_lake(Lake(chosen.data), now=datetime.now(UTC))
+    assert [pull.endpoint for pull in standing.pulls] == ["historical", "analytics"]
+    assert (standing.asked.requests, standing.set_aside) == (2, {"unavailable": 1})
 
 
 def test_an_account_has_its_rate_for_itself(chosen, world):
