@@ -24,6 +24,7 @@ from engagement_pipeline.core.errors import (
     LakeError,
     PublishError,
     PullError,
+    RefusedError,
 )
 from engagement_pipeline.core.model import Plan, Progress, Tweet, Window, quiet
 from engagement_pipeline.core.tables import REBUILDABLE
@@ -80,8 +81,8 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
     """
     home = Lake(settings.data)
     lake = home.of(prepared.plans[0].endpoint.source)
-    for each in dict.fromkeys((home, lake)):
-        each.open()
+    home.open()
+    lake.open()
     reports: list[PullReport] = []
     refusals: list[Landed] = []
     failures: dict[str, EngagementError] = {}
@@ -115,6 +116,8 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
                     )
                 except PullError as error:
                     for failure in error.failures:  # an account that fails in each window is named once
+                        if isinstance(failure, RefusedError) and failure.longest_days:
+                            lake.learn(failure.longest_days)
                         cause = failure.account if isinstance(failure, AccountError) else str(failure)
                         failures.setdefault(cause, failure)
                         stopped_by = stopped_by if isinstance(failure, AccountError) else failure

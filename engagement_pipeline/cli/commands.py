@@ -97,13 +97,13 @@ def _pulls(commands: arguments.Commands) -> None:
         ("pull", "pulls:pull", "pull from an endpoint, publish what came and refresh the views"),
     ):
         sub = arguments.add_command(commands, name, command, text)
-        hourly = " or ".join(f"{endpoint} of {source}" for source, endpoint in HOURLY.items())
+        hourly = " or ".join(map(str, HOURLY.values()))
         sub.add_argument(
             "--source",
             choices=(*HOURLY, BOTH),
             help="the API to ask for hours, or both in turn; by default the setting source",
         )
-        sub.add_argument("--endpoint", choices=ENDPOINTS, help=f"endpoint of the API (default: {hourly})")
+        sub.add_argument("--endpoint", choices=ENDPOINTS, help=f"endpoint of the API; by default {hourly}")
         arguments.add_days(
             sub,
             first="first UTC day of hours; by default the first of the look-back",

@@ -56,5 +56,6 @@ def plan_lines(prepared: Prepared) -> list[str]:
 def _served_by(engagement_type: str) -> str:
     """Return in words which endpoints serve a type."""
     (endpoints,) = (metric.endpoints for metric in METRICS if metric.name == engagement_type)
-    names = " and ".join(f"/{endpoint}" for endpoint in endpoints)
-    return f"{names} alone {'serves' if len(endpoints) == 1 else 'serve'}"
+    *others, last = (f"/{endpoint}" for endpoint in endpoints)
+    names = f"{', '.join(others)} and {last}" if others else last
+    return f"{names} alone {'serve' if others else 'serves'}"

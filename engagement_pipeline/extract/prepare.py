@@ -70,10 +70,10 @@ def prepare(
     The endpoints of hours take the UTC days `first` to `last`, both included; the others know only the present. With
     `new_since`, the plan has only Tweets that are new since then and lack one of the days (backlog.py).
     """
-    windows = _windows(settings, endpoint, first, last)
     known = accounts.load(settings.accounts)
     followed = _followed(settings, endpoint, known)
     lake, now = Lake(settings.data).of(endpoint.source), datetime.now(UTC)
+    windows = _windows(settings, lake, endpoint, first, last)
     roster.tell_unavailable(followed, set_aside.unavailable(lake))
     resting, alone = set_aside.resting(lake, known.fingerprints, now=now), set_aside.asked_alone(lake)
     plans = tuple(
@@ -111,7 +111,7 @@ def prepare_sources(
 
 
 def _windows(
-    settings: Settings, endpoint: Endpoint, first: date | None, last: date | None
+    settings: Settings, lake: Lake, endpoint: Endpoint, first: date | None, last: date | None
 ) -> tuple[Window | None, ...]:
     """Return the windows to ask for; a single None if the endpoint takes no days."""
     if not endpoint.max_days:
@@ -119,6 +119,7 @@ def _windows(
     assert first is not None
     assert last is not None
     most = settings.x_window_days if endpoint == ANALYTICS else endpoint.max_days
+    most = min(most, lake.longest_days or most)
     return planner.windows(
         first, last, last_whole_day=settings.last_whole_day(), oldest_day=settings.oldest_day(), most=most
     )

@@ -33,8 +33,9 @@ from engagement_pipeline.core.errors import (
 )
 from engagement_pipeline.core.model import Flat, Plan, Progress, Request, Response, Tweet, quiet
 from engagement_pipeline.core.redaction import shown
+from engagement_pipeline.core.tables import FORBIDDEN
 from engagement_pipeline.extract import ownership, unanswered
-from engagement_pipeline.extract.ownership import Ask, LeaveOut, Standing, Step, WrongTokens
+from engagement_pipeline.extract.ownership import Ask, LeaveOut, Standing, Step
 from engagement_pipeline.extract.plan_text import counted
 from engagement_pipeline.lake.layout import PULL_LOCK
 from engagement_pipeline.lake.looking import ALONE, MemoryLackError, looking
@@ -52,6 +53,7 @@ logger = logging.getLogger(__name__)
 BODIES_TRIED = 3  # responses to one request that may fail the audit before the request has failed
 GIVEN_UP_IN_A_ROW = 3  # requests that are given up, one after another, before the pull stops
 SHOWN_TWEETS = 3  # in an error message
+OK = 200
 UNKNOWN = "the handle is not in the accounts file"
 
 
@@ -241,13 +243,12 @@ def _in_turns(requests: Sequence[Request]) -> Iterator[Request]:
         yield from filter(None, turn)
 
 
-def _wrong_tokens(found: WrongTokens) -> AccountError:
-    said = shown("; ".join(found.refusal.texts))
+def _wrong_tokens(handle: str, texts: Sequence[str], *, status: int) -> AccountError:
     message = (
-        f"account {found.handle}: the API forbids its Tweets and serves none ({said}), so its tokens may be another "
-        f"handle's: engagement check shows whose they are, engagement authorize {found.handle} gets new ones"
+        f"account {handle}: the API forbids its Tweets and serves none ({shown('; '.join(texts))}), so its tokens may "
+        f"be another handle's: engagement check shows whose they are, engagement authorize {handle} gets new ones"
     )
-    return AccountError(message, account=found.handle, status=found.refusal.status, texts=found.refusal.texts)
+    return AccountError(message, account=handle, status=status, texts=texts)
 
 
 @dataclass
@@ -267,6 +268,7 @@ class _Run:
     given_up_in_a_row: int = 0
     settled: set[int] = field(default_factory=set)  # Tweets that were answered or set aside
     given_up: dict[int, EngagementError] = field(default_factory=dict)  # by Tweet, the error of its own request
+    forbidden: dict[str, str] = field(default_factory=dict)  # by handle, what a 200 said of a Tweet that is not its own
 
     def to_the_end(self) -> None:
         """Ask until each Tweet has its outcome or is given up; what failed is in `failures` then."""
@@ -349,6 +351,9 @@ class _Run:
         self.report.early += flat.early
         self.report.unavailable |= flat.unavailable
         self.report.unknown |= flat.unknown
+        for reason in flat.reasons.values():
+            if reason.outcome == FORBIDDEN:
+                self.forbidden.setdefault(asked.request.handle, reason.text)
         self.given_up_in_a_row = 0
         self.settled.update(asked.request.tweet_ids)
         self._go_on(ownership.answered(standing, asked, served=_serves(flat)))
@@ -377,7 +382,14 @@ class _Run:
     def _leave_out_wrong_tokens(self) -> list[AccountError]:
         """Stop asking for accounts with the tokens of another handle, in later windows too; return their errors."""
         verdicts = [ownership.verdict(standing) for _, standing in sorted(self.standings.items())]
-        failures = [_wrong_tokens(found) for found in verdicts if found]
+        failures = [
+            _wrong_tokens(found.handle, found.refusal.texts, status=found.refusal.status) for found in verdicts if found
+        ]
+        failures += [
+            _wrong_tokens(handle, [text], status=OK)
+            for handle, text in sorted(self.forbidden.items())
+            if not (self.standings[handle].let_in or any(self.standings[handle].before))
+        ]
         for failure in failures:
             self.client.leave_out(failure)
         return failures

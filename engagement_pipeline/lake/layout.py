@@ -1,7 +1,7 @@
 """The lake: where its files lie, what shape they have, how they are read and replaced.
 
-    lake.json                                the format, so that an older program leaves a newer lake alone; and which
-                                             source the views show first, where there are two
+    lake.json                                the format, so that an older program leaves a newer lake alone; and what is
+                                             remembered: the source shown first, the longest window
     raw/                                     responses as received (raw.py)
     engagements/day=…/engagements.parquet    the tidy table, from /historical
     daily/MONTH.parquet                      the same with the hours summed (daily.py)
@@ -28,7 +28,7 @@ import logging
 import re
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL, HOURLY
 from engagement_pipeline.core.errors import InputError, LakeError
@@ -85,8 +85,9 @@ class Lake:
 
     def of(self, source: str) -> Lake:
         """Return the lake of a source: this one, or one within it, which may not be there yet."""
+        root = self.root / source
         within = source in HOURLY and source != self.source
-        return Lake(self.root / source, source=source) if within else self
+        return Lake(root, source=source) if within else self
 
     @property
     def home(self) -> Lake:
@@ -96,10 +97,7 @@ class Lake:
     @property
     def shown(self) -> str:
         """The source that the views show first where two gave a count."""
-        try:
-            return str(json.loads(self.storage.read(self._marker))["shown"])
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            return self.source
+        return str(self._told.get("shown", self.source))
 
     def show(self, source: str) -> None:
         """Have the views show a source first from their next writing on."""
@@ -107,10 +105,20 @@ class Lake:
             self.mark(shown=source)
 
     @property
+    def longest_days(self) -> int | None:
+        """The most days of a window, as the API has said; None while it has not."""
+        days = self._told.get("longest_days")
+        return days if isinstance(days, int) and days > 0 else None
+
+    def learn(self, longest_days: int) -> None:
+        """Remember the most days of a window."""
+        self.mark(longest_days=longest_days)
+
+    @property
     def of_each_source(self) -> tuple[Lake, ...]:
         """This lake, and those within it that are there."""
-        within = (self.of(source) for source in HOURLY if source != self.source)
-        return (self, *(lake for lake in within if lake.storage.exists(lake.root)))
+        within = (source for source in HOURLY if source != self.source and self.storage.exists(self.root / source))
+        return (self, *map(self.of, within))
 
     @property
     def raw(self) -> Path:
@@ -192,11 +200,18 @@ class Lake:
         fix = upgrade if found in range(FORMAT) else "upgrade this program"
         raise LakeError(f"the lake {self.root} has format {found}, this program knows {FORMAT}: {fix}")
 
-    def mark(self, *, shown: str = "") -> None:
-        """Say that all tables have the format of this program, and which source the views show first: as before."""
-        source = shown or self.shown
-        first = {} if source == self.source else {"shown": source}
-        self.storage.write_whole(self._marker, json.dumps({"format": FORMAT, **first}).encode())
+    def mark(self, **told: str | int) -> None:
+        """Say that all tables have the format of this program, beside what is remembered and what is `told` now."""
+        self.storage.write_whole(self._marker, json.dumps({**self._told, **told, "format": FORMAT}).encode())
+
+    @property
+    def _told(self) -> dict[str, Any]:
+        """What the marker says."""
+        try:
+            told = json.loads(self.storage.read(self._marker))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return told if isinstance(told, dict) else {}
 
     @property
     def _marker(self) -> Path:

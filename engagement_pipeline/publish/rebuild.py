@@ -15,7 +15,7 @@ counts the gaps. set_aside.parquet is changed by what is published first alone.
 from __future__ import annotations
 
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -26,10 +26,9 @@ from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import Progress, quiet
 from engagement_pipeline.core.tables import DAILY, Merge
 from engagement_pipeline.lake import raw
-from engagement_pipeline.lake.layout import LAKE_LOCK
+from engagement_pipeline.lake.layout import LAKE_LOCK, Lake
 from engagement_pipeline.lake.parquet import is_sound, write
 from engagement_pipeline.lake.recovery import recover
-from engagement_pipeline.lake.storage import LocalStorage
 from engagement_pipeline.publish import daily, rebuild_days, rebuild_revisions
 from engagement_pipeline.publish.publisher import publish_part, publish_sound
 from engagement_pipeline.publish.rebuild_days import Known
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engagement_pipeline.core.endpoints import Endpoint
-    from engagement_pipeline.lake.layout import Lake
     from engagement_pipeline.lake.raw import Pull
 
 
@@ -142,7 +140,7 @@ def _pulls(lake: Lake, endpoint: Endpoint) -> list[Pull]:
 def _shadow(lake: Lake) -> Iterator[Lake]:
     """Have an empty lake within the lake, and none afterwards; it is staged, and so on the disk in any storage."""
     with lake.storage.staging(lake.rebuilding) as folder:
-        shadow = replace(lake, root=folder, storage=LocalStorage(folder))
+        shadow = Lake(folder, source=lake.source)
         shadow.open()
         yield shadow
 

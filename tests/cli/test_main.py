@@ -141,8 +141,14 @@ def test_a_check_fails_where_an_account_does_not_work_and_says_which(in_world, e
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        ("historical impressions,quote_tweets", ["left out: type quote_tweets, which /totals alone serves"]),
-        ("totals favorites,url_clicks", ["left out: type url_clicks, which /28hr and /historical alone serve"]),
+        (
+            "historical impressions,quote_tweets",
+            ["left out: type quote_tweets, which /totals and /analytics alone serve"],
+        ),
+        (
+            "totals favorites,url_clicks",
+            ["left out: type url_clicks, which /28hr, /historical and /analytics alone serve"],
+        ),
         ("historical impressions", []),
         ("historical ", []),  # all types that there are
     ],

@@ -108,7 +108,7 @@ def accesses(text):
             receiver, _, method = name.rpartition(".")
             moved = method == "replace" and len(node.args) == 1 and not node.keywords  # others replace parts of a text
             of_a_path = receiver and (method in OF_A_PATH or moved)
-            opens_a_lake = method == "open" and receiver in {"lake", "shadow"}
+            opens_a_lake = method == "open" and receiver in {"lake", "home", "shadow"}
             if name in OF_MODULES or name.startswith(("os.", "shutil.")):
                 yield name
             elif of_a_path and not opens_a_lake and not receiver.endswith("storage"):

@@ -115,7 +115,7 @@ def _parsed(body: bytes) -> dict[str, Any]:
     """Return the root of a body in which no key stands twice, with `data` or `errors`."""
     try:
         root = orjson.loads(body)
-        if body.count(b'":') + body.count(b'" :') > _members(root):  # or a text looks like a key
+        if body.count(b'":') + body.count(b'" :') > _members(root):  # or a text looks like a key, or a key is news
             json.loads(body, object_pairs_hook=_once)
     except ValueError as error:
         raise ResponseError(f"is not JSON: {error}", path="$") from None
@@ -128,12 +128,26 @@ def _parsed(body: bytes) -> dict[str, Any]:
     return root
 
 
-def _members(value: Any) -> int:  # noqa: ANN401 - JSON holds anything
-    """Count the keys of all objects in a value; those of metrics are counted and not looked into."""
-    if isinstance(value, dict):
-        flat = not any(isinstance(each, dict | list) for each in value.values())
-        return len(value) + (0 if flat else sum(map(_members, value.values())))
-    return sum(map(_members, value)) if isinstance(value, list) else 0
+def _members(root: Any) -> int:  # noqa: ANN401 - JSON holds anything
+    """Count the keys of all objects, as far as they stand where the description has them."""
+    if not isinstance(root, dict):
+        return 0
+    number = len(root)
+    for objects in (root.get("data"), root.get("errors")):
+        for each in objects if isinstance(objects, list) else ():
+            if isinstance(each, dict):
+                number += len(each) + _in_buckets(each.get(SERIES))
+    return number
+
+
+def _in_buckets(buckets: Any) -> int:  # noqa: ANN401
+    """Count the keys of the buckets of a Post, and of their metrics."""
+    number = 0
+    for bucket in buckets if isinstance(buckets, list) else ():
+        if isinstance(bucket, dict):
+            metrics = bucket.get("metrics")
+            number += len(bucket) + (len(metrics) if isinstance(metrics, dict) else 0)
+    return number
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -230,13 +244,15 @@ def _series(
     hours, types, counts = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for name, code in sorted(metrics.items(), key=lambda metric: metric[1]):
         column: list[Any] = [found.get(name) for _, found, _ in buckets]
-        if not {*map(type, column)} <= {int} or any(not 0 <= count <= MOST for count in column):
+        if {*map(type, column)} - {int} or not 0 <= min(column, default=0) <= max(column, default=0) <= MOST:
             places = [f"{path}[{number}].metrics.{name}" for _, _, number in buckets]
             column = [_count(value, at) for value, at in zip(column, places, strict=True)]
-        there = np.array([count is not None for count in column], np.bool_)
+        there = (
+            slice(None) if None not in column else [place for place, count in enumerate(column) if count is not None]
+        )
         hours.append(at_hours[there])
-        types.append(np.full(np.count_nonzero(there), code, np.int64))
         counts.append(np.array([count for count in column if count is not None], np.int64))
+        types.append(np.full(len(counts[-1]), code, np.int64))
     return Series(np.concatenate(hours), np.concatenate(types), np.concatenate(counts))
 
 

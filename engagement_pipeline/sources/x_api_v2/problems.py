@@ -33,8 +33,10 @@ OUTCOMES = {  # by the end of a Problem's type; of any other, the Post may be se
 }
 OF_A_FIELD = {"not-authorized-for-field", "field-unauthorized", "field-hydration-failure"}  # the Post itself is served
 NOT_ENROLLED, USAGE_CAPPED = "client-not-enrolled", "usage-capped"
-TOO_LONG = re.compile(r"must not exceed|too long|\bmaximum\b|at most|longest", re.IGNORECASE)  # ours: nobody documents
-TOO_OLD = re.compile(r"on or after|older|oldest|too (?:old|far)|earliest", re.IGNORECASE)  # the texts
+# Ours, since nobody documents these texts.
+TOO_LONG = re.compile(r"must not exceed|too long|\bmaximum\b|at most|longest", re.IGNORECASE)
+LONGEST = re.compile(r"\b([1-9]\d?) days?\b", re.IGNORECASE)  # of a window, in such a text
+TOO_OLD = re.compile(r"on or after|older|oldest|too (?:old|far)|earliest", re.IGNORECASE)
 TEXTS = ("message", "detail", "title")  # of an error object, the one that says most first
 
 
@@ -87,7 +89,10 @@ def error_of(answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
     if status == requests.codes.unauthorized or (status == requests.codes.forbidden and not not_enrolled):
         message = f"account {handle}: the API answered {status} ({said}): {_remedy(answer, handle, asked_at)}"
         return AccountError(message, account=handle, status=status, texts=texts)
+    longest = LONGEST.search(said) if status == requests.codes.bad_request and TOO_LONG.search(said) else None
     hint = _hint(answer, said)
+    if longest:
+        hint = f": this is remembered, and the next pull asks for {longest[1]} days a request"
     if not_enrolled:
         needed = shown(str(root.get("required_enrollment") or ""))
         hint = (
@@ -103,6 +108,7 @@ def error_of(answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
         texts=texts,
         body=answer.body,
         asked_at=asked_at,
+        longest_days=int(longest[1]) if longest else None,
     )
 
 
