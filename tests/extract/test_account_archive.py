@@ -146,3 +146,13 @@ def test_a_part_with_a_flipped_byte_is_refused(tmp_path):
     path.write_bytes(content)
     with account_archive.opened(path) as opened, pytest.raises(InputError, match="it cannot be unpacked"):
         list(opened.posts())
+
+
+def test_no_more_is_unpacked_than_the_zip_states(tmp_path):
+    path = archive(tmp_path / "a.zip", *[tweet(number) for number in range(1, 200)])
+    content = bytearray(path.read_bytes())
+    entry = content.rindex(b"data/tweets.js") - 46  # in the central directory, the name is the 46th byte of an entry
+    content[entry + 24 : entry + 28] = (100).to_bytes(4, "little")
+    path.write_bytes(content)
+    with account_archive.opened(path) as opened, pytest.raises(InputError, match="it cannot be unpacked"):
+        list(opened.posts())
