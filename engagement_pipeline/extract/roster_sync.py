@@ -70,7 +70,9 @@ class Synced:
             return None
         told = "; ".join(f"{handle}: {error}" for handle, error in self.failures.items())
         of = len(self.failures) + len(self.merged)
-        return EngagementError(f"{len(self.failures)} of {of} timelines are not read to their end: {told}")
+        return EngagementError(
+            f"{len(self.failures)} of {of} timelines are not read to their end, and what came is kept: {told}"
+        )
 
 
 def estimates(settings: Settings, known: Accounts, handles: Sequence[str]) -> list[Estimate]:

@@ -90,4 +90,6 @@ def test_a_timeline_that_fails_names_its_handle_and_keeps_what_came(synced, in_w
     in_world.emulator.v2.faults.set(revoked_handles=["harborbooks"])
     code, _, (line,) = synced("--yes")
     assert code == 1
-    assert line.startswith("1 of 1 timelines are not read to their end: harborbooks: account harborbooks: ")
+    assert line.startswith(
+        "1 of 1 timelines are not read to their end, and what came is kept: harborbooks: account harborbooks: "
+    )
