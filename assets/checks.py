@@ -11,8 +11,8 @@ from assets.snapshots import totals
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.redaction import printable, redacted
-from engagement_pipeline.lake.layout import Lake
-from engagement_pipeline.observe import combined, freshness
+from engagement_pipeline.lake.layout import Lake, judged
+from engagement_pipeline.observe import agreement, combined, freshness
 
 SHOWN = 20  # findings; the command shows all
 
@@ -54,7 +54,7 @@ def fresh(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvalu
     """
     with one_line():
         chosen = settings.load()
-        lake = Lake(chosen.data)
+        lake = judged(chosen)
         verdict = freshness.fresh(lake, chosen)
     yield dg.AssetCheckEvaluation(
         asset_key=ENGAGEMENTS,
@@ -75,13 +75,21 @@ def fresh(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvalu
             asset=catalog,  # which has no partitions, as the lake has none
             additional_deps=[totals],  # the job that makes these looks at the lake with them
             description="The lake is whole, as `engagement doctor --quick` sees it. Each finding says what mends it.",
-        )
+        ),
+        dg.AssetCheckSpec(
+            "agreement",
+            asset=catalog,
+            additional_deps=[totals],
+            description="X API v2 and the Engagement API gave the same counts, where both gave one of a settled hour.",
+        ),
     ],
 )
 def whole(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
-    """Look the lake over. It blocks nothing: what is wrong may be far from the run's days."""
+    """Look the lake over, and compare its two APIs. It blocks nothing: what is wrong may be far from the run's days."""
     with one_line():
-        found = pipeline.examine(settings.load(), quick=True)
+        chosen = settings.load()
+        found = pipeline.examine(chosen, quick=True)
+        verdict = agreement.agreement(Lake(chosen.data))
     told = [printable(redacted(str(finding))) for finding in found.findings]
     yield dg.AssetCheckEvaluation(
         asset_key=catalog.key,
@@ -89,5 +97,13 @@ def whole(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvalu
         passed=not told,
         description="\n".join(told[:SHOWN]) or "the lake is whole",
         metadata={"findings": len(told), "days": found.days, "rows": found.rows, "gaps": found.gaps},
+    )
+    yield dg.AssetCheckEvaluation(
+        asset_key=catalog.key,
+        check_name="agreement",
+        passed=verdict.passed,
+        severity=dg.AssetCheckSeverity.WARN,  # what to do about a difference is for a person to say
+        description=verdict.words,
+        metadata=dict(verdict.numbers),
     )
     yield from no_outputs(context)

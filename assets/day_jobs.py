@@ -20,7 +20,7 @@ from engagement_pipeline.core.errors import InputError, LakeError, PullError
 from engagement_pipeline.core.model import Window
 from engagement_pipeline.core.orchestration import API_POOL
 from engagement_pipeline.core.settings import Settings
-from engagement_pipeline.extract.prepare import prepare
+from engagement_pipeline.extract.prepare import prepare_sources
 from engagement_pipeline.observe import checks
 
 
@@ -42,11 +42,12 @@ def pull_new_tweets(context: dg.OpExecutionContext, config: Lacking) -> None:
             since = datetime.fromisoformat(config.since)
         except ValueError as error:
             raise InputError(str(error)) from None
-        prepared = prepare(chosen, first, last, new_since=since)
-        log_plan(context, chosen, prepared)
+        prepared = prepare_sources(chosen, first, last, new_since=since)
+        for each in prepared:
+            log_plan(context, each)
         failed = None
         try:
-            pipeline.pull(chosen, prepared, progress=log_progress(context))
+            pipeline.pull_sources(chosen, prepared, progress=log_progress(context))
         except PullError as error:
             failed = error
         published = pipeline.publish_days(chosen, list(Window(first, last).days()))

@@ -18,7 +18,7 @@ from engagement_pipeline.core.endpoints import HISTORICAL, MAX_DAYS
 from engagement_pipeline.core.errors import EngagementError, InputError, LakeError, PullError
 from engagement_pipeline.core.orchestration import API_POOL
 from engagement_pipeline.core.settings import Settings
-from engagement_pipeline.extract.prepare import prepare
+from engagement_pipeline.extract.prepare import prepare_sources
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query.catalog import code_version, refresh, rows
 
@@ -47,10 +47,11 @@ def responses(context: dg.AssetExecutionContext) -> None:
     with one_line():
         chosen = settings.load()
         asked = _one_window(days_of(context, chosen))
-        prepared = prepare(chosen, asked[0], asked[-1])
-        log_plan(context, chosen, prepared)
+        prepared = prepare_sources(chosen, asked[0], asked[-1])
+        for each in prepared:
+            log_plan(context, each)
         try:
-            reports = pipeline.pull(chosen, prepared, progress=log_progress(context))
+            reports = pipeline.pull_sources(chosen, prepared, progress=log_progress(context))
         except PullError as failed:
             damaged = _publish_the_rest(context, chosen, asked)
             try_again_later(context, chosen, failed, endpoint=HISTORICAL)
@@ -59,7 +60,7 @@ def responses(context: dg.AssetExecutionContext) -> None:
         "window": f"{asked[0]} to {asked[-1]}",
         "requests": sum(report.answered for report in reports),
         "rows": sum(report.rows for report in reports),
-        "tweets": sum(len(planned.tweets) for planned in prepared.plans),
+        "tweets": sum(len(planned.tweets) for each in prepared for planned in each.plans),
         "seconds": round(sum(report.seconds for report in reports), 1),
     }
     for day in asked:

@@ -73,9 +73,9 @@ def _has_time(chosen: Settings, endpoint: Endpoint, *, tried: int, now: datetime
     return again.date() == now.date()
 
 
-def log_plan(context: Context, chosen: Settings, prepared: Prepared) -> None:
+def log_plan(context: Context, prepared: Prepared) -> None:
     """Write the plan into the run's log before anything is asked, because the contract counts requests."""
-    lines = plan_text.plan_lines(prepared, per_minute=chosen.requests_per_minute)
+    lines = plan_text.plan_lines(prepared)
     context.log.info("\n".join(["the plan:", *lines]))
 
 

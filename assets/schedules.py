@@ -1,4 +1,4 @@
-"""The jobs, and when they run: the look-back and /totals daily, /28hr hourly, and new Tweets at once.
+"""The jobs, and when they run: the roster, the look-back and /totals daily, /28hr hourly, and new Tweets at once.
 
 A request costs the same for 28 days as for one. So the daily run finds the revisions of all these days for the price
 of one day, and also pulls a day that was missed.
@@ -15,6 +15,7 @@ from assets.dagster_internals import MAX_RUNTIME_SECONDS_TAG, PRIORITY_TAG
 from assets.day_jobs import Lacking, history_job, pull_new_tweets
 from assets.engagements import catalog, engagements, responses
 from assets.orphans import UNFINISHED
+from assets.roster import roster
 from assets.runs import ENGAGEMENTS, one_line
 from assets.snapshots import recent, totals
 from engagement_pipeline.core import settings
@@ -24,7 +25,7 @@ from engagement_pipeline.core.model import Window
 from engagement_pipeline.core.orchestration import RANGE_END, RANGE_START
 from engagement_pipeline.extract import backlog
 from engagement_pipeline.lake import clock
-from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.lake.layout import judged
 
 AHEAD_OF_BACKFILLS = {PRIORITY_TAG: "10"}  # backfill runs have none, which is 0
 ALL_DAY = {MAX_RUNTIME_SECONDS_TAG: str(round(timedelta(days=1).total_seconds()))}  # in an outage; MAX_RUNTIME is less
@@ -36,6 +37,11 @@ def _at(moment: time) -> str:
     return f"{moment.minute} {moment.hour} * * *"
 
 
+roster_job = dg.define_asset_job(
+    "sync_roster",
+    selection=dg.AssetSelection.assets(roster),
+    description="Read the timelines of the accounts, and keep their new Tweets in the roster.",
+)
 daily_job = dg.define_asset_job(
     "daily",
     selection=dg.AssetSelection.assets(responses, engagements, catalog) - dg.AssetSelection.checks(fresh),
@@ -86,6 +92,13 @@ def _range(window: Window) -> dict[str, str]:
     return {RANGE_START: str(window.first), RANGE_END: str(window.last)}
 
 
+sync_roster = dg.ScheduleDefinition(
+    job=roster_job,
+    cron_schedule=_at(_settings.roster_at),
+    execution_timezone="UTC",
+    name="sync_roster",
+    description="Reads the timelines, which plans with pay-per-use bill by the Post; to switch it on is to agree.",
+)
 lifetime = dg.ScheduleDefinition(
     job=totals_job,
     cron_schedule=_at(_settings.lifetime_at),
@@ -129,7 +142,7 @@ def new_tweets(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Skip
         chosen = settings.load()
         files = backlog.fingerprints(chosen)
         # By the lake's clock, as the answers are: the machine's may have been set back since.
-        looked_at = (clock.newest(Lake(chosen.data)) or now).isoformat()
+        looked_at = (clock.newest(judged(chosen)) or now).isoformat()
         since = before.get("looked_at", looked_at)
         known = before.get("files", files) if backlog.has_begun(chosen) else files
         found = backlog.windows(chosen, known, since=datetime.fromisoformat(since))

@@ -47,7 +47,7 @@ def _observed(context: dg.AssetExecutionContext, endpoint: Endpoint) -> dg.Mater
     with one_line():
         chosen = settings.load()
         prepared = prepare(chosen, endpoint=endpoint)
-        log_plan(context, chosen, prepared)
+        log_plan(context, prepared)
         outcome = pipeline.run(chosen, prepared, pulling=log_progress(context))
         if outcome.failure:
             try_again_later(context, chosen, outcome.failure, endpoint=endpoint)

@@ -21,7 +21,7 @@ from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.orchestration import SHOWN_WITHIN
 from engagement_pipeline.core.settings import Settings
-from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.lake.layout import judged
 from engagement_pipeline.observe import checks, day_report
 
 OF_NO_DAY = {"hourly", "lifetime"}  # jobs that publish no day, so nothing is told twice while they run
@@ -84,7 +84,7 @@ def unshown_days(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
 
 def changed(chosen: Settings) -> dict[date, float]:
     """Return when each day of the lake that is a partition was last published, in seconds since 1970."""
-    lake, last = Lake(chosen.data), chosen.last_whole_day()
+    lake, last = judged(chosen), chosen.last_whole_day()
     return {day: at for day, at in day_report.changed_at(lake).items() if chosen.first_day <= day <= last}
 
 
@@ -95,6 +95,6 @@ def unshown(instance: dg.DagsterInstance, found: dict[date, float]) -> list[date
 
 
 def _digest(chosen: Settings, found: dict[date, float]) -> str:
-    lake = Lake(chosen.data)
+    lake = judged(chosen)
     text = json.dumps([lake.storage.changed_at(lake.tweets), *sorted(map(str, found.items()))])
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -56,7 +56,7 @@ def boxes() -> list[Box]:
         Box(x=20, y=20, width=1240, height=74, title="Dagster, or the command engagement", fill=blue, lines=STAGES),
         Box(x=20, y=150, width=170, height=76, title="roster", lines=["Tweets and handles"], fill=grey),
         Box(x=20, y=250, width=170, height=76, title="accounts.toml", lines=["keys and tokens"], fill=grey),
-        Box(x=225, y=150, width=215, height=176, title="Engagement API", lines=["of X", "", *asked], fill=grey),
+        Box(x=225, y=150, width=215, height=176, title="X's two APIs", lines=["", *asked], fill=grey),
         Box(x=470, y=150, width=130, height=176, title="raw", lines=RAW, fill=green),
         Box(x=645, y=150, width=130, height=300, title="tables", lines=["Parquet", "", *TABLES], fill=green),
         Box(x=820, y=150, width=270, height=300, title="views: one a table, and", lines=marts, fill=green, column=14),

@@ -1,6 +1,6 @@
 """Where one count comes from: the response that gave it, its place in the body, and what it was before.
 
-In: a lake, and a Tweet, engagement type, UTC day and hour of /historical. Out: an Explanation. Nothing is changed.
+In: a lake, and a Tweet, engagement type, UTC day and hour. Out: an Explanation. Nothing is changed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from engagement_pipeline import sources
-from engagement_pipeline.core.endpoints import HISTORICAL
+from engagement_pipeline.core.endpoints import ENDPOINTS, HOURLY
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.model import posted_at
 from engagement_pipeline.lake import raw
@@ -73,16 +73,17 @@ class Explanation:
 
 
 def explain(lake: Lake, cell: Cell) -> Explanation:
-    """Tell where a count of /historical comes from, or why there is none.
+    """Tell where the count of an hour that is shown comes from, or why there is none.
 
     Raises InputError if there is no lake, or no such type or hour. Raises LakeError if a file is damaged.
     """
-    if cell.engagement_type not in HISTORICAL.types:
-        raise InputError(f"/historical has no type {cell.engagement_type!r}: the view metrics lists the types")
+    if not any(cell.engagement_type in endpoint.types for endpoint in HOURLY.values()):
+        raise InputError(f"no endpoint tells hours of {cell.engagement_type!r}: the view metrics lists the types")
     if not 0 < cell.tweet_id < raw.LAST_ID:
         raise InputError(f"{cell.tweet_id} is no Tweet ID: the largest has 19 digits")
     if not 0 <= cell.hour < 24:  # noqa: PLR2004 - the hours of a day
         raise InputError(f"{cell.hour} is not an hour of the day: choose from 0 to 23")
+    lake = _showing(lake, cell)
     stored = _rows(lake, f'select "count" from engagements where {_is(cell)}')
     if not stored:
         return Explanation(cell=cell, count=None, why=_why(lake, cell), origin=None, earlier=_earlier(lake, cell))
@@ -90,6 +91,16 @@ def explain(lake: Lake, cell: Cell) -> Explanation:
     origin = _origin(lake, cell, count)
     why = "" if origin else PRUNED
     return Explanation(cell=cell, count=count, why=why, origin=origin, earlier=_earlier(lake, cell))
+
+
+def _showing(lake: Lake, cell: Cell) -> Lake:
+    """Return the lake of the source that a cell is shown of; the outer one if none gave it."""
+    serving = [each for each in lake.of_each_source if cell.engagement_type in each.hourly.types]
+    if len(serving) < 2:  # noqa: PLR2004 - of two sources
+        return (*serving, lake)[0]
+    of_day = f"tweet_id = {cell.tweet_id} and day = date {quoted(cell.day)} and table_name = 'engagements'"
+    shown = _rows(lake, f"select endpoint from coverage where {of_day}")
+    return lake.of(ENDPOINTS[shown[0]["endpoint"]].source) if shown else lake
 
 
 def _is(cell: Cell) -> str:
@@ -107,7 +118,7 @@ def _answers(lake: Lake, cell: Cell) -> Iterator[Landed]:
     """Yield the responses in the lake that answer for a cell's Tweet and day, the newest first."""
     answers = [
         landed
-        for pull in raw.all_pulls(lake, HISTORICAL)
+        for pull in raw.all_pulls(lake, lake.hourly)
         if cell.day in pull.days()
         for landed in pull.landed()
         if cell.tweet_id in landed.request.tweet_ids and not landed.refusal
@@ -117,16 +128,24 @@ def _answers(lake: Lake, cell: Cell) -> Iterator[Landed]:
 
 def _found(landed: Landed, cell: Cell) -> Origin | None:
     """Return where a cell's count stands in a response, None if it has none."""
-    place = sources.source_of(HISTORICAL).place(cell.tweet_id, cell.engagement_type, cell.day, cell.hour)
+    place = sources.source_of(landed.request.endpoint).place(cell.tweet_id, cell.engagement_type, cell.day, cell.hour)
     try:
         value = orjson.loads(landed.body())
         for key in place:
-            value = value[key]
+            value = _at(value, key)
     except orjson.JSONDecodeError as error:
         raise raw.damaged(landed.path, str(error)) from None
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, StopIteration):
         return None
     return Origin(landed=landed, place=place, text=str(value))
+
+
+def _at(value: Any, key: str) -> Any:  # noqa: ANN401 - JSON holds anything
+    """Return what stands under a key; one such as `id=1` is of the object in a list that has this value."""
+    if isinstance(value, list):
+        name, _, wanted = key.partition("=")
+        return next(each for each in value if str(each.get(name)) == wanted)
+    return value[key]
 
 
 def _origin(lake: Lake, cell: Cell, count: int) -> Origin | None:
@@ -143,7 +162,7 @@ def _why(lake: Lake, cell: Cell) -> str:
     posted, end = posted_at(cell.tweet_id), datetime.combine(cell.day, time(cell.hour), UTC) + timedelta(hours=1)
     if posted and end <= posted:
         return f"the Tweet was posted at {posted:%Y-%m-%d %H:%M} UTC, after that hour"
-    of_day = f"tweet_id = {cell.tweet_id} and day = date {quoted(cell.day)} and endpoint = {quoted(HISTORICAL)}"
+    of_day = f"tweet_id = {cell.tweet_id} and day = date {quoted(cell.day)} and endpoint = {quoted(lake.hourly)}"
     asked = _rows(lake, f"select outcome, text, rows from coverage where {of_day}")
     if not asked:
         return f"the Tweet was never asked for on {cell.day}: pull the day"

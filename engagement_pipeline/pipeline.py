@@ -9,14 +9,14 @@ In: Settings and UTC days, all plain values. Out: frozen reports. Nothing here p
 
 from __future__ import annotations
 
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from engagement_pipeline import sources
-from engagement_pipeline.core.endpoints import HISTORICAL, Endpoint, filling
+from engagement_pipeline.core.endpoints import ANALYTICS, Endpoint, filling
 from engagement_pipeline.core.errors import (
     AccountError,
     EngagementError,
@@ -24,15 +24,16 @@ from engagement_pipeline.core.errors import (
     LakeError,
     PublishError,
     PullError,
+    RefusedError,
 )
-from engagement_pipeline.core.model import Plan, Progress, Tweet, quiet
+from engagement_pipeline.core.model import Plan, Progress, Tweet, Window, quiet
 from engagement_pipeline.core.tables import REBUILDABLE
 from engagement_pipeline.extract import account_check, planner, puller, roster
 from engagement_pipeline.extract.progress import Whole
 from engagement_pipeline.extract.roster import save_roster
 from engagement_pipeline.lake import raw, request_log, set_aside
 from engagement_pipeline.lake.clock import Clock
-from engagement_pipeline.lake.layout import LAKE_LOCK, PULL_LOCK, Lake
+from engagement_pipeline.lake.layout import LAKE_LOCK, PULL_LOCK, Lake, judged
 from engagement_pipeline.lake.recovery import recover
 from engagement_pipeline.observe import checks, doctor
 from engagement_pipeline.observe.day_report import DayReport, describe
@@ -44,7 +45,7 @@ from engagement_pipeline.sources import source_of
 from engagement_pipeline.transport import accounts, app_lock
 from engagement_pipeline.transport.client import Client
 from engagement_pipeline.transport.patience import Patience
-from engagement_pipeline.transport.rate_limit import RateLimiter
+from engagement_pipeline.transport.rate_limit import AccountLimiters, RateLimiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -78,17 +79,21 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
     Waits until no other process asks with the same accounts file. If something fails, everything else lands first; then
     PullError is raised.
     """
-    lake = Lake(settings.data)
+    home = Lake(settings.data)
+    lake = home.of(prepared.plans[0].endpoint.source)
+    home.open()
     lake.open()
     reports: list[PullReport] = []
     refusals: list[Landed] = []
     failures: dict[str, EngagementError] = {}
     stopped_by: EngagementError | None = None
     whole = Whole(progress, prepared.requests)
-    with _asking(settings, lake, f"the pull of {', '.join(map(str, prepared.plans[:: len(prepared.plans) - 1 or 1]))}"):
+    with _asking(
+        settings, home, lake, f"the pull of {', '.join(map(str, prepared.plans[:: len(prepared.plans) - 1 or 1]))}"
+    ):
         with lake.locked(LAKE_LOCK, "a publication"):
             recover(lake, sources.read, locks=(LAKE_LOCK, PULL_LOCK))
-        save_roster(lake, prepared.roster)
+        save_roster(home, prepared.roster)
         for left in raw.open_pulls(lake):
             if not left.finished:
                 puller.settle(left)
@@ -111,33 +116,69 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
                     )
                 except PullError as error:
                     for failure in error.failures:  # an account that fails in each window is named once
+                        if isinstance(failure, RefusedError) and failure.longest_days:
+                            lake.learn(failure.longest_days)
                         cause = failure.account if isinstance(failure, AccountError) else str(failure)
                         failures.setdefault(cause, failure)
                         stopped_by = stopped_by if isinstance(failure, AccountError) else failure
+    puller.tell_unknown(reports)
     roster.tell_unavailable(prepared.roster, {tweet for report in reports for tweet in report.unavailable})
     if failures:
         raise PullError([*failures.values()])
     return reports
 
 
+def pull_sources(settings: Settings, prepared: Sequence[Prepared], *, progress: Progress = quiet) -> list[PullReport]:
+    """Pull from each source in turn, and return one report a plan.
+
+    What one source fails with does not stop the next; in the end, PullError is raised with the failures of all.
+    """
+    reports: list[PullReport] = []
+    failures: list[EngagementError] = []
+    for each in prepared:
+        try:
+            reports += pull(settings, each, progress=progress)
+        except PullError as error:
+            failures += error.failures
+    if failures:
+        raise PullError(failures)
+    return reports
+
+
 def check_accounts(settings: Settings) -> list[Finding]:
-    """Try each account with a cheap request. Raises InputError if the accounts or the roster cannot be read."""
+    """Try each account with a cheap request to each source. Raises InputError if accounts or roster cannot be read."""
     known = accounts.load(settings.accounts)
     followed = roster.load(settings.tweets, handles=known.by_handle, skip_bad_rows=settings.skip_bad_rows)
-    lake = Lake(settings.data)
-    lake.open()
-    clock = Clock.of(lake, machine=partial(_lake_now, settings))
-    with (
-        _asking(settings, lake, "a check of the accounts"),
-        _client(settings, HISTORICAL, known, lake, lake_now=clock) as client,
-    ):
-        return account_check.check_accounts(client, known, followed, types=settings.types, aside=set_aside.load(lake))
+    home = Lake(settings.data)
+    findings: list[Finding] = []
+    for lake in map(home.of, settings.sources):
+        lake.open()
+        clock = Clock.of(lake, machine=partial(_lake_now, settings))
+        last = settings.last_whole_day()
+        with (
+            _asking(settings, home, lake, "a check of the accounts"),
+            _client(settings, lake.hourly, known, lake, lake_now=clock) as client,
+        ):
+            findings += account_check.check_accounts(
+                client,
+                known,
+                followed,
+                types=settings.types,
+                aside=set_aside.load(lake),
+                window=Window(last, last) if lake.hourly is ANALYTICS else None,
+            )
+    return findings
 
 
 @contextmanager
-def _asking(settings: Settings, lake: Lake, what: str) -> Iterator[None]:
-    """Hold the app's lock, for the rate, and the lake's: pulls of two apps would resume each other's pulls."""
-    with app_lock.held(settings.accounts, what=what), lake.locked(PULL_LOCK, "another pull"):
+def _asking(settings: Settings, home: Lake, lake: Lake, what: str) -> Iterator[None]:
+    """Hold the app's lock, for the rate, and the lake's: pulls of two apps would resume each other's pulls.
+
+    A lake within another is locked with that: the roster is there.
+    """
+    with app_lock.held(settings.accounts, what=what), ExitStack() as stack:
+        for each in dict.fromkeys((home, lake)):
+            stack.enter_context(each.locked(PULL_LOCK, "another pull"))
         yield
 
 
@@ -153,12 +194,15 @@ def _lake_now(settings: Settings) -> datetime:
 def _client(
     settings: Settings, endpoint: Endpoint, known: Accounts, lake: Lake, *, lake_now: Callable[[], datetime]
 ) -> Client:
+    source = source_of(endpoint)
+    terms = source.TERMS
+    limiter = partial(RateLimiter, getattr(settings, terms.rate), seconds=terms.seconds, setting=terms.rate)
     return Client(
-        source_of(endpoint),
+        source,
         known,
-        api_url=settings.api_url,
+        api_url=getattr(settings, terms.address),
         auth_url=settings.auth_url,
-        rate_limiter=RateLimiter(settings.requests_per_minute),
+        rate_limiter=AccountLimiters(limiter) if terms.per_account else limiter(),
         patience=Patience(settings.patience()),
         tries=settings.tries,
         timeout_seconds=settings.timeout_seconds,
@@ -209,14 +253,21 @@ def _pull_one(
 
 def publish_landed(settings: Settings, *, progress: Progress = quiet) -> list[Publication]:
     """Publish what has landed, and refresh the views. PublishError names the days that failed; all others are done."""
-    lake = Lake(settings.data)
-    try:
-        publications = publisher.publish_pulls(lake, progress=progress)
-    except PublishError:
-        with suppress(LakeError):  # a damaged file may stop the views too, and PublishError has named it already
-            catalog.refresh(lake)
-        raise
-    catalog.refresh(lake)
+    home = Lake(settings.data)
+    home.open()
+    home.show(settings.shown_source)
+    publications: list[Publication] = []
+    failed: LakeError | None = None
+    for lake in home.of_each_source:
+        try:
+            publications += publisher.publish_pulls(lake, progress=progress)
+        except LakeError as error:
+            failed = failed or error  # of the same day in two sources, the first is told
+    if failed:
+        with suppress(LakeError):  # a damaged file may stop the views too, and the failure has named it already
+            catalog.refresh(home)
+        raise failed
+    catalog.refresh(home)
     return publications
 
 
@@ -234,15 +285,17 @@ def rebuild(
     """
     if first and last and last < first:
         raise InputError(f"the first day, {first}, is after the last, {last}: swap them")
-    lake = Lake(settings.data)
-    lake.open(create=False)
+    home = Lake(settings.data)
+    home.open(create=False)
+    home.show(settings.shown_source)
     tables = [REBUILDABLE[table]] if table else REBUILDABLE.values()
     rebuilt = [
         day
-        for endpoint in (endpoint for each in tables for endpoint in filling(each))
+        for lake in home.of_each_source
+        for endpoint in (endpoint for each in tables for endpoint in filling(each) if home.of(endpoint.source) == lake)
         for day in rebuild_table(lake, endpoint, first=first, last=last, progress=progress)
     ]
-    catalog.write(lake)
+    catalog.write(home)
     return rebuilt
 
 
@@ -251,21 +304,25 @@ def upgrade(settings: Settings, *, progress: Progress = quiet) -> Upgraded:
 
     Raises InputError where there is no lake, LakeError where a file cannot be written.
     """
-    lake = Lake(settings.data)
-    upgraded = upgrading.upgrade(lake, progress=progress)
+    home = Lake(settings.data)
+    of_each = [upgrading.upgrade(lake, progress=progress) for lake in home.of_each_source]
+    upgraded = upgrading.joined(of_each)
     with suppress(LakeError) if upgraded.damaged else nullcontext():  # the damage may be in the way of the views
-        catalog.write(lake)
+        catalog.write(home)
     return upgraded
 
 
 def spent(settings: Settings) -> list[Spent]:
     """Return the pulls that are published and older than the setting keep_raw_days."""
-    return retention.spent(Lake(settings.data), before=_lake_now(settings) - timedelta(days=settings.keep_raw_days))
+    before = _lake_now(settings) - timedelta(days=settings.keep_raw_days)
+    return [each for lake in Lake(settings.data).of_each_source for each in retention.spent(lake, before=before)]
 
 
 def drop(settings: Settings, pulls: Sequence[Spent]) -> None:
     """Remove the raw of these spent pulls; the tables stay as they are."""
-    retention.drop(Lake(settings.data), pulls)
+    home = Lake(settings.data)
+    for lake in home.of_each_source:
+        retention.drop(lake, [each for each in pulls if home.of(each.pull.endpoint.source) == lake])
 
 
 def examine(settings: Settings, *, quick: bool) -> Examination:
@@ -298,6 +355,18 @@ def run(settings: Settings, prepared: Prepared, *, pulling: Progress = quiet, pu
     return Outcome(reports=reports, publications=publisher.of_plans(prepared.plans, publications), failure=failure)
 
 
+def run_source(
+    settings: Settings, prepared: Prepared, *, pulling: Progress = quiet, publishing: Progress = quiet
+) -> Outcome:
+    """Pull and publish from one source of several: whatever it fails with is in the outcome."""
+    try:
+        return run(settings, prepared, pulling=pulling, publishing=publishing)
+    except PullError as error:
+        return Outcome(reports=[], publications=[], failure=error)
+    except EngagementError as error:
+        return Outcome(reports=[], publications=[], failure=PullError([error]))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Days:
     """What came of each day of a run: it is in `reports` or in `failures`.
@@ -324,7 +393,7 @@ def publish_days(settings: Settings, days: Sequence[date]) -> Days:
 
 def report_days(settings: Settings, days: Sequence[date]) -> Days:
     """Report each of these days as the lake holds it, and publish nothing."""
-    lake = Lake(settings.data)
+    lake = judged(settings)
     reports: dict[date, DayReport] = {}
     failures: dict[date, EngagementError] = {}
     with by_day.by_day(lake) as ask:

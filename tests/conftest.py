@@ -106,15 +106,17 @@ def answering(emulator):
 @pytest.fixture
 def world(tmp_path):
     """An emulator at NOW that any rate is fine for, with a roster of two healthy Tweets a handle."""
-    with answering(Emulator(now=NOW, requests_per_minute=6000)) as emulator:
+    with answering(Emulator(now=NOW, requests_per_minute=6000, requests_per_15_minutes=90_000)) as emulator:
         variables = {
             "CONFIG": os.devnull,
             "API_URL": emulator.url,
+            "X_API_URL": emulator.url,
             "AUTH_URL": emulator.url,
             "DATA": tmp_path / "lake",
             "ACCOUNTS": tmp_path / "accounts.toml",
             "TWEETS": tmp_path / "tweets" / "*",
             "REQUESTS_PER_MINUTE": 6000,
+            "X_REQUESTS_PER_15_MINUTES": 90_000,
             "PATIENCE_MINUTES": 0,
             "NOW": NOW.isoformat(),
         }

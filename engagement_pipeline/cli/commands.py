@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engagement_pipeline.cli import arguments
-from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL
+from engagement_pipeline.core.endpoints import ENDPOINTS, HOURLY
+from engagement_pipeline.core.settings import BOTH
 from engagement_pipeline.core.tables import REBUILDABLE
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def parser() -> arguments.Parser:
     whole.add_argument("--version", action=arguments.Version, nargs=0, help="print the version, and end")
     arguments.add_common(whole)
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_start, _accounts, _pulls, _sql, _tables, _health, _emulator, _demo, _help):
+    for add in (_start, _accounts, _roster, _pulls, _sql, _tables, _health, _emulator, _demo, _help):
         add(commands)
     return whole
 
@@ -73,6 +74,23 @@ def _accounts(commands: arguments.Commands) -> None:
     arguments.add_skipping(sub)
 
 
+def _roster(commands: arguments.Commands) -> None:
+    """Add the commands that write the roster."""
+    text = "find the Tweets of the accounts, and keep them in files beside your own of the roster"
+    roster = commands.add_parser("roster", help=text, description=text[0].upper() + text[1:] + ".")
+    inner = roster.add_subparsers(required=True, metavar="COMMAND", help="what to do")
+
+    text = "take in the Tweets of an account archive, the zip that X sends, or of the CSV that Premium exports"
+    sub = arguments.add_command(inner, "import", "roster:take_in", text)
+    sub.add_argument("file", metavar="FILE", type=Path, help="the archive, or account_analytics_content_….csv")
+
+    text = "read the timelines of the accounts, since the newest Tweet that is known; tell the cost first, and ask"
+    sub = arguments.add_command(inner, "sync", "roster:sync", text)
+    text = "a handle to read; by default all of the accounts file"
+    sub.add_argument("handles", metavar="HANDLE", nargs="*", type=arguments.handle, help=text)
+    sub.add_argument("--yes", action="store_true", help="go on without asking; needed where there is no terminal")
+
+
 def _pulls(commands: arguments.Commands) -> None:
     """Add plan and pull, which take the same options."""
     for name, command, text in (
@@ -80,15 +98,16 @@ def _pulls(commands: arguments.Commands) -> None:
         ("pull", "pulls:pull", "pull from an endpoint, publish what came and refresh the views"),
     ):
         sub = arguments.add_command(commands, name, command, text)
+        hourly = " or ".join(map(str, HOURLY.values()))
         sub.add_argument(
-            "--endpoint",
-            choices=ENDPOINTS,
-            default=HISTORICAL.name,
-            help=f"endpoint of the API (default: {HISTORICAL})",
+            "--source",
+            choices=(*HOURLY, BOTH),
+            help="the API to ask for hours, or both in turn; by default the setting source",
         )
+        sub.add_argument("--endpoint", choices=ENDPOINTS, help=f"endpoint of the API; by default {hourly}")
         arguments.add_days(
             sub,
-            first=f"first UTC day of /{HISTORICAL}; by default the first of the look-back",
+            first="first UTC day of hours; by default the first of the look-back",
             last="last UTC day, included; by default the last day that is over",
         )
         arguments.add_skipping(sub)
@@ -123,8 +142,9 @@ def _sql(commands: arguments.Commands) -> None:
     text = "tell where one count comes from: the response, its place there, and what the count was before"
     sub = arguments.add_command(commands, "explain", "explained:explain", text)
     sub.add_argument("tweet", metavar="TWEET", type=arguments.positive, help="the Tweet's ID")
-    text = "an engagement type of /historical, such as impressions"
-    sub.add_argument("type", metavar="TYPE", choices=HISTORICAL.types, help=text)
+    text = "an engagement type with hours, such as impressions"
+    types = sorted({name for endpoint in HOURLY.values() for name in endpoint.types})
+    sub.add_argument("type", metavar="TYPE", choices=types, help=text)
     sub.add_argument("day", metavar="DAY", type=arguments.day, help="the UTC day")
     sub.add_argument(
         "hour", metavar="HOUR", type=arguments.whole, choices=range(24), help="the UTC hour of the day, 0 to 23"

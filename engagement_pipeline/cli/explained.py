@@ -72,7 +72,7 @@ def _facts(found: cells.Explanation) -> dict[str, Any]:
     facts |= {"why": found.why} if found.why else {}
     if origin := found.origin:
         landed = origin.landed
-        place = "".join(f'["{key}"]' for key in origin.place)
+        place = "".join(map(_jq, origin.place))
         facts |= {
             "response": str(landed.path),
             "asked_at": landed.asked_at.strftime(MOMENT),
@@ -80,12 +80,18 @@ def _facts(found: cells.Explanation) -> dict[str, Any]:
             "days": str(landed.request.window),
             "tweets": len(landed.request.tweet_ids),
             "types": len(landed.request.types),
-            "place": f".{place}",  # as jq has it
+            "place": f".{place}",
             "value": origin.text,
             "command": f"zstd -dc {shlex.quote(str(landed.path))} | tail -n +2 | jq '.{place}'",
         }
     earlier = [{"count": was.count, "until": was.until.strftime(MOMENT)} for was in found.earlier]
     return facts | {"earlier": earlier}
+
+
+def _jq(key: str) -> str:
+    """Return a key as jq has it; one such as `id=1` is of the object in a list that has this value."""
+    name, is_in_list, value = key.partition("=")
+    return f'[] | select(.["{name}"] == "{value}") | .' if is_in_list else f'["{key}"]'
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - what JSON has

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from engagement_pipeline.extract.account_check import Finding
     from engagement_pipeline.extract.prepare import Prepared
     from engagement_pipeline.extract.puller import PullReport
+    from engagement_pipeline.extract.roster_sync import Estimate
+    from engagement_pipeline.extract.roster_synced import Merged
     from engagement_pipeline.pipeline import Outcome
     from engagement_pipeline.publish.rebuild import Rebuilt
     from engagement_pipeline.publish.retention import Spent
@@ -74,9 +76,10 @@ def show_settings(values: Mapping[str, tuple[Any, str]], *, as_json: bool) -> No
         print("{" + ",\n ".join(told) + "}")
         return
     wide = max(len(origin) for _, origin in values.values())
+    widest = max(map(len, values))
     for key, (value, origin) in values.items():
         text = " ".join(value) if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else value
-        _say(f"{key:<20} {origin:<{wide}}  {'(not set)' if value is None else text}")
+        _say(f"{key:<{widest}} {origin:<{wide}}  {'(not set)' if value is None else text}")
 
 
 def show_findings(findings: list[Finding]) -> None:
@@ -89,9 +92,28 @@ def show_findings(findings: list[Finding]) -> None:
         _say(f"{name:<16} {f'the same as {teller}' if is_told else finding.text}")
 
 
-def show_plan(prepared: Prepared, *, per_minute: int) -> None:
+def show_estimates(estimates: Sequence[Estimate], *, price: float) -> None:
+    """Print how many Posts a sync reads for each handle, and what all cost in dollars where a read has a `price`."""
+    for each in estimates:
+        since = f"since Tweet {each.since}" if each.since else "all that its timeline shows"
+        about = f"about {each.likely:,}, " if each.since else ""
+        _say(f"{each.handle:<16} {about}at most {counted(each.most, 'read')}: {since}")
+    likely, most = (sum(getattr(each, name) for each in estimates) for name in ("likely", "most"))
+    _say(f"in all about {counted(likely, 'read')}, at most {most:,}")
+    _say(
+        f"where reads are billed: ${likely * price:,.2f}, at most ${most * price:,.2f}, at ${price:g} for an own Tweet"
+    )
+
+
+def show_merged(merged: Merged) -> None:
+    """Print how many Tweets of a handle the roster has gained."""
+    new = f"{counted(merged.new, 'new Tweet')}" if merged.new else "no new Tweet"
+    _say(f"{merged.handle}: {new}; {counted(merged.tweets, 'Tweet')} in {merged.path}")
+
+
+def show_plan(prepared: Prepared) -> None:
     """Print what a pull will do."""
-    _say("\n".join(plan_lines(prepared, per_minute=per_minute)))
+    _say("\n".join(plan_lines(prepared)))
 
 
 def show_outcome(outcome: Outcome) -> None:

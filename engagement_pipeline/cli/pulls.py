@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 from engagement_pipeline import pipeline
 from engagement_pipeline.cli import output, progress
 from engagement_pipeline.core import settings
-from engagement_pipeline.core.endpoints import ENDPOINTS
-from engagement_pipeline.core.errors import EngagementError, InputError
+from engagement_pipeline.core.endpoints import ENDPOINTS, HOURLY
+from engagement_pipeline.core.errors import EngagementError, InputError, PullError
 from engagement_pipeline.extract.prepare import Prepared, prepare
 from engagement_pipeline.extract.progress import REQUESTS
 from engagement_pipeline.transport import tokens
 
 if TYPE_CHECKING:
     import argparse
+
+    from engagement_pipeline.core.endpoints import Endpoint
 
 
 def authorize(options: argparse.Namespace) -> None:
@@ -51,26 +53,43 @@ def check(options: argparse.Namespace) -> None:
 def plan(options: argparse.Namespace) -> None:
     """Show what a pull would ask."""
     chosen = _settings(options)
-    output.show_plan(_prepared(options, chosen), per_minute=chosen.requests_per_minute)
+    for prepared in _prepared(options, chosen):
+        output.show_plan(prepared)
 
 
 def pull(options: argparse.Namespace) -> None:
     """Pull, publish, and show what came."""
     chosen = _settings(options)
     prepared = _prepared(options, chosen)
-    output.show_plan(prepared, per_minute=chosen.requests_per_minute)
-    with progress.bars() as bar:
-        outcome = pipeline.run(chosen, prepared, pulling=bar(REQUESTS), publishing=bar("Tweets published"))
-    output.show_outcome(outcome)
-    is_stored = any(publication.stored for publication in outcome.publications)
-    if is_stored and any(plan.window and plan.window.last >= chosen.first_day for plan in prepared.plans):
+    for each in prepared:
+        output.show_plan(each)
+    failures: list[EngagementError] = []
+    is_stored = False
+    run = pipeline.run_source if len(prepared) > 1 else pipeline.run
+    for each in prepared:
+        with progress.bars() as bar:
+            outcome = run(chosen, each, pulling=bar(REQUESTS), publishing=bar("Tweets published"))
+        output.show_outcome(outcome)
+        is_stored |= any(publication.stored for publication in outcome.publications)
+        failures += outcome.failure.failures if outcome.failure else ()
+    if is_stored and any(p.window and p.window.last >= chosen.first_day for each in prepared for p in each.plans):
         output.show_where_days_appear()
-    if outcome.failure:
-        raise outcome.failure
+    if failures:
+        raise PullError(failures)
 
 
-def _prepared(options: argparse.Namespace, chosen: settings.Settings) -> Prepared:
-    endpoint = ENDPOINTS[options.endpoint]
+def _prepared(options: argparse.Namespace, chosen: settings.Settings) -> list[Prepared]:
+    """Return what to ask each source."""
+    if options.source:
+        chosen = replace(chosen, source=options.source)
+    named = ENDPOINTS[options.endpoint] if options.endpoint else None
+    if named and options.source and options.source not in (settings.BOTH, named.source):
+        raise InputError(f"/{named} is of {named.source}, not of {options.source}: leave out --source or --endpoint")
+    endpoints = [named] if named else [HOURLY[source] for source in chosen.sources]
+    return [_prepared_for(endpoint, options, chosen) for endpoint in endpoints]
+
+
+def _prepared_for(endpoint: Endpoint, options: argparse.Namespace, chosen: settings.Settings) -> Prepared:
     if not endpoint.max_days and (options.first or options.last):
         raise InputError(f"/{endpoint} knows only the present: leave out --from and --to")
     last = options.last or chosen.last_whole_day()
@@ -84,9 +103,15 @@ def _prepared(options: argparse.Namespace, chosen: settings.Settings) -> Prepare
 
 
 def _settings(options: argparse.Namespace) -> settings.Settings:
-    """Return the settings, with what the command line says of the roster, and less patience if somebody waits."""
+    """Return the settings, with what the command line says of the roster."""
+    chosen = patient(options)
+    return replace(chosen, skip_bad_rows=chosen.skip_bad_rows or options.skip_bad_rows)
+
+
+def patient(options: argparse.Namespace) -> settings.Settings:
+    """Return the settings, with less patience for an API that is down if somebody waits."""
     chosen = settings.load(config=options.config)
     minutes = chosen.patience_minutes
     if minutes is None and sys.stderr.isatty():
         minutes = min(settings.PATIENCE_AT_A_TERMINAL, chosen.patience())
-    return replace(chosen, skip_bad_rows=chosen.skip_bad_rows or options.skip_bad_rows, patience_minutes=minutes)
+    return replace(chosen, patience_minutes=minutes)

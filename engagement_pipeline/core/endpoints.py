@@ -1,7 +1,8 @@
 """The endpoints: what one request may hold, who may ask, and which table an answer fills.
 
 In: nothing. Out: Endpoint objects. Whatever differs between endpoints is an attribute here.
-Source: the vendor's documentation of the Engagement API, its overview and its reference of the three endpoints.
+Source: the vendor's documentation of the Engagement API, its overview and its reference of the three endpoints; and
+the vendor's description of X API v2, for /analytics. The days of a window are stated nowhere there, so they are ours.
 """
 
 from __future__ import annotations
@@ -83,7 +84,18 @@ TOTALS = Endpoint(
     public_types=_served("totals", public=True),
     max_tweets=250,
 )
-ENDPOINTS = {endpoint.name: endpoint for endpoint in (TOTALS, RECENT, HISTORICAL)}
+ANALYTICS = Endpoint(
+    name="analytics",
+    source="x_api_v2",
+    path="/2/tweets/analytics",
+    table=tables.ENGAGEMENTS,
+    types=_served("analytics"),
+    max_tweets=100,
+    max_days=MAX_DAYS,
+)
+ENDPOINTS = {endpoint.name: endpoint for endpoint in (TOTALS, RECENT, HISTORICAL, ANALYTICS)}
+# The endpoint of each source that tells the hours, and so fills the table engagements of its lake.
+HOURLY = {endpoint.source: endpoint for endpoint in (HISTORICAL, ANALYTICS)}
 
 
 def filling(table: Table) -> tuple[Endpoint, ...]:

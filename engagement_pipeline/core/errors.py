@@ -91,7 +91,8 @@ class RefusedError(ApiError):
 
     `about_tweets` says that some Tweets of the request are the reason. `tweet_ids` are the Tweets that the API named,
     if any. `forbidden` says that they are refused because of who asks, not because of what they are. `body` is the
-    refusal as received, and `asked_at` the time of the request.
+    refusal as received, and `asked_at` the time of the request. `longest_days` are the days that the API says a window
+    may have, if that is why it refuses.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class RefusedError(ApiError):
         tweet_ids: Sequence[int] = (),
         body: bytes,
         asked_at: datetime,
+        longest_days: int | None = None,
     ) -> None:
         super().__init__(message, account=account, status=status, texts=texts)
         self.about_tweets = about_tweets
@@ -113,6 +115,7 @@ class RefusedError(ApiError):
         self.tweet_ids = tuple(tweet_ids)
         self.body = body
         self.asked_at = asked_at
+        self.longest_days = longest_days
 
 
 class UnavailableError(ApiError):

@@ -16,6 +16,7 @@ from engagement_pipeline.core.model import FIRST_SNOWFLAKE, SNOWFLAKE_EPOCH
 from engagement_pipeline.core.tables import EPOCH
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import date
 
 HOURS = 24  # of a day
@@ -50,3 +51,27 @@ def rows_before_posted(rows: pa.Table) -> npt.NDArray[np.bool_]:
     """Tell which rows are of an hour that ends before their Tweet was posted, of rows with day and hour."""
     hours = rows["day"].cast(pa.int32()).to_numpy().astype(np.int64) * HOURS + rows["hour"].to_numpy()
     return before_posted(rows["tweet_id"].to_numpy(), hours)
+
+
+def hours_of(rows: pa.Table) -> npt.NDArray[np.int32]:
+    """Return the hour of each row with day and hour, in hours since 1970."""
+    hours: npt.NDArray[np.int32] = rows["day"].cast(pa.int32()).to_numpy() * np.int32(HOURS) + rows["hour"].to_numpy()
+    return hours
+
+
+def since_posted(rows: pa.Table, tweet_ids: Collection[int], *, first: int) -> tuple[pa.Table, int]:
+    """Drop the zeros of hours before their Tweet was posted; return with how many other counts such hours have.
+
+    `rows` are sorted by Tweet. No row is looked at unless a Tweet was posted since `first`, an hour since 1970.
+    """
+    young = np.array(sorted(tweet for tweet in tweet_ids if tweet >= youngest_from(first)), np.int64)
+    if not len(young):
+        return rows, 0
+    begins, ends = (np.searchsorted(rows["tweet_id"].to_numpy(), young, side).tolist() for side in ("left", "right"))
+    hours, zero = hours_of(rows), rows["count"].to_numpy() == 0
+    kept, number = np.ones(len(rows), np.bool_), 0
+    for begin, end, posted in zip(begins, ends, hour_posted(young).tolist(), strict=True):
+        early = hours[begin:end] < posted
+        kept[begin:end] = ~(early & zero[begin:end])
+        number += int(np.count_nonzero(early & kept[begin:end]))
+    return rows.filter(pa.array(kept)), number

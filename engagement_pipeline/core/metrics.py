@@ -1,7 +1,8 @@
 """The metric dictionary: what each engagement type counts, which endpoints serve it, to whom, and since when.
 
 In: nothing. Out: METRICS. The endpoints, the reading of answers and the catalogue ask here.
-Source: the vendor's documentation of the Engagement API, its overview and its reference of the three endpoints.
+Source: the vendor's documentation of the Engagement API, its overview and its reference of the three endpoints; and
+the vendor's description of X API v2, for the endpoint `analytics`.
 """
 
 from __future__ import annotations
@@ -16,20 +17,23 @@ if TYPE_CHECKING:
 HISTORICAL_SINCE = date(2014, 9, 1)  # reference of /historical: the oldest start that can be asked for
 REACTIONS_SINCE = date(2015, 9, 15)  # the same: favorites, retweets and replies are zero before
 WITH_SERIES = ("28hr", "historical")  # the endpoints that tell the hours
-EVERYWHERE = ("totals", *WITH_SERIES)
+HOURLY = (*WITH_SERIES, "analytics")
+EVERYWHERE = ("totals", *HOURLY)
+VIDEO = ("totals", *WITH_SERIES)  # X API v2 counts the views of a video by its media key, elsewhere
+ANALYTICS = ("analytics",)
 RECENT_TWEETS = {"totals": 90}  # overview: impressions and engagements of Tweets of the last 90 days
-VIDEO_TWEETS = dict.fromkeys(EVERYWHERE, 1_800)  # overview: video_views of Tweets of 1,800 days or less
+VIDEO_TWEETS = dict.fromkeys(VIDEO, 1_800)  # overview: video_views of Tweets of 1,800 days or less
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One engagement type under the API's own name; `endpoints` are the names of those that serve it.
+    """One engagement type under the Engagement API's own name; `endpoints` are the names of those that serve it.
 
     `public`: the app's bearer token can read it on /totals, for any public Tweet. Everything else needs the tokens of
     the Tweet's owner. `oldest_tweet_days`: the greatest age of a Tweet in days, by endpoint; no entry is no limit. The
     API lists an older Tweet as unsupported, and returns a zero that nobody measured. `since`: the first UTC day that
-    /historical measures, or None if it does not serve the type. /28hr and /totals have no such day. `title` is its name
-    for people, `exported` its column in the vendor's export of Tweet activity, empty where that has none.
+    /historical measures, or None if it does not serve the type. The other endpoints have no such day. `title` is its
+    name for people, `exported` its column in the vendor's export of Tweet activity, empty where that has none.
     """
 
     name: str
@@ -48,22 +52,23 @@ RENAMED = {"media_clicks": "media_engagements"}  # changelog: former names, whic
 METRICS = (
     Metric(
         "app_install_attempts",
-        WITH_SERIES,
+        HOURLY,
         "clicks to install an app from the Tweet",
         title="App install attempts",
         exported="app installs",
     ),
-    Metric("app_opens", WITH_SERIES, "times an app was opened from the Tweet", title="App opens", exported="app opens"),
+    Metric("app_opens", HOURLY, "times an app was opened from the Tweet", title="App opens", exported="app opens"),
+    Metric("bookmarks", ANALYTICS, "times the Tweet was saved as a bookmark", title="Bookmarks", since=None),
     Metric(
         "detail_expands",
-        WITH_SERIES,
+        HOURLY,
         "clicks to see the Tweet in full",
         title="Detail expands",
         exported="detail expands",
     ),
     Metric(
         "email_tweet",
-        WITH_SERIES,
+        HOURLY,
         "times the Tweet was sent by e-mail",
         title="Shares by e-mail",
         exported="email tweet",
@@ -89,7 +94,7 @@ METRICS = (
     ),
     Metric(
         "hashtag_clicks",
-        WITH_SERIES,
+        HOURLY,
         "clicks on a hashtag of the Tweet",
         title="Hashtag clicks",
         exported="hashtag clicks",
@@ -111,15 +116,23 @@ METRICS = (
         title="Media engagements",
         exported="media engagements",
     ),
-    Metric("media_views", WITH_SERIES, "views of media of the Tweet", title="Media views", exported="media views"),
+    Metric("media_views", HOURLY, "views of media of the Tweet", title="Media views", exported="media views"),
     Metric(
         "permalink_clicks",
-        WITH_SERIES,
+        HOURLY,
         "clicks on the Tweet's own link",
         title="Permalink clicks",
         exported="permalink clicks",
     ),
-    Metric("quote_tweets", ("totals",), "quotes of the Tweet", title="Quotes", public=True, since=None),
+    Metric(
+        "quote_tweets",
+        ("totals", "analytics"),
+        "quotes of the Tweet",
+        "/totals has the sum of a Tweet's life, /analytics the hours",
+        title="Quotes",
+        public=True,
+        since=None,
+    ),
     Metric(
         "replies",
         EVERYWHERE,
@@ -140,25 +153,30 @@ METRICS = (
         public=True,
         since=REACTIONS_SINCE,
     ),
+    Metric("shares", ANALYTICS, "times the Tweet was shared", title="Shares", since=None),
+    Metric(
+        "unfollows", ANALYTICS, "times the author was left by a follower from the Tweet", title="Unfollows", since=None
+    ),
+    Metric("unlikes", ANALYTICS, "likes that were taken back", title="Likes taken back", since=None),
     Metric(
         "url_clicks",
-        WITH_SERIES,
+        HOURLY,
         "clicks on a link in the Tweet",
         "may be positive for a Tweet without a link",
         title="Link clicks",
         exported="url clicks",
     ),
-    Metric("user_follows", WITH_SERIES, "follows of the author from the Tweet", title="Follows", exported="follows"),
+    Metric("user_follows", HOURLY, "follows of the author from the Tweet", title="Follows", exported="follows"),
     Metric(
         "user_profile_clicks",
-        WITH_SERIES,
+        HOURLY,
         "clicks on the author's name or picture",
         title="Profile clicks",
         exported="user profile clicks",
     ),
     Metric(
         "video_views",
-        EVERYWHERE,
+        VIDEO,
         "views of a video in the Tweet",
         "Tweets of at most 1,800 days; /totals counts the video wherever it was posted",
         title="Video views",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urljoin, urlsplit
 
 from engagement_pipeline.core.redaction import SHOWN_CHARACTERS, shown
+from engagement_pipeline.core.tables import UNAVAILABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -81,10 +82,28 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """Where a vendor API lies, and how many requests it answers.
+
+    address: the setting with its address.
+    rate: the setting with the number of requests that the contract allows in `seconds`.
+    per_account: whether each account has that rate for itself; otherwise all share it.
+    in_flight: the most requests that wait for an answer at a time; their answers may be in memory together.
+    """
+
+    address: str
+    rate: str
+    seconds: float
+    per_account: bool
+    in_flight: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
     """What an answer says of the rate; None where it says nothing.
 
-    `limit` is in requests a minute. With `remaining` 0, none will be answered for `reset_in` seconds.
+    `limit` is in requests for the seconds of the source's Terms. With `remaining` 0, none will be answered for
+    `reset_in` seconds.
     """
 
     limit: int | None = None
@@ -93,13 +112,23 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
+class NotServed:
+    """Why an answer has no count of a Tweet: `outcome` is that of coverage, `text` has the API's own words."""
+
+    outcome: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Flat:
     """One response, flattened.
 
     `rows` are those of the endpoint's table, sorted by its key, without what only the publication knows.
-    `unavailable` are the Tweets that the API says it cannot serve, `said` is its text. `negative` counts the rows
-    below zero, which are possible (un-likes) and kept. `scanned` tells that the fast parser read the counts, if there
-    are any for it to read. `early` counts the rows of hours before their Tweet was posted: no zero is among them.
+    `unavailable` are the Tweets that the API says it cannot serve, `said` is its text. `reasons` has the reason of each
+    Tweet of which the API says one of its own. `negative` counts the rows below zero, which are possible (un-likes) and
+    kept. `scanned` tells that the fast parser read the counts, if there are any for it to read. `early` counts the rows
+    of hours before their Tweet was posted: no zero is among them. `unknown` are the names in the body that nobody here
+    knows: what stands under them is not stored.
     """
 
     rows: pa.Table
@@ -108,6 +137,13 @@ class Flat:
     negative: int
     scanned: bool
     early: int = 0
+    reasons: Mapping[int, NotServed] = field(default_factory=dict)
+    unknown: frozenset[str] = frozenset()
+
+    @property
+    def not_served(self) -> dict[int, NotServed]:
+        """The reason of each Tweet that the answer does not serve."""
+        return {**dict.fromkeys(self.unavailable, NotServed(UNAVAILABLE, self.said)), **self.reasons}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from engagement_pipeline.core import setting_files
 from engagement_pipeline.core.days import parse_day
+from engagement_pipeline.core.endpoints import HOURLY
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.loopback import is_loopback
 from engagement_pipeline.core.metrics import HISTORICAL_SINCE, METRICS, RENAMED
@@ -42,6 +43,7 @@ MAX_LOOKBACK_DAYS = 28  # one window of /historical; more would cost a second re
 OLDEST_DAY = HISTORICAL_SINCE
 SECRETS = {"alert_webhook"}  # settings: no message shows their values
 PATHS = {"data", "accounts", "tweets", "reports"}  # settings whose defaults are relative to the working directory
+BOTH = "both"  # of the setting source: each in turn
 DEFAULT = "default"  # the origin of what nobody has set
 PATIENCE_MINUTES = 15  # where nobody waits for the pull
 PATIENCE_AT_A_TERMINAL = 3  # minutes
@@ -55,7 +57,10 @@ LARGEST_NUMBER = 1_000_000  # of any setting; the system's clocks and time-outs 
 class Settings:
     """All settings, with their defaults. The names contain the units."""
 
+    source: str = "engagement"
+    shown_source: str = "engagement"
     api_url: str = "https://data-api.twitter.com"
+    x_api_url: str = "https://api.x.com"
     auth_url: str = "https://api.twitter.com"
     data: Path = Path("data")
     accounts: Path = Path("accounts.toml")
@@ -66,6 +71,8 @@ class Settings:
     first_day: date = date(2025, 1, 1)
     lookback_days: int = 28
     requests_per_minute: int = 60
+    x_requests_per_15_minutes: int = 300
+    x_window_days: int = 28
     types: tuple[str, ...] = tuple(metric.name for metric in METRICS)
     patience_minutes: int | None = None
     tries: int = 6
@@ -73,6 +80,7 @@ class Settings:
     resume_hours: int = 24
     keep_raw_days: int = 90
     restated_percent: int = 50
+    roster_at: time = time(1, 30)
     daily_at: time = time(2, 30)
     lifetime_at: time = time(3)
     hourly_minute: int = 10
@@ -83,6 +91,11 @@ class Settings:
     report_mail: str = ""
     dagster_url: str = "http://127.0.0.1:3000"
     now: datetime | None = None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The sources that a pull asks, in this order."""
+        return tuple(HOURLY) if self.source == BOTH else (self.source,)
 
     def current_time(self) -> datetime:
         """Return the fixed `now` if it is set, otherwise the time of the clock, in UTC."""
@@ -206,6 +219,15 @@ def _url(value: Any, _base: Path) -> str:  # noqa: ANN401
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError("must be https: http is only for the emulator on this machine")
     return str(value).rstrip("/")
+
+
+def _one_of(*names: str) -> Callable[[Any, Path], str]:
+    def parsed(value: Any, _base: Path) -> str:  # noqa: ANN401
+        if value not in names:
+            raise ValueError(f"must be {' or '.join(names)}")
+        return str(value)
+
+    return parsed
 
 
 def _webhook(value: Any, _base: Path) -> str:  # noqa: ANN401
@@ -334,7 +356,10 @@ def _now(value: Any, _base: Path) -> datetime:  # noqa: ANN401
 
 
 _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
+    "source": _one_of(*HOURLY, BOTH),
+    "shown_source": _one_of(*HOURLY),
     "api_url": _url,
+    "x_api_url": _url,
     "auth_url": _url,
     "data": _path,
     "accounts": _path,
@@ -345,6 +370,8 @@ _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "first_day": _day,
     "lookback_days": _lookback,
     "requests_per_minute": _at_least_one,
+    "x_requests_per_15_minutes": _at_least_one,
+    "x_window_days": _lookback,
     "types": _types,
     "patience_minutes": _minutes,
     "tries": _at_least_one,
@@ -352,6 +379,7 @@ _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "resume_hours": _at_least_one,
     "keep_raw_days": _at_least_one,
     "restated_percent": _at_least_one,
+    "roster_at": _time_of_day,
     "daily_at": _time_of_day,
     "lifetime_at": _time_of_day,
     "hourly_minute": _minute,

@@ -24,6 +24,9 @@ TYPE_NAMES = tuple(sorted(metric.name for metric in METRICS))  # the dictionary 
 STORED = "stored"  # the outcome of a Tweet if the API gave its counts
 ACCOUNT_REFUSED, REQUEST_REFUSED, NO_ANSWER = "account refused", "request refused", "no answer"
 UNANSWERED = (ACCOUNT_REFUSED, REQUEST_REFUSED, NO_ANSWER)  # the outcomes of a Tweet that was asked for in vain
+# Why the API serves a Tweet not at all: it is gone, its account is closed to others, or it is not the account's own.
+UNAVAILABLE, PROTECTED, FORBIDDEN = "unavailable", "protected", "forbidden"
+MISSING = "missing from the response"  # the outcome of a Tweet of which an answer says nothing
 LOST = "lost"  # the outcome of a Tweet that was stored, and whose rows are neither in its file nor in raw any more
 
 
@@ -143,9 +146,10 @@ ASKED_AT = Column("asked_at", Kind.MOMENT, "When the newest request that named t
 
 ENGAGEMENTS = Table(
     name="engagements",
-    grain="a count that /historical gave",
+    grain="a count that /historical or /analytics gave",
     description="How often each Tweet was seen, liked, clicked …, by type and UTC hour. A row means that the API gave "
-    "a count. A missing row is not a zero: coverage has the reason.",
+    "a count. A missing row is not a zero: coverage has the reason. Where both APIs gave a count, the setting "
+    "shown_source says which one is here; engagements_by_source has both.",
     key=("tweet_id", "engagement_type", "day", "hour"),
     columns=(
         TWEET_ID,
@@ -242,7 +246,7 @@ COVERAGE = Table(
         Column(
             "answer_count",
             Kind.INT64,
-            "The sum of the counts in the newest answer, by the API's own sums. For /historical; NULL: no answer.",
+            "The sum of the counts in the newest answer, by the API's own sums where it has some. NULL: no answer.",
             nullable=True,
         ),
         Column(
@@ -258,7 +262,12 @@ COVERAGE = Table(
             nullable=True,
         ),
         Column("endpoint", Kind.STRING, "The endpoint that was asked.", in_folder=True),
-        Column("table_name", Kind.STRING, "The table that the endpoint's answers fill.", derived=True),
+        Column(
+            "table_name",
+            Kind.STRING,
+            "The table that the endpoint's answers fill; engagements_by_source if another source's are shown.",
+            derived=True,
+        ),
     ),
     file="",  # a file an endpoint and day: Lake.coverage
     glob=f"coverage/endpoint=*/day={A_DAY}/coverage.parquet",

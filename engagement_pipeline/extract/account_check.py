@@ -13,16 +13,17 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from engagement_pipeline.core.endpoints import RECENT, TOTALS
+from engagement_pipeline.core.endpoints import ANALYTICS, RECENT, TOTALS
 from engagement_pipeline.core.errors import ApiError, InputError, RefusedError, ResponseError
 from engagement_pipeline.core.redaction import shown
+from engagement_pipeline.core.tables import FORBIDDEN
 from engagement_pipeline.extract.planner import plan
 from engagement_pipeline.sources import source_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from engagement_pipeline.core.model import Request, Tweet
+    from engagement_pipeline.core.model import Request, Tweet, Window
     from engagement_pipeline.extract.roster import Roster
     from engagement_pipeline.transport.accounts import Accounts
     from engagement_pipeline.transport.client import Client
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 USER_ID = re.compile(r"(\d+)-")  # an access token begins with it
 AUTHOR_ID = re.compile(r"author id (\d+)", re.IGNORECASE)  # some answers with 403 name the Tweet's owner so
 TRIED_TWEETS = 3  # for each account, if the first ones do not tell
+NO_BEARER = "not tried: X API v2 takes no bearer token for analytics"
 NO_TWEET = "not tried: the roster has no Tweet of this handle"
 
 
@@ -57,36 +59,46 @@ class _Trial:
 
 
 def check_accounts(
-    client: Client, accounts: Accounts, roster: Roster, *, types: Collection[str], aside: Collection[int] = ()
+    client: Client,
+    accounts: Accounts,
+    roster: Roster,
+    *,
+    types: Collection[str],
+    aside: Collection[int] = (),
+    window: Window | None = None,
 ) -> list[Finding]:
     """Ask /28hr once for each account, and /totals for the bearer token; ask again if a Tweet does not tell.
 
-    If /28hr serves none of `types`, accounts are tried on /totals too. Tweets `aside` are tried last.
+    If /28hr serves none of `types`, accounts are tried on /totals too. With a `window`, they are tried on /analytics of
+    X API v2 instead, for its days. Tweets `aside` are tried last.
     """
     followed: dict[str, list[Tweet]] = {handle: [] for handle in accounts.by_handle}
     for tweet in sorted(roster.tweets, key=lambda tweet: (tweet.tweet_id not in aside, tweet.tweet_id), reverse=True):
         followed.setdefault(tweet.handle, []).append(tweet)  # sorted by ID, so by time
-    trials = [_tried(client, handle, tweets, types) for handle, tweets in followed.items()]
+    trials = [_tried(client, handle, tweets, types, window) for handle, tweets in followed.items()]
     owners = _owners(trials, accounts)
     return [_finding(trial, _user(accounts, trial.handle), owners) for trial in trials]
 
 
-def _tried(client: Client, handle: str, tweets: list[Tweet], types: Collection[str]) -> _Trial:
+def _tried(client: Client, handle: str, tweets: list[Tweet], types: Collection[str], window: Window | None) -> _Trial:
     """Try an account with one Tweet after another, until one tells."""
     trial = _Trial(handle)
-    endpoint = RECENT if handle and set(types) & {*RECENT.types} else TOTALS
+    endpoint = ANALYTICS if window else RECENT if handle and set(types) & {*RECENT.types} else TOTALS
     if not tweets:
         trial.untried = NO_TWEET
+    if window and not handle:
+        trial.untried = NO_BEARER
+        return trial
     for tweet in tweets[:TRIED_TWEETS]:
         try:
-            asked = plan([tweet], endpoint, types=types).requests
+            asked = plan([tweet], endpoint, types=types, window=window).requests
         except InputError as error:
             trial.untried = f"not tried: {error}"
             break
-        if not asked:
+        if not asked and not window:
             trial.untried = f"not tried: none of the setting types is public: {', '.join(TOTALS.public_types)}"
             break
-        if _told(client, asked[0], trial):
+        if asked and _told(client, asked[0], trial):
             break
     return trial
 
@@ -107,8 +119,11 @@ def _told(client: Client, request: Request, trial: _Trial) -> bool:
     except (ApiError, ResponseError) as error:
         trial.failure = str(error)
         return True
-    if flat.unavailable:
-        trial.gone.append(tweet)
+    if reason := flat.not_served.get(tweet):
+        if reason.outcome == FORBIDDEN:
+            trial.forbidden[tweet] = reason.text
+        else:
+            trial.gone.append(tweet)
         return False
     trial.served = tweet
     trial.types = _types(request, {*flat.rows["engagement_type"].to_pylist()})

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 
-from engagement_pipeline.core.endpoints import HISTORICAL, MAX_DAYS
+from engagement_pipeline.core.endpoints import MAX_DAYS
 from engagement_pipeline.core.errors import LakeError, RosterError
 from engagement_pipeline.core.model import Tweet, Window, posted_at
 from engagement_pipeline.core.rows import TIMESTAMP
 from engagement_pipeline.extract import roster, roster_files
-from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.lake.layout import Lake, judged
 from engagement_pipeline.query import catalog
 from engagement_pipeline.query.views import ANSWERED, quoted
 from engagement_pipeline.transport import accounts
@@ -67,7 +67,7 @@ def windows(settings: Settings, known: Mapping[str, str], *, since: datetime) ->
     first, last = max(settings.first_day, settings.oldest_day()), settings.last_whole_day()
     if not tweets or first > last:
         return []
-    days = sorted({day for _, day in _lacking(Lake(settings.data), tweets, Window(first, last), since)})
+    days = sorted({day for _, day in _lacking(judged(settings), tweets, Window(first, last), since)})
     found: list[Window] = []
     for day in days:
         if found and day <= found[-1].first + timedelta(days=MAX_DAYS - 1):
@@ -91,8 +91,8 @@ def missed(settings: Settings, first: date, known: Collection[date]) -> list[Win
 
 def has_begun(settings: Settings) -> bool:
     """Tell whether a first answer has been published; before it, all Tweets of the roster lack all their days."""
-    lake = Lake(settings.data)
-    return lake.storage.holds(f"coverage/endpoint={HISTORICAL}/*") and bool(_asked(lake, BEGUN))
+    lake = judged(settings)
+    return lake.storage.holds(f"coverage/endpoint={lake.hourly}/*") and bool(_asked(lake, BEGUN))
 
 
 def had(lake: Lake, tweets: Sequence[Tweet], window: Window, *, since: datetime) -> set[Tweet]:
@@ -110,7 +110,7 @@ def _tweets_of(settings: Settings, files: Iterable[str]) -> list[Tweet]:
 
 
 def _lacking(lake: Lake, tweets: Iterable[Tweet], window: Window, since: datetime) -> list[tuple[int, date]]:
-    """Return the Tweets and days that /historical was never asked for, from the day on which a Tweet was posted."""
+    """Return the Tweets and days that the source was never asked for, from the day on which a Tweet was posted."""
     lake.open()
     rows = [{"tweet_id": tweet.tweet_id, "posted_at": posted_at(tweet.tweet_id)} for tweet in tweets]
     first, last, moment = (quoted(str(when)) for when in (window.first, window.last, since))

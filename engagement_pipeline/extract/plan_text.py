@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from engagement_pipeline.core.metrics import METRICS
+from engagement_pipeline.transport.rate_limit import in_words
 
 if TYPE_CHECKING:
     from engagement_pipeline.extract.prepare import Prepared
@@ -20,7 +21,7 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
-def plan_lines(prepared: Prepared, *, per_minute: int) -> list[str]:
+def plan_lines(prepared: Prepared) -> list[str]:
     """Return each plan's requests by account, the Tweets left out and why, and the time at the contract's rate."""
     lines: list[str] = []
     for planned in prepared.plans:
@@ -41,17 +42,20 @@ def plan_lines(prepared: Prepared, *, per_minute: int) -> list[str]:
             for reason, number in sorted(Counter(planned.left_out.values()).items())
         ]
     handles = {request.handle for planned in prepared.plans for request in planned.requests} - {""}
-    seconds = timedelta(seconds=round(prepared.requests / per_minute * 60))
+    seconds = timedelta(seconds=round(prepared.seconds))
     return [
         *lines,
         *(f"left out: type {name}, which {_served_by(name)}" for name in prepared.types_left_out),
         f"handles queried this month, these included: {len(handles | prepared.handles_queried):,}",
-        f"in all {counted(prepared.requests, 'request')}: {seconds} (h:mm:ss) at {per_minute:,} requests a minute",
+        f"in all {counted(prepared.requests, 'request')}: {seconds} (h:mm:ss) at {prepared.rate:,} requests "
+        + in_words(prepared.terms.seconds)
+        + (" for each account" if prepared.terms.per_account else ""),
     ]
 
 
 def _served_by(engagement_type: str) -> str:
     """Return in words which endpoints serve a type."""
     (endpoints,) = (metric.endpoints for metric in METRICS if metric.name == engagement_type)
-    names = " and ".join(f"/{endpoint}" for endpoint in endpoints)
-    return f"{names} alone {'serves' if len(endpoints) == 1 else 'serve'}"
+    *others, last = (f"/{endpoint}" for endpoint in endpoints)
+    names = f"{', '.join(others)} and {last}" if others else last
+    return f"{names} alone {'serve' if others else 'serves'}"

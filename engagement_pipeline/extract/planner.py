@@ -1,6 +1,6 @@
 """Roster and days -> the fewest requests that cover them.
 
-In: Tweets, an endpoint and, for /historical, a range of UTC days. Out: Plans of requests, each signed by one account
+In: Tweets, an endpoint and, if it takes days, a range of UTC days. Out: Plans of requests, each signed by one account
 and within the vendor's limits. A plan also has the Tweets that no request names, with the reason. Pure: no clock, no
 network, no files.
 
@@ -29,8 +29,10 @@ OF_OTHERS = "of others, which /totals alone serves"
 NOT_PUBLIC = "of others, and none of the setting types is public"
 
 
-def windows(first: date, last: date, *, last_whole_day: date, oldest_day: date = OLDEST_DAY) -> tuple[Window, ...]:
-    """Cut a range of UTC days into windows of at most 28.
+def windows(
+    first: date, last: date, *, last_whole_day: date, oldest_day: date = OLDEST_DAY, most: int = MAX_DAYS
+) -> tuple[Window, ...]:
+    """Cut a range of UTC days into windows of at most 28, or of `most`.
 
     Raises InputError if `first` is after `last` or before the API's first day, or if `last` is not over yet.
     """
@@ -41,10 +43,9 @@ def windows(first: date, last: date, *, last_whole_day: date, oldest_day: date =
             raise InputError(f"{day} is not over yet: {last_whole_day} is the last whole UTC day, end there")
     if first > last:
         raise InputError(f"the first day, {first}, is after the last, {last}: swap them")
-    starts = range(0, (last - first).days + 1, MAX_DAYS)
+    starts = range(0, (last - first).days + 1, most)
     return tuple(
-        Window(first + timedelta(days=start), min(last, first + timedelta(days=start + MAX_DAYS - 1)))
-        for start in starts
+        Window(first + timedelta(days=start), min(last, first + timedelta(days=start + most - 1))) for start in starts
     )
 
 

@@ -5,22 +5,24 @@ In: Settings, an endpoint and UTC days. Out: Prepared: roster, accounts and the 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engagement_pipeline.core.endpoints import HISTORICAL, TOTALS
+from engagement_pipeline.core.endpoints import ANALYTICS, HISTORICAL, HOURLY, TOTALS
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.extract import backlog, planner, roster
 from engagement_pipeline.lake import request_log, set_aside
 from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.sources import source_of
 from engagement_pipeline.transport import accounts
 
 if TYPE_CHECKING:
     from datetime import date, datetime
 
     from engagement_pipeline.core.endpoints import Endpoint
-    from engagement_pipeline.core.model import Plan, Tweet, Window
+    from engagement_pipeline.core.model import Plan, Terms, Tweet, Window
     from engagement_pipeline.core.settings import Settings
     from engagement_pipeline.extract.roster import Roster
     from engagement_pipeline.transport.accounts import Accounts
@@ -31,19 +33,29 @@ class Prepared:
     """What a pull will do. `plans` hold all requests, as if nothing had landed yet.
 
     `handles_queried` are the handles that were asked for earlier in this month: contracts count them. If the setting
-    `types` names only some types, `types_left_out` are those of them that the endpoint does not serve.
+    `types` names only some types, `types_left_out` are those of them that the endpoint does not serve. `rate` is the
+    contract's number of requests in the seconds of `terms`.
     """
 
     accounts: Accounts
     roster: Roster
     plans: tuple[Plan, ...]
     handles_queried: frozenset[str]
+    terms: Terms
+    rate: int
     types_left_out: tuple[str, ...] = ()
 
     @property
     def requests(self) -> int:
         """The requests of all plans."""
         return sum(len(planned.requests) for planned in self.plans)
+
+    @property
+    def seconds(self) -> float:
+        """The time that the requests take at the rate, which each account may have for itself."""
+        handles = Counter(request.handle for planned in self.plans for request in planned.requests)
+        longest = max(handles.values(), default=0) if self.terms.per_account else self.requests
+        return longest / self.rate * self.terms.seconds
 
 
 def prepare(
@@ -56,13 +68,13 @@ def prepare(
 ) -> Prepared:
     """Read accounts and roster, and plan the requests. Raises InputError if there is nothing to ask.
 
-    /historical takes the UTC days `first` to `last`, both included; the other endpoints know only the present. With
+    The endpoints of hours take the UTC days `first` to `last`, both included; the others know only the present. With
     `new_since`, the plan has only Tweets that are new since then and lack one of the days (backlog.py).
     """
-    windows = _windows(settings, endpoint, first, last)
     known = accounts.load(settings.accounts)
     followed = _followed(settings, endpoint, known)
-    lake, now = Lake(settings.data), settings.current_time()
+    lake, now = Lake(settings.data).of(endpoint.source), settings.current_time()
+    windows = _windows(settings, lake, endpoint, first, last)
     roster.tell_unavailable(followed, set_aside.unavailable(lake))
     resting, alone = set_aside.resting(lake, known.fingerprints, now=now), set_aside.asked_alone(lake)
     plans = tuple(
@@ -78,7 +90,10 @@ def prepare(
     )
     queried = request_log.handles(lake, now.date())
     chosen = settings.types if len(settings.types) < len(METRICS) else ()
+    terms = source_of(endpoint).TERMS
     return Prepared(
+        terms=terms,
+        rate=getattr(settings, terms.rate),
         accounts=known,
         roster=followed,
         plans=plans,
@@ -87,15 +102,28 @@ def prepare(
     )
 
 
+def prepare_sources(
+    settings: Settings, first: date, last: date, *, new_since: datetime | None = None
+) -> tuple[Prepared, ...]:
+    """Plan the requests for hours to each source that the setting `source` names. Arguments and errors as `prepare`."""
+    return tuple(
+        prepare(settings, first, last, endpoint=HOURLY[source], new_since=new_since) for source in settings.sources
+    )
+
+
 def _windows(
-    settings: Settings, endpoint: Endpoint, first: date | None, last: date | None
+    settings: Settings, lake: Lake, endpoint: Endpoint, first: date | None, last: date | None
 ) -> tuple[Window | None, ...]:
     """Return the windows to ask for; a single None if the endpoint takes no days."""
     if not endpoint.max_days:
         return (None,)
     assert first is not None
     assert last is not None
-    return planner.windows(first, last, last_whole_day=settings.last_whole_day(), oldest_day=settings.oldest_day())
+    most = settings.x_window_days if endpoint == ANALYTICS else endpoint.max_days
+    most = min(most, lake.longest_days or most)
+    return planner.windows(
+        first, last, last_whole_day=settings.last_whole_day(), oldest_day=settings.oldest_day(), most=most
+    )
 
 
 def _followed(settings: Settings, endpoint: Endpoint, known: Accounts) -> Roster:

@@ -16,6 +16,7 @@ from collections import defaultdict
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -32,15 +33,16 @@ from engagement_pipeline.core.errors import (
 )
 from engagement_pipeline.core.model import Flat, Plan, Progress, Request, Response, Tweet, quiet
 from engagement_pipeline.core.redaction import shown
+from engagement_pipeline.core.tables import FORBIDDEN
 from engagement_pipeline.extract import ownership, unanswered
-from engagement_pipeline.extract.ownership import Ask, LeaveOut, Standing, Step, WrongTokens
+from engagement_pipeline.extract.ownership import Ask, LeaveOut, Standing, Step
 from engagement_pipeline.extract.plan_text import counted
 from engagement_pipeline.lake.layout import PULL_LOCK
 from engagement_pipeline.lake.looking import ALONE, MemoryLackError, looking
 from engagement_pipeline.transport.signing import MAX_IN_FLIGHT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
@@ -51,6 +53,7 @@ logger = logging.getLogger(__name__)
 BODIES_TRIED = 3  # responses to one request that may fail the audit before the request has failed
 GIVEN_UP_IN_A_ROW = 3  # requests that are given up, one after another, before the pull stops
 SHOWN_TWEETS = 3  # in an error message
+OK = 200
 UNKNOWN = "the handle is not in the accounts file"
 
 
@@ -66,6 +69,7 @@ class PullReport:
     early: the counts of hours before their Tweet was posted that are not zero, which are kept.
     refused: the Tweets that the API did not serve, with its text.
     unavailable: the Tweets that an answer named as unavailable.
+    unknown: the names in the answers that nobody here knows.
     """
 
     planned: int
@@ -77,6 +81,7 @@ class PullReport:
     seconds: float = 0.0
     refused: dict[int, str] = field(default_factory=dict)
     unavailable: set[int] = field(default_factory=set)
+    unknown: set[str] = field(default_factory=set)
 
 
 def run(plan: Plan, pull: Pull, *, client: Client, progress: Progress = quiet) -> PullReport:
@@ -88,7 +93,8 @@ def run(plan: Plan, pull: Pull, *, client: Client, progress: Progress = quiet) -
     """
     started = time.monotonic()
     report = PullReport(planned=len(plan.requests))
-    pool = ThreadPoolExecutor(max_workers=max(1, min(MAX_IN_FLIGHT, len(plan.requests))))
+    terms = sources.source_of(plan.endpoint).TERMS
+    pool = ThreadPoolExecutor(max_workers=max(1, min(MAX_IN_FLIGHT, terms.in_flight, len(plan.requests))))
     asking = _Run(plan, pull, client, progress, pool, _standings(plan, pull), _witness(plan, pull), report)
     try:
         asking.to_the_end()
@@ -105,6 +111,14 @@ def run(plan: Plan, pull: Pull, *, client: Client, progress: Progress = quiet) -
     if failures := asking.failures or asking.missed():
         raise PullError(failures)
     return replace(asking.report, seconds=time.monotonic() - started)
+
+
+def tell_unknown(reports: Iterable[PullReport]) -> None:
+    """Warn of names in the answers that nobody here knows: the API has changed."""
+    if names := sorted({name for report in reports for name in report.unknown}):
+        logger.warning(
+            "the API sends what this program does not know, kept in raw, not stored: %s", shown(", ".join(names))
+        )
 
 
 def leave(plan: Plan, pull: Pull, failures: Iterable[EngagementError], *, client: Client) -> None:
@@ -195,7 +209,7 @@ def _serves(flat: Flat) -> bool:
     The API does not look at the owner of a Tweet that is gone, so an answer with only such Tweets shows nothing. An
     answer without rows and without a word about any Tweet was served: its counts were zeros that nobody measured.
     """
-    return bool(flat.rows.num_rows) or not (flat.unavailable or flat.said)
+    return bool(flat.rows.num_rows) or not (flat.not_served or flat.said)
 
 
 def _standings(plan: Plan, pull: Pull) -> dict[str, Standing]:
@@ -220,13 +234,21 @@ def _served(landed: Landed) -> bool:
         return _serves(sources.read(landed.body(), landed.request))
 
 
-def _wrong_tokens(found: WrongTokens) -> AccountError:
-    said = shown("; ".join(found.refusal.texts))
+def _in_turns(requests: Sequence[Request]) -> Iterator[Request]:
+    """Yield the requests of the accounts in turns: none waits for the rate of another."""
+    by_handle: dict[str, list[Request]] = defaultdict(list)
+    for request in requests:
+        by_handle[request.handle].append(request)
+    for turn in zip_longest(*by_handle.values()):
+        yield from filter(None, turn)
+
+
+def _wrong_tokens(handle: str, texts: Sequence[str], *, status: int) -> AccountError:
     message = (
-        f"account {found.handle}: the API forbids its Tweets and serves none ({said}), so its tokens may be another "
-        f"handle's: engagement check shows whose they are, engagement authorize {found.handle} gets new ones"
+        f"account {handle}: the API forbids its Tweets and serves none ({shown('; '.join(texts))}), so its tokens may "
+        f"be another handle's: engagement check shows whose they are, engagement authorize {handle} gets new ones"
     )
-    return AccountError(message, account=found.handle, status=found.refusal.status, texts=found.refusal.texts)
+    return AccountError(message, account=handle, status=status, texts=texts)
 
 
 @dataclass
@@ -246,10 +268,12 @@ class _Run:
     given_up_in_a_row: int = 0
     settled: set[int] = field(default_factory=set)  # Tweets that were answered or set aside
     given_up: dict[int, EngagementError] = field(default_factory=dict)  # by Tweet, the error of its own request
+    forbidden: dict[str, str] = field(default_factory=dict)  # by handle, what a 200 said of a Tweet that is not its own
 
     def to_the_end(self) -> None:
         """Ask until each Tweet has its outcome or is given up; what failed is in `failures` then."""
-        for request in self.plan.requests:
+        per_account = sources.source_of(self.plan.endpoint).TERMS.per_account
+        for request in _in_turns(self.plan.requests) if per_account else self.plan.requests:
             self._send(Ask(request))
         while self.in_flight:
             for future in wait(self.in_flight, return_when=FIRST_COMPLETED).done:
@@ -264,7 +288,8 @@ class _Run:
         problem = ""
         for _ in range(BODIES_TRIED):
             response = self.client.ask(request, witness=self.witness)
-            looked_at = _audit(self.pull, self.pull.land(request, response), response.body, request)
+            landed = self.pull.land(request, response, tokens=self.client.fingerprint(request.handle))
+            looked_at = _audit(self.pull, landed, response.body, request)
             if isinstance(looked_at, Flat):
                 return looked_at
             problem = looked_at
@@ -325,6 +350,10 @@ class _Run:
         self.report.negative += flat.negative
         self.report.early += flat.early
         self.report.unavailable |= flat.unavailable
+        self.report.unknown |= flat.unknown
+        for reason in flat.reasons.values():
+            if reason.outcome == FORBIDDEN:
+                self.forbidden.setdefault(asked.request.handle, reason.text)
         self.given_up_in_a_row = 0
         self.settled.update(asked.request.tweet_ids)
         self._go_on(ownership.answered(standing, asked, served=_serves(flat)))
@@ -353,7 +382,14 @@ class _Run:
     def _leave_out_wrong_tokens(self) -> list[AccountError]:
         """Stop asking for accounts with the tokens of another handle, in later windows too; return their errors."""
         verdicts = [ownership.verdict(standing) for _, standing in sorted(self.standings.items())]
-        failures = [_wrong_tokens(found) for found in verdicts if found]
+        failures = [
+            _wrong_tokens(found.handle, found.refusal.texts, status=found.refusal.status) for found in verdicts if found
+        ]
+        failures += [
+            _wrong_tokens(handle, [text], status=OK)
+            for handle, text in sorted(self.forbidden.items())
+            if not (self.standings[handle].let_in or any(self.standings[handle].before))
+        ]
         for failure in failures:
             self.client.leave_out(failure)
         return failures

@@ -110,8 +110,8 @@ def _files(pattern: str, handles: Collection[str]) -> list[Rows]:
     if not found:
         also = f", but {left}" if ignored else ""
         raise RosterError(
-            f"no roster: {pattern} names no file ending in {kinds}, with the columns tweet_id and handle{also}; the "
-            "README describes such a file"
+            f"no roster: {pattern} names no file ending in {kinds}, with the columns tweet_id and handle{also}: run "
+            "engagement roster sync, which finds the Tweets of your accounts, or write a file as the README shows"
         )
     if ignored:
         logger.warning(
@@ -125,31 +125,38 @@ def _merged(parts: Sequence[Good]) -> tuple[pa.Table, list[Bad], list[str]]:
 
     A Tweet keeps its first row, and later rows fill what that row leaves empty. The other results are the rows that
     give a Tweet to another handle than its first row does, and a line for each further column with differing values.
+    Where the program's own files differ from the user's, the user's count, and that is no news.
     """
     table, ids = joined([part.table() for part in parts]), np.concatenate([part.ids for part in parts])
     _, firsts, inverse = np.unique(ids, return_index=True, return_inverse=True)
     first = firsts[inverse]
     later = np.flatnonzero(first != np.arange(len(ids)))
+    synced = np.concatenate([np.full(len(part.ids), part.source.is_synced) for part in parts])
     bad: list[Bad] = []
     differing: list[str] = []
     if len(later):
         owners = np.array(table[HANDLE].fill_null("").to_pylist())
         same = owners[later] == owners[first[later]]
-        for row in later[~same].tolist():
+        for row in later[~same & ~synced[later]].tolist():
             whose = f"with the handle {owners[first[row]]}" if owners[first[row]] else "without a handle"
             text = f"tweet_id {ids[row]} is already in {_place(parts, first[row])} {whose}"
             bad.append(Bad(_place(parts, row), text, "clashing"))
-        table, differing = _filled(table, later[same], first, parts)
+        table, differing = _filled(table, later[same], first, parts, synced)
     table = table.take(pa.array(firsts))
     return table.add_column(2, POSTED_AT, _posted_at(ids[firsts])), bad, differing
 
 
 def _filled(
-    table: pa.Table, later: npt.NDArray[np.intp], first: npt.NDArray[np.intp], parts: Sequence[Good]
+    table: pa.Table,
+    later: npt.NDArray[np.intp],
+    first: npt.NDArray[np.intp],
+    parts: Sequence[Good],
+    synced: npt.NDArray[np.bool_],
 ) -> tuple[pa.Table, list[str]]:
     """Fill what the first row of a Tweet leaves empty from its later rows.
 
-    Returns the table, and a line for each column in which rows of one Tweet have different values.
+    Returns the table, and a line for each column in which rows of one Tweet have different values. `synced` tells the
+    rows that the program wrote.
     """
     lines = []
     for place, name in enumerate(table.column_names[2:], 2):
@@ -161,7 +168,7 @@ def _filled(
             if not _is_empty(value) and value != values[one]:
                 if _is_empty(values[one]):
                     values[one], sources[one] = value, row
-                else:
+                elif not synced[row]:
                     differing.append(row)
         table = table.set_column(place, name, column.take(pa.array(sources)))
         if differing:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
 PACKED = ".gz"
+SYNCED = ".synced.csv"  # behind a handle: the file that the program writes; any other is the user's own
 GZIP = b"\x1f\x8b"  # a packed file begins so, whatever its name
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # a spreadsheet's "Unicode text"
 DELIMITERS = ",;\t|"
@@ -60,18 +61,26 @@ class Rows:
     misshapen: Mapping[int, str] = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def is_synced(self) -> bool:
+        """Whether the program has written the file."""
+        return _is_synced(self.path)
+
     def place(self, row: int) -> str:
         """Return the file and line of a row."""
         return f"{self.path}:{self.unit}{self.lines[row]}"
 
 
 def find(pattern: str) -> tuple[list[Path], list[Path]]:
-    """Return the files to read that a glob or a folder names, and the other paths that it names."""
+    """Return the files to read that a glob or a folder names, and the other paths that it names.
+
+    The user's own files are first, so that what they say counts.
+    """
     paths = [Path(name) for name in glob.glob(pattern, recursive=True)]  # noqa: PTH207 - the pattern is absolute
     if not glob.has_magic(ESCAPED.sub("", Path(pattern).name)):
         paths = [inner for path in paths for inner in (path.glob("[!.]*") if path.is_dir() else [path])]
     paths = sorted({*paths})
-    files = [path for path in paths if _kind(path) in READERS and path.is_file()]
+    files = sorted((path for path in paths if _kind(path) in READERS and path.is_file()), key=_is_synced)
     folders = {folder for file in files for folder in file.parents}
     return files, [path for path in paths if path not in folders and path not in {*files}]
 
@@ -86,6 +95,10 @@ def read(path: Path, handles: Collection[str]) -> Rows | None:
     if not content.strip() and _kind(path) != ".txt":
         raise RosterError(f"{path} is empty: write the columns tweet_id and handle, or move the file away")
     return READERS[_kind(path)](path, content, handles)
+
+
+def _is_synced(path: Path) -> bool:
+    return path.name.endswith(SYNCED)
 
 
 def _kind(path: Path) -> str:
@@ -129,7 +142,7 @@ def _delimited(path: Path, content: bytes, handles: Collection[str]) -> Rows | N
     misshapen: dict[int, str] = {}
     chunk: list[list[str]] = []
     for line, record, long in _records(path, body, delimiter=delimiter, before=1 if hint else 0):
-        if long:
+        if long and not _is_synced(path):
             _refuse_swallowed(path, line, record, delimiter=delimiter, header=header, handles=handles)
         if not lines:  # the header
             lines.append(line)

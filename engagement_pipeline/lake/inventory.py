@@ -2,8 +2,8 @@
 
 In: a lake, and the user's own files in it. Out: an Inventory. Nothing is opened, only listed.
 
-A file has a kind if its path fits one of PLACES exactly. So a copy beside a file, or in a folder with another name,
-has none: it is a stranger. A folder of strangers is one stranger, and nobody looks into it.
+A file has a kind if its path fits a place of its lake exactly. So a copy beside a file, or in a folder with another
+name, has none: it is a stranger. A folder of strangers is one stranger, and nobody looks into it.
 """
 
 from __future__ import annotations
@@ -11,17 +11,19 @@ from __future__ import annotations
 import fnmatch
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from engagement_pipeline.core.dated import A_STAMP, is_real
-from engagement_pipeline.core.endpoints import ENDPOINTS
+from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL, HOURLY
 from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.lake import raw
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from engagement_pipeline.core.endpoints import Endpoint
     from engagement_pipeline.lake.layout import Lake
     from engagement_pipeline.lake.storage import Entry
 
@@ -38,6 +40,7 @@ MARKER, CATALOG, WRITTEN_INTO, LOCK, NOTE, STAND_IN = (
 )
 LEFT = "left by a killed process"
 OF_THE_USER = "of the user"
+WITHIN = "the lake of another source"
 RESPONSE_NAME = rf"\w+-\d+-{fnmatch.translate(A_STAMP)[4:-3]}\.json\.zst"
 LAKE_FILE = "lake.json"  # a folder with it is a lake of its own, such as that of the demo
 
@@ -78,7 +81,7 @@ def take(lake: Lake, *, own: Callable[[Path], bool]) -> Inventory:
     files: dict[str, list[Entry]] = {}
     folders: list[Entry] = []
     strangers: list[Entry] = []
-    for entry, kind in _walk(lake, lake.root, PLACES, 0, own):
+    for entry, kind in _walk(lake, lake.root, _places(lake.source), 0, own):
         if kind is None:
             strangers.append(entry)
         elif entry.folder and kind == "":
@@ -113,17 +116,23 @@ def _glob(kind: str, glob: str) -> Place:
     return Place(kind, tuple(re.compile(fnmatch.translate(part)) for part in glob.split("/")))
 
 
-def _places() -> Iterator[Place]:
-    """Yield every place of a lake."""
+@cache
+def _places(source: str) -> tuple[Place, ...]:
+    """Return every place of a lake of a source."""
+    endpoints = {endpoint.name: endpoint for endpoint in ENDPOINTS.values() if endpoint.source == source}
+    return tuple(_each_place(endpoints))
+
+
+def _each_place(endpoints: Mapping[str, Endpoint]) -> Iterator[Place]:
     for table in TABLES.values():
-        for name in ENDPOINTS:
+        for name in endpoints:
             glob = table.glob.replace("endpoint=*", f"endpoint={name}")
             yield _glob(table.name, glob)
             yield _glob(STAND_IN, f".{glob[1:]}")
             if glob == table.glob:
                 break
     response = re.compile(RESPONSE_NAME)
-    for endpoint in ENDPOINTS.values():
+    for endpoint in endpoints.values():
         folder = _glob("", f"raw/{raw.place(endpoint)}").parts
         yield Place(PULL, (*folder, re.compile(r"pull\.json")))
         yield Place(RESPONSE, (*folder, response))
@@ -139,6 +148,7 @@ def _places() -> Iterator[Place]:
     yield Place(LEFT, (re.compile(r"\.(aside|rebuild|engagement\.duckdb\.staging\.\d+)"),), folder=True)
     yield Place(LEFT, (re.compile(r"\..+\.\d+"),))
     yield Place(OF_THE_USER, (re.compile(r"tweets|dagster|lost\+found|engagement\.duckdb\.tmp"),), folder=True)
+    yield Place(WITHIN, (re.compile("|".join(HOURLY.keys() - {HISTORICAL.source})),), folder=True)
 
 
 SINGLE = {
@@ -149,4 +159,3 @@ SINGLE = {
     NOTE: r"\.(lake|pull|catalog)\.note",
     OF_THE_USER: r"README\.md|roster\.example\.csv|dagster\.log|\.gitignore|\.gitkeep",
 }
-PLACES = tuple(_places())

@@ -1,6 +1,7 @@
 """The lake: where its files lie, what shape they have, how they are read and replaced.
 
-    lake.json                                the format, so that an older program leaves a newer lake alone
+    lake.json                                the format, so that an older program leaves a newer lake alone; and what is
+                                             remembered: the source shown first, the longest window
     raw/                                     responses as received (raw.py)
     engagements/day=…/engagements.parquet    the tidy table, from /historical
     daily/MONTH.parquet                      the same with the hours summed (daily.py)
@@ -14,6 +15,7 @@
     .lake.note, .pull.note                   what is looked at under a lock (looking.py)
     .catalog.note                            what engagement.duckdb holds, if this program wrote it last (seal.py)
     engagement.duckdb                        views over the Parquet (catalog.py)
+    x_api_v2/                                the lake of another source: all of the above but tweets.parquet and views
 
 Every table is plain Parquet that is staged and then put in its place, so a glob never meets a half-written file.
 storage.py alone touches the files.
@@ -26,8 +28,9 @@ import logging
 import re
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL, HOURLY
 from engagement_pipeline.core.errors import InputError, LakeError
 from engagement_pipeline.core.tables import DAILY
 from engagement_pipeline.lake.storage import LocalStorage
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engagement_pipeline.core.endpoints import Endpoint
+    from engagement_pipeline.core.settings import Settings
     from engagement_pipeline.core.tables import Table
     from engagement_pipeline.lake.raw import Pull
 
@@ -50,10 +54,15 @@ ELSEWHERE = "get permission for it, or name another folder in ENGAGEMENT_DATA"
 
 @dataclass(frozen=True, slots=True)
 class Lake:
-    """The files of one lake: where each lies, and in `storage` all that touches them, by default on the disk."""
+    """The files of one lake: where each lies, and in `storage` all that touches them, by default on the disk.
+
+    A lake holds what one source gave. That of the Engagement API has those of other sources within it, so that their
+    counts never mix. The roster's Tweets and the views are in the outer one alone.
+    """
 
     root: Path
     storage: LocalStorage = field(default=None, compare=False, repr=False)  # type: ignore[assignment]  # it is never None
+    source: str = HISTORICAL.source
 
     def __post_init__(self) -> None:
         place = str(self.root.absolute())
@@ -63,6 +72,53 @@ class Lake:
                 "is not UTF-8: name another folder in ENGAGEMENT_DATA"
             )
         object.__setattr__(self, "storage", self.storage or LocalStorage(self.root))
+
+    @property
+    def hourly(self) -> Endpoint:
+        """The endpoint with the answers that fill its table engagements."""
+        return HOURLY[self.source]
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """The endpoints with answers in it."""
+        return tuple(endpoint for endpoint in ENDPOINTS.values() if endpoint.source == self.source)
+
+    def of(self, source: str) -> Lake:
+        """Return the lake of a source: this one, or one within it, which may not be there yet."""
+        root = self.root / source
+        within = source in HOURLY and source != self.source
+        return Lake(root, source=source) if within else self
+
+    @property
+    def home(self) -> Lake:
+        """The outer lake, which has the roster's Tweets and the views."""
+        return self if self.source == HISTORICAL.source else Lake(self.root.parent)
+
+    @property
+    def shown(self) -> str:
+        """The source that the views show first where two gave a count."""
+        return str(self._told.get("shown", self.source))
+
+    def show(self, source: str) -> None:
+        """Have the views show a source first from their next writing on."""
+        if source != self.shown:
+            self.mark(shown=source)
+
+    @property
+    def longest_days(self) -> int | None:
+        """The most days of a window, as the API has said; None while it has not."""
+        days = self._told.get("longest_days")
+        return days if isinstance(days, int) and days > 0 else None
+
+    def learn(self, longest_days: int) -> None:
+        """Remember the most days of a window."""
+        self.mark(longest_days=longest_days)
+
+    @property
+    def of_each_source(self) -> tuple[Lake, ...]:
+        """This lake, and those within it that are there."""
+        within = (source for source in HOURLY if source != self.source and self.storage.exists(self.root / source))
+        return (self, *map(self.of, within))
 
     @property
     def raw(self) -> Path:
@@ -82,7 +138,7 @@ class Lake:
     @property
     def tweets(self) -> Path:
         """The Tweets that were ever in the roster, one row each."""
-        return self.root / "tweets.parquet"
+        return self.home.root / "tweets.parquet"
 
     @property
     def catalog(self) -> Path:
@@ -104,11 +160,11 @@ class Lake:
         return self.root / table.place(day)
 
     def daily(self, day: date) -> Path:
-        """Return where the rows of /historical of a UTC day's month lie with their hours summed."""
+        """Return where the rows of a UTC day's month lie with their hours summed."""
         return self.rows(DAILY, day)
 
     def revisions(self, pull: Pull) -> Path:
-        """Return where it lies what a pull of /historical changed."""
+        """Return where it lies what a pull of hours changed."""
         name = f"{pull.path.parent.name}_{pull.path.name}.parquet"
         return self.root / "revisions" / f"pulled_on={pull.started_at.date()}" / name
 
@@ -144,9 +200,18 @@ class Lake:
         fix = upgrade if found in range(FORMAT) else "upgrade this program"
         raise LakeError(f"the lake {self.root} has format {found}, this program knows {FORMAT}: {fix}")
 
-    def mark(self) -> None:
-        """Say that all tables have the format of this program."""
-        self.storage.write_whole(self._marker, json.dumps({"format": FORMAT}).encode())
+    def mark(self, **told: str | int) -> None:
+        """Say that all tables have the format of this program, beside what is remembered and what is `told` now."""
+        self.storage.write_whole(self._marker, json.dumps({**self._told, **told, "format": FORMAT}).encode())
+
+    @property
+    def _told(self) -> dict[str, Any]:
+        """What the marker says."""
+        try:
+            told = json.loads(self.storage.read(self._marker))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return told if isinstance(told, dict) else {}
 
     @property
     def _marker(self) -> Path:
@@ -156,3 +221,8 @@ class Lake:
         """Hold one of the lake's locks, and say what for where it must be waited for."""
         tell = partial(logger.warning, "waiting for %s of the lake %s to end", waiting_for, self.root)
         return self.storage.lock(name, waiting=tell)
+
+
+def judged(settings: Settings) -> Lake:
+    """Return the lake with the days that Dagster shows and checks: that of the first source that a pull asks."""
+    return Lake(settings.data).of(settings.sources[0])

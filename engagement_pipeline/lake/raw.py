@@ -56,7 +56,7 @@ class Landed:
     """What is known of a landed response without reading its body.
 
     `refusal` is the API's text where it refused these Tweets, else empty; `tokens` is the fingerprint of the
-    tokens that it refused them to. `unanswered` is one of tables.UNANSWERED where no answer came for them, else empty;
+    tokens that asked for them. `unanswered` is one of tables.UNANSWERED where no answer came for them, else empty;
     `refusal` then says why, and `asked_at` is when they were given up.
     """
 

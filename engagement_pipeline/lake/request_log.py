@@ -19,7 +19,7 @@ from engagement_pipeline.core.redaction import redacted
 from engagement_pipeline.core.tables import REQUESTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from engagement_pipeline.core.endpoints import Endpoint
@@ -73,6 +73,15 @@ def asked(lake: Lake, day: date) -> Asked:
             answered += 1
             queried |= {line["handle"]} if line.get("handle") else set()
     return Asked(requests=requests, answered=answered, handles=frozenset(queried))
+
+
+def joined(logs: Sequence[Asked]) -> Asked:
+    """Return what the logs of several lakes say together."""
+    return Asked(
+        requests=sum(each.requests for each in logs),
+        answered=sum(each.answered for each in logs),
+        handles=frozenset().union(*(each.handles for each in logs)),
+    )
 
 
 def handles(lake: Lake, day: date) -> frozenset[str]:

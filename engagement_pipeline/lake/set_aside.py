@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from engagement_pipeline.core.model import Tweet
-from engagement_pipeline.core.tables import SET_ASIDE
+from engagement_pipeline.core.tables import FORBIDDEN, PROTECTED, SET_ASIDE, UNAVAILABLE
 from engagement_pipeline.lake.parquet import read, write
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from engagement_pipeline.lake.layout import Lake
 
-UNAVAILABLE, PROTECTED, FORBIDDEN = "unavailable", "protected", "forbidden"
 REST = {  # until a Tweet is asked for again
     UNAVAILABLE: timedelta(days=30),  # deleted or suspended, which is seldom undone
     PROTECTED: timedelta(days=7),  # by the account's own setting, which may change any day

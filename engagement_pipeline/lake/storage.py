@@ -43,7 +43,7 @@ WRITABLE = 0o222  # of a file's mode
 DROPPED = ".dropped-"  # before the name of a folder that is being removed
 APART = ".damaged"  # behind the name of a file that is set apart
 # What a process writes before it is renamed: its number stands behind the name that the file, or the folder, is for.
-UNFINISHED = re.compile(r"\..+\.(?:json|zst|new|parquet|duckdb|staging)\.(?P<process>[0-9]+)(?:\.wal)?")
+UNFINISHED = re.compile(r"\..+\.(?:json|zst|new|parquet|duckdb|staging|csv)\.(?P<process>[0-9]+)(?:\.wal)?")
 
 
 class Entry(NamedTuple):

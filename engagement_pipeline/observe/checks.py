@@ -14,11 +14,10 @@ from datetime import date, datetime, time, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.errors import EngagementError
 from engagement_pipeline.core.model import posted_at
 from engagement_pipeline.core.tables import ENGAGEMENTS, UNANSWERED
-from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.lake.layout import Lake, judged
 from engagement_pipeline.lake.parquet import opened
 from engagement_pipeline.observe.day_report import restated
 from engagement_pipeline.query import by_day
@@ -135,7 +134,7 @@ def of_days(
     settings: Settings, days: Iterable[date], *, names: Collection[str] | None = None
 ) -> Iterator[tuple[date, Check, Verdict]]:
     """Run the checks with these `names`, or all checks, on each of these days."""
-    lake = Lake(settings.data)
+    lake = judged(settings)
     with by_day.by_day(lake) as ask:
         once = cache(ask)  # several checks ask the same question, also of the day before
         for day in days:
@@ -176,7 +175,7 @@ def why(unaccounted_for: Mapping[str, Any]) -> str:
 
 def incomplete(settings: Settings, days: Iterable[date]) -> list[date]:
     """Return those of these days on which Tweets of the roster are neither stored nor set aside."""
-    with by_day.by_day(Lake(settings.data)) as ask:
+    with by_day.by_day(judged(settings)) as ask:
         return [day for day in days if unaccounted(day, ask)]
 
 
@@ -213,7 +212,7 @@ def _schema(day: Day) -> Verdict:
     ]
     wrong += [f"{name} is not a declared column" for name in found.names if name not in wanted.names]
     if not wrong:
-        types = ", ".join(map(quoted, HISTORICAL.types))
+        types = ", ".join(map(quoted, day.lake.hourly.types))
         (strange,) = day.rows(STRANGE.format(day=f"date {quoted(day.day)}", types=types))
         wrong = [f"{number:,} rows are {name.replace('_', ' ')}" for name, number in strange.items() if number]
     if wrong:

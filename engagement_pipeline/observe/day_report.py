@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow.compute as pc
 
 from engagement_pipeline.core.dated import A_DAY
-from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.errors import EngagementError
 from engagement_pipeline.core.tables import COVERAGE, ENGAGEMENTS, REVISIONS
 from engagement_pipeline.lake.parquet import read
@@ -135,15 +134,15 @@ def _by_hour(day: date, ask: AskDay) -> Hours:
 
 def changed_at(lake: Lake) -> dict[date, float]:
     """Return when each day that was asked for was last published or rebuilt, in seconds since 1970."""
-    asked = lake.storage.find(f"day={A_DAY}", within=lake.coverage(HISTORICAL, date.min).parent.parent)
+    asked = lake.storage.find(f"day={A_DAY}", within=lake.coverage(lake.hourly, date.min).parent.parent)
     days = [date.fromisoformat(folder.name.removeprefix("day=")) for folder in asked]
-    files = {day: (lake.coverage(HISTORICAL, day), lake.rows(ENGAGEMENTS, day)) for day in days}
+    files = {day: (lake.coverage(lake.hourly, day), lake.rows(ENGAGEMENTS, day)) for day in days}
     return {day: max(map(lake.storage.changed_at, paths)) for day, paths in files.items()}
 
 
 def restated(lake: Lake, day: date) -> int:
     """Return how many counts of the day the pull with the newest rows changed."""
-    served = read(lake, lake.coverage(HISTORICAL, day), COVERAGE, columns=["pulled_at", "source"]).drop_null()
+    served = read(lake, lake.coverage(lake.hourly, day), COVERAGE, columns=["pulled_at", "source"]).drop_null()
     if not served.num_rows:
         return 0
     newest = served["source"][pc.index(served["pulled_at"], pc.max(served["pulled_at"])).as_py()].as_py()

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     Check = Callable[[Patient], Iterator[Finding]]
 
+OF_THE_WHOLE = {"catalogue", "accounts", "room", "clock"}  # checks of the outer lake alone
 LOOKS = 3  # at most, while a publication is going on
 FIRST: dict[str, Check] = {  # what these find keeps the others from looking
     "rights": doctor_files.rights,
@@ -83,19 +84,28 @@ def examine(
 ) -> Examination:
     """Look a lake over. `audit` reads a response, and raises EngagementError where it is wrong; None is a quick look.
 
-    A quick look reads the end of each file, and the columns that must agree. Raises InputError without a lake.
+    The lakes of other sources within it are looked over too. A quick look reads the end of each file, and the columns
+    that must agree. Raises InputError without a lake.
     """
     patient = Patient(lake=lake, settings=settings, now=now, audit=audit)
     if not (patient.inventory.files.keys() - {inventory.OF_THE_USER}):
         raise InputError(f"there is no lake in {lake.root}: pull first, or name one in ENGAGEMENT_DATA")
+    patient, findings = _found_again(patient)
+    for within in lake.of_each_source[1:]:
+        findings += _found_again(replace(patient, lake=within, home=patient))[1]
+    return _examination(patient, findings)
+
+
+def _found_again(patient: Patient) -> tuple[Patient, list[Finding]]:
+    """Return what each of several looks finds, and the lake as the last one found it."""
     findings = [*_findings(patient)]
     looks = 1
-    while findings and (looks == 1 or (looks < LOOKS and lake.storage.busy("lake"))):
+    while findings and (looks == 1 or (looks < LOOKS and patient.lake.storage.busy("lake"))):
         patient = replace(patient)
         found = {(finding.kind, finding.path) for finding in findings}
         findings = [finding for finding in _findings(patient) if (finding.kind, finding.path) in found]
         looks += 1
-    return _examination(patient, findings)
+    return patient, findings
 
 
 def _findings(patient: Patient) -> Iterator[Finding]:
@@ -103,7 +113,8 @@ def _findings(patient: Patient) -> Iterator[Finding]:
     blocked = False
     for checks in (FIRST, CHECKS):
         for name, look in checks.items():
-            for finding in () if blocked else look(patient):
+            left_out = blocked or (patient.home and name in OF_THE_WHOLE)
+            for finding in () if left_out else look(patient):
                 blocked = blocked or checks is FIRST
                 yield replace(finding, kind=name)
 

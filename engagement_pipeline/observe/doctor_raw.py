@@ -13,7 +13,7 @@ from engagement_pipeline.core.dated import STAMP
 from engagement_pipeline.core.errors import EngagementError
 from engagement_pipeline.lake import inventory, raw
 from engagement_pipeline.observe.doctor_files import stamp_of
-from engagement_pipeline.observe.patient import WORKERS, Finding, quoted
+from engagement_pipeline.observe.patient import WORKERS, Finding, pull_again, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ def pulls(patient: Patient) -> Iterator[Finding]:
             what=f"{path} is {'damaged' if path in there else 'missing'}",
             meaning=f"nothing knows the {len(patient.responses.get(folder, ())):,} responses beside it, until the next "
             "pull or rebuild writes it anew from them",
-            fix=_pull(folder),
+            fix=_pull(patient, folder),
         )
 
 
@@ -53,7 +53,7 @@ def unpublished(patient: Patient) -> Iterator[Finding]:
             path=folder / "pull.json",
             what=f"the pull of {pull} that began {pull.started_at:%Y-%m-%d %H:%M} UTC has stopped",
             meaning=what,
-            fix=_pull(folder),
+            fix=_pull(patient, folder),
         )
 
 
@@ -66,7 +66,7 @@ def gone(patient: Patient) -> Iterator[Finding]:
                 path=missing[0],
                 what=f"{missing[0]} is missing{more}",
                 meaning="its rows stay as published, and no rebuild can make them again; a backup may have it",
-                fix=_pull(folder),
+                fix=_pull(patient, folder),
             )
 
 
@@ -84,7 +84,7 @@ def damaged_responses(patient: Patient) -> Iterator[Finding]:
                     what=f"{path} is damaged ({problem})",
                     meaning="a rebuild stops at it; a backup may have it, and without one its rows stay as published",
                     fix=f"mkdir -p {quoted(rejected)} && mv -n {quoted(path)} {quoted(rejected)}/"
-                    + (f" && {_pull(path.parent)}" if again else ""),
+                    + (f" && {_pull(patient, path.parent)}" if again else ""),
                 )
 
 
@@ -143,7 +143,7 @@ def _can_be_asked(patient: Patient, folder: Path) -> bool:
     return date.fromisoformat(first) >= patient.settings.oldest_day()
 
 
-def _pull(folder: Path) -> str:
+def _pull(patient: Patient, folder: Path) -> str:
     """Return the command that pulls what a pull pulled."""
     first, _, last = folder.parts[-2].partition("_")
-    return f"engagement pull --from {first} --to {last}" if last else f"engagement pull --endpoint {folder.parts[-3]}"
+    return pull_again(patient, first, last) if last else f"engagement pull --endpoint {folder.parts[-3]}"

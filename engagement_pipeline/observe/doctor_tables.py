@@ -14,25 +14,27 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL
+from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.rows import TIMESTAMP
 from engagement_pipeline.core.tables import (
     COVERAGE,
     DAILY,
     ENGAGEMENTS,
+    FORBIDDEN,
     LOST,
+    PROTECTED,
     RECENT,
     REQUESTS,
     REVISIONS,
     SET_ASIDE,
     TWEETS,
+    UNAVAILABLE,
     Merge,
 )
 from engagement_pipeline.lake import inventory
 from engagement_pipeline.lake.parquet import OF_OTHER_DAYS
-from engagement_pipeline.lake.set_aside import FORBIDDEN, PROTECTED, UNAVAILABLE
 from engagement_pipeline.observe.doctor_files import stamp_of
-from engagement_pipeline.observe.patient import Finding, apart, day_of, quoted, spans
+from engagement_pipeline.observe.patient import Finding, apart, day_of, pull_again, quoted, spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -42,8 +44,12 @@ if TYPE_CHECKING:
     from engagement_pipeline.observe.patient import Covered, Look, Patient
 
 BACKUP = ", and a backup may have more than this brings back"
-BY_DAY = [endpoint for endpoint in ENDPOINTS.values() if endpoint.table.merge is not Merge.LATEST]
 NOT_SERVED = (UNAVAILABLE, PROTECTED, FORBIDDEN)
+
+
+def _by_day(patient: Patient) -> list[Endpoint]:
+    """Return the endpoints of the lake with a file of rows for each day."""
+    return [endpoint for endpoint in patient.lake.endpoints if endpoint.table.merge is not Merge.LATEST]
 
 
 def damaged(patient: Patient) -> Iterator[Finding]:
@@ -58,7 +64,7 @@ def damaged(patient: Patient) -> Iterator[Finding]:
 
 def missing_rows(patient: Patient) -> Iterator[Finding]:
     """Find days of which the coverage tells of rows, and there is no file."""
-    for endpoint in BY_DAY:
+    for endpoint in _by_day(patient):
         there = {day_of(entry.path) for entry in patient.inventory.of(endpoint.table)}
         lacking = {
             day: covered.rows
@@ -86,9 +92,9 @@ def missing_coverage(patient: Patient) -> Iterator[Finding]:
     there = defaultdict(set)
     for entry in patient.inventory.of(COVERAGE):
         there[entry.path.parents[1].name].add(day_of(entry.path))
-    for endpoint in ENDPOINTS.values():
+    for endpoint in patient.lake.endpoints:
         days = {day for pull, _ in patient.published(endpoint) for day in pull.days()}
-        days |= patient.rows(endpoint.table).keys() if endpoint in BY_DAY else set()
+        days |= patient.rows(endpoint.table).keys() if endpoint in _by_day(patient) else set()
         for first, last in spans(days - there[f"endpoint={endpoint}"]):
             path = patient.lake.coverage(endpoint, first)
             meaning = "nobody can tell what was asked for, and why a count is not there"
@@ -97,7 +103,7 @@ def missing_coverage(patient: Patient) -> Iterator[Finding]:
 
 def rows_apart(patient: Patient) -> Iterator[Finding]:
     """Find days of which the file has other rows than the coverage tells of."""
-    for endpoint in BY_DAY:
+    for endpoint in _by_day(patient):
         stored = {day: look.rows for day, look in patient.rows(endpoint.table).items()}
         told = {day: covered.rows for (of, day), covered in patient.covered.items() if of is endpoint}
         for first, last in spans(day for day in stored.keys() & told.keys() if stored[day] != told[day]):
@@ -109,8 +115,8 @@ def rows_apart(patient: Patient) -> Iterator[Finding]:
 
 def older_copies(patient: Patient) -> Iterator[Finding]:
     """Find days of which the file, or the coverage, is older than the other or than raw: one put back from a backup."""
-    for endpoint in ENDPOINTS.values():
-        stored = patient.rows(endpoint.table) if endpoint in BY_DAY else {}
+    for endpoint in patient.lake.endpoints:
+        stored = patient.rows(endpoint.table) if endpoint in _by_day(patient) else {}
         told = {day: covered for (of, day), covered in patient.covered.items() if of is endpoint}
         as_many = [day for day in stored.keys() & told.keys() if stored[day].rows == told[day].rows]
         of_two_times = {day for day in as_many if not _of_one_time(stored[day], told[day], day)}
@@ -162,8 +168,10 @@ def sums_apart(patient: Patient) -> Iterator[Finding]:
             continue
         gone = [day for day in days if day not in of_rows and not _told(patient, day)]
         if not files[path].problem:
-            yield from _apart(path, [day for day in days if day in of_rows], partial(_rebuild, patient, HISTORICAL))
-            yield from _apart(path, gone, _pull)
+            yield from _apart(
+                path, [day for day in days if day in of_rows], partial(_rebuild, patient, patient.lake.hourly)
+            )
+            yield from _apart(path, gone, partial(pull_again, patient))
 
 
 def lost(patient: Patient) -> Iterator[Finding]:
@@ -171,23 +179,23 @@ def lost(patient: Patient) -> Iterator[Finding]:
     oldest = patient.settings.oldest_day()
     found = {}
     for (endpoint, day), covered in patient.covered.items():
-        if endpoint is HISTORICAL and day >= oldest:
+        if endpoint is patient.lake.hourly and day >= oldest:
             tweets = covered.outcomes.filter(pc.equal(covered.outcomes["outcome"], LOST))["tweet_id"]
             found[day] = pc.sum(pc.is_in(tweets, patient.followed)).as_py() or 0
     for first, last in spans(day for day, number in found.items() if number):
-        path = patient.lake.coverage(HISTORICAL, first)
+        path = patient.lake.coverage(patient.lake.hourly, first)
         yield Finding(
             path=path,
             what=f"{path} says that rows are lost, {_days(first, last)}",
             meaning="only damaged or missing files held them",
-            fix=_pull(first, last),
+            fix=pull_again(patient, first, last),
         )
 
 
 def lists(patient: Patient) -> Iterator[Finding]:
     """Find that the list of the Tweets, or of those set aside, is missing, or a month of the log of requests."""
     lake, there = patient.lake, patient.inventory
-    if not there.of(TWEETS) and patient.covered:
+    if not there.of(TWEETS) and patient.covered and not patient.home:
         meaning = "no view tells whose Tweets they are; those that left the roster come only from a backup"
         yield Finding(path=lake.tweets, what=f"{lake.tweets} is missing", meaning=meaning, fix="engagement pull")
     if not there.of(SET_ASIDE) and _refused(patient):
@@ -221,8 +229,8 @@ def _refused(patient: Patient) -> bool:
 
 
 def _told(patient: Patient, day: date) -> bool:
-    """Tell whether the coverage of a day of /historical tells of rows."""
-    covered = patient.covered.get((HISTORICAL, day))
+    """Tell whether the coverage of a day of hours tells of rows."""
+    covered = patient.covered.get((patient.lake.hourly, day))
     return bool(covered and covered.rows)
 
 
@@ -253,11 +261,11 @@ def _mend_file(patient: Patient, look: Look) -> tuple[str, str]:
         return "", _of_month(date.fromisoformat(f"{path.stem}-01"))
     if table is REVISIONS:
         window, _, started = path.stem.rpartition("_")
-        in_raw = lake.raw / HISTORICAL.name / window / started in patient.pulls
+        in_raw = lake.raw / lake.hourly.name / window / started in patient.pulls
         return ("", "engagement rebuild") if in_raw else (BACKUP, apart(patient, path))
     if table in (TWEETS, SET_ASIDE):
         return BACKUP, f"{apart(patient, path)} && engagement pull"
-    filled = {endpoint.table: endpoint for endpoint in ENDPOINTS.values()}
+    filled = {endpoint.table: endpoint for endpoint in lake.endpoints}
     endpoint = filled[table] if table in filled else ENDPOINTS[path.parents[1].name.partition("=")[2]]
     day = day_of(path)
     if day is None:
@@ -272,8 +280,8 @@ def _mend(patient: Patient, endpoint: Endpoint, first: date, last: date) -> tupl
     fix = _rebuild(patient, endpoint, first, last)
     if all(patient.in_raw(endpoint, day) for day in days):
         return "", fix
-    asked = endpoint is HISTORICAL and first >= patient.settings.oldest_day()
-    return BACKUP, f"{fix}; {_pull(first, last)}" if asked else fix
+    asked = endpoint is patient.lake.hourly and first >= patient.settings.oldest_day()
+    return BACKUP, f"{fix}; {pull_again(patient, first, last)}" if asked else fix
 
 
 def _rebuild(patient: Patient, endpoint: Endpoint, first: date, last: date) -> str:
@@ -293,10 +301,6 @@ def _of_month(day: date) -> str:
 
 def _last_of_month(day: date) -> date:
     return day.replace(day=monthrange(day.year, day.month)[1])
-
-
-def _pull(first: date, last: date) -> str:
-    return f"engagement pull --from {first} --to {last}"
 
 
 def _days(first: date, last: date) -> str:

@@ -99,12 +99,16 @@ class Look:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Patient:
-    """A lake to be examined at a moment. `audit` reads a response and raises EngagementError; None for a quick look."""
+    """A lake to be examined at a moment. `audit` reads a response and raises EngagementError; None for a quick look.
+
+    `home` is the lake around it, which has the roster's Tweets, if it is that of another source.
+    """
 
     lake: Lake
     settings: Settings
     now: datetime
     audit: Callable[[Landed], object] | None
+    home: Patient | None = None
 
     @cached_property
     def inventory(self) -> Inventory:
@@ -153,6 +157,8 @@ class Patient:
     @cached_property
     def followed(self) -> pa.Array:
         """The Tweets that are in the roster now."""
+        if self.home:
+            return self.home.followed
         look = self.looks.get(self.lake.tweets)
         return pa.array(sorted(look.tweets) if look else [], pa.int64())
 
@@ -292,9 +298,16 @@ def quoted(path: Path) -> str:
     return shlex.quote(str(path))
 
 
+def pull_again(patient: Patient, first: object, last: object) -> str:
+    """Return the command that pulls days of the lake's source."""
+    source = patient.lake.source
+    named = "" if source == patient.settings.source else f" --source {source}"
+    return f"engagement pull --from {first} --to {last}{named}"
+
+
 def apart(patient: Patient, path: Path) -> str:
     """Return the command that moves a file or folder out of the lake, beside it; it overwrites nothing."""
-    root = patient.lake.root
+    root = (patient.home or patient).lake.root
     kept = root.with_name(f"{root.name}.apart") / f"{patient.now:%Y%m%dT%H%M%SZ}"
     there = kept / path.relative_to(root).parent
     return f"mkdir -p {quoted(there)} && mv -n {quoted(path)} {quoted(there)}/"

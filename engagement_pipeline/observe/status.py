@@ -80,7 +80,10 @@ class Standing:
 
 
 def of_lake(lake: Lake, *, now: datetime) -> Standing | None:
-    """Return where a lake stands; None where there is no lake yet."""
+    """Return where a lake stands, with those of other sources within it; None where there is no lake yet.
+
+    Of the days with rows, it tells those of the lake itself.
+    """
     try:
         lake.open(create=False)
     except InputError:
@@ -88,14 +91,15 @@ def of_lake(lake: Lake, *, now: datetime) -> Standing | None:
     problem = ""
     aside: Counter[str] = Counter()
     try:
-        aside.update(word.reason for word in set_aside.load(lake).values())
+        listed = {tweet: word for each in reversed(lake.of_each_source) for tweet, word in set_aside.load(each).items()}
+        aside.update(word.reason for word in listed.values())
     except LakeError as error:
         problem = str(error)
     return Standing(
         held=_held(lake),
-        pulls=tuple(_last_pulls(lake)),
+        pulls=tuple(pull for each in lake.of_each_source for pull in _last_pulls(each)),
         set_aside=dict(sorted(aside.items())),
-        asked=request_log.asked(lake, now.date()),
+        asked=request_log.joined([request_log.asked(each, now.date()) for each in lake.of_each_source]),
         problem=problem,
     )
 
@@ -115,8 +119,9 @@ def _held(lake: Lake) -> Held:
                 rows[day] = number
     days = sorted(rows)
     between = (days[0] + timedelta(days=place) for place in range((days[-1] - days[0]).days)) if days else ()
-    tables = {lake.root / table.glob.partition("/")[0] for table in TABLES.values()}
-    raw_size = lake.storage.usage(lake.raw)
+    lakes = lake.of_each_source
+    tables = {each.root / table.glob.partition("/")[0] for each in lakes for table in TABLES.values()}
+    raw_size = sum(lake.storage.usage(each.raw) for each in lakes)
     return Held(
         days=len(days),
         first=days[0] if days else None,

@@ -16,20 +16,19 @@ import pyarrow.compute as pc
 
 from engagement_pipeline.core.measured import HOURS, before_posted, first_hour
 from engagement_pipeline.core.rows import TIMESTAMP
-from engagement_pipeline.core.tables import COVERAGE, STORED
+from engagement_pipeline.core.tables import COVERAGE, FORBIDDEN, MISSING, PROTECTED, STORED, UNAVAILABLE
 from engagement_pipeline.lake.parquet import read, write
-from engagement_pipeline.lake.set_aside import FORBIDDEN, PROTECTED, UNAVAILABLE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
+    from engagement_pipeline.core.model import NotServed
     from engagement_pipeline.lake.layout import Lake
     from engagement_pipeline.lake.raw import Landed
     from engagement_pipeline.publish.pending import Pending
     from engagement_pipeline.publish.staging import Staged
 
-MISSING = "missing from the response"
 BEFORE_POSTED = "before it was posted"  # no hour of the day is measured
 OF_THE_ANSWER = ("answer_count", "kept_count", "left_out")  # the columns that compare the rows with the newest answer
 
@@ -52,7 +51,7 @@ class Covered:
 
 def stage(lake: Lake, pending: Pending, staged: Staged) -> Covered:
     """Stage each day's coverage that a pull changes, after its rows."""
-    words = _words(pending, staged.unavailable)
+    words = _words(pending, staged.not_served)
     tweets = words["tweet_id"]
     files = {}
     stored, newest = np.zeros(len(words), np.bool_), np.ones(len(words), np.bool_)
@@ -92,18 +91,18 @@ def _reasons(not_served: pa.Table) -> dict[int, str]:
     }
 
 
-def _words(pending: Pending, unavailable: Mapping[int, str]) -> pa.Table:
+def _words(pending: Pending, not_served: Mapping[int, NotServed]) -> pa.Table:
     """Return what a pull says of each Tweet that it asked for, whatever the day."""
     answers = pending.answers
     rows = []
     for tweet in answers.all_tweets.tolist():
-        newest, answer = answers.newest(tweet), answers.answer(tweet)
+        newest, answer, why = answers.newest(tweet), answers.answer(tweet), not_served.get(tweet)
         rows.append(
             {
                 "tweet_id": tweet,
                 "asked_at": newest.asked_at,
-                "outcome": _refused(newest) or (UNAVAILABLE if tweet in unavailable else None),
-                "text": newest.refusal or unavailable.get(tweet) or None,
+                "outcome": _refused(newest) or (why.outcome if why else None),
+                "text": newest.refusal or (why and why.text) or None,
                 "pulled_at": answer and answer.asked_at,
                 "source": answer and f"{pending.pull.name}/{answer.path.name}",
             }

@@ -1,4 +1,4 @@
-"""The table of /historical: a pull's newer answers merged into the files of their days, count by count.
+"""The table of hours, engagements: a pull's newer answers merged into the files of their days, count by count.
 
 In: what is pending. Out: staged, what the pull revised, the months' daily sums, and the days' rows, in this order.
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
-    from engagement_pipeline.core.model import Progress
+    from engagement_pipeline.core.model import NotServed, Progress
     from engagement_pipeline.lake.layout import Lake
     from engagement_pipeline.publish.day_file import StagedDay
     from engagement_pipeline.publish.merge import Rows
@@ -40,7 +40,7 @@ def stage(lake: Lake, pending: Pending, *, sums: bool, progress: Progress) -> St
     stored = np.zeros(pending.later.shape, np.int32)
     sums_by_day = {place: AnswerSums.none(len(pending.tweets)) for place in places}
     revised = early = 0
-    unavailable: dict[int, str] = {}
+    not_served: dict[int, NotServed] = {}
     with closing(revisions.Writer(lake, lake.staging / "revisions.parquet")) as sink, ExitStack() as stack:
         files = {
             place: stack.enter_context(closing(DayFile(lake, days[place], newest_pull=pull.name))) for place in places
@@ -50,7 +50,7 @@ def stage(lake: Lake, pending: Pending, *, sums: bool, progress: Progress) -> St
             stored[chunk.places] = merged.stored
             for place, of_day in merged.sums.items():
                 sums_by_day[place].fill(chunk.places, of_day)
-            unavailable |= merged.unavailable
+            not_served |= merged.not_served
             revised += merged.revised
             early += merged.early
         before = sink.finish(lake.revisions(pull))
@@ -65,7 +65,7 @@ def stage(lake: Lake, pending: Pending, *, sums: bool, progress: Progress) -> St
     return Staged(
         groups=(before, rows),
         stored=stored,
-        unavailable=unavailable,
+        not_served=not_served,
         sums=sums_by_day,
         revised=revised,
         days_written=written,
@@ -95,7 +95,7 @@ class _Merged(NamedTuple):
     """A range of Tweets, merged, as Staged has it."""
 
     stored: npt.NDArray[np.int32]
-    unavailable: dict[int, str]
+    not_served: dict[int, NotServed]
     sums: dict[int, AnswerSums]
     revised: int
     early: int
@@ -124,8 +124,8 @@ def _merge_chunk(pending: Pending, chunk: Chunk, files: Mapping[int, DayFile], r
         )
         number += len(changed.old)
         early += _early(fresh[place], pending.days[place])
-    unavailable = {tweet: said for part in parts for tweet, said in part.unavailable.items()}
-    return _Merged(stored, unavailable, sums, number, early)
+    not_served = {tweet: why for part in parts for tweet, why in part.not_served.items()}
+    return _Merged(stored, not_served, sums, number, early)
 
 
 def _early(rows: Rows, day: date) -> int:

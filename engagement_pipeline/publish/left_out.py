@@ -1,6 +1,6 @@
 """What the newest answers sum to, beside the counts that stay stored though these answers do not hold them.
 
-In: the rows of some Tweets on one day of /historical as they are to become, and the newer rows among them. Out: sums by
+In: the rows of some Tweets on one day of engagements as they are to become, and the newer rows among them. Out: sums by
 Tweet, and the types of which an answer left out a count. Coverage has them, so that an older count can be told.
 
 The audit of a response has compared its rows with the API's own sums, so the sum of an answer's rows is the API's own.

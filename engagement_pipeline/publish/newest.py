@@ -4,7 +4,7 @@ In: a Pull. Out: the Tweets that were answered for, in order. A range of Tweets 
 API said about those that it would not serve.
 
 A response is read when the first of its Tweets is, and forgotten after the last. Where the Tweets of many handles
-interleave, more than MOST_OPEN responses would be held, and those that were not used for longest are read again.
+interleave, more than MOST_ROWS would be held, and those that were not used for longest are read again.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from engagement_pipeline.lake.raw import damaged
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from engagement_pipeline.core.model import Flat
+    from engagement_pipeline.core.model import Flat, NotServed
     from engagement_pipeline.lake.raw import Landed, Pull
     from engagement_pipeline.publish.merge import Ints
 
-MOST_OPEN = 24  # flattened responses that are kept; six megabytes each, of 28 days
+MOST_ROWS = 7_000_000  # of flattened responses that are kept: 150 MB, 24 full responses of /historical
 
 
 class Part(NamedTuple):
-    """What one response gives of a range of Tweets: rows, sorted by their key, and its words for who is unavailable."""
+    """What one response gives of a range of Tweets: rows, sorted by their key, and why it does not serve some."""
 
     landed: Landed
     rows: pa.Table
-    unavailable: dict[int, str]
+    not_served: dict[int, NotServed]
 
 
 class NewestAnswers:
@@ -91,10 +91,18 @@ class NewestAnswers:
             rows = between(flat.rows, low, high)
             if len(tweets) < sum(low < tweet <= high for tweet in landed.request.tweet_ids):
                 rows = of_tweets(rows, pa.array(tweets, pa.int64()))  # for the others there is a newer answer
-            parts.append(Part(landed, rows, {tweet: flat.said for tweet in tweets if tweet in flat.unavailable}))
+            reasons = flat.not_served
+            parts.append(Part(landed, rows, {tweet: reasons[tweet] for tweet in tweets if tweet in reasons}))
         kept = [landed for landed in self._flat if max(landed.request.tweet_ids) > high]
-        self._flat = {landed: self._flat[landed] for landed in kept[-MOST_OPEN:]}
+        self._flat = {landed: self._flat[landed] for landed in self._most_open(kept)}
         return parts
+
+    def _most_open(self, kept: list[Landed]) -> list[Landed]:
+        """Return the last of some responses, with no more than MOST_ROWS in all."""
+        rows, place = 0, len(kept)
+        while place and (rows := rows + len(self._flat[kept[place - 1]].rows)) <= MOST_ROWS:
+            place -= 1
+        return kept[place:]
 
     def _flattened(self, landed: Landed) -> Flat:
         flat = self._flat.pop(landed, None) or self._read(landed)

@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING
 from engagement_pipeline import sources
 from engagement_pipeline.core.errors import LakeError, PublishError
 from engagement_pipeline.core.model import Plan, Progress, Window, quiet
-from engagement_pipeline.core.tables import STORED, Merge
+from engagement_pipeline.core.tables import MISSING, STORED, Merge
 from engagement_pipeline.lake import raw, set_aside
 from engagement_pipeline.lake.layout import LAKE_LOCK
 from engagement_pipeline.lake.recovery import recover
 from engagement_pipeline.lake.set_aside import SetAside
 from engagement_pipeline.lake.storage import SwapError
 from engagement_pipeline.publish import coverage, hourly, snapshots
-from engagement_pipeline.publish.coverage import BEFORE_POSTED, MISSING
+from engagement_pipeline.publish.coverage import BEFORE_POSTED
 from engagement_pipeline.publish.merge import NEVER
 from engagement_pipeline.publish.pending import Pending
 

@@ -1,7 +1,7 @@
 """Tables made anew from what has landed: no request, and no row lost whose response is gone.
 
 In: a lake, one of its tables, and days. Out: the days' files, and what was found of each. The days of a month of
-/historical are replaced together, with the month's file of daily sums; those of the other tables one after another.
+engagements are replaced together, with the month's file of daily sums; those of the other tables one after another.
 
     what is not published yet ──> published
     raw ──> published again into .rebuild/, a lake of its own without rows ──> merged over what is published
@@ -140,7 +140,7 @@ def _pulls(lake: Lake, endpoint: Endpoint) -> list[Pull]:
 def _shadow(lake: Lake) -> Iterator[Lake]:
     """Have an empty lake within the lake, and none afterwards; it is staged, and so on the disk in any storage."""
     with lake.storage.staging(lake.rebuilding) as folder:
-        shadow = Lake(folder)
+        shadow = Lake(folder, source=lake.source)
         shadow.open()
         yield shadow
 

@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
-from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.rows import TIMESTAMP
-from engagement_pipeline.core.tables import REVISIONS
+from engagement_pipeline.core.tables import REVISIONS, Merge
 from engagement_pipeline.lake import request_log
 from engagement_pipeline.lake.parquet import is_sound, read
 
@@ -75,8 +74,9 @@ class Answered:
         self._connection = duckdb.connect()
         held = _held(pulls)
         self._connection.register("held", held)
-        self._connection.register("logged", _logged(lake, held) if endpoint == HISTORICAL else ASKED.empty_table())
-        files = lake.storage.find(REVISIONS.glob) if endpoint == HISTORICAL else []
+        by_cell = endpoint.table.merge is Merge.CELL
+        self._connection.register("logged", _logged(lake, endpoint, held) if by_cell else ASKED.empty_table())
+        files = lake.storage.find(REVISIONS.glob) if by_cell else []
         sound = [path for path in files if is_sound(lake, path, REVISIONS)]
         named = [self._named(read(lake, path, REVISIONS)) for path in sound]
         self._connection.register("revised", pa.concat_tables([NAMED.empty_table(), *named]))
@@ -108,13 +108,13 @@ def _held(pulls: Sequence[Pull]) -> pa.Table:
     return pa.table([*zip(*held, strict=True)] or [(), ()], schema=HELD)
 
 
-def _logged(lake: Lake, held: pa.Table) -> pa.Table:
+def _logged(lake: Lake, endpoint: Endpoint, held: pa.Table) -> pa.Table:
     """Return, as ASKED, the requests since the oldest answer in raw that were answered, and that raw does not hold."""
     moments = {*held["pulled_at"].to_pylist()}
     rows = (
         [
             (tweet, asked_at, request.window.first, request.window.last)
-            for asked_at, request in request_log.answers(lake, HISTORICAL, since=min(moments))
+            for asked_at, request in request_log.answers(lake, endpoint, since=min(moments))
             if request.window and asked_at not in moments
             for tweet in request.tweet_ids
         ]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from engagement_pipeline.core.model import Progress
+    from engagement_pipeline.core.model import NotServed, Progress
     from engagement_pipeline.core.tables import Table
     from engagement_pipeline.lake.layout import Lake
     from engagement_pipeline.publish.merge import Ints
@@ -41,10 +41,10 @@ def stage(lake: Lake, pending: Pending, *, progress: Progress) -> Staged:
     table, into = endpoint.table, lake.staging / "rows.parquet"
     target = lake.rows(table, pending.days[0])
     stored = np.zeros(pending.later.shape, np.int32)
-    unavailable: dict[int, str] = {}
+    not_served: dict[int, NotServed] = {}
     early = 0
     if not pending.places:
-        return Staged(groups=(), stored=stored, unavailable=unavailable)
+        return Staged(groups=(), stored=stored, not_served=not_served)
     later = pa.array(pending.tweets[pending.later[:, 0]])
     with closing(RowGroupWriter(into, table)) as sink:
         for chunk in pending.chunks([_tweets(lake, target)], progress):
@@ -56,9 +56,9 @@ def stage(lake: Lake, pending: Pending, *, progress: Progress) -> Staged:
             counted = fresh["tweet_id"].value_counts()
             stored[pending.at(counted.field("values").to_numpy()), 0] = counted.field("counts").to_numpy()
             for part in parts:
-                unavailable |= part.unavailable
+                not_served |= part.not_served
     groups, written = (({into: target},), (pending.days[0],)) if stored.any() else ((), ())
-    return Staged(groups=groups, stored=stored, unavailable=unavailable, days_written=written, early=early)
+    return Staged(groups=groups, stored=stored, not_served=not_served, days_written=written, early=early)
 
 
 def _early(rows: pa.Table) -> int:

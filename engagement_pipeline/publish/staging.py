@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from engagement_pipeline.core.model import NotServed
     from engagement_pipeline.publish.left_out import AnswerSums
 
 
@@ -22,14 +23,14 @@ class Staged:
 
     `groups` are files to be renamed in their order, each group once the one before it is on the disk. `stored` counts
     the rows that the pull gave, by Tweet and day of its Pending. `sums` has, by day, what they sum to beside what
-    stays; no table but that of /historical has any. `unavailable` has the Tweets that their newest answer did not
-    serve, with its words. `revised` counts the counts that the pull changed, `days_written` are the days whose rows it
+    stays; no table but that of hours has any. `not_served` has the Tweets that their newest answer did not serve, with
+    its reason. `revised` counts the counts that the pull changed, `days_written` are the days whose rows it
     changed. `early` counts the rows that the pull gave of hours before their Tweet was posted.
     """
 
     groups: tuple[dict[Path, Path], ...]
     stored: npt.NDArray[np.int32]
-    unavailable: dict[int, str]
+    not_served: dict[int, NotServed]
     sums: Mapping[int, AnswerSums] = field(default_factory=dict)
     revised: int = 0
     days_written: tuple[date, ...] = ()

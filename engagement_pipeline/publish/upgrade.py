@@ -25,15 +25,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engagement_pipeline.core.dated import A_DAY
-from engagement_pipeline.core.endpoints import HISTORICAL, RECENT
+from engagement_pipeline.core.endpoints import RECENT
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.measured import HOURS, before_posted, first_hour, rows_before_posted
 from engagement_pipeline.core.model import Progress, quiet
-from engagement_pipeline.core.tables import COVERAGE, DAILY, ENGAGEMENTS, REVISIONS, STORED, Table
+from engagement_pipeline.core.tables import COVERAGE, DAILY, ENGAGEMENTS, MISSING, REVISIONS, STORED, Table
 from engagement_pipeline.lake.layout import FORMAT, LAKE_LOCK
 from engagement_pipeline.lake.parquet import opened, read, write
 from engagement_pipeline.publish import daily
-from engagement_pipeline.publish.coverage import BEFORE_POSTED, MISSING
+from engagement_pipeline.publish.coverage import BEFORE_POSTED
 from engagement_pipeline.publish.day_file import DAILY_ROW_GROUP, RowGroupWriter, SortedReader, made_by
 from engagement_pipeline.publish.merge import LAST_ID, Ints, daily_sums, of_table, to_table
 
@@ -52,6 +52,16 @@ class Upgraded:
     days: int = 0
     dropped: int = 0
     damaged: tuple[LakeError, ...] = ()
+
+
+def joined(upgrades: Sequence[Upgraded]) -> Upgraded:
+    """Return what the upgrades of several lakes came to, with the oldest format of them."""
+    return Upgraded(
+        older=min(each.older for each in upgrades),
+        days=sum(each.days for each in upgrades),
+        dropped=sum(each.dropped for each in upgrades),
+        damaged=tuple(damage for each in upgrades for damage in each.damaged),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -146,7 +156,7 @@ def _upgrade_month(lake: Lake, days: Sequence[date]) -> tuple[int, list[LakeErro
             for path in lake.storage.find(COVERAGE.glob_of(day)):
                 staged = lake.staging / f"{day}.{path.parent.parent.name}.parquet"
                 try:
-                    rows = made.get(day) if path == lake.coverage(HISTORICAL, day) else None
+                    rows = made.get(day) if path == lake.coverage(lake.hourly, day) else None
                     write(_recounted(_coverage(lake, path), day, rows), staged, COVERAGE)
                 except LakeError as error:
                     damaged.append(error)

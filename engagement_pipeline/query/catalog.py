@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING, TypeVar
 import duckdb
 
 from engagement_pipeline.core.errors import InputError, LakeError
-from engagement_pipeline.core.tables import TABLES
+from engagement_pipeline.core.tables import TABLES, TWEETS
 from engagement_pipeline.lake.storage import LocalStorage, literally
-from engagement_pipeline.query import files, seal
+from engagement_pipeline.query import files, seal, truth
 from engagement_pipeline.query.problems import closed, of_system, refused, told
-from engagement_pipeline.query.views import all_macros, all_views, identifier, quoted
+from engagement_pipeline.query.views import BY_SOURCE, all_macros, all_views, identifier, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -254,12 +254,14 @@ def _create_views(
 ) -> None:
     """Create all views, or those of the tables alone; raises LakeError where a damaged file is in the way."""
     try:
-        sources = {str(table): files.source(lake, table, place, live=live) for table in TABLES.values()}
+        sources = truth.by_source(lake, place, live=live) | truth.selects(lake, place, live=live)
         for view in all_views() if marts else ():
             sources[view.name] = view.sql
         for schema in sorted({name.partition(".")[0] for name in sources if "." in name}):
             connection.execute(f"create schema {schema}")
-        whole = partial(files.with_files, sources=sources) if live else str  # what is in memory is never attached
+        unnamed = {name: sources.pop(name) for name in BY_SOURCE.values()}  # no view has their names
+        inner = unnamed | sources if live else unnamed  # what is in memory is never attached
+        whole = partial(files.with_files, sources=inner)
         for name, select in sources.items():
             connection.execute(f"create view {name} as {files.guarded(whole(select), place)}")
         for macro in all_macros() if marts else ():
@@ -271,9 +273,9 @@ def _create_views(
 
 def create_day_views(connection: duckdb.DuckDBPyConnection, lake: Lake, tables: Iterable[Table], *, day: date) -> None:
     """Create a view over the files of each table that are of one UTC day; typed and empty where there are none."""
-    place = files.fixed(lake)
     for table in tables:
-        select = files.source(lake, table, place, day=day)
+        of = lake.home if table is TWEETS else lake
+        select = files.source(of, table, files.fixed(of), day=day)
         connection.execute(f"create or replace view {table} as {select}")
 
 

@@ -103,13 +103,14 @@ def source(
     *,
     day: date | None = None,
     live: bool = False,
+    within: str = "",
 ) -> str:
     """Return the SELECT over a table's files, or over those of one UTC day alone.
 
     Where there are none it has the table's types and no rows; `live` has it find the files that come later too, and a
-    stand-in must be there.
+    stand-in must be there. `within` is the folder of another lake in the lake, where the files are then.
     """
-    pattern = glob_of(table, day)
+    pattern = f"{within}/{glob_of(table, day)}" if within else glob_of(table, day)
     if not lake.storage.holds(pattern):  # DuckDB refuses a glob that matches nothing
         if not live:
             columns = ", ".join(f'null::{kind} as "{name}"' for name, kind in _read_types(table).items())

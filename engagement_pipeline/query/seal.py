@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from engagement_pipeline.core.tables import TABLES, TWEETS
-from engagement_pipeline.query import files
+from engagement_pipeline.query import files, truth
 from engagement_pipeline.query.views import all_macros, all_views
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ def _origin(lake: Lake) -> bytes:
 def _found(lake: Lake) -> bytes:
     """Return what changes with the files that the views find: which tables have any, and what is in the roster's."""
     place = files.beside(lake.catalog.absolute())
-    sources = (files.source(lake, table, place, live=True) for table in TABLES.values())
-    return _hash(duckdb.__version__, _roster_columns(lake), *sources).encode()
+    sources = truth.by_source(lake, place, live=True) | truth.selects(lake, place, live=True)
+    return _hash(duckdb.__version__, _roster_columns(lake), *sources.values()).encode()
 
 
 def _roster_columns(lake: Lake) -> str:

@@ -20,7 +20,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engagement_pipeline.core.endpoints import ENDPOINTS
+from engagement_pipeline.core.endpoints import ENDPOINTS, HOURLY
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.core.tables import UNANSWERED
 
@@ -34,6 +34,7 @@ COMMENT = re.compile(r" *--.*\n?")
 READ = re.compile(r"\b(?:from|join)\s+(\w+)", re.IGNORECASE)
 GRAIN = "One row is "
 MARTS = Path(__file__).parent / "marts"
+BY_SOURCE = {source: f"hours_of_{source}" for source in HOURLY}  # what a mart calls the hours of one source
 # Of coverage: the Tweet's day had an answer, now or before. One that was only asked for in vain is still to be pulled.
 ANSWERED = f"(outcome not in {UNANSWERED} or rows > 0)"
 
@@ -123,8 +124,9 @@ def _mart(name: str, sql: str) -> View:
 def _metrics() -> View:
     """Return the metric dictionary as one SELECT, a row a type."""
     rows = []
+    limited = [name for name in ENDPOINTS if any(name in m.oldest_tweet_days for m in METRICS)]
     for m in METRICS:
-        limits = ", ".join(f"{quoted(name)}: {m.oldest_tweet_days.get(name, 'null')}" for name in ENDPOINTS)
+        limits = ", ".join(f"{quoted(name)}: {m.oldest_tweet_days.get(name, 'null')}" for name in limited)
         since = f"date {quoted(m.since)}" if m.since else "null"
         names = (quoted(m.name), quoted(m.title), quoted(m.exported) if m.exported else "null")
         facts = ([*m.endpoints], m.public, f"{{{limits}}}", since, quoted(m.meaning), quoted(m.caveat))

@@ -4,14 +4,14 @@ In: a Request. Out: the HTTP request, the size and the rows of its answer, the m
 headers say about the rate.
 May import: core.
 
-A second API is a sibling of engagement/ with the functions of Source, and an entry in SOURCES.
+A further API is a sibling of these, with what Source names, and an entry in SOURCES.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from engagement_pipeline.sources import engagement
+from engagement_pipeline.sources import engagement, x_api_v2
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,23 +19,19 @@ if TYPE_CHECKING:
 
     from engagement_pipeline.core.endpoints import Endpoint
     from engagement_pipeline.core.errors import ApiError
-    from engagement_pipeline.core.model import Answer, Flat, HttpRequest, Rate, Request
+    from engagement_pipeline.core.model import Answer, Flat, HttpRequest, Rate, Request, Terms
 
 
-class Source(Protocol):
-    """What this project must know about a vendor API. A module with these functions is a Source."""
+class Asking(Protocol):
+    """What a client must know to ask: how a request is written, and what an answer says that is no 200."""
+
+    TERMS: Terms
 
     def http_request(self, request: Request) -> HttpRequest:
         """Write a request as the API takes it, without its signature."""
 
     def largest_answer(self, request: Request) -> int:
         """Return the most bytes that the body of a 200 has, LARGEST_BODY at most; a larger one is not read on."""
-
-    def read(self, body: bytes, request: Request) -> Flat:
-        """Read the rows of a body and audit them. Raises ResponseError if the body breaks the contract."""
-
-    def place(self, tweet_id: int, engagement_type: str, day: date, hour: int) -> tuple[str, ...]:
-        """Return the keys that lead to a count of a UTC hour in the JSON of a body, from the root."""
 
     def error_of(self, answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
         """Return the error that says what an answer other than 200 means, and whether a retry can help."""
@@ -44,7 +40,20 @@ class Source(Protocol):
         """Read what the headers say about the rate. `spent` is true if the answer is a 429."""
 
 
-SOURCES: dict[str, Source] = {"engagement": engagement}
+class Source(Asking, Protocol):
+    """What this project must know about a vendor API. A module with all of this is a Source."""
+
+    def read(self, body: bytes, request: Request) -> Flat:
+        """Read the rows of a body and audit them. Raises ResponseError if the body breaks the contract."""
+
+    def place(self, tweet_id: int, engagement_type: str, day: date, hour: int) -> tuple[str, ...]:
+        """Return the keys that lead to a count of a UTC hour in the JSON of a body, from the root.
+
+        A key such as `id=1890000000000000001` stands for the object in a list that has this value.
+        """
+
+
+SOURCES: dict[str, Source] = {"engagement": engagement, "x_api_v2": x_api_v2}
 
 
 def read(body: bytes, request: Request) -> Flat:

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from engagement_pipeline.core.model import Answer, HttpRequest
-    from engagement_pipeline.sources import Source
+    from engagement_pipeline.sources import Asking
     from engagement_pipeline.transport.accounts import Accounts
     from engagement_pipeline.transport.patience import Patience
-    from engagement_pipeline.transport.rate_limit import RateLimiter
+    from engagement_pipeline.transport.rate_limit import AccountLimiters, RateLimiter
 
 logger = logging.getLogger(__name__)
 FIRST_PAUSE = 1.0  # seconds; doubled with each try, then drawn between nothing and that ("full jitter")
@@ -55,12 +55,12 @@ class Client:
 
     def __init__(
         self,
-        source: Source,
+        source: Asking,
         accounts: Accounts,
         *,
         api_url: str,
         auth_url: str,
-        rate_limiter: RateLimiter,
+        rate_limiter: RateLimiter | AccountLimiters,
         patience: Patience,
         tries: int,
         timeout_seconds: float,
@@ -143,7 +143,7 @@ class Client:
         written = self._source.http_request(request)
         failures = Failures()
         while True:
-            with self._patience.turn(self._rate_limiter.wait) as turn:
+            with self._patience.turn(self._rate_limiter.of(request.handle).wait) as turn:
                 if request.handle in self._not_let_in:
                     raise self._not_let_in[request.handle]
                 if turn.is_probe and failures.sent and (known := self._witness or witness):
@@ -164,7 +164,7 @@ class Client:
                     return response
             if failures.own >= self._tries:
                 raise self._given_up(request, failed)
-            self._back_off(failed, failures)
+            self._back_off(request.handle, failed, failures)
 
     def _ask_again(self, witness: Request, number: int) -> None:
         """Ask again for what was answered before, in the place of a request that has failed; its answer is not kept.
@@ -225,7 +225,10 @@ class Client:
         status = size = 0
         try:
             url, most = f"{self._base}{written.path}", self._source.largest_answer(request)
-            answer = _send(session, written, url, handle=request.handle, seconds=self._timeout, largest=most)
+            setting = self._source.TERMS.address
+            answer = _send(
+                session, written, url, handle=request.handle, seconds=self._timeout, largest=most, setting=setting
+            )
             status, size = answer.status, answer.size
         finally:
             seconds = time.perf_counter() - started
@@ -236,7 +239,7 @@ class Client:
             )
         spent = status == requests.codes.too_many_requests
         rate = self._source.rate_of(answer.headers, asked_at=sent_at, seconds=seconds, spent=spent)
-        self._rate_limiter.correct(rate)
+        self._rate_limiter.of(request.handle).correct(rate)
         return answer
 
     def _counted(self, number: int, error: UnavailableError, before: Failures) -> Failures:
@@ -254,17 +257,18 @@ class Client:
         self.leave_out(lost)
         return lost
 
-    def _back_off(self, error: UnavailableError, failures: Failures) -> None:
+    def _back_off(self, handle: str, error: UnavailableError, failures: Failures) -> None:
         """Pause before another try of a request that fails by itself.
 
         After a 429 the budget is closed until the next minute. While the API is down, patience waits.
         """
         if not failures.own:
             return
-        seconds = self._rate_limiter.closed_for()
+        limiter = self._rate_limiter.of(handle)
+        seconds = limiter.closed_for()
         if error.status != requests.codes.too_many_requests:
             seconds = random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (failures.own - 1)))  # noqa: S311 - jitter
-            self._rate_limiter.sleep(seconds)
+            limiter.sleep(seconds)
         logger.info("%s Try %d of %d follows in %.1f s.", error, failures.own + 1, self._tries, seconds)
 
     def _check(self, answer: Answer, handle: str, asked_at: datetime) -> None:
@@ -272,31 +276,43 @@ class Client:
         if answer.status != requests.codes.ok:
             raise self._source.error_of(answer, handle=handle, asked_at=asked_at)
         if not _looks_like_json(answer.body):
-            begins = answer.text.lstrip()[:1] in {"{", "["}
+            what = CUT if answer.text.lstrip()[:1] in {"{", "["} else NO_JSON
             raise UnavailableError(
-                f"{answer.url} answered 200 with {CUT if begins else NO_JSON} ({shown(answer.text)!r}): "
+                f"{answer.url.partition('?')[0]} answered 200 with {what} ({shown(answer.text)!r}): "
                 "is a proxy in the way?",
                 account=handle,
             )
 
 
 def _send(
-    session: requests.Session, written: HttpRequest, url: str, *, handle: str, seconds: float, largest: int
+    session: requests.Session,
+    written: HttpRequest,
+    url: str,
+    *,
+    handle: str,
+    seconds: float,
+    largest: int,
+    setting: str,
 ) -> Answer:
-    """Send one signed try; raises UnavailableError if no whole answer comes in time."""
+    """Send one signed try; raises UnavailableError if no whole answer comes in time.
+
+    `setting` is where the API's address stands.
+    """
     headers = {**written.headers, "Accept-Encoding": "gzip"}
+    place = url.partition("?")[0]  # a query names a hundred Tweets
     try:
         answer = bounds.send(
             session, written.method, url, seconds=seconds, largest=largest, data=written.body, headers=headers
         )
     except TooLargeError as error:
         raise UnavailableError(
-            f"{url} answered with more than {error.most:,} bytes, and no answer of the API is that large: "
+            f"{place} answered with more than {error.most:,} bytes, and no answer of the API is that large: "
             "is a proxy in the way?",
             account=handle,
         ) from None
     except requests.exceptions.RequestException as error:
-        raise UnavailableError(f"{unreachable(url, error, url=url, setting='api_url')}.", account=handle) from None
+        told = unreachable(place, error, url=url, setting=setting)
+        raise UnavailableError(f"{told}.", account=handle) from None
     return replace(answer, body=redacted_body(answer.body))
 
 

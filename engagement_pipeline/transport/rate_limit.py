@@ -1,8 +1,10 @@
-"""The request budget: so many requests a minute, spread evenly, whatever the number of threads.
+"""The request budget: so many requests in a minute or in 15, spread evenly, whatever the number of threads.
 
 In: the rate of the setting, then what the API's headers say of it. Out: `RateLimiter.wait()`, which returns when the
 next request may leave. Slots are even, and the first comes one gap after the start. So no 60 seconds see more
 than the rate, wherever they begin. That holds within a pull, and between one that ended in any way and the next.
+
+Where an API gives each account a rate of its own, AccountLimiters has a RateLimiter for each.
 """
 
 from __future__ import annotations
@@ -25,9 +27,15 @@ MINUTE = 60.0  # seconds
 SHARE = 0.985
 CATCH_UP = 0.25  # of lateness is made up for, so that threads that wake up late cost no slots
 TOLD_OTHERWISE = (
-    "the API allows %d requests a minute and the setting requests_per_minute says %d: "
+    "the API allows %d requests %s and the setting %s says %d: "
     "going on as the API says; set it to %d, so that plans tell the true time"
 )
+
+
+def in_words(seconds: float) -> str:
+    """Return `a minute`, or `in 15 minutes`."""
+    minutes = seconds / MINUTE
+    return "a minute" if minutes == 1 else f"in {minutes:g} minutes"
 
 
 class RateLimiter:
@@ -37,18 +45,23 @@ class RateLimiter:
     that was killed a moment ago. Therefore its first slot comes one gap after its start, as long as
     any further request waits: at 300 requests a minute 0.2 s, at 1 a minute 61 s.
 
-    `clock` gives seconds that only rise; `sleep` waits so many seconds, or less. After `cancel()`, whoever waits or
-    is about to wait gets a CancelledError, so that a stopped pull ends at once.
+    `requests` may leave in so many `seconds`; `setting` is the name of the setting that says so. `clock` gives seconds
+    that only rise; `sleep` waits so many seconds, or less. After `cancel()`, whoever waits or is about to wait gets a
+    CancelledError, so that a stopped pull ends at once.
     """
 
     def __init__(
         self,
-        per_minute: int,
+        requests: int,
         *,
+        seconds: float = MINUTE,
+        setting: str = "requests_per_minute",
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
-        self._setting = self._limit = per_minute
+        self._set = self._limit = requests
+        self._seconds = seconds
+        self._setting = setting
         self._clock = clock
         self._changed, self._cancelled = threading.Event(), threading.Event()
         self._sleep_for_slot = sleep or self._changed.wait
@@ -56,6 +69,10 @@ class RateLimiter:
         self._turn = threading.Lock()  # to wait for the next slot, so that a slot wakes one thread and not all
         self._lock = threading.Lock()
         self._last = self._closed_until = clock()  # no slot in advance: a correction finds none handed out
+
+    def of(self, _: str) -> RateLimiter:
+        """Return the budget of a handle: all share this one."""
+        return self
 
     def wait(self) -> None:
         """Wait for the next free slot and take it."""
@@ -69,7 +86,7 @@ class RateLimiter:
             self._changed.clear()
             self._raise_if_cancelled()
             now = self._clock()
-            slot = max(self._last + MINUTE / (SHARE * self._limit), self._closed_until)
+            slot = max(self._last + self._seconds / (SHARE * self._limit), self._closed_until)
             if slot <= now:
                 self._last = max(slot, now - CATCH_UP)
             return max(0.0, slot - now)
@@ -84,13 +101,13 @@ class RateLimiter:
             if limit is not None and limit > 0 and limit != self._limit:
                 self._limit = limit
                 self._changed.set()  # whoever waits may have to wait less
-                if limit != self._setting:
-                    logger.warning(TOLD_OTHERWISE, limit, self._setting, limit)
+                if limit != self._set:
+                    logger.warning(TOLD_OTHERWISE, limit, in_words(self._seconds), self._setting, self._set, limit)
             if told.remaining == 0:
                 self._closed_until = max(self._closed_until, self._clock() + told.reset_in)
 
     def closed_for(self) -> float:
-        """Return for how many seconds no slot will be handed out because the minute is spent."""
+        """Return for how many seconds no slot will be handed out because the time's requests are spent."""
         with self._lock:
             return max(0.0, self._closed_until - self._clock())
 
@@ -108,3 +125,29 @@ class RateLimiter:
     def _raise_if_cancelled(self) -> None:
         if self._cancelled.is_set():
             raise CancelledError
+
+
+class AccountLimiters:
+    """A RateLimiter for each handle, made by `make` when it is first asked for. Safe to share by threads."""
+
+    def __init__(self, make: Callable[[], RateLimiter]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._by_handle: dict[str, RateLimiter] = {}
+        self._is_cancelled = False
+
+    def of(self, handle: str) -> RateLimiter:
+        """Return the budget of a handle."""
+        with self._lock:
+            if handle not in self._by_handle:
+                self._by_handle[handle] = self._make()
+                if self._is_cancelled:
+                    self._by_handle[handle].cancel()
+            return self._by_handle[handle]
+
+    def cancel(self) -> None:
+        """End every wait with a CancelledError."""
+        with self._lock:
+            self._is_cancelled = True
+            for limiter in self._by_handle.values():
+                limiter.cancel()

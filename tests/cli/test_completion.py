@@ -44,6 +44,8 @@ def completed(engagement, tmp_path):
         (("completion", ""), set(SHELLS)),
         (("sql", "--config", ""), {"mine.toml", "inner"}),
         (("catalog", "--root", ""), {"inner"}),
+        (("roster", "sy"), {"sync"}),
+        (("roster", "import", ""), {"mine.toml", "inner"}),
     ],
 )
 def test_bash_completes_commands_options_values_and_paths(completed, words, offered):

@@ -142,6 +142,7 @@ def test_the_drawing_names_each_endpoint_table_and_view():
         "/totals: 250 Tweets",
         "/28hr: 25 Tweets",
         "/historical: 25 Tweets, 28 days",
+        "/analytics: 100 Tweets, 28 days",
     ]
 
 
@@ -156,7 +157,7 @@ def test_the_pictures_are_small_and_each_is_shown():
 def told_settings():
     """Return what the page says is the default of each setting."""
     page = (CLONE / "docs" / "settings.md").read_text(encoding="utf-8")
-    rows = [row(line) for line in page.splitlines() if re.match(r"\| `[a-z_]+` \|", line)]
+    rows = [row(line) for line in page.splitlines() if re.match(r"\| `[a-z0-9_]+` \|", line)]
     assert all(what for _, _, what, _ in rows)
     return {name.strip("`"): default for name, default, _, _ in rows}
 

@@ -1,6 +1,5 @@
 """The command line: results on standard output, one line on standard error for whatever is wrong, and exit codes."""
 
-import argparse
 import re
 import signal
 import subprocess
@@ -8,6 +7,7 @@ import sys
 import tomllib
 
 import pytest
+from parsers import commands_of
 from processes import CLONE, started
 
 from engagement_pipeline.cli.commands import parser
@@ -141,8 +141,14 @@ def test_a_check_fails_where_an_account_does_not_work_and_says_which(in_world, e
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        ("historical impressions,quote_tweets", ["left out: type quote_tweets, which /totals alone serves"]),
-        ("totals favorites,url_clicks", ["left out: type url_clicks, which /28hr and /historical alone serve"]),
+        (
+            "historical impressions,quote_tweets",
+            ["left out: type quote_tweets, which /totals and /analytics alone serve"],
+        ),
+        (
+            "totals favorites,url_clicks",
+            ["left out: type url_clicks, which /28hr, /historical and /analytics alone serve"],
+        ),
         ("historical impressions", []),
         ("historical ", []),  # all types that there are
     ],
@@ -252,8 +258,7 @@ def test_the_version_is_that_of_the_project(capsys):
 
 def subparsers():
     """Return the parser of each command by its name."""
-    (commands,) = (a for a in parser()._actions if isinstance(a, argparse._SubParsersAction))
-    return commands.choices
+    return dict(commands_of(parser()))
 
 
 def test_every_command_and_each_of_its_arguments_is_explained():

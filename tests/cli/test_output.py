@@ -177,7 +177,7 @@ def test_csv_holds_lists_and_structs_as_json(lake, engagement):
     assert list(csv.DictReader(io.StringIO(out))) == [
         {"list": "[1, 2]", "nested": '{"tweet_id": "1890000000000000001"}', "gap": ""}
     ]
-    assert len(engagement("sql", "select * from metrics", "--format", "csv")[1].splitlines()) == 19
+    assert len(engagement("sql", "select * from metrics", "--format", "csv")[1].splitlines()) == 23
 
 
 def test_parquet_is_not_for_a_terminal(lake, failed, monkeypatch):

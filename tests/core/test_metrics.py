@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
+from engagement_pipeline.core.endpoints import ANALYTICS, HISTORICAL, RECENT, TOTALS
 from engagement_pipeline.core.metrics import METRICS
 
 SERVED_EVERYWHERE = {"impressions", "engagements", "favorites", "retweets", "replies", "video_views"}
@@ -32,6 +32,18 @@ def test_historical_and_28hr_serve_the_same_17_types():
 def test_totals_serves_7_types():
     assert set(TOTALS.types) == SERVED_EVERYWHERE | {"quote_tweets"}
     assert len(TOTALS.types) == 7
+
+
+def test_analytics_serves_20_types_four_of_them_alone():
+    assert set(ANALYTICS.types) - set(HISTORICAL.types) == {
+        "bookmarks",
+        "quote_tweets",
+        "shares",
+        "unfollows",
+        "unlikes",
+    }
+    assert set(HISTORICAL.types) - set(ANALYTICS.types) == {"media_engagements", "video_views"}
+    assert len(ANALYTICS.types) == 20
 
 
 def test_a_bearer_token_reads_5_types_of_totals_and_nothing_elsewhere():
@@ -64,7 +76,7 @@ def test_types_come_in_alphabetical_order():
 
 def test_every_type_is_there_once_and_says_what_it_counts():
     names = [metric.name for metric in METRICS]
-    assert len(names) == len(set(names)) == 18
+    assert len(names) == len(set(names)) == 22
     assert all(metric.meaning for metric in METRICS)
 
 

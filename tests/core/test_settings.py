@@ -14,9 +14,9 @@ from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.redaction import redacted
 
 ALL_TYPES = (
-    "app_install_attempts app_opens detail_expands email_tweet engagements favorites hashtag_clicks impressions "
-    "media_engagements media_views permalink_clicks quote_tweets replies retweets url_clicks user_follows "
-    "user_profile_clicks video_views"
+    "app_install_attempts app_opens bookmarks detail_expands email_tweet engagements favorites hashtag_clicks "
+    "impressions media_engagements media_views permalink_clicks quote_tweets replies retweets shares unfollows unlikes "
+    "url_clicks user_follows user_profile_clicks video_views"
 )
 CLONE = Path(__file__).parents[2]
 DEVNULL = Path(os.devnull)
@@ -47,7 +47,10 @@ def refusal(load, *arguments, **keywords):
 def test_without_file_or_variable_every_setting_has_its_documented_default(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert settings.load({}) == settings.Settings(
+        source="engagement",
+        shown_source="engagement",
         api_url="https://data-api.twitter.com",
+        x_api_url="https://api.x.com",
         auth_url="https://api.twitter.com",
         data=tmp_path / "data",
         accounts=tmp_path / "accounts.toml",
@@ -59,6 +62,8 @@ def test_without_file_or_variable_every_setting_has_its_documented_default(tmp_p
         first_day=date(2025, 1, 1),
         lookback_days=28,
         requests_per_minute=60,
+        x_requests_per_15_minutes=300,
+        x_window_days=28,
         types=tuple(ALL_TYPES.split()),
         patience_minutes=None,
         tries=6,
@@ -258,6 +263,9 @@ def test_brackets_in_the_name_of_a_folder_are_no_pattern(tmp_path, monkeypatch):
 
 
 MALFORMED = [
+    ("source", "twitter", "must be engagement or x_api_v2 or both"),
+    ("shown_source", "both", "must be engagement or x_api_v2"),
+    ("x_window_days", "29", "at most 28"),
     ("api_url", "ftp://api.twitter.com", "https://data-api.twitter.com"),
     ("api_url", "data-api.twitter.com", "https://data-api.twitter.com"),
     ("api_url", "https://", "https://data-api.twitter.com"),
@@ -360,7 +368,7 @@ def test_both_urls_can_be_set_by_variable_and_neither_is_warned_of(config, caplo
     assert not caplog.records
 
 
-@pytest.mark.parametrize("key", ["api_url", "auth_url"])
+@pytest.mark.parametrize("key", ["api_url", "x_api_url", "auth_url"])
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost:8000", "[::1]:8000"])
 def test_http_is_for_this_machine_alone(config, key, host):
     assert getattr(config(f'{key} = "http://{host}/"'), key) == f"http://{host}"
@@ -434,7 +442,7 @@ def test_a_folder_is_no_file(tmp_path):
 
 @pytest.mark.parametrize("name", ALL_TYPES.split())
 def test_any_type_that_some_endpoint_serves_may_be_chosen_alone(config, name):
-    """The one that /totals alone serves too."""
+    """Those that /totals or X API v2 alone serves too."""
     assert config(f"types = ['{name}']").types == config("", ENGAGEMENT_TYPES=name).types == (name,)
 
 

@@ -21,7 +21,7 @@ def test_each_job_schedule_and_sensor_says_in_the_ui_what_it_does(definitions):
     assert [each.name for each in described if not each.description] == []
 
 
-@pytest.mark.parametrize("job", ["daily", "lifetime", "hourly"])
+@pytest.mark.parametrize("job", ["sync_roster", "daily", "lifetime", "hourly"])
 def test_a_job_builds_on_no_asset_that_it_does_not_make_so_that_the_ui_asks_nothing(definitions, job):
     """If such an asset was never made, Dagster asks "Are you sure?" before it materializes the job."""
     made = definitions.resolve_job_def(job).asset_layer.selected_asset_keys
@@ -32,6 +32,7 @@ def test_a_job_builds_on_no_asset_that_it_does_not_make_so_that_the_ui_asks_noth
 @pytest.mark.parametrize(
     ("schedule", "chosen", "cron"),
     [
+        ("sync_roster", "ROSTER_AT=", "30 1 * * *"),
         ("daily", "DAILY_AT=", "30 2 * * *"),
         ("daily", "DAILY_AT=05:07", "7 5 * * *"),
         ("lifetime", "LIFETIME_AT=", "0 3 * * *"),

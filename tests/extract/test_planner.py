@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL, RECENT, TOTALS
+from engagement_pipeline.core.endpoints import ANALYTICS, ENDPOINTS, HISTORICAL, RECENT, TOTALS
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.core.model import Tweet, Window
@@ -142,7 +142,7 @@ def test_a_tweet_that_was_refused_to_another_account_does_not_rest():
 @settings(deadline=None)
 @given(rosters_with_others, st.sampled_from([*ENDPOINTS.values()]))
 def test_whatever_the_endpoint_each_tweet_is_named_once_or_left_out_with_the_reason(tweets, endpoint):
-    made = plan(tweets, endpoint, types=ALL_TYPES, window=WINDOW if endpoint == HISTORICAL else None)
+    made = plan(tweets, endpoint, types=ALL_TYPES, window=WINDOW if endpoint.max_days else None)
     named = [tweet_id for request in made.requests for tweet_id in request.tweet_ids]
     assert sorted([*named, *made.left_out]) == sorted(tweet.tweet_id for tweet in tweets)
     assert set(made.left_out.values()) <= {OF_OTHERS, NOT_POSTED}
@@ -151,7 +151,7 @@ def test_whatever_the_endpoint_each_tweet_is_named_once_or_left_out_with_the_rea
         assert {owners[tweet_id] for tweet_id in request.tweet_ids} == {request.handle}
         assert set(request.types) == set(endpoint.types if request.handle else endpoint.public_types)
     asked = Counter(owners[tweet_id] for tweet_id in named)
-    most = {TOTALS: 250, RECENT: 25, HISTORICAL: 25}[endpoint]
+    most = {TOTALS: 250, RECENT: 25, HISTORICAL: 25, ANALYTICS: 100}[endpoint]
     assert len(made.requests) == sum(-(-count // most) for count in asked.values())
 
 

@@ -14,7 +14,7 @@ import pytest
 from bodies import WINDOW, at, full, pulled
 from tables import counts, rebuilt
 
-from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL, RECENT, TOTALS
+from engagement_pipeline.core.endpoints import ANALYTICS, ENDPOINTS, HISTORICAL, RECENT, TOTALS
 from engagement_pipeline.core.errors import InputError, LakeError
 from engagement_pipeline.core.model import Window
 from engagement_pipeline.core.tables import COVERAGE
@@ -172,6 +172,7 @@ def test_each_endpoint_has_its_files_and_its_columns(lake):
         HISTORICAL: "engagements/day=2026-01-01/engagements.parquet",
         TOTALS: "totals/observed_on=2026-01-01/totals.parquet",
         RECENT: "recent.parquet",
+        ANALYTICS: "engagements/day=2026-01-01/engagements.parquet",
     }
     assert lake.rows(RECENT.table, FIRST) == lake.rows(RECENT.table, SECOND)
     for endpoint in ENDPOINTS.values():
@@ -180,6 +181,7 @@ def test_each_endpoint_has_its_files_and_its_columns(lake):
     key = ["tweet_id", "engagement_type", "day", "hour", "count"]
     assert {endpoint: endpoint.table.schema.names for endpoint in ENDPOINTS.values()} == {
         HISTORICAL: key,
+        ANALYTICS: key,
         RECENT: [*key, "partial", "observed_at"],
         TOTALS: ["tweet_id", "engagement_type", "count", "observed_at"],
     }

@@ -38,6 +38,7 @@ NO_FILES = {"os.getpid", "os.environ"}
 SOURCE = "it reads what storage.source has opened"
 STAGED = "it writes a staged file, which is local in any storage"
 ROSTER = "the files of a roster are the user's, not the lake's"
+BROUGHT = "the file that the user brings is not the lake's"
 ACCOUNTS = "the accounts file is the user's, not the lake's"
 PAGES = "it writes the pages of the project"
 ALLOWED = {
@@ -60,6 +61,11 @@ ALLOWED = {
     ("extract/roster.py", "pq.write_table"): "it writes into memory",
     ("extract/roster.py", "path.is_dir"): ROSTER,
     ("extract/backlog.py", "path.read_bytes"): ROSTER,
+    ("extract/roster_synced.py", "path.exists"): ROSTER,
+    ("extract/roster_synced.py", "mkdir"): ROSTER,
+    ("extract/account_archive.py", "member.is_dir"): BROUGHT,
+    ("extract/premium_export.py", "path.stat"): BROUGHT,
+    ("extract/premium_export.py", "path.read_bytes"): BROUGHT,
     ("extract/roster_files.py", "glob.glob"): ROSTER,
     ("extract/roster_files.py", "path.glob"): ROSTER,
     ("extract/roster_files.py", "path.is_dir"): ROSTER,
@@ -102,7 +108,7 @@ def accesses(text):
             receiver, _, method = name.rpartition(".")
             moved = method == "replace" and len(node.args) == 1 and not node.keywords  # others replace parts of a text
             of_a_path = receiver and (method in OF_A_PATH or moved)
-            opens_a_lake = method == "open" and receiver in {"lake", "shadow"}
+            opens_a_lake = method == "open" and receiver in {"lake", "home", "shadow"}
             if name in OF_MODULES or name.startswith(("os.", "shutil.")):
                 yield name
             elif of_a_path and not opens_a_lake and not receiver.endswith("storage"):

@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import v2_bodies
 from bodies import WINDOW, at, full, observed, parts, pulled, totals
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -126,6 +127,7 @@ def described(tmp_path_factory):
     lake.open()
     empty, _ = at_once(lake)
     fill(lake)
+    v2_bodies.pulled(lake, full([1], 6), at(4))
     filled, rows = at_once(lake)
     return {view: (empty[view], filled[view], rows[view]) for view in VIEWS}
 

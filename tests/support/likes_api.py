@@ -7,7 +7,7 @@ import pyarrow as pa
 from engagement_pipeline.core import rows, tables
 from engagement_pipeline.core.endpoints import Endpoint
 from engagement_pipeline.core.errors import UnavailableError
-from engagement_pipeline.core.model import Flat, HttpRequest, Rate
+from engagement_pipeline.core.model import Flat, HttpRequest, Rate, Terms
 
 TABLE = tables.Table(
     name="likes",
@@ -20,6 +20,7 @@ TABLE = tables.Table(
     merge=tables.Merge.SNAPSHOT,
 )
 ENDPOINT = Endpoint(name="likes", source="likes", path="/likes", table=TABLE, types=("favorites",), max_tweets=2)
+TERMS = Terms(address="api_url", rate="requests_per_minute", seconds=60, per_account=False, in_flight=64)
 
 
 def http_request(request):

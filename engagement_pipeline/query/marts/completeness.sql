@@ -16,7 +16,7 @@
 with known as (
     select
         tweet_id, handle, coalesce((posted_at at time zone 'UTC')::date, date '1970-01-01') as posted_on,
-        tweet_id in (select tweet_id from set_aside where endpoint = 'historical') as resting
+        tweet_id in (select tweet_id from set_aside where endpoint in ('historical', 'analytics')) as resting
     from tweets
     where followed and handle is not null
 ),

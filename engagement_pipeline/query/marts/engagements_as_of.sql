@@ -1,4 +1,4 @@
--- One row is a count that /historical gave, as it was published from what had been pulled by a moment.
+-- One row is a count of engagements, as it was published from what had been pulled by a moment.
 -- The key is tweet_id, engagement_type, day and hour.
 --   (moment)  A TIMESTAMPTZ, or a text. One that names its offset or zone is that instant; one without is UTC.
 --   tweet_id  The Tweet. Text in JSON and JavaScript, which round such numbers.

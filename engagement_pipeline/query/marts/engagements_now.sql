@@ -1,4 +1,4 @@
--- One row is a count that /historical gave, or that /28hr has where /historical has nothing yet.
+-- One row is a count of engagements, or one that /28hr has where there is none yet.
 -- The key is tweet_id, engagement_type, day and hour.
 --   tweet_id  The Tweet. Text in JSON and JavaScript, which round such numbers.
 --   engagement_type  What was counted, under the API's own name. The view metrics says what each means.

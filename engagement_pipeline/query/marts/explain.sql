@@ -52,7 +52,7 @@ gathered as (
 sent as (
     select asked_at as sent_at, any_value(handle) as handle, any_value(status)::bigint as status
     from requests
-    where endpoint = 'historical' and list_contains(tweet_ids, of_tweet::bigint)
+    where endpoint in ('historical', 'analytics') and list_contains(tweet_ids, of_tweet::bigint)
     group by asked_at
 )
 select

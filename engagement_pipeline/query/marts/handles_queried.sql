@@ -1,5 +1,6 @@
 -- One row is a UTC month and a handle that was asked for in it.
--- Contracts count these handles. Tweets of others have no handle and do not count. The key is month and handle.
+-- Contracts of the Engagement API count these handles; requests to X API v2 are not among them. Tweets of others have
+-- no handle and do not count. The key is month and handle.
 --   month  The first day of the UTC month.
 --   handle  The account that was asked for.
 --   requests  How many requests were answered for it.
@@ -17,7 +18,7 @@ with contracts as (
 queried as (
     select date_trunc('month', asked_at at time zone 'UTC')::date as month, handle, count(*) as requests
     from requests
-    where status in (200, 400, 403) and handle is not null
+    where status in (200, 400, 403) and handle is not null and endpoint <> 'analytics'
     group by month, handle
 )
 select

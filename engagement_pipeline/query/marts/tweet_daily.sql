@@ -1,5 +1,5 @@
 -- One row is a Tweet and a UTC day that was asked for, from the day on which it was posted.
--- Each metric is a column: the sum over the hours of the day, from /historical. NULL is a count that the API has not
+-- Each metric is a column: the sum over the hours of the day. NULL is a count that the API has not
 -- given, never zero. A sum over rows that are not all complete is too low. For a rate over several rows, divide the
 -- sums: the mean of their rates is another number. A rate above 1 is legal, since impressions are organic only.
 -- Tweets without a handle in the roster are not there. The key is tweet_id and day.
@@ -42,6 +42,10 @@
 with wide as (  -- by handle too: so a question about one handle reaches its Tweets before all counts are read
     select
         tweet_id, day, handle, count(*) as types,
+        count(*) filter (
+            engagement_type in ('bookmarks', 'quote_tweets', 'shares', 'unfollows', 'unlikes')
+        ) as of_analytics,  -- alone, as the next are of the other source
+        count(*) filter (engagement_type in ('media_engagements', 'video_views')) as of_historical,
         max("count") filter (engagement_type = 'impressions') as impressions,
         max("count") filter (engagement_type = 'engagements') as engagements,
         max("count") filter (engagement_type = 'favorites') as favorites,
@@ -64,7 +68,7 @@ with wide as (  -- by handle too: so a question about one handle reaches its Twe
     group by tweet_id, day, handle
 ),
 asked as (
-    select tweet_id, day, handle, posted_at, outcome, text, rows, pulled_at, left_out
+    select tweet_id, day, handle, posted_at, outcome, text, rows, pulled_at, left_out, endpoint
     from coverage
     join (select tweet_id, handle, posted_at from tweets where handle is not null) using (tweet_id)
     where table_name = 'engagements'
@@ -73,6 +77,7 @@ measured as (
     select
         asked.*, posted_at at time zone 'UTC' as posted,
         wide.* exclude (tweet_id, day, handle, types), coalesce(types, 0) as types,
+        types - case endpoint when 'historical' then of_analytics else of_historical end as types_of_source,
         favorites + replies + retweets as public_engagements,
         case
             when (posted_at at time zone 'UTC')::date = asked.day then 24 - hour(posted_at at time zone 'UTC') else 24
@@ -90,7 +95,7 @@ rated as (
         case when impressions > 0 then url_clicks / impressions::double end as url_click_rate,
         case when impressions > 0 then video_views / impressions::double end as video_view_rate,
         case when media_views > 0 then media_engagements / media_views::double end as media_engagement_rate,
-        coalesce(rows > 0 and rows = types * hours_expected and left_out is null and whole_day, false) as complete
+        coalesce(rows > 0 and rows = types_of_source * hours_expected and left_out is null and whole_day, false) as complete
     from measured
 )
 select
@@ -103,7 +108,7 @@ select
         engagement_rate, public_engagement_rate, url_click_rate, video_view_rate, media_engagement_rate
     ) > 1 as over_100_percent,
     types,
-    case when types > 0 then rows // types else 0 end as hours_measured,
+    case when types_of_source > 0 then rows // types_of_source else 0 end as hours_measured,
     hours_expected::bigint as hours_expected,
     complete,
     case

@@ -4,9 +4,18 @@ request ──> the body that is sent          error_responses ──> what an a
 parse_fast · parse_reference ──> flatten ──> rows that add up          rate ──> what the headers say of the rate
 """
 
+from engagement_pipeline.core.model import Terms
 from engagement_pipeline.sources.engagement.error_responses import error_of
 from engagement_pipeline.sources.engagement.flatten import read
-from engagement_pipeline.sources.engagement.rate import rate_of
+from engagement_pipeline.sources.engagement.rate import MINUTE, rate_of
 from engagement_pipeline.sources.engagement.request import http_request, largest_answer, place
 
-__all__ = ["error_of", "http_request", "largest_answer", "place", "rate_of", "read"]
+__all__ = ["TERMS", "error_of", "http_request", "largest_answer", "place", "rate_of", "read"]
+
+TERMS = Terms(
+    address="api_url",
+    rate="requests_per_minute",
+    seconds=MINUTE,
+    per_account=False,
+    in_flight=64,  # the budget decides how many of them wait for an answer at a time
+)

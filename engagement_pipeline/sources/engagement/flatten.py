@@ -22,13 +22,12 @@ from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from engagement_pipeline.core.endpoints import RECENT, TOTALS
 from engagement_pipeline.core.errors import ResponseError
-from engagement_pipeline.core.measured import first_hour, hour_posted, youngest_from
+from engagement_pipeline.core.measured import first_hour, hours_of, since_posted
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.core.model import Flat
 from engagement_pipeline.core.redaction import BODY_MASK, masked
@@ -174,7 +173,7 @@ def _marked(root: dict[str, Any], rows: pa.Table) -> pa.Table:
     The period is the one that the API names, else that of the rows. Rows outside it raise ResponseError, and so does a
     longer period.
     """
-    hours = _hours(rows)
+    hours = hours_of(rows)
     found = (int(hours.min()), int(hours.max()) + 1) if len(hours) else (0, 0)
     first, last = _echoed(root, "start"), _echoed(root, "end")
     start = floor(first.timestamp() / 3600) if first else found[0]
@@ -244,30 +243,11 @@ def _measured(rows: pa.Table, request: Request) -> pa.Table:
 
 
 def _since_posted(rows: pa.Table, request: Request) -> tuple[pa.Table, int]:
-    """Drop the zeros of hours before their Tweet was posted; return with how many other counts such hours have.
-
-    No row is looked at unless a Tweet was posted since the period began.
-    """
+    """Drop the zeros of hours before their Tweet was posted; return with how many other counts such hours have."""
     if request.endpoint == TOTALS or not len(rows):
         return rows, 0
-    first = first_hour(request.window.first) if request.window else int(_hours(rows).min())
-    young = np.array(sorted(tweet for tweet in request.tweet_ids if tweet >= youngest_from(first)), np.int64)
-    if not len(young):
-        return rows, 0
-    begins, ends = (np.searchsorted(rows["tweet_id"].to_numpy(), young, side).tolist() for side in ("left", "right"))
-    hours, zero = _hours(rows), rows["count"].to_numpy() == 0
-    kept, number = np.ones(len(rows), np.bool_), 0
-    for begin, end, posted in zip(begins, ends, hour_posted(young).tolist(), strict=True):
-        early = hours[begin:end] < posted
-        kept[begin:end] = ~(early & zero[begin:end])
-        number += int(np.count_nonzero(early & kept[begin:end]))
-    return rows.filter(pa.array(kept)), number
-
-
-def _hours(rows: pa.Table) -> npt.NDArray[np.int32]:
-    """Return the hour of each row, in hours since 1970."""
-    hours: npt.NDArray[np.int32] = rows["day"].cast(pa.int32()).to_numpy() * np.int32(24) + rows["hour"].to_numpy()
-    return hours
+    first = first_hour(request.window.first) if request.window else int(hours_of(rows).min())
+    return since_posted(rows, request.tweet_ids, first=first)
 
 
 def _stated(root: dict[str, Any]) -> Sums:

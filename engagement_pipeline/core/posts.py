@@ -1,0 +1,51 @@
+"""A Tweet as its author's timeline, archive or export shows it: what it says and shows, and of which kind it is.
+
+In: the fields that a reader has found. Out: a frozen Post, and the columns that the roster has of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+MAX_ID = 2**63 - 1
+POST, REPLY, QUOTE = "post", "reply", "quote"  # kinds; a reply that quotes is a reply
+COLUMNS = ("created_at", "kind", "lang", "text", "media_kinds", "media_keys", "links")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """A Tweet and what is known of it; an empty field is not known, or the Tweet has nothing there.
+
+    `media_kinds` are photo, video or animated_gif, each once. `media_keys` are those of the API, such as
+    7_1890000000000000001. `links` are where the links lead, except those to its own media. Raises ValueError for what
+    is no ID.
+    """
+
+    tweet_id: int
+    created_at: datetime | None = None
+    kind: str = ""
+    lang: str = ""
+    text: str = ""
+    media_kinds: tuple[str, ...] = ()
+    media_keys: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 < self.tweet_id <= MAX_ID:
+            raise ValueError(f"{self.tweet_id} is not the ID of a Tweet")
+
+    def columns(self) -> dict[str, str]:
+        """Return the text of each of COLUMNS; several values have a space between them."""
+        created = f"{self.created_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if self.created_at else ""
+        several = (self.media_kinds, self.media_keys, self.links)
+        texts = (created, self.kind, self.lang, self.text, *map(_joined, several))
+        return dict(zip(COLUMNS, texts, strict=True))
+
+
+def _joined(values: Sequence[str]) -> str:
+    return " ".join(dict.fromkeys(value.replace(" ", "%20") for value in values))

@@ -1,0 +1,23 @@
+"""X API v2: GET /2/tweets/analytics, the hours of up to 100 Posts; and timeline, the Posts of an account.
+
+request ──> the query that is sent          problems ──> what the API says of a Post, in a 200 or instead of one
+flatten ──> rows                            rate ──> what the headers say of the rate
+
+Two names differ from those of the tables, and only this folder knows v2's: likes are favorites, follows user_follows.
+"""
+
+from engagement_pipeline.core.model import Terms
+from engagement_pipeline.sources.x_api_v2.flatten import read
+from engagement_pipeline.sources.x_api_v2.problems import error_of
+from engagement_pipeline.sources.x_api_v2.rate import WINDOW, rate_of
+from engagement_pipeline.sources.x_api_v2.request import http_request, largest_answer, place
+
+__all__ = ["TERMS", "error_of", "http_request", "largest_answer", "place", "rate_of", "read"]
+
+TERMS = Terms(
+    address="x_api_url",
+    rate="x_requests_per_15_minutes",
+    seconds=WINDOW,
+    per_account=True,
+    in_flight=8,  # a full answer has 29 MB, and takes five times as much while it is read
+)

@@ -1,0 +1,58 @@
+"""A budget for each account, where the API gives each a rate of its own."""
+
+from concurrent.futures import CancelledError
+
+import pytest
+
+from engagement_pipeline.core.model import Rate
+from engagement_pipeline.transport.rate_limit import AccountLimiters, RateLimiter
+
+
+class Clock:
+    """Time that only passes where somebody sleeps."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+def limiters(clock):
+    return AccountLimiters(lambda: RateLimiter(300, seconds=900, clock=clock, sleep=clock.sleep))
+
+
+def test_slots_are_even_over_the_seconds_of_the_rate():
+    clock = Clock()
+    limiter = RateLimiter(300, seconds=900, clock=clock, sleep=clock.sleep)
+    for _ in range(300):
+        limiter.wait()
+    assert clock.now == pytest.approx(900 / 0.985, rel=0.001)
+
+
+def test_an_account_takes_no_slot_of_another():
+    clock = Clock()
+    budgets = limiters(clock)
+    first, second = budgets.of("ann"), budgets.of("bob")
+    first.wait()
+    waited = clock.now
+    second.wait()
+    assert clock.now == waited
+    assert budgets.of("ann") is first
+
+
+def test_after_a_cancellation_nobody_waits_whether_known_or_new():
+    budgets = limiters(Clock())
+    known = budgets.of("ann")
+    budgets.cancel()
+    for limiter in (known, budgets.of("bob")):
+        with pytest.raises(CancelledError):
+            limiter.wait()
+
+
+def test_what_the_api_says_otherwise_is_told_with_the_setting_s_name(caplog):
+    RateLimiter(300, seconds=900, setting="x_requests_per_15_minutes").correct(Rate(limit=900))
+    assert "allows 900 requests in 15 minutes and the setting x_requests_per_15_minutes says 300" in caplog.text
