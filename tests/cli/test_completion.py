@@ -38,7 +38,7 @@ def completed(engagement, tmp_path):
     ("words", "offered"),
     [
         (("sta",), {"status"}),
-        (("pull", "--endpoint", ""), {"historical", "totals", "28hr"}),
+        (("pull", "--endpoint", ""), {"historical", "totals", "28hr", "analytics"}),
         (("pull", "--skip"), {"--skip-bad-rows"}),
         (("help", "rebu"), {"rebuild"}),
         (("completion", ""), set(SHELLS)),

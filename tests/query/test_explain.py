@@ -88,7 +88,7 @@ def test_a_response_that_is_damaged_is_named(history):
 def test_what_is_no_cell_is_refused(history, tmp_path):
     with pytest.raises(InputError, match="24 is not an hour of the day"):
         told(history, 1, SECOND, 24)
-    with pytest.raises(InputError, match="no type 'clicks'"):
+    with pytest.raises(InputError, match="no endpoint tells hours of 'clicks'"):
         told(history, 1, SECOND, 0, name="clicks")
     with pytest.raises(InputError, match="there is no lake"):
         told(Lake(tmp_path / "none"), 1, SECOND, 0)
