@@ -1,7 +1,9 @@
 """X API v2: GET /2/tweets/analytics, the hours of up to 100 Posts; and timeline, the Posts of an account.
 
-request ──> the query that is sent          problems ──> what the API says of a Post, in a 200 or instead of one
-flatten ──> rows                            rate ──> what the headers say of the rate
+    request  ──> the query that is sent
+    flatten  ──> rows
+    problems ──> what the API says of a Post, in a 200 or instead of one
+    rate     ──> what the headers say of the rate
 
 Two names differ from those of the tables, and only this folder knows v2's: likes are favorites, follows user_follows.
 """
