@@ -11,6 +11,7 @@ import dagster as dg
 from assets.engagements import engagements, responses
 from assets.metadata import about, columns
 from assets.snapshots import recent, totals
+from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.tables import (
     COVERAGE,
     DAILY,
@@ -21,7 +22,7 @@ from engagement_pipeline.core.tables import (
     TWEETS,
     Table,
 )
-from engagement_pipeline.query.views import View, all_macros, all_views, reading
+from engagement_pipeline.query.views import BY_SOURCE, View, all_macros, all_views, reading
 
 PULLED = (responses, totals, recent)  # which ask the API
 WRITTEN_BESIDE = {
@@ -48,9 +49,10 @@ def _of_table(table: Table) -> dg.AssetSpec:
 def _of_view(view: View, known: Collection[str]) -> dg.AssetSpec:
     """Return what a view tells. Its columns have no types: DuckDB knows them only once it has made the view."""
     described = [dg.TableColumn(name, type="", description=meaning) for name, meaning in view.columns.items()]
+    of_each_source = {HISTORICAL.table.name} if reading(view.sql, BY_SOURCE.values()) else set()
     return dg.AssetSpec(
         _key(view.name),
-        deps=map(_key, sorted(reading(view.sql, known))),
+        deps=map(_key, sorted(reading(view.sql, known) | of_each_source)),
         kinds={"duckdb", "view"},
         description=f"One row is {view.grain}. {view.description}",
         metadata={"dagster/column_schema": dg.TableSchema(described)},

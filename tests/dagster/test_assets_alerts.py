@@ -102,7 +102,7 @@ def test_a_run_without_days_names_none(in_world, definitions, instance, tick, re
 
 
 def test_an_error_that_nobody_foresaw_is_told_as_it_was_raised(definitions, instance, tick, receiver, monkeypatch):
-    monkeypatch.setattr("assets.engagements.prepare", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("assets.engagements.prepare_sources", lambda *_, **__: 1 / 0)
     run_days(definitions, instance)
     tick()
     assert text(receiver)[3] == (
@@ -138,7 +138,7 @@ def test_a_secret_that_an_exception_holds_is_neither_told_nor_kept(definitions, 
 def unread(in_world, definitions, monkeypatch):
     """An accounts file that is broken, and a token of it that an exception tells before anybody has read the file."""
     token = "ATokenThatTheSensorReads"
-    monkeypatch.setattr("assets.engagements.prepare", lambda *_, **__: {}[f"token {token}"])
+    monkeypatch.setattr("assets.engagements.prepare_sources", lambda *_, **__: {}[f"token {token}"])
     in_world.accounts.write_text(f'[app]\nbearer_token = "{token}" oops')
 
 

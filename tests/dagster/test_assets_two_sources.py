@@ -34,7 +34,7 @@ def test_a_run_pulls_both_and_says_that_they_agree(both, definitions, instance):
 
 def test_a_planted_difference_is_told_and_holds_nothing_back(both, definitions, instance):
     both.emulator.v2.faults.set(differing_share=1.0)
-    assert not failures(run_days(definitions, instance, first=FEW[-1]))
+    assert not failures(run_days(definitions, instance, first=FEW[0], last=FEW[0]))  # older than a day
     told = agreement(instance)
     assert (told.passed, told.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert "impressions differ by" in told.description

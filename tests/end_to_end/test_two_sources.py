@@ -1,7 +1,6 @@
 """Two sources, each with a lake of its own: what one pull of both brings, and what goes wrong with one alone."""
 
 import os
-from datetime import UTC, datetime
 
 import forks
 import pytest
@@ -135,7 +134,7 @@ def test_an_account_with_the_tokens_of_another_handle_is_named(chosen, world):
 
 def test_the_status_tells_of_both(chosen):
     pulled(chosen, days=1)
-    standing = status.of_lake(Lake(chosen.data), now=datetime.now(UTC))
+    standing = status.of_lake(Lake(chosen.data), now=chosen.current_time())
     assert [pull.endpoint for pull in standing.pulls] == ["historical", "analytics"]
     assert (standing.asked.requests, standing.set_aside) == (2, {"unavailable": 1})
 

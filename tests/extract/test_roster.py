@@ -110,13 +110,13 @@ def test_a_tweet_that_stands_with_two_handles_is_told_and_the_first_goes_on(fold
 def test_rows_of_one_tweet_fill_each_other_and_what_differs_is_said(folder, caplog):
     files = {
         "a.csv": "tweet_id,handle,campaign,text\n5,a,,one\n6,a,spring,\n",
-        "b.csv": "tweet_id,handle,campaign,owner\n6,a,summer,us\n5,a,spring,\n5,a,autumn,them\n",
+        "b.csv": "tweet_id,handle,campaign,team\n6,a,summer,us\n5,a,spring,\n5,a,autumn,them\n",
     }
     table = folder(files).table
-    assert table.select(["campaign", "text", "owner"]).to_pydict() == {
+    assert table.select(["campaign", "text", "team"]).to_pydict() == {
         "campaign": ["spring", "spring"],
         "text": ["one", None],
-        "owner": ["them", "us"],
+        "team": ["them", "us"],
     }
     (told,) = caplog.messages
     assert told == (
