@@ -6,6 +6,8 @@ import pytest
 from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.query.dictionary import entries
 
+pytestmark = pytest.mark.marts
+
 
 @pytest.fixture
 def graph(definitions):

@@ -12,6 +12,8 @@ from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
 from engagement_pipeline.lake.layout import FORMAT, Lake
 from engagement_pipeline.query import catalog
 
+pytestmark = pytest.mark.marts
+
 DAY = FEW[1]
 
 

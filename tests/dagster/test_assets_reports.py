@@ -8,6 +8,8 @@ from code_location import failures, load_definitions, metadata
 from engagement_pipeline.query.views import reading
 from engagement_pipeline.report import figures, page
 
+pytestmark = pytest.mark.marts
+
 JANUARY = "2026-01"
 
 

@@ -7,6 +7,8 @@ from code_location import FEW, failures, metadata, run_days
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query import catalog
 
+pytestmark = pytest.mark.marts
+
 AGREEMENT = dg.AssetCheckKey(dg.AssetKey("catalog"), "agreement")
 
 

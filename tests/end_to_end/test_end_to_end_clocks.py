@@ -12,6 +12,8 @@ from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.publish import retention
 from engagement_pipeline.query import catalog
 
+pytestmark = pytest.mark.marts
+
 RIGHT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SET_BACK = pytest.mark.parametrize("back", [timedelta(minutes=10), timedelta(days=400)], ids=str)
 

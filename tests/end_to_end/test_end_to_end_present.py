@@ -12,6 +12,8 @@ from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query import catalog
 from engagement_pipeline.transport import client
 
+pytestmark = pytest.mark.marts
+
 TOTAL_TYPES = TOTALS.types
 PUBLIC_TYPES = TOTALS.public_types
 

@@ -24,6 +24,8 @@ from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.publish.rebuild import rebuild_table
 from engagement_pipeline.query import catalog
 
+pytestmark = pytest.mark.marts
+
 WINDOW = Window(date(2026, 1, 1), date(2026, 1, 2))
 DAYS, HOURS = 2, 24
 BORN = datetime(2026, 1, 1, tzinfo=UTC)

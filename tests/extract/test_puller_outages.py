@@ -81,7 +81,7 @@ def pulled(tmp_path, monkeypatch):
     return pull
 
 
-@pytest.mark.parametrize("per_minute", [60, 300, 1200])
+@pytest.mark.parametrize("per_minute", [pytest.param(60, marks=pytest.mark.faults), 300, 1200])
 @pytest.mark.parametrize(
     ("lasting", "runs"),
     [(timedelta(seconds=3), 1), (timedelta(minutes=1), 1), (timedelta(minutes=10), 1), (timedelta(hours=1), 4)],

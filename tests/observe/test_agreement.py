@@ -10,6 +10,8 @@ from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.observe.agreement import NOTHING, agreement
 from engagement_pipeline.publish.publisher import publish_pulls
 
+pytestmark = pytest.mark.marts
+
 TYPES = ("favorites", "impressions")
 SOON = datetime(2026, 1, 3, 1, tzinfo=UTC)  # an hour after the window, so that its second day is young
 

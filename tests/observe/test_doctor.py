@@ -142,7 +142,9 @@ def test_an_older_copy_of_lifetimes_is_named_and_made_anew(lived):
     [
         ("engagements/day=2026-01-01", "engagements/day=2026-01-09"),
         ("totals/observed_on=2026-02-01", "totals/observed_on=2026-02-09"),
-        ("totals/observed_on=2026-02-01", "totals/observed_on=2026-01-01"),
+        pytest.param(
+            "totals/observed_on=2026-02-01", "totals/observed_on=2026-01-01", marks=pytest.mark.faults, id="back"
+        ),
         ("coverage/endpoint=historical/day=2026-01-01", "coverage/endpoint=historical/day=2026-01-09"),
     ],
 )
@@ -376,7 +378,7 @@ def test_a_catalogue_of_another_place(lived, tmp_path):
 
 
 def test_a_catalogue_of_another_version(lived, monkeypatch):
-    monkeypatch.setattr(seal, "all_macros", tuple)
+    monkeypatch.setattr(seal, "all_macros", lambda: ("another",))
     assert "another version of this program wrote it" in found(lived)["catalogue"].what
 
 

@@ -58,13 +58,13 @@ def done(fix):
             subprocess.run(command, shell=True, check=True)
 
 
-def sweep(lake, harm, do):
-    """Harm a file of each kind, and return those of which the doctor does not speak or that it does not mend."""
+def sweep(lake, harm, do, step=1):
+    """Harm a file of each kind, or of each so many kinds, and return those of which the doctor does not speak or that it does not mend."""
     kept = lake.root.with_name("kept")
     shutil.copytree(lake.root, kept)
     before = contents(lake, *COUNTS)
     wrong = {}
-    for kind, path in files(lake).items():
+    for kind, path in [*files(lake).items()][::step]:
         do(path)
         found = examined().findings
         if not found and harm not in SILENT.get(kind, ()):
@@ -105,8 +105,9 @@ def test_the_lake_of_the_sweeps_is_whole_and_has_a_file_of_each_kind(lake):
     }
 
 
-def test_a_file_that_is_missing(lake):
-    assert sweep(lake, "missing", lambda path: path.unlink()) == {}
+@pytest.mark.parametrize("step", [pytest.param(3, id="some"), pytest.param(1, id="each", marks=pytest.mark.faults)])
+def test_a_file_that_is_missing(lake, step):
+    assert sweep(lake, "missing", lambda path: path.unlink(), step) == {}
 
 
 @pytest.mark.faults

@@ -140,7 +140,7 @@ def test_only_the_folders_of_what_is_spent_go(lake):
     assert [pull.path for pull in raw.all_pulls(lake)] == [stays.path]
 
 
-@pytest.mark.parametrize("hour", range(7))
+@pytest.mark.parametrize("hour", [0, 3, 6, *(pytest.param(hour, marks=pytest.mark.faults) for hour in (1, 2, 4, 5))])
 def test_no_published_row_changes_and_none_when_the_rest_is_rebuilt(lake, past, hour):
     shutil.copytree(past, lake.root)
     before = contents(lake)
