@@ -5,7 +5,7 @@ In: Settings, an endpoint and UTC days. Out: Prepared: roster, accounts and the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from engagement_pipeline.core.endpoints import HISTORICAL, TOTALS
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.extract import backlog, planner, roster
-from engagement_pipeline.lake import request_log, set_aside
+from engagement_pipeline.lake import forgotten, request_log, set_aside
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.transport import accounts
 
@@ -64,13 +64,15 @@ def prepare(
     lake, now = Lake(settings.data), datetime.now(UTC)
     roster.tell_unavailable(followed, set_aside.unavailable(lake))
     resting, alone = set_aside.resting(lake, known.fingerprints, now=now), set_aside.asked_alone(lake)
+    gone = forgotten.load(lake).among(tweet.tweet_id for tweet in (*followed.tweets, *followed.unknown))
+    never = {tweet: forgotten.REASON for tweet in followed.tweets if tweet.tweet_id in gone}
     plans = tuple(
         planner.plan(
             followed.tweets,
             endpoint,
             types=settings.types,
             window=window,
-            resting=_had(lake, followed, window, new_since) | resting,
+            resting=_had(lake, followed, window, new_since) | resting | never,
             alone=alone,
         )
         for window in windows
@@ -79,10 +81,22 @@ def prepare(
     chosen = settings.types if len(settings.types) < len(METRICS) else ()
     return Prepared(
         accounts=known,
-        roster=followed,
+        roster=followed.without(gone),
         plans=plans,
         handles_queried=queried,
         types_left_out=tuple(name for name in chosen if name not in endpoint.types),
+    )
+
+
+def unforgotten(prepared: Prepared, lake: Lake) -> Prepared:
+    """Return what a pull will do without the Tweets that were forgotten since it was prepared."""
+    asked = {tweet.tweet_id for planned in prepared.plans for tweet in planned.tweets}
+    known = forgotten.load(lake)
+    gone = known.among(asked.union(tweet.tweet_id for tweet in (*prepared.roster.tweets, *prepared.roster.unknown)))
+    return replace(
+        prepared,
+        roster=prepared.roster.without(gone),
+        plans=tuple(planner.without(planned, gone) for planned in prepared.plans),
     )
 
 
