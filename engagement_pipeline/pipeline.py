@@ -28,15 +28,16 @@ from engagement_pipeline.core.errors import (
 from engagement_pipeline.core.model import Plan, Progress, Tweet, quiet
 from engagement_pipeline.core.tables import REBUILDABLE
 from engagement_pipeline.extract import account_check, planner, puller, roster
+from engagement_pipeline.extract.prepare import unforgotten
 from engagement_pipeline.extract.progress import Whole
 from engagement_pipeline.extract.roster import save_roster
-from engagement_pipeline.lake import raw, request_log, set_aside
+from engagement_pipeline.lake import forgotten, raw, request_log, set_aside
 from engagement_pipeline.lake.clock import Clock
 from engagement_pipeline.lake.layout import LAKE_LOCK, PULL_LOCK, Lake
 from engagement_pipeline.lake.recovery import recover
 from engagement_pipeline.observe import checks, doctor
 from engagement_pipeline.observe.day_report import DayReport, describe
-from engagement_pipeline.publish import publisher, retention
+from engagement_pipeline.publish import erasure, publisher, retention
 from engagement_pipeline.publish import upgrade as upgrading
 from engagement_pipeline.publish.rebuild import rebuild_table
 from engagement_pipeline.query import by_day, catalog
@@ -80,6 +81,7 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
     """
     lake = Lake(settings.data)
     lake.open()
+    erasure.resume(lake, now=_machine_now())
     reports: list[PullReport] = []
     refusals: list[Landed] = []
     failures: dict[str, EngagementError] = {}
@@ -88,6 +90,7 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
     with _asking(settings, lake, f"the pull of {', '.join(map(str, prepared.plans[:: len(prepared.plans) - 1 or 1]))}"):
         with lake.locked(LAKE_LOCK, "a publication"):
             recover(lake, sources.read, locks=(LAKE_LOCK, PULL_LOCK))
+        prepared = unforgotten(prepared, lake)
         save_roster(lake, prepared.roster)
         for left in raw.open_pulls(lake):
             if not left.finished:
@@ -126,6 +129,7 @@ def check_accounts(settings: Settings) -> list[Finding]:
     followed = roster.load(settings.tweets, handles=known.by_handle, skip_bad_rows=settings.skip_bad_rows)
     lake = Lake(settings.data)
     lake.open()
+    followed = followed.without(forgotten.load(lake).among(tweet.tweet_id for tweet in followed.tweets))
     clock = Clock.of(lake, machine=_machine_now)
     with (
         _asking(settings, lake, "a check of the accounts"),
@@ -206,6 +210,7 @@ def _pull_one(
 def publish_landed(settings: Settings, *, progress: Progress = quiet) -> list[Publication]:
     """Publish what has landed, and refresh the views. PublishError names the days that failed; all others are done."""
     lake = Lake(settings.data)
+    erasure.resume(lake, now=_machine_now())
     try:
         publications = publisher.publish_pulls(lake, progress=progress)
     except PublishError:
@@ -232,6 +237,7 @@ def rebuild(
         raise InputError(f"the first day, {first}, is after the last, {last}: swap them")
     lake = Lake(settings.data)
     lake.open(create=False)
+    erasure.resume(lake, now=_machine_now())
     tables = [REBUILDABLE[table]] if table else REBUILDABLE.values()
     rebuilt = [
         day

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from engagement_pipeline.lake.layout import Lake
 
-REASON = "that were forgotten, and are never asked for again"  # why a plan leaves Tweets out
+REASON = "forgotten, and never asked for again"  # why a plan leaves Tweets out
 DIGEST_BYTES = 16
 
 

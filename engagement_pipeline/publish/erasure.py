@@ -133,7 +133,8 @@ def _erase(lake: Lake, erased: Erased, now: datetime) -> _Changes:
             lake.storage.write_whole(path, content)
             changes.made.append(Change(path=_name(lake, path), before=before, after=_hash(lake, path)))
     for path, _ in leaving:
-        changes.made.append(Change(path=_name(lake, path), before=_hash(lake, path), after=""))
+        name = erased.masked(_name(lake, path))  # it may be that of a Tweet
+        changes.made.append(Change(path=name, before=_hash(lake, path), after=""))
         lake.storage.remove(path)
     return changes
 

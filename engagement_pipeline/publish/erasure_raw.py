@@ -89,7 +89,7 @@ def _body(path: Path, body: bytes, request: Request, erased: Erased) -> bytes:
     try:
         return sources.source_of(request.endpoint).without(body, erased) if body else body
     except ValueError:
-        logger.warning("%s is not JSON, so that nobody can rewrite it: its body is removed", path)
+        logger.warning("%s is not JSON, so that nobody can rewrite it: its body is removed", erased.masked(str(path)))
         return b""
 
 

@@ -2,52 +2,28 @@
 
 import json
 import shutil
+import tempfile
 from datetime import timedelta
+from pathlib import Path
 
+import hypothesis
 import pytest
-from bodies import TYPES, WINDOW, at, begin, body, full, land, observed, parts, pulled, totals
-from histories import TODAY
+from bodies import TYPES, WINDOW, at, begin, body, full, land, pulled
+from forgetting import ALL, GONE, LAST, NEVER, NOW, STAYS, lived
+from hypothesis import given
+from hypothesis import strategies as st
 from tables import check_daily, contents, counts, rebuilt
 
 from engagement_pipeline import sources
-from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
+from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.erased import Erased
-from engagement_pipeline.core.model import Exchange, Request, Window
+from engagement_pipeline.core.model import Exchange, Request
 from engagement_pipeline.lake import forgotten, raw, request_log
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.raw import Pull
 from engagement_pipeline.publish import erasure
 from engagement_pipeline.publish.erasure_search import search
 from engagement_pipeline.publish.publisher import publish_pulls
-
-GONE, FIRST, LAST, NEVER = (1_600_000_000_000_000_000 + number for number in (2, 1, 3, 4))
-NOW = at(23, 59)
-STAYS = [FIRST, LAST]
-ALL = [GONE, *STAYS]
-
-
-def lived(lake, *, gone=(GONE,)):
-    """Pull windows that overlap, revisions, refusals, rejected and staged bodies, and the present of some Tweets."""
-    others = (FIRST, LAST)
-    pulled(lake, full([*gone, *others], 10), at(1), tweets=[*gone, *others, NEVER], unavailable_tweet_ids=[str(NEVER)])
-    publish_pulls(lake)
-    pulled(lake, full([*gone, *others], 20, hours=(0, 5)), at(2))
-    publish_pulls(lake)
-    if gone:
-        pulled(lake, full(gone, 30), at(3), handle="bob")
-        pull = begin(lake, at(4))
-        pull.reject(land(pull, full([*gone, FIRST], 4)))
-        land(pull, {}, tweets=gone, refusal=f"403: Forbidden to access tweets: {GONE}")
-        land(pull, {}, tweets=[*gone, LAST], unanswered="no answer", refusal="timed out", asked_at=at(4, 1))
-        pull.marked(finished=True)
-        publish_pulls(lake)
-    for endpoint, content in (
-        (TOTALS, totals({(tweet, "favorites"): 5 for tweet in (*gone, *others)})),
-        (RECENT, parts(full([*gone, *others], 6, window=Window(TODAY, TODAY)))),
-    ):
-        observed(lake, endpoint, content, at(22), tweets=[*gone, *others])
-        publish_pulls(lake)
-    return lake
 
 
 @pytest.fixture(scope="module")
@@ -226,6 +202,39 @@ def test_a_lake_that_forgot_equals_one_that_never_had_the_tweet(lake, tmp_path):
     never = lived(Lake(tmp_path / "never"), gone=())
     for view in ("engagements", "daily", "totals", "recent", "revisions"):
         assert contents(lake, view) == contents(never, view), view
+
+
+PULLS = st.lists(
+    st.tuples(
+        st.sets(st.sampled_from([*ALL, NEVER]), min_size=1), st.integers(1, 9), st.sampled_from([(0, 23), (0, 5)])
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+@hypothesis.settings(max_examples=3)
+@given(pulls=PULLS, gone=st.sets(st.sampled_from([*ALL, NEVER]), min_size=1))
+def test_whatever_was_pulled_a_lake_that_forgot_equals_one_that_never_had_them_and_stays_so(pulls, gone):
+    with tempfile.TemporaryDirectory() as folder:
+        had, never = Lake(Path(folder) / "had"), Lake(Path(folder) / "never")
+        never.open()
+        for hour, (tweets, count, hours) in enumerate(pulls):
+            for lake, asked in ((had, tweets), (never, tweets - gone)):
+                if asked:
+                    pulled(lake, full(asked, count, hours=hours), at(hour))
+                    publish_pulls(lake)
+        forget(had, *gone)
+        assert without_sources(had) == without_sources(never)
+        rebuilt(had)
+        assert without_sources(had) == without_sources(never)
+
+
+def without_sources(lake):
+    """Return what the tables hold, but for the names of responses."""
+    return {
+        view: [tuple(v for v in row if "raw/" not in str(v)) for row in rows] for view, rows in contents(lake).items()
+    }
 
 
 def test_responses_that_are_left_pass_what_pulls_look_at(lake):

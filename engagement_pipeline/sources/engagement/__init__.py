@@ -1,8 +1,9 @@
 """The Engagement API: /totals, /28hr and /historical.
 
 request ──> the body that is sent          error_responses ──> what an answer other than 200 means
-parse_fast · parse_reference ──> flatten ──> rows that add up          rate ──> what the headers say of the rate
-without ──> a body that does not hold some Tweets
+parse_fast · parse_reference ──> flatten ──> rows that add up
+
+rate ──> what the headers say of the rate          without ──> a body that does not hold some Tweets
 """
 
 from engagement_pipeline.sources.engagement.error_responses import error_of
