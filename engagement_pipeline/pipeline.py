@@ -37,7 +37,7 @@ from engagement_pipeline.lake.layout import LAKE_LOCK, PULL_LOCK, Lake
 from engagement_pipeline.lake.recovery import recover
 from engagement_pipeline.observe import checks, doctor
 from engagement_pipeline.observe.day_report import DayReport, describe
-from engagement_pipeline.publish import erasure, publisher, retention
+from engagement_pipeline.publish import erasure, erasure_due, publisher, retention
 from engagement_pipeline.publish import upgrade as upgrading
 from engagement_pipeline.publish.rebuild import rebuild_table
 from engagement_pipeline.query import by_day, catalog
@@ -217,6 +217,8 @@ def publish_landed(settings: Settings, *, progress: Progress = quiet) -> list[Pu
         with suppress(LakeError):  # a damaged file may stop the views too, and PublishError has named it already
             catalog.refresh(lake)
         raise
+    if settings.forget_deleted_days:
+        erasure_due.forget(lake, days=settings.forget_deleted_days, now=_machine_now())
     catalog.refresh(lake)
     return publications
 
