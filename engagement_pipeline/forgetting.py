@@ -55,6 +55,11 @@ class Proof:
     searched: Searched
 
 
+def going(settings: Settings) -> frozenset[int]:
+    """Return the Tweets of a removal that was stopped; raises InputError where there is no lake."""
+    return forgotten.load(_lake(settings)).going
+
+
 def of_handle(settings: Settings, handle: str) -> list[int]:
     """Return the Tweets that the lake knows to be of a handle, sorted; raises InputError where there is no lake."""
     lake = _lake(settings)

@@ -16,6 +16,7 @@ from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import EngagementError, InputError
 from engagement_pipeline.core.redaction import printable, redacted
 from engagement_pipeline.extract.plan_text import counted
+from engagement_pipeline.lake.raw import LAST_ID
 from engagement_pipeline.publish.erasure import RESPONSES
 
 if TYPE_CHECKING:
@@ -34,11 +35,11 @@ def run(options: argparse.Namespace) -> None:
     tweets = _tweets(options, chosen)
     if options.json and not options.yes:
         raise InputError("--json prints the receipt, so it needs --yes: leave out both to see what would go")
-    if not options.json:
+    if not options.yes:
         _say(held_lines(forgetting.found(chosen, tweets), len(tweets)))
-    if not options.yes and not _agreed(len(tweets)):
-        print("nothing is removed: engagement forget with --yes removes it for good")
-        return
+        if not _agreed(len(tweets)):
+            print("nothing is removed: engagement forget with --yes removes it for good")
+            return
     proof = forgetting.forget(chosen, tweets)
     if options.json:
         print(as_json(proof))
@@ -53,8 +54,11 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _tweets(options: argparse.Namespace, chosen: settings.Settings) -> frozenset[int]:
-    """Return the Tweets that the options name."""
-    tweets = {*options.tweets}
+    """Return the Tweets that the options name, with those of a removal that was stopped."""
+    for tweet in options.tweets:
+        if tweet >= LAST_ID:
+            raise InputError(f"{tweet} is no Tweet's ID: no ID has 64 bits; copy it again")
+    tweets = {*options.tweets, *forgetting.going(chosen)}
     if options.file:
         tweets.update(forgetting.of_file(options.file))
     if options.handle:

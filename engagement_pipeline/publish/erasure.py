@@ -93,7 +93,7 @@ def forget(lake: Lake, tweets: Collection[int], *, now: datetime) -> Receipt:
             recover(lake, sources.read, locks=(LAKE_LOCK, PULL_LOCK))
             known = forgotten.load(lake).begun(tweets)
             forgotten.save(lake, known)
-            changes = _erase(lake, Erased(known.going), now)
+            changes = _erase(lake, Erased(known.going), now) if known.going else _Changes()
             forgotten.save(lake, known.finished(now))
     except OSError as error:
         raise LakeError(

@@ -47,25 +47,42 @@ def held(lake: Lake, path: Path, erased: Erased, *, moved: Mapping[str, str]) ->
     rows, changes = 0, False
     with opened(lake, path) as file:
         for group in range(file.num_row_groups):
-            found = file.read_row_group(group)
-            left = _without(found, erased, moved, free=path == lake.tweets)
-            rows += len(found) - len(left)
-            changes = changes or left is not found
+            if _may_name(file, group, erased):
+                found = file.read_row_group(group)
+                left = _without(found, erased, moved, free=path == lake.tweets)
+                rows += len(found) - len(left)
+                changes = changes or left is not found
     return Held(rows, changes)
 
 
 def stage(lake: Lake, path: Path, erased: Erased, *, moved: Mapping[str, str]) -> Path:
-    """Write a file without the Tweets among what is staged; return where."""
+    """Write a file without the Tweets among what is staged; return where. OSError where it cannot be written."""
     staged = lake.staging / "without.parquet"
-    with (
-        opened(lake, path) as file,
-        closing(pq.ParquetWriter(staged, file.schema_arrow, compression="zstd", write_page_checksum=True)) as sink,
-    ):
-        for group in range(file.num_row_groups):
-            left = _without(file.read_row_group(group), erased, moved, free=path == lake.tweets)
+    with opened(lake, path) as file:
+        schema = file.schema_arrow
+    with closing(pq.ParquetWriter(staged, schema, compression="zstd", write_page_checksum=True)) as sink:
+        for rows in _row_groups(lake, path):
+            left = _without(rows, erased, moved, free=path == lake.tweets)
             if len(left):
                 sink.write_table(left)
     return staged
+
+
+def _row_groups(lake: Lake, path: Path) -> Iterator[pa.Table]:
+    """Yield the row groups of a file. Nothing is written in here: what cannot be written is no damage of this file."""
+    with opened(lake, path) as file:
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group)
+
+
+def _may_name(file: pq.ParquetFile, group: int, erased: Erased) -> bool:
+    """Tell whether a row group may name a Tweet; of a table of counts, its lowest and highest Tweet tell."""
+    if any(not (pa.types.is_primitive(kind) or pa.types.is_dictionary(kind)) for kind in file.schema_arrow.types):
+        return True
+    column = file.metadata.row_group(group).column(file.schema_arrow.names.index(TWEET_ID))
+    if not column.is_stats_set or not column.statistics.has_min_max:
+        return True
+    return any(column.statistics.min <= tweet <= column.statistics.max for tweet in erased.ids)
 
 
 def _without(rows: pa.Table, erased: Erased, moved: Mapping[str, str], *, free: bool) -> pa.Table:

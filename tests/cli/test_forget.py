@@ -78,6 +78,7 @@ def test_a_file_names_the_tweets_an_id_a_line(had, engagement, tmp_path):
         (("--file", "none.txt"), "none.txt cannot be read: No such file or directory"),
         (("--handle", "nobody"), "the lake knows no Tweet of nobody"),
         (("1", "--json"), "--json prints the receipt, so it needs --yes"),
+        (("9" * 20,), f"{'9' * 20} is no Tweet's ID: no ID has 64 bits"),
         (("x",), "argument TWEET: 'x' is not a whole number of at least 1"),
     ],
 )
@@ -87,6 +88,12 @@ def test_wrong_use_is_one_line(had, failed, monkeypatch, arguments, told):
     code, line = failed("forget", *arguments)
     assert code == 2
     assert line.startswith(told)
+
+
+def test_a_removal_that_was_stopped_goes_on_without_a_name(had, engagement):
+    forgotten.save(had, forgotten.load(had).begun([GONE]))
+    assert engagement("forget", "--yes")[0] == 0
+    assert GONE not in tweets_of(had)
 
 
 def test_where_there_is_no_lake_none_is_made(tmp_path, monkeypatch, failed):

@@ -1,5 +1,6 @@
 """Forgotten Tweets are gone from every file of a lake, and nothing brings them back."""
 
+import errno
 import json
 import shutil
 import tempfile
@@ -17,11 +18,12 @@ from tables import check_daily, contents, counts, rebuilt
 from engagement_pipeline import sources
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.erased import Erased
+from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import Exchange, Request
 from engagement_pipeline.lake import forgotten, raw, request_log
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.raw import Pull
-from engagement_pipeline.publish import erasure
+from engagement_pipeline.publish import erasure, erasure_tables
 from engagement_pipeline.publish.erasure_search import search
 from engagement_pipeline.publish.publisher import publish_pulls
 
@@ -184,10 +186,30 @@ def test_the_receipt_names_each_file_and_what_it_holds_now(lake):
     assert receipt.tweets == (forgotten.load(lake).hash_of(GONE),)
 
 
+def test_of_a_table_of_counts_row_groups_of_other_tweets_are_not_read(lake, monkeypatch):
+    for _, path in erasure_tables.files(lake):
+        if path.parts[-3] == "engagements":
+            monkeypatch.setattr(erasure_tables, "_without", None)
+            assert erasure_tables.held(lake, path, Erased(frozenset({LAST + 9})), moved={}) == (0, False)
+
+
 def test_a_file_that_nobody_can_read_is_told(lake):
     lake.set_aside.write_bytes(b"damaged")
     receipt = forget(lake)
     assert ["set_aside.parquet" in problem for problem in receipt.unread] == [True]
+
+
+def test_a_full_disk_stops_it_and_the_next_one_goes_on(lake, monkeypatch):
+    def full_disk(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(erasure_tables.pq.ParquetWriter, "write_table", full_disk)
+        with pytest.raises(LakeError, match="cannot be written: No space left on device; the Tweets are not gone from"):
+            forget(lake)
+    assert forgotten.load(lake).going == {GONE}
+    erasure.resume(lake, now=NOW)
+    assert search(lake, Erased(frozenset({GONE}))).holding == ()
 
 
 def test_a_second_time_changes_nothing_and_keeps_the_first_moment(lake):
