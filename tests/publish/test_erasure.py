@@ -2,12 +2,15 @@
 
 import errno
 import json
+import os
 import shutil
 import tempfile
 from datetime import timedelta
 from pathlib import Path
 
 import hypothesis
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from bodies import TYPES, WINDOW, at, begin, body, full, land, pulled
 from forgetting import ALL, GONE, LAST, NEVER, NOW, STAYS, lived
@@ -15,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tables import check_daily, contents, counts, rebuilt
 
-from engagement_pipeline import sources
+from engagement_pipeline import pipeline, sources
+from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.erased import Erased
 from engagement_pipeline.core.errors import LakeError
@@ -40,6 +44,10 @@ def lake(tmp_path, full_life):
 
 def forget(lake, *tweets, now=NOW):
     return erasure.forget(lake, tweets or (GONE,), now=now)
+
+
+def publish(lake):
+    pipeline.publish_landed(settings.load({"ENGAGEMENT_CONFIG": os.devnull, "ENGAGEMENT_DATA": str(lake.root)}))
 
 
 def rows_without(lake, tweet):
@@ -154,6 +162,34 @@ def test_text_of_other_tweets_that_names_it_is_masked(lake):
     forget(lake)
     texts = {row for rows in contents(lake)["coverage"] for row in rows if str(row).startswith("403")}
     assert texts == {f"403: Forbidden to access tweets: [forgotten],{LAST}"}
+
+
+def test_columns_of_the_roster_that_name_it_are_masked_and_all_others_stay(lake):
+    columns = {
+        "tweet_id": [GONE, LAST],
+        "handle": ["ann", "ann"],
+        "reply_to": [None, GONE],
+        "url": [None, f"https://x.com/ann/status/{GONE}"],
+        "links": [[], [str(GONE), str(LAST)]],
+        "likes": [1.5, float("nan")],
+        "posted_at": [at(1), at(2)],
+        "followed": [True, True],
+    }
+    pq.write_table(pa.table(columns), lake.tweets)
+    forget(lake)
+    (row,) = pq.read_table(lake.tweets).to_pylist()
+    assert (row["tweet_id"], row["reply_to"], row["links"]) == (LAST, None, [str(LAST)])
+    assert row["url"] == "https://x.com/ann/status/[forgotten]"
+    assert row["posted_at"] == at(2)
+    assert search(lake, Erased(frozenset({GONE}))).holding == ()
+
+
+@pytest.mark.parametrize("go_on", [rebuilt, publish])
+def test_a_removal_that_was_stopped_goes_on_with_what_comes_next(lake, go_on):
+    forgotten.save(lake, forgotten.load(lake).begun([GONE]))
+    go_on(lake)
+    assert forgotten.load(lake).going == frozenset()
+    assert search(lake, Erased(frozenset({GONE}))).holding == ()
 
 
 def test_a_tweet_with_a_short_id_goes_and_counts_and_hours_like_it_stay(tmp_path):
