@@ -12,6 +12,7 @@
     set_aside.parquet                        Tweets that the API would not serve (set_aside.py)
     requests/MONTH.jsonl                     a line for each request that was sent (request_log.py)
     tweets.parquet                           every Tweet that was ever in the roster
+    forgotten.json                           what keeps Tweets away that were forgotten (forgotten.py)
     .lake.note, .pull.note                   what is looked at under a lock (looking.py)
     .catalog.note                            what engagement.duckdb holds, if this program wrote it last (seal.py)
     engagement.duckdb                        views over the Parquet (catalog.py)
@@ -139,6 +140,11 @@ class Lake:
     def tweets(self) -> Path:
         """The Tweets that were ever in the roster, one row each."""
         return self.home.root / "tweets.parquet"
+
+    @property
+    def forgotten(self) -> Path:
+        """What keeps Tweets away that were forgotten."""
+        return self.root / "forgotten.json"
 
     @property
     def catalog(self) -> Path:

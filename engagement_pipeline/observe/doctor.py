@@ -38,6 +38,7 @@ FIRST: dict[str, Check] = {  # what these find keeps the others from looking
     "format": doctor_files.lake_format,
 }
 CHECKS: dict[str, Check] = {
+    "forgotten": doctor_files.removals,
     "stranger": doctor_files.strangers,
     "leftover": doctor_files.leftovers,
     "damaged": doctor_tables.damaged,

@@ -1,0 +1,110 @@
+"""Tweets forgotten for good: which, what of them there is, and the proof that it is gone.
+
+In: Settings, and Tweets, a handle or a file of IDs. Out: what the lake holds of them; and once they are forgotten, a
+Proof. The command `engagement forget` calls it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from engagement_pipeline.core.erased import Erased
+from engagement_pipeline.core.errors import InputError
+from engagement_pipeline.core.redaction import shown
+from engagement_pipeline.lake import forgotten
+from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.lake.raw import LAST_ID
+from engagement_pipeline.publish import erasure
+from engagement_pipeline.publish.erasure_search import search
+from engagement_pipeline.query import catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from engagement_pipeline.core.settings import Settings
+    from engagement_pipeline.publish.erasure import Receipt
+    from engagement_pipeline.publish.erasure_search import Searched
+
+HEADING = "tweet_id"  # the first line of a file of IDs may be this name
+OF_HANDLE = """
+    select tweet_id from tweets where lower(handle) = lower($handle)
+    union
+    select tweet_id from set_aside where lower(handle) = lower($handle)
+    union
+    select unnest(tweet_ids) from requests where lower(handle) = lower($handle)
+    order by all
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """What the lake holds of Tweets: how many by table, and how many of the Tweets were forgotten before."""
+
+    held: dict[str, int]
+    before: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """The receipt of what was done, and what a search of all files of the lake found afterwards."""
+
+    receipt: Receipt
+    searched: Searched
+
+
+def going(settings: Settings) -> frozenset[int]:
+    """Return the Tweets of a removal that was stopped; raises InputError where there is no lake."""
+    return forgotten.load(_lake(settings)).going
+
+
+def of_handle(settings: Settings, handle: str) -> list[int]:
+    """Return the Tweets that the lake knows to be of a handle, sorted; raises InputError where there is no lake."""
+    lake = _lake(settings)
+    with catalog.connect(lake, marts=False) as connection:
+        return [tweet_id for (tweet_id,) in connection.execute(OF_HANDLE, {"handle": handle}).fetchall()]
+
+
+def of_file(path: Path) -> list[int]:
+    """Return the Tweets in a file with an ID a line; raises InputError that names the line of what is none."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise InputError(f"{path} cannot be read: {reason}; name a text file with a Tweet's ID a line") from None
+    found = []
+    for number, line in enumerate(lines, start=1):
+        text = line.strip()
+        if not text or (number == 1 and text == HEADING):
+            continue
+        if not (text.isascii() and text.isdecimal() and 0 < int(text) < LAST_ID):
+            raise InputError(
+                f"{path}:{number}: {shown(repr(text))} is no Tweet's ID: write one ID a line, and nothing else"
+            )
+        found.append(int(text))
+    return found
+
+
+def found(settings: Settings, tweets: Collection[int]) -> Holding:
+    """Return what the lake holds of Tweets, and change nothing; raises InputError where there is no lake."""
+    lake = _lake(settings)
+    return Holding(held=erasure.found(lake, tweets), before=len(forgotten.load(lake).among(tweets)))
+
+
+def forget(settings: Settings, tweets: Collection[int]) -> Proof:
+    """Remove Tweets from the lake for good, refresh the views, and search all files for them.
+
+    LakeError where it stops; the next publication, pull or `forget` goes on.
+    """
+    lake = _lake(settings)
+    receipt = erasure.forget(lake, tweets, now=datetime.now(UTC))
+    catalog.refresh(lake)
+    return Proof(receipt=receipt, searched=search(lake, Erased(frozenset(tweets))))
+
+
+def _lake(settings: Settings) -> Lake:
+    lake = Lake(settings.data)
+    lake.open(create=False)
+    return lake
