@@ -7,7 +7,6 @@ Proof. The command `engagement forget` calls it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from engagement_pipeline.core.erased import Erased
@@ -57,13 +56,13 @@ class Proof:
 
 def going(settings: Settings) -> frozenset[int]:
     """Return the Tweets of a removal that was stopped; raises InputError where there is no lake."""
-    return forgotten.load(_lake(settings)).going
+    return forgotten.load(_home(settings)).going
 
 
 def of_handle(settings: Settings, handle: str) -> list[int]:
     """Return the Tweets that the lake knows to be of a handle, sorted; raises InputError where there is no lake."""
-    lake = _lake(settings)
-    with catalog.connect(lake, marts=False) as connection:
+    home = _home(settings)
+    with catalog.connect(home, marts=False) as connection:
         return [tweet_id for (tweet_id,) in connection.execute(OF_HANDLE, {"handle": handle}).fetchall()]
 
 
@@ -89,8 +88,8 @@ def of_file(path: Path) -> list[int]:
 
 def found(settings: Settings, tweets: Collection[int]) -> Holding:
     """Return what the lake holds of Tweets, and change nothing; raises InputError where there is no lake."""
-    lake = _lake(settings)
-    return Holding(held=erasure.found(lake, tweets), before=len(forgotten.load(lake).among(tweets)))
+    home = _home(settings)
+    return Holding(held=erasure.found(home, tweets), before=len(forgotten.load(home).among(tweets)))
 
 
 def forget(settings: Settings, tweets: Collection[int]) -> Proof:
@@ -98,13 +97,13 @@ def forget(settings: Settings, tweets: Collection[int]) -> Proof:
 
     LakeError where it stops; the next publication, pull or `forget` goes on.
     """
-    lake = _lake(settings)
-    receipt = erasure.forget(lake, tweets, now=datetime.now(UTC))
-    catalog.refresh(lake)
-    return Proof(receipt=receipt, searched=search(lake, Erased(frozenset(tweets))))
+    home = _home(settings)
+    receipt = erasure.forget(home, tweets, now=settings.current_time())
+    catalog.refresh(home)
+    return Proof(receipt=receipt, searched=search(home, Erased(frozenset(tweets))))
 
 
-def _lake(settings: Settings) -> Lake:
-    lake = Lake(settings.data)
-    lake.open(create=False)
-    return lake
+def _home(settings: Settings) -> Lake:
+    home = Lake(settings.data)
+    home.open(create=False)
+    return home

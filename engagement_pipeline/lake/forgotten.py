@@ -6,7 +6,8 @@ In: IDs that are to go, and later, that they have gone. Out: forgotten.json, and
 
 While a Tweet is being removed, its ID is `going`, so that whatever stops the removal, the next one goes on. Then its
 hash alone stays: BLAKE2b of the ID with a key of this lake. Nobody reads an ID from it. Who has an ID and the file can
-tell that it was forgotten, since that is what the file is for.
+tell that it was forgotten, since that is what the file is for. The lakes of all sources have one file, in the outer
+one. So a source that is asked for the first time does not bring a Tweet back.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     Check = Callable[[Patient], Iterator[Finding]]
 
-OF_THE_WHOLE = {"catalogue", "accounts", "room", "clock"}  # checks of the outer lake alone
+OF_THE_WHOLE = {"forgotten", "catalogue", "accounts", "room", "clock"}  # checks of the outer lake alone
 LOOKS = 3  # at most, while a publication is going on
 FIRST: dict[str, Check] = {  # what these find keeps the others from looking
     "rights": doctor_files.rights,

@@ -1,6 +1,6 @@
-"""Tweets forgotten: gone from every file of the lake, and kept away.
+"""Tweets forgotten: gone from every file of the lakes of all sources, and kept away.
 
-In: a lake, and Tweets. Out: a Receipt: each file that was rewritten or removed, with its hashes.
+In: the outer lake, and Tweets. Out: a Receipt: each file that was rewritten or removed, with its hashes.
 
     forgotten.json: going ─> raw, rewritten ─> tables ─> log of requests ─> raw that goes ─> forgotten.json: gone
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -41,7 +41,10 @@ RESPONSES = "responses"  # what raw holds, beside the names of tables
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A file that was changed: its path in the lake, and the SHA-256 of what it held and holds; empty: no file."""
+    """A file that was changed: its path, and the SHA-256 of what it held and holds; empty: no file.
+
+    The path is in the outer lake.
+    """
 
     path: str
     before: str
@@ -70,9 +73,16 @@ class _Changes:
     unread: list[str] = field(default_factory=list)
 
 
-def found(lake: Lake, tweets: Collection[int]) -> dict[str, int]:
-    """Return what the lake holds of Tweets: rows by table, lines of the log, and responses. It changes nothing."""
+def found(home: Lake, tweets: Collection[int]) -> dict[str, int]:
+    """Return what the lakes hold of Tweets: rows by table, lines of the log, and responses. It changes nothing."""
     erased, held = Erased(frozenset(tweets)), Counter[str]()
+    for lake in home.of_each_source:
+        held += _found(lake, erased)
+    return {name: number for name, number in held.items() if number}
+
+
+def _found(lake: Lake, erased: Erased) -> Counter[str]:
+    held = Counter[str]()
     for table, path in erasure_tables.files(lake):
         with suppress(LakeError):  # it is told when they are forgotten
             held[table.name] += erasure_tables.held(lake, path, erased, moved={}).rows
@@ -80,24 +90,25 @@ def found(lake: Lake, tweets: Collection[int]) -> dict[str, int]:
         held[REQUESTS.name] += erasure_tables.log_without(lake, path, erased)[0]
     for path in erasure_raw.files(lake):
         held[RESPONSES] += erasure_raw.names(lake, path, erased)
-    return {name: number for name, number in held.items() if number}
+    return held
 
 
-def forget(lake: Lake, tweets: Collection[int], *, now: datetime) -> Receipt:
-    """Remove Tweets from the lake, with those that an earlier one that was stopped has left; LakeError if it stops.
+def forget(home: Lake, tweets: Collection[int], *, now: datetime) -> Receipt:
+    """Remove Tweets from the lakes, with those that an earlier one that was stopped has left; LakeError if it stops.
 
-    It waits for a pull and a publication to end.
+    It waits for pulls and publications to end.
     """
+    changes = _Changes()
     try:
-        with lake.locked(PULL_LOCK, "a pull"), lake.locked(LAKE_LOCK, "a publication"):
-            recover(lake, sources.read, locks=(LAKE_LOCK, PULL_LOCK))
-            known = forgotten.load(lake).begun(tweets)
-            forgotten.save(lake, known)
-            changes = _erase(lake, Erased(known.going), now) if known.going else _Changes()
-            forgotten.save(lake, known.finished(now))
+        with _alone(home) as lakes:
+            known = forgotten.load(home).begun(tweets)
+            forgotten.save(home, known)
+            for lake in lakes if known.going else ():
+                _erase(lake, Erased(known.going), now, changes)
+            forgotten.save(home, known.finished(now))
     except OSError as error:
         raise LakeError(
-            f"{error.filename or lake.root} cannot be written: {error.strerror}; the Tweets are not gone from all "
+            f"{error.filename or home.root} cannot be written: {error.strerror}; the Tweets are not gone from all "
             "files yet, and none comes back. Make room or mend the rights, then run again: that goes on"
         ) from error
     return Receipt(
@@ -108,10 +119,24 @@ def forget(lake: Lake, tweets: Collection[int], *, now: datetime) -> Receipt:
     )
 
 
-def resume(lake: Lake, *, now: datetime) -> None:
+@contextmanager
+def _alone(home: Lake) -> Iterator[tuple[Lake, ...]]:
+    """Have the lakes of all sources, in none of which anybody else changes a file; a lake of a new source waits."""
+    with ExitStack() as stack:
+        stack.enter_context(home.locked(PULL_LOCK, "a pull"))
+        lakes = home.of_each_source
+        for lake in lakes[1:]:
+            stack.enter_context(lake.locked(PULL_LOCK, "a pull"))
+        for lake in lakes:
+            stack.enter_context(lake.locked(LAKE_LOCK, "a publication"))
+            recover(lake, sources.read, locks=(LAKE_LOCK, PULL_LOCK))
+        yield lakes
+
+
+def resume(home: Lake, *, now: datetime) -> None:
     """Go on where a removal of Tweets was stopped, if one was."""
-    if forgotten.load(lake).going:
-        receipt = forget(lake, (), now=now)
+    if forgotten.load(home).going:
+        receipt = forget(home, (), now=now)
         logger.warning(
             "a removal of %d Tweets that was stopped has gone on: %d files are changed",
             len(receipt.tweets),
@@ -119,9 +144,8 @@ def resume(lake: Lake, *, now: datetime) -> None:
         )
 
 
-def _erase(lake: Lake, erased: Erased, now: datetime) -> _Changes:
-    """Remove Tweets from all files."""
-    changes = _Changes()
+def _erase(lake: Lake, erased: Erased, now: datetime, changes: _Changes) -> None:
+    """Remove Tweets from all files of a lake."""
     leaving = [*_rewrite_raw(lake, erased, now, changes)]
     moved = {_name(lake, path): _name(lake, target) for path, target in leaving if path != target}
     for _, path in erasure_tables.files(lake):
@@ -131,12 +155,11 @@ def _erase(lake: Lake, erased: Erased, now: datetime) -> _Changes:
         if named:
             before = _hash(lake, path)
             lake.storage.write_whole(path, content)
-            changes.made.append(Change(path=_name(lake, path), before=before, after=_hash(lake, path)))
+            changes.made.append(_change(lake, path, before))
     for path, _ in leaving:
-        name = erased.masked(_name(lake, path))  # it may be that of a Tweet
+        name = erased.masked(_name(lake.home, path))  # it may be that of a Tweet
         changes.made.append(Change(path=name, before=_hash(lake, path), after=""))
         lake.storage.remove(path)
-    return changes
 
 
 def _rewrite_raw(lake: Lake, erased: Erased, now: datetime, changes: _Changes) -> Iterator[tuple[Path, Path]]:
@@ -153,7 +176,7 @@ def _rewrite_raw(lake: Lake, erased: Erased, now: datetime, changes: _Changes) -
             before = _hash(lake, new.path)
             lake.storage.make_folder(new.path.parent)
             lake.storage.write_whole(new.path, new.content)
-            changes.made.append(Change(path=_name(lake, new.path), before=before, after=_hash(lake, new.path)))
+            changes.made.append(_change(lake, new.path, before))
         if new.content is None or new.path != path:
             yield path, new.path
 
@@ -169,7 +192,11 @@ def _rewrite_table(lake: Lake, path: Path, erased: Erased, moved: dict[str, str]
     except LakeError as error:
         changes.unread.append(str(error))
         return
-    changes.made.append(Change(path=_name(lake, path), before=before, after=_hash(lake, path)))
+    changes.made.append(_change(lake, path, before))
+
+
+def _change(lake: Lake, path: Path, before: str) -> Change:
+    return Change(path=_name(lake.home, path), before=before, after=_hash(lake, path))
 
 
 def _name(lake: Lake, path: Path) -> str:

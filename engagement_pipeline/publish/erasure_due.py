@@ -1,9 +1,10 @@
 """Deleted Tweets that are forgotten by themselves, if the setting forget_deleted_days says after how many days.
 
-In: a lake, the days and the time. Out: the Tweets that have been unavailable for so long, gone.
+In: the outer lake, the days and the time. Out: the Tweets that have been unavailable for so long, gone.
 
 The clock of a Tweet starts with the first request that called it unavailable after the last one that gave counts. The
-view `missing` shows that moment as `since`. A pull that goes on is not waited for: the next publication sees to it.
+view `missing` shows that moment as `since`. Where there are two sources, a request to either counts. A pull that goes
+on is not waited for: the next publication sees to it.
 """
 
 from __future__ import annotations
@@ -40,25 +41,29 @@ SINCE = f"""
 """
 
 
-def due(lake: Lake, *, days: int, now: datetime) -> list[int]:
+def due(home: Lake, *, days: int, now: datetime) -> list[int]:
     """Return the Tweets that have been unavailable for so many days, sorted; LakeError where a file is damaged."""
-    gone = set_aside.unavailable(lake)
+    lakes = home.of_each_source
+    gone = set[int]().union(*map(set_aside.unavailable, lakes))
     if not gone:
         return []
     wanted = pc.field("tweet_id").isin([*gone])
-    files = lake.storage.find(COVERAGE.glob)
-    words = [read(lake, path, COVERAGE, columns=COLUMNS, filters=wanted) for path in files]
+    words = [
+        read(lake, path, COVERAGE, columns=COLUMNS, filters=wanted)
+        for lake in lakes
+        for path in lake.storage.find(COVERAGE.glob)
+    ]
     with duckdb.connect() as connection:
         connection.register("words", pa.concat_tables([COVERAGE.schema.empty_table().select(COLUMNS), *words]))
         found = connection.execute(SINCE, {"before": now - timedelta(days=days)}).fetchall()
     return [tweet_id for (tweet_id,) in found]
 
 
-def forget(lake: Lake, *, days: int, now: datetime) -> None:
+def forget(home: Lake, *, days: int, now: datetime) -> None:
     """Forget the Tweets that are due, unless a pull goes on; tell how many."""
-    tweets = [] if lake.storage.busy(PULL_LOCK) else due(lake, days=days, now=now)
+    tweets = [] if home.storage.busy(PULL_LOCK) else due(home, days=days, now=now)
     if tweets:
-        receipt = erasure.forget(lake, tweets, now=now)
+        receipt = erasure.forget(home, tweets, now=now)
         logger.warning(
             "%d Tweets that have been unavailable for %d days are forgotten: %d files are changed",
             len(tweets),

@@ -3,8 +3,8 @@
 In: a lake, and IDs. Out: the files that hold one, with the paths in the lake. Packed files are unpacked, and Parquet is
 read. Other files are read byte by byte, for the ID as text and as a number of 64 bits.
 
-IDs that are older than Snowflake are as short as counts: they are searched for in the column tweet_id alone. A lake
-within the lake, such as that of the demo, is not this one's.
+IDs that are older than Snowflake are as short as counts: they are searched for in the column tweet_id alone. The lakes
+of all sources are searched. Another lake within the lake, such as that of the demo, is not this one's.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class Searched:
     holding: tuple[str, ...]
 
 
-def search(lake: Lake, erased: Erased) -> Searched:
-    """Search each file of a lake, whoever put it there."""
-    paths = [*_files(lake, lake.root)]
-    holding = [str(path.relative_to(lake.root)) for path in paths if _holds(lake, path, erased)]
+def search(home: Lake, erased: Erased) -> Searched:
+    """Search each file of the lakes, whoever put it there."""
+    paths = dict.fromkeys(path for lake in home.of_each_source for path in _files(lake, lake.root))
+    holding = [str(path.relative_to(home.root)) for path in paths if _holds(home, path, erased)]
     return Searched(files=len(paths), holding=tuple(holding))
 
 

@@ -1,6 +1,7 @@
 """X API v2: GET /2/tweets/analytics, the hours of up to 100 Posts; and timeline, the Posts of an account.
 
 request ──> the query that is sent          problems ──> what the API says of a Post, in a 200 or instead of one
+
 flatten ──> rows                            rate ──> what the headers say of the rate
 
 without ──> a body that does not hold some Posts
