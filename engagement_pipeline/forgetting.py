@@ -1,21 +1,26 @@
 """Tweets forgotten for good: which, what of them there is, and the proof that it is gone.
 
 In: Settings, and Tweets, a handle or a file of IDs. Out: what the lake holds of them; and once they are forgotten, a
-Proof. The command `engagement forget` calls it.
+Proof. The command `engagement forget` calls it. Files of the roster that the program has written lose them too.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from engagement_pipeline.core.erased import Erased
-from engagement_pipeline.core.errors import InputError
+from engagement_pipeline.core.errors import InputError, RosterError
 from engagement_pipeline.core.redaction import shown
+from engagement_pipeline.extract import roster_synced
 from engagement_pipeline.lake import forgotten
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.raw import LAST_ID
 from engagement_pipeline.publish import erasure
+from engagement_pipeline.publish.erasure import Change
 from engagement_pipeline.publish.erasure_search import search
 from engagement_pipeline.query import catalog
 
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.publish.erasure import Receipt
     from engagement_pipeline.publish.erasure_search import Searched
 
+ROSTER = "roster"  # what its files of the program hold, beside the names of tables
 HEADING = "tweet_id"  # the first line of a file of IDs may be this name
 OF_HANDLE = """
     select tweet_id from tweets where lower(handle) = lower($handle)
@@ -88,8 +94,12 @@ def of_file(path: Path) -> list[int]:
 
 def found(settings: Settings, tweets: Collection[int]) -> Holding:
     """Return what the lake holds of Tweets, and change nothing; raises InputError where there is no lake."""
-    home = _home(settings)
-    return Holding(held=erasure.found(home, tweets), before=len(forgotten.load(home).among(tweets)))
+    home, erased = _home(settings), Erased(frozenset(tweets))
+    held = Counter(erasure.found(home, tweets))
+    for path in roster_synced.files(settings.tweets):
+        with suppress(RosterError):  # it is told when they are forgotten
+            held[ROSTER] += roster_synced.names(path, erased)
+    return Holding(held=dict(+held), before=len(forgotten.load(home).among(tweets)))
 
 
 def forget(settings: Settings, tweets: Collection[int]) -> Proof:
@@ -97,10 +107,25 @@ def forget(settings: Settings, tweets: Collection[int]) -> Proof:
 
     LakeError where it stops; the next publication, pull or `forget` goes on.
     """
-    home = _home(settings)
-    receipt = erasure.forget(home, tweets, now=settings.current_time())
+    home, erased = _home(settings), Erased(frozenset(tweets))
+    receipt = _without_roster(settings, erased, erasure.forget(home, tweets, now=settings.current_time()))
     catalog.refresh(home)
-    return Proof(receipt=receipt, searched=search(home, Erased(frozenset(tweets))))
+    return Proof(receipt=receipt, searched=search(home, erased))
+
+
+def _without_roster(settings: Settings, erased: Erased, receipt: Receipt) -> Receipt:
+    """Take the Tweets out of the roster's files of the program; return the receipt with these."""
+    changes, unread = [*receipt.changes], [*receipt.unread]
+    for path in roster_synced.files(settings.tweets):
+        try:
+            before, after = (sha256(content).hexdigest() for content in roster_synced.forget(path, erased))
+            if after != before:
+                changes.append(Change(path=str(path), before=before, after=after))
+        except RosterError as error:
+            unread.append(str(error))
+        except OSError as error:
+            unread.append(f"{path} cannot be changed: {error.strerror}; get permission to write it")
+    return replace(receipt, changes=tuple(changes), unread=tuple(unread))
 
 
 def _home(settings: Settings) -> Lake:

@@ -43,7 +43,7 @@ RESPONSES = "responses"  # what raw holds, beside the names of tables
 class Change:
     """A file that was changed: its path, and the SHA-256 of what it held and holds; empty: no file.
 
-    The path is in the outer lake.
+    The path is in the outer lake; of a file beside it, it is whole.
     """
 
     path: str

@@ -5,14 +5,17 @@ import json
 from pathlib import Path
 
 import pytest
+from archives import archive, tweet
 from forgetting import GONE, LAST, NOW, lived
 from tables import counts
 
 from engagement_pipeline import pipeline
+from engagement_pipeline.extract import roster_synced
 from engagement_pipeline.extract.prepare import prepare
 from engagement_pipeline.lake import forgotten
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query import catalog
+from engagement_pipeline.transport import accounts
 
 
 @pytest.fixture
@@ -138,3 +141,34 @@ def test_at_a_terminal_it_asks_and_only_a_yes_removes(had, engagement, monkeypat
     assert (code, errors) == (0, [])
     assert "Forget 1 Tweet for good? Type yes: " in out
     assert (GONE not in tweets_of(had)) == goes
+
+
+def test_a_tweet_goes_from_the_roster_that_the_program_wrote_and_no_import_brings_it_back(
+    in_world, engagement, tmp_path
+):
+    kept, gone = in_world.tweets("harborbooks", 2)
+    in_world.roster.unlink()
+    token = accounts.load(in_world.settings().accounts).by_handle["harborbooks"].access_token
+    packed = archive(tmp_path / "a.zip", tweet(kept), tweet(gone), user_id=token.partition("-")[0])
+    taking_in = ("roster", "import", str(packed))
+    assert engagement(*taking_in)[0] == 0
+    (synced,) = roster_synced.files(in_world.settings().tweets)
+    Lake(in_world.lake).open()
+    assert "  roster       1 row" in engagement("forget", str(gone))[1].splitlines()
+    assert f"rewritten  {synced}  sha256 " in engagement("forget", str(gone), "--yes")[1]
+    assert str(gone) not in synced.read_text()
+    told = engagement(*taking_in)[1].splitlines()
+    assert told == [
+        f"harborbooks: no new Tweet; 1 Tweet in {synced}",
+        "  left out: 1 Tweet forgotten, and never asked for again",
+    ]
+    assert str(gone) not in synced.read_text()
+
+
+def test_a_file_of_the_roster_that_cannot_be_read_is_told(had, engagement, monkeypatch, tmp_path):
+    monkeypatch.setenv("ENGAGEMENT_TWEETS", str(tmp_path / "tweets"))
+    (tmp_path / "tweets").mkdir()
+    (tmp_path / "tweets" / "ann.synced.csv").write_text("no columns\n")
+    code, out, _ = engagement("forget", str(GONE), "--yes")
+    assert code == 1
+    assert f"not read: {tmp_path}/tweets/ann.synced.csv" in out
