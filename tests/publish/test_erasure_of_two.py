@@ -17,7 +17,7 @@ from engagement_pipeline.core import settings
 from engagement_pipeline.core.erased import Erased
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.tables import ENGAGEMENTS
-from engagement_pipeline.lake import raw
+from engagement_pipeline.lake import forgotten, raw
 from engagement_pipeline.lake.layout import PULL_LOCK, Lake
 from engagement_pipeline.publish import erasure, erasure_due
 from engagement_pipeline.publish.erasure_search import search
@@ -144,3 +144,9 @@ def test_a_publication_forgets_what_is_due_in_both(unavailable):
     environment = {"ENGAGEMENT_CONFIG": os.devnull, "ENGAGEMENT_DATA": str(unavailable.root)}
     pipeline.publish_landed(settings.load(environment | publishing))
     assert tweets_of_each(unavailable) == [{*STAYS}, {*STAYS}]
+
+
+def test_a_removal_that_was_stopped_is_found_once_for_both(home):
+    forgotten.save(home, forgotten.load(home).begun([GONE]))
+    found = [finding for finding in pipeline.examine(chosen(home), quick=True).findings if finding.kind == "forgotten"]
+    assert [finding.path for finding in found] == [home.forgotten]
