@@ -29,6 +29,7 @@ def roster() -> dg.MaterializeResult[None]:
         metadata={
             "tweets": sum(merged.tweets for merged in synced.merged),
             "new": sum(merged.new for merged in synced.merged),
+            "left_out": sum(merged.left_out for merged in synced.merged),
             "files": ", ".join(str(merged.path) for merged in synced.merged),
         }
     )

@@ -3,7 +3,7 @@
 Data flows one way, and a room imports only from the rooms below it, which stand to its left here:
 
     core -> sources · lake · charts -> transport · query · publish -> extract · observe ->
-        pipeline · reader · explain · report · explore -> cli,
+        pipeline · reader · explain · report · explore · forgetting -> cli,
         and assets/ beside this package
 
 `emulator` imports none of these: it is reached by its URL, like the real API. `open` and `Reader` are for people who

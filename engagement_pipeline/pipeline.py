@@ -29,15 +29,16 @@ from engagement_pipeline.core.errors import (
 from engagement_pipeline.core.model import Plan, Progress, Tweet, Window, quiet
 from engagement_pipeline.core.tables import REBUILDABLE
 from engagement_pipeline.extract import account_check, planner, puller, roster
+from engagement_pipeline.extract.prepare import unforgotten
 from engagement_pipeline.extract.progress import Whole
 from engagement_pipeline.extract.roster import save_roster
-from engagement_pipeline.lake import raw, request_log, set_aside
+from engagement_pipeline.lake import forgotten, raw, request_log, set_aside
 from engagement_pipeline.lake.clock import Clock
 from engagement_pipeline.lake.layout import LAKE_LOCK, PULL_LOCK, Lake, judged
 from engagement_pipeline.lake.recovery import recover
 from engagement_pipeline.observe import checks, doctor
 from engagement_pipeline.observe.day_report import DayReport, describe
-from engagement_pipeline.publish import publisher, retention
+from engagement_pipeline.publish import erasure, erasure_due, publisher, retention
 from engagement_pipeline.publish import upgrade as upgrading
 from engagement_pipeline.publish.rebuild import rebuild_table
 from engagement_pipeline.query import by_day, catalog
@@ -83,6 +84,7 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
     lake = home.of(prepared.plans[0].endpoint.source)
     home.open()
     lake.open()
+    erasure.resume(home, now=_lake_now(settings))
     reports: list[PullReport] = []
     refusals: list[Landed] = []
     failures: dict[str, EngagementError] = {}
@@ -93,6 +95,7 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
     ):
         with lake.locked(LAKE_LOCK, "a publication"):
             recover(lake, sources.read, locks=(LAKE_LOCK, PULL_LOCK))
+        prepared = unforgotten(prepared, lake)
         save_roster(home, prepared.roster)
         for left in raw.open_pulls(lake):
             if not left.finished:
@@ -150,6 +153,7 @@ def check_accounts(settings: Settings) -> list[Finding]:
     known = accounts.load(settings.accounts)
     followed = roster.load(settings.tweets, handles=known.by_handle, skip_bad_rows=settings.skip_bad_rows)
     home = Lake(settings.data)
+    followed = followed.without(forgotten.load(home).among(tweet.tweet_id for tweet in followed.tweets))
     findings: list[Finding] = []
     for lake in map(home.of, settings.sources):
         lake.open()
@@ -256,6 +260,7 @@ def publish_landed(settings: Settings, *, progress: Progress = quiet) -> list[Pu
     home = Lake(settings.data)
     home.open()
     home.show(settings.shown_source)
+    erasure.resume(home, now=_lake_now(settings))
     publications: list[Publication] = []
     failed: LakeError | None = None
     for lake in home.of_each_source:
@@ -267,6 +272,8 @@ def publish_landed(settings: Settings, *, progress: Progress = quiet) -> list[Pu
         with suppress(LakeError):  # a damaged file may stop the views too, and the failure has named it already
             catalog.refresh(home)
         raise failed
+    if settings.forget_deleted_days:
+        erasure_due.forget(home, days=settings.forget_deleted_days, now=_lake_now(settings))
     catalog.refresh(home)
     return publications
 
@@ -288,6 +295,7 @@ def rebuild(
     home = Lake(settings.data)
     home.open(create=False)
     home.show(settings.shown_source)
+    erasure.resume(home, now=_lake_now(settings))
     tables = [REBUILDABLE[table]] if table else REBUILDABLE.values()
     rebuilt = [
         day

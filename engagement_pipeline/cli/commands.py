@@ -205,6 +205,16 @@ def _tables(commands: arguments.Commands) -> None:
     )
     sub.add_argument("--yes", action="store_true", help="remove them; without it nothing is removed")
 
+    text = "show what the lake holds of Tweets, and remove them from all of it for good; nothing brings them back"
+    sub = arguments.add_command(commands, "forget", "forget:run", text)
+    sub.add_argument("tweets", metavar="TWEET", nargs="*", type=arguments.positive, help="a Tweet's ID")
+    text = "all Tweets that the lake knows to be of this handle"
+    sub.add_argument("--handle", metavar="HANDLE", type=arguments.handle, help=text)
+    sub.add_argument("--file", type=Path, metavar="FILE", help="the Tweets in this file, an ID a line")
+    text = "remove them and ask nothing; without it, only a person at a terminal can say yes"
+    sub.add_argument("--yes", action="store_true", help=text)
+    sub.add_argument("--json", action="store_true", help="print the receipt as one JSON object, for programs")
+
 
 def _health(commands: arguments.Commands) -> None:
     """Add the commands that look a lake over and change nothing."""

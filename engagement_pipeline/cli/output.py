@@ -27,6 +27,7 @@ from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.orchestration import SHOWN_WITHIN
 from engagement_pipeline.core.redaction import printable, redacted, shown
 from engagement_pipeline.extract.plan_text import counted, plan_lines
+from engagement_pipeline.lake.forgotten import REASON
 from engagement_pipeline.lake.layout import FORMAT
 
 if TYPE_CHECKING:
@@ -109,6 +110,8 @@ def show_merged(merged: Merged) -> None:
     """Print how many Tweets of a handle the roster has gained."""
     new = f"{counted(merged.new, 'new Tweet')}" if merged.new else "no new Tweet"
     _say(f"{merged.handle}: {new}; {counted(merged.tweets, 'Tweet')} in {merged.path}")
+    if merged.left_out:
+        _say(f"  left out: {counted(merged.left_out, 'Tweet')} {REASON}")
 
 
 def show_plan(prepared: Prepared) -> None:

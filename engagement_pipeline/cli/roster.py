@@ -12,6 +12,8 @@ from engagement_pipeline.cli import output, pulls
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.extract import roster_import, roster_sync
+from engagement_pipeline.lake import forgotten
+from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.transport import accounts
 
 if TYPE_CHECKING:
@@ -22,7 +24,8 @@ def take_in(options: argparse.Namespace) -> None:
     """Take in the Tweets of a file."""
     chosen = settings.load(config=options.config)
     known = accounts.load(chosen.accounts)
-    output.show_merged(roster_import.from_file(options.file, known, pattern=chosen.tweets))
+    gone = forgotten.load(Lake(chosen.data))
+    output.show_merged(roster_import.from_file(options.file, known, pattern=chosen.tweets, gone=gone))
 
 
 def sync(options: argparse.Namespace) -> None:

@@ -79,6 +79,7 @@ class Settings:
     timeout_seconds: int = 60
     resume_hours: int = 24
     keep_raw_days: int = 90
+    forget_deleted_days: int | None = None
     restated_percent: int = 50
     roster_at: time = time(1, 30)
     daily_at: time = time(2, 30)
@@ -378,6 +379,7 @@ _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "timeout_seconds": _at_least_one,
     "resume_hours": _at_least_one,
     "keep_raw_days": _at_least_one,
+    "forget_deleted_days": _at_least_one,
     "restated_percent": _at_least_one,
     "roster_at": _time_of_day,
     "daily_at": _time_of_day,

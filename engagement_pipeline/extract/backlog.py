@@ -22,6 +22,7 @@ from engagement_pipeline.core.errors import LakeError, RosterError
 from engagement_pipeline.core.model import Tweet, Window, posted_at
 from engagement_pipeline.core.rows import TIMESTAMP
 from engagement_pipeline.extract import roster, roster_files
+from engagement_pipeline.lake import forgotten
 from engagement_pipeline.lake.layout import Lake, judged
 from engagement_pipeline.query import catalog
 from engagement_pipeline.query.views import ANSWERED, quoted
@@ -106,7 +107,8 @@ def _tweets_of(settings: Settings, files: Iterable[str]) -> list[Tweet]:
     handles = accounts.load(settings.accounts).by_handle
     whole = roster.load(settings.tweets, handles=handles, skip_bad_rows=settings.skip_bad_rows)
     chosen = {tweet_id for path in map(Path, files) if path in whole.files for tweet_id in whole.files[path].tolist()}
-    return [tweet for tweet in whole.tweets if tweet.handle and tweet.tweet_id in chosen]
+    gone = forgotten.load(Lake(settings.data)).among(chosen)
+    return [tweet for tweet in whole.tweets if tweet.handle and tweet.tweet_id in chosen - gone]
 
 
 def _lacking(lake: Lake, tweets: Iterable[Tweet], window: Window, since: datetime) -> list[tuple[int, date]]:

@@ -11,6 +11,7 @@ A Tweet that may make the API refuse a whole request is asked for alone, in a re
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
@@ -89,6 +90,15 @@ def plan(
         left_out={tweet.tweet_id: reason for tweet, reason in reasons.items() if reason},
         alone=frozenset(tweet_id for ids in by_handle.values() for tweet_id in ids if tweet_id in alone),
     )
+
+
+def without(planned: Plan, gone: Collection[int]) -> Plan:
+    """Return a plan that does not ask for some Tweets."""
+    fewer = (
+        replace(request, tweet_ids=tuple(tweet for tweet in request.tweet_ids if tweet not in gone))
+        for request in planned.requests
+    )
+    return replace(planned, requests=tuple(request for request in fewer if request.tweet_ids))
 
 
 def _batches(ids: list[int], most: int, alone: Collection[int]) -> Iterator[tuple[int, ...]]:

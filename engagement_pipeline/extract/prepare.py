@@ -6,14 +6,14 @@ In: Settings, an endpoint and UTC days. Out: Prepared: roster, accounts and the 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from engagement_pipeline.core.endpoints import ANALYTICS, HISTORICAL, HOURLY, TOTALS
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.extract import backlog, planner, roster
-from engagement_pipeline.lake import request_log, set_aside
+from engagement_pipeline.lake import forgotten, request_log, set_aside
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.sources import source_of
 from engagement_pipeline.transport import accounts
@@ -77,13 +77,15 @@ def prepare(
     windows = _windows(settings, lake, endpoint, first, last)
     roster.tell_unavailable(followed, set_aside.unavailable(lake))
     resting, alone = set_aside.resting(lake, known.fingerprints, now=now), set_aside.asked_alone(lake)
+    gone = forgotten.load(lake).among(tweet.tweet_id for tweet in (*followed.tweets, *followed.unknown))
+    never = {tweet: forgotten.REASON for tweet in followed.tweets if tweet.tweet_id in gone}
     plans = tuple(
         planner.plan(
             followed.tweets,
             endpoint,
             types=settings.types,
             window=window,
-            resting=_had(lake, followed, window, new_since) | resting,
+            resting=_had(lake, followed, window, new_since) | resting | never,
             alone=alone,
         )
         for window in windows
@@ -95,7 +97,7 @@ def prepare(
         terms=terms,
         rate=getattr(settings, terms.rate),
         accounts=known,
-        roster=followed,
+        roster=followed.without(gone),
         plans=plans,
         handles_queried=queried,
         types_left_out=tuple(name for name in chosen if name not in endpoint.types),
@@ -108,6 +110,18 @@ def prepare_sources(
     """Plan the requests for hours to each source that the setting `source` names. Arguments and errors as `prepare`."""
     return tuple(
         prepare(settings, first, last, endpoint=HOURLY[source], new_since=new_since) for source in settings.sources
+    )
+
+
+def unforgotten(prepared: Prepared, lake: Lake) -> Prepared:
+    """Return what a pull will do without the Tweets that were forgotten since it was prepared."""
+    asked = {tweet.tweet_id for planned in prepared.plans for tweet in planned.tweets}
+    known = forgotten.load(lake)
+    gone = known.among(asked.union(tweet.tweet_id for tweet in (*prepared.roster.tweets, *prepared.roster.unknown)))
+    return replace(
+        prepared,
+        roster=prepared.roster.without(gone),
+        plans=tuple(planner.without(planned, gone) for planned in prepared.plans),
     )
 
 

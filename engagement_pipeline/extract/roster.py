@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import io
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,6 +59,18 @@ class Roster:
     files: Mapping[Path, npt.NDArray[np.int64]]
     bad_rows: tuple[str, ...]
     unknown: tuple[Tweet, ...] = ()
+
+    def without(self, gone: Collection[int]) -> Roster:
+        """Return it without some Tweets; the files are as they were."""
+        if not gone:
+            return self
+        stays = pa.array([tweet.tweet_id not in gone for tweet in self.tweets])
+        return replace(
+            self,
+            tweets=tuple(tweet for tweet in self.tweets if tweet.tweet_id not in gone),
+            table=self.table.filter(stays),
+            unknown=tuple(tweet for tweet in self.unknown if tweet.tweet_id not in gone),
+        )
 
 
 def load(pattern: str, *, handles: Collection[str], skip_bad_rows: bool = False) -> Roster:

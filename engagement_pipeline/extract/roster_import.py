@@ -1,6 +1,7 @@
 """Take Tweets into the roster from a file that X gives to people: an account's archive, or Premium's export.
 
-In: the file, the accounts and the setting `tweets`. Out: the file of the handle, as roster_synced.py writes it.
+In: the file, the accounts, the setting `tweets`, and what is forgotten. Out: the file of the handle, as
+roster_synced.py writes it.
 
 A file is read to its end before anything is written. So a file that is refused changes nothing, and the same file twice
 adds nothing.
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
     from engagement_pipeline.core.posts import Post
     from engagement_pipeline.extract.account_archive import Owner
     from engagement_pipeline.extract.roster_synced import Merged
+    from engagement_pipeline.lake.forgotten import Forgotten
     from engagement_pipeline.transport.accounts import Accounts
 
 
-def from_file(path: Path, accounts: Accounts, *, pattern: str) -> Merged:
+def from_file(path: Path, accounts: Accounts, *, pattern: str, gone: Forgotten) -> Merged:
     """Take in a file. Raises InputError if it cannot be read to its end, or is of an account that is not ours."""
     is_export = path.suffix.lower() == ".csv"
     try:
@@ -31,7 +33,7 @@ def from_file(path: Path, accounts: Accounts, *, pattern: str) -> Merged:
     except OSError as error:
         raise InputError(refused_by_system(error)) from None
     found_in = roster_synced.EXPORT if is_export else roster_synced.ARCHIVE
-    return roster_synced.merge(pattern, handle, posts, found_in=found_in)
+    return roster_synced.merge(pattern, handle, posts, found_in=found_in, gone=gone)
 
 
 def _of_archive(path: Path, accounts: Accounts) -> tuple[str, list[Post]]:

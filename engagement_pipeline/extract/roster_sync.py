@@ -24,6 +24,8 @@ from engagement_pipeline.core.model import posted_at
 from engagement_pipeline.extract import roster_synced
 from engagement_pipeline.extract.account_check import USER_ID
 from engagement_pipeline.extract.roster_synced import COMPLETE, FOUND_IN, PART, TIMELINE
+from engagement_pipeline.lake import forgotten
+from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.sources.x_api_v2 import timeline
 from engagement_pipeline.transport.client import Client
 from engagement_pipeline.transport.patience import Patience
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.core.posts import Post
     from engagement_pipeline.core.settings import Settings
     from engagement_pipeline.extract.roster_synced import Merged
+    from engagement_pipeline.lake.forgotten import Forgotten
     from engagement_pipeline.transport.accounts import Accounts
 
 T = TypeVar("T")
@@ -106,10 +109,11 @@ def sync(settings: Settings, known: Accounts, planned: Iterable[Estimate]) -> Sy
     """Read the timelines. What fails for one handle does not stop the next."""
     merged: list[Merged] = []
     failures: dict[str, EngagementError] = {}
+    gone = forgotten.load(Lake(settings.data))
     with _client(settings, known) as client:
         for each in planned:
             try:
-                merged.append(_sync_one(client, known, each, pattern=settings.tweets))
+                merged.append(_sync_one(client, known, each, pattern=settings.tweets, gone=gone))
             except EngagementError as error:
                 failures[each.handle] = error
     return Synced(merged=tuple(merged), failures=failures)
@@ -129,7 +133,7 @@ def _client(settings: Settings, known: Accounts) -> Client:
     )
 
 
-def _sync_one(client: Client, known: Accounts, planned: Estimate, *, pattern: str) -> Merged:
+def _sync_one(client: Client, known: Accounts, planned: Estimate, *, pattern: str, gone: Forgotten) -> Merged:
     """Read one timeline into the handle's file; what came is kept, even if the rest does not come."""
     user_id = _user_id(client, known, planned.handle)
     posts: list[Post] = []
@@ -139,7 +143,7 @@ def _sync_one(client: Client, known: Accounts, planned: Estimate, *, pattern: st
             posts += page
         found_in = TIMELINE
     finally:
-        merged = roster_synced.merge(pattern, planned.handle, posts, found_in=found_in)
+        merged = roster_synced.merge(pattern, planned.handle, posts, found_in=found_in, gone=gone)
     return merged
 
 

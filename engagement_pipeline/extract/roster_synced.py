@@ -1,10 +1,10 @@
 """The file of each handle that the program writes beside the user's own: the Tweets that were found of it.
 
-In: the setting `tweets`, a handle and Posts. Out: HANDLE.synced.csv, replaced as a whole.
+In: the setting `tweets`, a handle, Posts, and what is forgotten. Out: HANDLE.synced.csv, replaced as a whole.
 
 A Tweet that was known stays, whatever a timeline or an archive leaves out later. A value that was known stays too, and
 an empty one is filled. A column that somebody has added stays as it is. `found_in` says where a Tweet was found first;
-a surer place overrides it.
+a surer place overrides it. A Tweet that is forgotten is left out, and one that was known goes.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import fnmatch
 import glob
 import io
 import logging
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,9 +27,11 @@ from engagement_pipeline.extract.roster_files import SYNCED
 from engagement_pipeline.lake.storage import LocalStorage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from engagement_pipeline.core.erased import Erased
     from engagement_pipeline.core.posts import Post
+    from engagement_pipeline.lake.forgotten import Forgotten
 
 logger = logging.getLogger(__name__)
 FOUND_IN = "found_in"
@@ -38,12 +41,16 @@ COMPLETE = {ARCHIVE, TIMELINE}  # where no Tweet before the newest is lacking
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merged:
-    """A handle's file after a merge: how many Tweets it holds, and how many of them are `new`."""
+    """A handle's file after a merge: how many Tweets it holds, and how many of them are `new`.
+
+    `left_out` are the Posts that came and are forgotten.
+    """
 
     handle: str
     path: Path
     tweets: int
     new: int
+    left_out: int = 0
 
 
 def place(pattern: str, handle: str) -> Path:
@@ -74,20 +81,60 @@ def known(pattern: str, handle: str) -> dict[int, dict[str, str]]:
     return _known(place(pattern, handle), handle)
 
 
-def merge(pattern: str, handle: str, posts: Iterable[Post], *, found_in: str) -> Merged:
+def merge(pattern: str, handle: str, posts: Sequence[Post], *, found_in: str, gone: Forgotten) -> Merged:
     """Add Posts to a handle's file. Raises InputError or RosterError if that cannot be, and changes nothing then."""
     path = place(pattern, handle)
     path.parent.mkdir(parents=True, exist_ok=True)
-    storage = LocalStorage(path.parent)
-    with storage.lock("roster", waiting=lambda: logger.warning("another command writes the roster: waiting for it")):
-        storage.sweep_unfinished(path.parent, f"*{SYNCED}.*")
+    with _alone(path.parent) as storage:
         before = _known(path, handle)
-        rows = {tweet_id: dict(row) for tweet_id, row in before.items()}
-        for post in posts:
+        forgotten = gone.among(before.keys() | {post.tweet_id for post in posts})
+        rows = {tweet_id: dict(row) for tweet_id, row in before.items() if tweet_id not in forgotten}
+        stays = [post for post in posts if post.tweet_id not in forgotten]
+        for post in stays:
             _add(rows, post, handle, found_in)
         if rows != before:
             storage.write_whole(path, _written(rows))
-    return Merged(handle=handle, path=path, tweets=len(rows), new=len(rows) - len(before))
+    new, left_out = len(rows.keys() - before.keys()), len(posts) - len(stays)
+    return Merged(handle=handle, path=path, tweets=len(rows), new=new, left_out=left_out)
+
+
+def files(pattern: str) -> list[Path]:
+    """Return the files of the roster that the program has written."""
+    found, _ = roster_files.find(pattern)
+    return [path for path in found if path.name.endswith(SYNCED)]
+
+
+def names(path: Path, erased: Erased) -> int:
+    """Return how many rows of a file are of some Tweets. Raises RosterError for a bad file."""
+    return len(_known(path, path.name.removesuffix(SYNCED)).keys() & erased.ids)
+
+
+def forget(path: Path, erased: Erased) -> tuple[bytes, bytes]:
+    """Take Tweets out of a file, and mask what names them elsewhere; return what it held, and what it holds.
+
+    Raises RosterError for a bad file, OSError for one that cannot be written.
+    """
+    with _alone(path.parent) as storage:
+        before = _known(path, path.name.removesuffix(SYNCED))
+        rows = {
+            tweet_id: {name: erased.masked(value) for name, value in row.items()}
+            for tweet_id, row in before.items()
+            if tweet_id not in erased.ids
+        }
+        held = storage.read(path)
+        holds = held if rows == before else _written(rows)
+        if holds != held:
+            storage.write_whole(path, holds)
+    return held, holds
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[LocalStorage]:
+    """Be the only one that writes files of the roster into a folder."""
+    storage = LocalStorage(folder)
+    with storage.lock("roster", waiting=lambda: logger.warning("another command writes the roster: waiting for it")):
+        storage.sweep_unfinished(folder, f"*{SYNCED}.*")
+        yield storage
 
 
 def _add(rows: dict[int, dict[str, str]], post: Post, handle: str, found_in: str) -> None:

@@ -6,6 +6,7 @@
     recovery        what a dead process or a bad disk left, put right
     request_log     the requests that were sent
     set_aside       the Tweets that the API would not serve
+    forgotten       what keeps Tweets away that were forgotten
     parquet         tables, read and checked
     storage         under all of these: the only module that touches a file
 

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 # The kinds of files beside those of TABLES, which have the names of their tables.
 PULL, RESPONSE, LANDED, REJECTED, UNANSWERED = "pull", "response", "landed", "rejected", "unanswered"
 KEPT = "kept though it is damaged"
-MARKER, CATALOG, WRITTEN_INTO, LOCK, NOTE, STAND_IN = (
+MARKER, FORGOTTEN, CATALOG, WRITTEN_INTO, LOCK, NOTE, STAND_IN = (
     "lake.json",
+    "forgotten.json",
     "catalogue",
     "catalogue.wal",
     "lock",
@@ -153,6 +154,7 @@ def _each_place(endpoints: Mapping[str, Endpoint]) -> Iterator[Place]:
 
 SINGLE = {
     MARKER: r"lake\.json",
+    FORGOTTEN: r"forgotten\.json",
     CATALOG: r"engagement\.duckdb",
     WRITTEN_INTO: r"engagement\.duckdb\.wal",
     LOCK: r"\.(lake|pull)\.lock",

@@ -12,10 +12,11 @@
     set_aside.parquet                        Tweets that the API would not serve (set_aside.py)
     requests/MONTH.jsonl                     a line for each request that was sent (request_log.py)
     tweets.parquet                           every Tweet that was ever in the roster
+    forgotten.json                           what keeps Tweets away that were forgotten (forgotten.py)
     .lake.note, .pull.note                   what is looked at under a lock (looking.py)
     .catalog.note                            what engagement.duckdb holds, if this program wrote it last (seal.py)
     engagement.duckdb                        views over the Parquet (catalog.py)
-    x_api_v2/                                the lake of another source: all of the above but tweets.parquet and views
+    x_api_v2/                                the lake of another source: all of the above but what is one for all
 
 Every table is plain Parquet that is staged and then put in its place, so a glob never meets a half-written file.
 storage.py alone touches the files.
@@ -91,8 +92,9 @@ class Lake:
 
     @property
     def home(self) -> Lake:
-        """The outer lake, which has the roster's Tweets and the views."""
-        return self if self.source == HISTORICAL.source else Lake(self.root.parent)
+        """The outer lake, which has the roster's Tweets, the views, and what is forgotten; a lake alone is its own."""
+        within = self.source != HISTORICAL.source and self.root.name == self.source
+        return Lake(self.root.parent) if within else self
 
     @property
     def shown(self) -> str:
@@ -139,6 +141,11 @@ class Lake:
     def tweets(self) -> Path:
         """The Tweets that were ever in the roster, one row each."""
         return self.home.root / "tweets.parquet"
+
+    @property
+    def forgotten(self) -> Path:
+        """What keeps Tweets away that were forgotten, from the lakes of all sources."""
+        return self.home.root / "forgotten.json"
 
     @property
     def catalog(self) -> Path:

@@ -120,7 +120,7 @@ class Pull:
         }
         owner = request.handle or "bearer"
         name = f"{owner}-{request.tweet_ids[0]}-{response.asked_at.strftime(STAMP)}"
-        content = ZSTD.compress(json.dumps(header).encode() + b"\n" + response.body)
+        content = packed(header, response.body)
         state = State.UNANSWERED if unanswered else State.COUNTS if refusal else State.LANDED
         return self.storage.put(self.path / (name + SUFFIX), content, state)
 
@@ -189,6 +189,17 @@ class Pull:
 
     def _in_state(self, state: State) -> list[Path]:
         return self.storage.marked(self.path, f"[!.]*-[0-9]*-{A_STAMP}{SUFFIX}", state)
+
+
+def packed(header: dict[str, Any], body: bytes) -> bytes:
+    """Return what the file of a response holds."""
+    content: bytes = ZSTD.compress(json.dumps(header).encode() + b"\n" + body)
+    return content
+
+
+def unpacked(lake: Lake, path: Path) -> tuple[dict[str, Any], bytes]:
+    """Return the header and the body in the file of a response; raises LakeError where it is damaged."""
+    return _read(lake.storage, path)
 
 
 def place(endpoint: Endpoint) -> str:

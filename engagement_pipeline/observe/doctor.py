@@ -31,13 +31,14 @@ if TYPE_CHECKING:
 
     Check = Callable[[Patient], Iterator[Finding]]
 
-OF_THE_WHOLE = {"catalogue", "accounts", "room", "clock"}  # checks of the outer lake alone
+OF_THE_WHOLE = {"forgotten", "catalogue", "accounts", "room", "clock"}  # checks of the outer lake alone
 LOOKS = 3  # at most, while a publication is going on
 FIRST: dict[str, Check] = {  # what these find keeps the others from looking
     "rights": doctor_files.rights,
     "format": doctor_files.lake_format,
 }
 CHECKS: dict[str, Check] = {
+    "forgotten": doctor_files.removals,
     "stranger": doctor_files.strangers,
     "leftover": doctor_files.leftovers,
     "damaged": doctor_tables.damaged,

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from engagement_pipeline.core.dated import STAMP
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.tables import COVERAGE, DAILY, ENGAGEMENTS, REQUESTS
-from engagement_pipeline.lake import inventory, raw
+from engagement_pipeline.lake import forgotten, inventory, raw
 from engagement_pipeline.lake.clock import newest as newest_moment
-from engagement_pipeline.lake.layout import FORMAT
+from engagement_pipeline.lake.layout import FORMAT, LAKE_LOCK, PULL_LOCK
 from engagement_pipeline.lake.parquet import opened
 from engagement_pipeline.observe.patient import Finding, apart, quoted
 from engagement_pipeline.query import catalog
@@ -108,6 +108,28 @@ def _format_of_files(patient: Patient) -> int:
             with suppress(LakeError), opened(patient.lake, entry.path) as file:
                 return FORMAT if {*table.file_schema.names} <= {*file.schema_arrow.names} else FORMAT - 1
     return FORMAT
+
+
+def removals(patient: Patient) -> Iterator[Finding]:
+    """Find that nobody can tell which Tweets are forgotten, or that a removal of Tweets was stopped."""
+    lake = patient.lake
+    try:
+        going = forgotten.load(lake).going
+    except LakeError:
+        yield Finding(
+            path=lake.forgotten,
+            what=f"{lake.forgotten} is damaged",
+            meaning="nobody knows which Tweets must not come back, and no pull begins; put it back from a backup, or",
+            fix=f"{apart(patient, lake.forgotten)} # and forget these Tweets again",
+        )
+        return
+    if going and not (lake.storage.busy(LAKE_LOCK) or lake.storage.busy(PULL_LOCK)):
+        yield Finding(
+            path=lake.forgotten,
+            what=f"a removal of {len(going):,} Tweets was stopped",
+            meaning="files still hold them, and the next pull or publication goes on with it",
+            fix="engagement forget --yes",
+        )
 
 
 def strangers(patient: Patient) -> Iterator[Finding]:

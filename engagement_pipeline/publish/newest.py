@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from engagement_pipeline.core.model import Flat, NotServed
+    from engagement_pipeline.lake.forgotten import Forgotten
     from engagement_pipeline.lake.raw import Landed, Pull
     from engagement_pipeline.publish.merge import Ints
 
@@ -44,9 +45,10 @@ class NewestAnswers:
 
     `tweets` are the IDs that were answered for, sorted; `refused` are those of which a refusal is the newest word, or
     that no answer came for. An answer counts against whatever a try without one said of its Tweets in the same pull.
+    Forgotten Tweets are left out.
     """
 
-    def __init__(self, pull: Pull) -> None:
+    def __init__(self, pull: Pull, forgotten: Forgotten) -> None:
         self._answers: dict[int, Landed] = {}  # by Tweet; the newest
         self._refusals: dict[int, Landed] = {}
         for landed in sorted(pull.landed(), key=lambda landed: landed.asked_at):
@@ -57,6 +59,9 @@ class NewestAnswers:
                 known = self._refusals.get(tweet)
                 if tweet not in self._answers and (known is None or known.asked_at <= landed.asked_at):
                     self._refusals[tweet] = landed
+        for tweet in forgotten.among(self._answers.keys() | self._refusals.keys()):  # raw may be of a backup
+            self._answers.pop(tweet, None)
+            self._refusals.pop(tweet, None)
         self.tweets: Ints = np.array(sorted(self._answers), np.int64)
         self.refused = frozenset(tweet for tweet in self._refusals if self.newest(tweet).refusal)
         self._flat: dict[Landed, Flat] = {}  # in the order in which they were used

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from engagement_pipeline.core.rows import TIMESTAMP
 from engagement_pipeline.core.tables import COVERAGE
+from engagement_pipeline.lake import forgotten
 from engagement_pipeline.lake.parquet import read
 from engagement_pipeline.publish.merge import LAST_ID, NEVER, Ints
 from engagement_pipeline.publish.newest import NewestAnswers
@@ -99,7 +100,7 @@ class Pending:
     @classmethod
     def of(cls, lake: Lake, pull: Pull, days: Sequence[date]) -> Self:
         """Read what the pull has landed and what the lake has of these days; LakeError where a file is damaged."""
-        answers = NewestAnswers(pull)
+        answers = NewestAnswers(pull, forgotten.load(lake))
         asked_at = _microseconds(pa.array(answers.answered_at(), TIMESTAMP))
         coverage = [read(lake, lake.coverage(pull.endpoint, day), COVERAGE, columns=OF_COVERAGE) for day in days]
         known, told = [Index.of(each) for each in coverage], [Told.of(each) for each in coverage]

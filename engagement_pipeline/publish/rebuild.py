@@ -25,7 +25,7 @@ from engagement_pipeline.core.dated import A_DAY
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import Progress, quiet
 from engagement_pipeline.core.tables import DAILY, Merge
-from engagement_pipeline.lake import raw
+from engagement_pipeline.lake import forgotten, raw
 from engagement_pipeline.lake.layout import LAKE_LOCK, Lake
 from engagement_pipeline.lake.parquet import is_sound, write
 from engagement_pipeline.lake.recovery import recover
@@ -142,6 +142,7 @@ def _shadow(lake: Lake) -> Iterator[Lake]:
     with lake.storage.staging(lake.rebuilding) as folder:
         shadow = Lake(folder, source=lake.source)
         shadow.open()
+        forgotten.save(shadow, forgotten.load(lake))  # raw may be of a backup
         yield shadow
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from engagement_pipeline.core.endpoints import Endpoint
+    from engagement_pipeline.core.erased import Erased
     from engagement_pipeline.core.errors import ApiError
     from engagement_pipeline.core.model import Answer, Flat, HttpRequest, Rate, Request, Terms
 
@@ -45,6 +46,9 @@ class Source(Asking, Protocol):
 
     def read(self, body: bytes, request: Request) -> Flat:
         """Read the rows of a body and audit them. Raises ResponseError if the body breaks the contract."""
+
+    def without(self, body: bytes, erased: Erased) -> bytes:
+        """Return a body as it were if some Tweets had not been asked for. Raises ValueError where it is not JSON."""
 
     def place(self, tweet_id: int, engagement_type: str, day: date, hour: int) -> tuple[str, ...]:
         """Return the keys that lead to a count of a UTC hour in the JSON of a body, from the root.

@@ -13,7 +13,7 @@ from engagement_pipeline.core.settings import Settings
 READS_SETTINGS = [
     *("authorize ann", "check", "plan", "pull", "sql x", "catalog"),
     *("rebuild", "upgrade", "prune", "doctor", "status", "config", "explain 1 impressions 2026-01-01 0"),
-    *("report ann 2026-01", "explore", "roster import a.zip", "roster sync"),
+    *("report ann 2026-01", "explore", "roster import a.zip", "roster sync", "forget 1"),
 ]
 ITS_OWN = ("help pull", "tables", "completion bash", "emulator --port 0", "demo", "up", "init")
 

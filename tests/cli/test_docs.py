@@ -102,7 +102,7 @@ def test_the_page_of_the_data_folder_names_every_file_of_a_lake():
     page = (CLONE / "data" / "README.md").read_text(encoding="utf-8")
     told = [line.split()[0] for line in page.splitlines() if line.startswith("    ")]
     lake, day = Lake(Path()), date(2026, 1, 31)
-    files = [lake.catalog, lake.raw, lake.set_aside, lake.requests, lake.tweets]
+    files = [lake.catalog, lake.raw, lake.set_aside, lake.requests, lake.tweets, lake.forgotten]
     for endpoint in ENDPOINTS.values():
         files += [lake.rows(endpoint.table, day), lake.coverage(endpoint, day)]
     assert {file.parts[0] for file in files} <= {place.split("/")[0] for place in told}

@@ -98,6 +98,7 @@ def test_the_commands_are_the_ones_tested_here():
         [dagster, ".venv/bin/dg"],
         [program, "rebuild"],
         [program, "prune"],
+        [program, "forget"],
         [program, "status"],
         [program, "doctor"],
         [program, "upgrade"],

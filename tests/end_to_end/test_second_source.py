@@ -5,12 +5,15 @@ import json
 import likes_api
 import pytest
 from scripted_api import Answer, ScriptedApi
+from truth import NOW
 
 from engagement_pipeline import pipeline
 from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.extract.prepare import prepare
+from engagement_pipeline.lake import raw
 from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.publish import erasure
 from engagement_pipeline.publish.rebuild import rebuild_table
 from engagement_pipeline.query import catalog
 from engagement_pipeline.sources import SOURCES
@@ -57,3 +60,14 @@ def test_its_table_is_made_anew_from_raw(lake):
     path.unlink()
     rebuild_table(lake, likes_api.ENDPOINT)
     assert rows(lake) == LIKES
+
+
+def test_a_tweet_is_forgotten_and_its_table_made_anew_does_not_have_it(lake):
+    receipt = erasure.forget(lake, [11], now=NOW)
+    assert receipt.unread == ()
+    rebuild_table(lake, likes_api.ENDPOINT)
+    assert rows(lake) == {12: 0, 13: 7}
+    (pull,) = raw.all_pulls(lake, likes_api.ENDPOINT)
+    assert [landed.body() for landed in pull.landed() if 12 in landed.request.tweet_ids] == [
+        b'[{"id": 12, "likes": 0}]'
+    ]

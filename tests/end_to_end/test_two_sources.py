@@ -5,8 +5,9 @@ import os
 import forks
 import pytest
 
-from engagement_pipeline import pipeline
+from engagement_pipeline import forgetting, pipeline
 from engagement_pipeline.core.endpoints import ANALYTICS, HISTORICAL
+from engagement_pipeline.core.erased import Erased
 from engagement_pipeline.core.errors import PullError
 from engagement_pipeline.core.tables import ENGAGEMENTS
 from engagement_pipeline.explain import Cell, explain
@@ -14,6 +15,7 @@ from engagement_pipeline.extract.prepare import prepare, prepare_sources
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.parquet import read
 from engagement_pipeline.observe import status
+from engagement_pipeline.publish.erasure_search import search
 from engagement_pipeline.query import catalog
 
 TYPES = "impressions,favorites,bookmarks,video_views"
@@ -199,4 +201,18 @@ def test_a_pull_that_was_killed_while_it_was_published_asks_for_nothing_again(ch
     (outcome,) = pulled(world.settings(source="x_api_v2", types=TYPES), days=1)
     assert (outcome.failure, len(world.emulator.v2.requests)) == (None, asked)
     assert cells(Lake(chosen.data).of("x_api_v2"), day) == true
+    assert pipeline.examine(chosen, quick=False).findings == ()
+
+
+def test_a_forgotten_tweet_is_in_no_byte_of_either_lake_and_neither_pull_nor_rebuild_brings_it_back(chosen):
+    pulled(chosen, days=1)
+    home, day = Lake(chosen.data), chosen.last_whole_day()
+    gone, stays = sorted({tweet for tweet, *_ in cells(home, day)})
+    proof = forgetting.forget(chosen, [gone])
+    assert (proof.searched.holding, proof.receipt.unread) == ((), ())
+    for go_on in (lambda: pulled(chosen, days=1), lambda: pipeline.rebuild(chosen)):
+        go_on()
+        for lake in home.of_each_source:
+            assert {tweet for tweet, *_ in cells(lake, day)} == {stays}
+        assert search(home, Erased(frozenset({gone}))).holding == ()
     assert pipeline.examine(chosen, quick=False).findings == ()

@@ -9,6 +9,7 @@ from engagement_pipeline.core.errors import RosterError
 from engagement_pipeline.core.model import SNOWFLAKE_EPOCH, Tweet, Window
 from engagement_pipeline.core.tables import ACCOUNT_REFUSED
 from engagement_pipeline.extract import backlog
+from engagement_pipeline.lake import forgotten
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.publish.publisher import publish_pulls
 
@@ -41,6 +42,13 @@ def new_windows(world, chosen, *tweets, **further):
 
 def test_a_new_tweet_lacks_all_days_since_it_was_posted(world, chosen):
     assert new_windows(world, chosen, posted(date(2026, 1, 10))) == [Window(date(2026, 1, 10), LAST)]
+
+
+def test_a_tweet_that_is_forgotten_lacks_nothing(world, chosen):
+    tweet, lake = posted(date(2026, 1, 10)), Lake(world.lake)
+    lake.open()
+    forgotten.save(lake, forgotten.load(lake).begun([tweet]))
+    assert new_windows(world, chosen, tweet) == []
 
 
 def test_more_than_28_days_are_several_windows_oldest_first(world, chosen):

@@ -5,8 +5,10 @@ from archives import archive, tweet
 
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.extract import roster_import, roster_synced
+from engagement_pipeline.lake.forgotten import Forgotten
 from engagement_pipeline.transport.accounts import Account, Accounts, App
 
+GONE = 99
 ACCOUNTS = Accounts(
     App("key", "secret"),
     {"ann": Account("ann", "11-token", "secret"), "bob": Account("bob", "a token without an id", "secret")},
@@ -19,7 +21,8 @@ def take_in(tmp_path):
     (tmp_path / "tweets").mkdir()
 
     def imported(path):
-        return roster_import.from_file(path, ACCOUNTS, pattern=f"{tmp_path}/tweets/*")
+        gone = Forgotten(key=b"key").begun([GONE])
+        return roster_import.from_file(path, ACCOUNTS, pattern=f"{tmp_path}/tweets/*", gone=gone)
 
     imported.folder = tmp_path / "tweets"
     return imported
@@ -32,6 +35,11 @@ def test_an_archive_is_of_the_account_with_its_user_id_or_its_name(take_in, tmp_
     merged = take_in(archive(tmp_path / "a.zip", tweet(1), tweet(2), handle=named, user_id=user_id))
     assert (merged.handle, merged.new) == (handle, 2)
     assert set(roster_synced.known(str(take_in.folder), handle)) == {1, 2}
+
+
+def test_a_tweet_that_is_forgotten_is_left_out(take_in, tmp_path):
+    merged = take_in(archive(tmp_path / "a.zip", tweet(1), tweet(GONE), handle="ann", user_id="11"))
+    assert (merged.new, merged.left_out) == (1, 1)
 
 
 @pytest.mark.parametrize(

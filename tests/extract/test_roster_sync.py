@@ -7,10 +7,15 @@ from engagement_pipeline.core.errors import InputError, RefusedError, ResponseEr
 from engagement_pipeline.core.posts import Post
 from engagement_pipeline.emulator.world import HANDLES
 from engagement_pipeline.extract import roster, roster_sync, roster_synced
+from engagement_pipeline.extract.roster_synced import ARCHIVE
+from engagement_pipeline.lake import forgotten
+from engagement_pipeline.lake.forgotten import Forgotten
+from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.transport import accounts
 from engagement_pipeline.transport.client import Client
 
 HANDLE = HANDLES[0].name
+NOTHING = Forgotten(key=b"key")
 REACH = 150  # Posts, so that a timeline has two pages
 
 
@@ -67,7 +72,7 @@ def test_each_spelling_of_the_api_finds_the_same(settings, world, spelling):
 
 def test_a_later_sync_asks_for_what_is_newer_than_the_newest_known(settings, world):
     newest = owned(world, 4)
-    roster_synced.merge(settings.tweets, HANDLE, [Post(tweet_id=newest[0])], found_in=roster_synced.ARCHIVE)
+    roster_synced.merge(settings.tweets, HANDLE, [Post(tweet_id=newest[0])], found_in=ARCHIVE, gone=NOTHING)
     (merged,) = sync(settings).merged
     assert merged.new == 3
     assert set(rows(settings)) == set(newest)
@@ -77,7 +82,7 @@ def test_a_later_sync_asks_for_what_is_newer_than_the_newest_known(settings, wor
 def test_what_may_have_gaps_before_it_does_not_shorten_a_sync(settings, world, found_in):
     world.emulator.v2.faults.set(timeline_reach=30)
     (newest,) = owned(world, 1)
-    roster_synced.merge(settings.tweets, HANDLE, [Post(tweet_id=newest)], found_in=found_in)
+    roster_synced.merge(settings.tweets, HANDLE, [Post(tweet_id=newest)], found_in=found_in, gone=NOTHING)
     sync(settings)
     assert len(rows(settings)) > 20
 
@@ -138,7 +143,7 @@ def test_a_first_sync_may_read_a_whole_timeline(settings):
 def test_a_later_sync_reads_as_many_as_the_pace_of_the_last_28_days_says(settings, world):
     known = owned(world, 1_000, states=("ok",))[:-30]
     roster_synced.merge(
-        settings.tweets, HANDLE, [Post(tweet_id=each) for each in known], found_in=roster_synced.TIMELINE
+        settings.tweets, HANDLE, [Post(tweet_id=each) for each in known], found_in=roster_synced.TIMELINE, gone=NOTHING
     )
     (told,) = estimate(settings, HANDLE)
     assert told.since == known[-1]
@@ -173,3 +178,12 @@ def test_what_came_before_an_interruption_is_kept(settings, monkeypatch):
         sync(settings)
     assert {row["found_in"] for row in rows(settings).values()} == {"part of a timeline"}
     assert 50 < len(rows(settings)) <= 100
+
+
+def test_a_tweet_that_is_forgotten_is_left_out(settings, world):
+    *_, gone, _ = owned(world, 3, states=("ok",))
+    lake = Lake(settings.data)
+    lake.open()
+    forgotten.save(lake, forgotten.load(lake).begun([gone]))
+    (merged,) = sync(settings).merged
+    assert (merged.left_out, gone in rows(settings)) == (1, False)

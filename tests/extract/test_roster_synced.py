@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 import pytest
 from rosters import BIG, HEADER
 
+from engagement_pipeline.core.erased import Erased
 from engagement_pipeline.core.errors import InputError, RosterError
 from engagement_pipeline.core.model import Tweet
 from engagement_pipeline.core.posts import Post
 from engagement_pipeline.extract import roster_synced
 from engagement_pipeline.extract.roster_synced import ARCHIVE, EXPORT, PART, TIMELINE
+from engagement_pipeline.lake.forgotten import Forgotten
 
 WHOLE = Post(
     tweet_id=BIG,
@@ -21,14 +23,16 @@ WHOLE = Post(
     media_keys=("3_1", "3_2"),
     links=("https://example.com/a b",),
 )
+NOTHING = Forgotten(key=b"key")
+WHEN = datetime(2026, 2, 1, tzinfo=UTC)
 
 
 @pytest.fixture
 def merge(tmp_path):
     """Return a function that merges Posts into the file of handle a, and gives what it tells."""
 
-    def merged(*posts, found_in=TIMELINE):
-        return roster_synced.merge(str(tmp_path / "*"), "a", posts, found_in=found_in)
+    def merged(*posts, found_in=TIMELINE, gone=NOTHING):
+        return roster_synced.merge(str(tmp_path / "*"), "a", posts, found_in=found_in, gone=gone)
 
     merged.path = tmp_path / "a.synced.csv"
     return merged
@@ -140,3 +144,30 @@ def test_the_file_lies_where_the_setting_reads_it(tmp_path, pattern, file):
 def test_a_setting_that_would_not_read_the_file_is_refused(tmp_path, pattern):
     with pytest.raises(InputError, match=r"would not read a file a\.synced\.csv: set it to a folder"):
         roster_synced.place(f"{tmp_path}/{pattern}", "a")
+
+
+def test_a_tweet_that_is_forgotten_is_left_out_with_a_number_and_goes_where_it_was_known(merge):
+    merge(Post(tweet_id=1), Post(tweet_id=2))
+    told = merge(Post(tweet_id=2), Post(tweet_id=3), Post(tweet_id=4), gone=NOTHING.begun([1, 3]).finished(WHEN))
+    assert set(rows(merge)) == {2, 4}
+    assert (told.tweets, told.new, told.left_out) == (2, 1, 1)
+
+
+def test_forgotten_tweets_go_from_a_file_and_what_names_them_is_masked(merge):
+    merge(Post(tweet_id=BIG), Post(tweet_id=BIG + 1, links=(f"https://x.com/a/status/{BIG}",)))
+    assert roster_synced.files(str(merge.path.parent)) == [merge.path]
+    erased = Erased(frozenset({BIG}))
+    assert roster_synced.names(merge.path, erased) == 1
+    before, after = roster_synced.forget(merge.path, erased)
+    assert before != after == merge.path.read_bytes()
+    assert {tweet: row["links"] for tweet, row in rows(merge).items()} == {
+        BIG + 1: "https://x.com/a/status/[forgotten]"
+    }
+    assert roster_synced.forget(merge.path, erased) == (after, after)
+
+
+def test_a_file_of_which_no_tweet_is_left_is_still_a_roster(merge):
+    merge(Post(tweet_id=BIG))
+    roster_synced.forget(merge.path, Erased(frozenset({BIG})))
+    assert rows(merge) == {}
+    assert merge(Post(tweet_id=BIG + 1)).tweets == 1

@@ -20,11 +20,12 @@ from engagement_pipeline.core.endpoints import HISTORICAL, TOTALS
 from engagement_pipeline.core.model import Exchange, Request
 from engagement_pipeline.core.settings import Settings
 from engagement_pipeline.core.tables import ENGAGEMENTS, TWEETS
-from engagement_pipeline.lake import raw, request_log
+from engagement_pipeline.lake import forgotten, raw, request_log
 from engagement_pipeline.lake.clock import newest
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.observe import doctor
 from engagement_pipeline.observe.patient import spans
+from engagement_pipeline.publish import erasure
 from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.query import catalog, seal
 
@@ -66,6 +67,18 @@ def test_a_look_writes_nothing(lived):
     before = listed(lived)
     assert found(lived)
     assert listed(lived) == before
+
+
+def test_a_removal_of_tweets_that_was_stopped_goes_on_with_a_command(lived):
+    forgotten.save(lived, forgotten.load(lived).begun([1]))
+    assert found(lived)["forgotten"].fix == "engagement forget --yes"
+    erasure.resume(lived, now=NOW)
+    assert found(lived) == {}
+
+
+def test_where_nobody_can_tell_which_tweets_are_forgotten_no_pull_begins(lived):
+    lived.forgotten.write_text("{")
+    assert "no pull begins" in found(lived)["forgotten"].meaning
 
 
 def test_a_pull_that_was_pruned_is_no_fault(lived):

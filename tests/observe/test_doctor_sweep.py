@@ -59,7 +59,7 @@ def done(fix):
 
 
 def sweep(lake, harm, do, step=1):
-    """Harm a file of each kind, or of each so many kinds, and return those of which the doctor does not speak or that it does not mend."""
+    """Harm a file of every kind, or of every `step`th; return those that the doctor does not name, or does not mend."""
     kept = lake.root.with_name("kept")
     shutil.copytree(lake.root, kept)
     before = contents(lake, *COUNTS)

@@ -40,6 +40,10 @@ def read(body, request):
     return Flat(pa.table(columns, schema=schema), unavailable=gone, said="", negative=0, scanned=True)
 
 
+def without(body, erased):
+    return json.dumps(erased.without(json.loads(body))).encode()
+
+
 def error_of(answer, *, handle, asked_at):
     return UnavailableError(f"{answer.url} answered {answer.status}", account=handle, status=answer.status)
 

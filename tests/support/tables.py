@@ -2,6 +2,8 @@
 
 import os
 
+import pyarrow.parquet as pq
+
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import HISTORICAL
@@ -61,6 +63,14 @@ def rebuilt(lake, table=None, *, first=None, last=None):
 def parquet_files(lake):
     """Return every Parquet file byte for byte."""
     return {path.relative_to(lake.root): path.read_bytes() for path in lake.root.rglob("*.parquet")}
+
+
+def everything(lake):
+    """Return the rows of every Parquet file, without SQL."""
+    return {
+        path.relative_to(lake.root): sorted(pq.read_table(path).to_pylist(), key=repr)
+        for path in lake.root.rglob("*.parquet")
+    }
 
 
 def file_of(lake, kind, day):
