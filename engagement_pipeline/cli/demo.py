@@ -117,8 +117,8 @@ def up(data: Path, *, port: int) -> None:
                 if process.poll() is not None:
                     raise EngagementError(f"Dagster ended at once: its log, {log}, says why")
                 time.sleep(GLANCE)
-            print(f"open {address} in a browser; Ctrl-C here ends Dagster and the emulator", flush=True)
             try:
+                print(f"open {address} in a browser; Ctrl-C here ends Dagster and the emulator", flush=True)
                 process.wait()
             except KeyboardInterrupt:
                 print("\nending Dagster and the emulator", flush=True)

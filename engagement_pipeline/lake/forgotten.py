@@ -67,7 +67,7 @@ def load(lake: Lake) -> Forgotten:
             tweets=dict(fields["tweets"]),
             going=frozenset(map(int, fields["going"])),
         )
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # there may be no lake yet
         return Forgotten(key=secrets.token_bytes(DIGEST_BYTES))
     except PermissionError as error:
         raise LakeError(f"{lake.forgotten} cannot be read: {error.strerror}; let this user read it") from None
