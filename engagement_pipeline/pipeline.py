@@ -343,7 +343,7 @@ def examine(settings: Settings, *, quick: bool) -> Examination:
 
 
 def _audit(landed: Landed) -> object:
-    return source_of(landed.request.endpoint).read(landed.body(), landed.request)
+    return sources.read(landed.body(), landed.request)
 
 
 def run(settings: Settings, prepared: Prepared, *, pulling: Progress = quiet, publishing: Progress = quiet) -> Outcome:

@@ -30,9 +30,10 @@ from engagement_pipeline.core.errors import ResponseError
 from engagement_pipeline.core.measured import first_hour, hours_of, since_posted
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.core.model import Flat
-from engagement_pipeline.core.redaction import BODY_MASK, masked
+from engagement_pipeline.core.redaction import masked
 from engagement_pipeline.core.rows import engagements_table, type_column
 from engagement_pipeline.core.tables import EPOCH, PARTIAL, TYPE_NAMES
+from engagement_pipeline.sources import audit
 from engagement_pipeline.sources.engagement import parse_fast, parse_reference
 from engagement_pipeline.sources.engagement.parse_reference import Asked, Cells, Sums
 from engagement_pipeline.sources.engagement.request import (
@@ -50,8 +51,6 @@ if TYPE_CHECKING:
 
 LIFETIME = pa.schema([field for field in TOTALS.table.schema if field.name != "observed_at"])
 RECENT_HOURS = 28  # of /28hr; it is widened to whole hours, so it has 29 unless it is asked on the hour
-COMMA, OBJECT = b",{"
-LIST_OR_OBJECT = ord("[") ^ OBJECT  # the signs that open a list and an object differ only in this bit
 UNAVAILABLE = "unavailable_tweet_ids"
 UNSUPPORTED = {  # Tweets too old for these types: their zeros are not measured
     "unsupported_for_video_views_tweet_ids": ("video_views",),
@@ -62,13 +61,7 @@ OF_TYPES = re.compile(r"for tweets older than .* not supported", re.IGNORECASE |
 
 def read(body: bytes, request: Request) -> Flat:
     """Flatten one body and audit it. Raises ResponseError with the path of what breaks the contract."""
-    if BODY_MASK in body:
-        raise ResponseError(
-            f"the body held a secret of the accounts file, and now {BODY_MASK.decode()} instead: is api_url right, or "
-            "does a proxy repeat requests?",
-            path="$",
-        )
-    _check_size(body, request)
+    audit.check(body, address="api_url", largest=largest_answer(request), most_values=most_values(request))
     asked = _asked(request)
     scanned = None if request.endpoint == TOTALS else parse_fast.cells(body, asked)
     root = scanned[1] if scanned else parse_reference.parsed(body)
@@ -105,26 +98,6 @@ def read(body: bytes, request: Request) -> Flat:
 def _check_unavailable(tweets: Collection[int], rows: pa.Table) -> None:
     if tweets and pc.any(pc.is_in(rows["tweet_id"], pa.array(tweets, pa.int64()))).as_py():
         raise ResponseError("names a Tweet, though the response holds its counts", path=f"$.{UNAVAILABLE}")
-
-
-def _check_size(body: bytes, request: Request) -> None:
-    """Raise ResponseError if a body is larger than an answer can be.
-
-    This comes before parsing, because a parsed value may take 300 bytes of memory. Each value stands behind a comma,
-    opens an object or a list, or is the first in one.
-    """
-    data = np.frombuffer(body, np.uint8)
-    most = largest_answer(request)
-    if len(data) > most:
-        raise ResponseError(_too_large(f"{len(data):,} bytes", most), path="$")
-    most = most_values(request)
-    values = np.count_nonzero(data == COMMA) + np.count_nonzero((data | LIST_OR_OBJECT) == OBJECT)
-    if values > most:
-        raise ResponseError(_too_large(f"{values:,} values", most), path="$")
-
-
-def _too_large(found: str, most: int) -> str:
-    return f"has {found}, and no answer to this request has more than {most:,}: is a proxy in the way?"
 
 
 def _asked(request: Request) -> Asked:

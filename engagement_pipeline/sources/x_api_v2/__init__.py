@@ -4,8 +4,7 @@
     flatten  ──> rows
     problems ──> what the API says of a Post, in a 200 or instead of one
     rate     ──> what the headers say of the rate
-
-without ──> a body that does not hold some Posts
+    without  ──> a body that does not hold some Posts
 
 Two names differ from those of the tables, and only this folder knows v2's: likes are favorites, follows user_follows.
 """

@@ -26,9 +26,10 @@ import pyarrow.compute as pc
 from engagement_pipeline.core.errors import ResponseError
 from engagement_pipeline.core.measured import HOURS, first_hour, since_posted
 from engagement_pipeline.core.model import Flat
-from engagement_pipeline.core.redaction import BODY_MASK, shown
+from engagement_pipeline.core.redaction import shown
 from engagement_pipeline.core.rows import engagements_table
 from engagement_pipeline.core.tables import MISSING, TYPE_NAMES, UNAVAILABLE
+from engagement_pipeline.sources import audit
 from engagement_pipeline.sources.x_api_v2.problems import OF_A_FIELD, problems_of
 from engagement_pipeline.sources.x_api_v2.request import (
     SERIES,
@@ -53,7 +54,6 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:
 DIGITS = re.compile(r"[0-9]{1,19}")  # 64 bits need no more
 MOST = (2**63 - 1) // HOURS  # the sum of a day has 64 bits too
 SHOWN_CHARACTERS = 60  # of a value in an error message
-OPENING = (ord("{"), ord("["), ord(","))
 
 
 class Series(NamedTuple):
@@ -66,13 +66,7 @@ class Series(NamedTuple):
 
 def read(body: bytes, request: Request) -> Flat:
     """Flatten one body. Raises ResponseError with the path of what breaks the contract."""
-    if BODY_MASK in body:
-        raise ResponseError(
-            f"the body held a secret of the accounts file, and now {BODY_MASK.decode()} instead: is x_api_url right, "
-            "or does a proxy repeat requests?",
-            path="$",
-        )
-    _check_size(body, request)
+    audit.check(body, address="x_api_url", largest=largest_answer(request), most_values=most_values(request))
     root = _parsed(body)
     metrics = {in_v2(name): TYPE_NAMES.index(name) for name in request.types}
     unknown = root.keys() - ROOT_KEYS
@@ -97,18 +91,6 @@ def read(body: bytes, request: Request) -> Flat:
         reasons=reasons,
         unknown=frozenset(unknown),
     )
-
-
-def _check_size(body: bytes, request: Request) -> None:
-    """Raise ResponseError if a body is larger than an answer can be: parsed, each value takes more memory."""
-    data = np.frombuffer(body, np.uint8)
-    values = sum(int(np.count_nonzero(data == sign)) for sign in OPENING)
-    for found, most, what in ((len(data), largest_answer(request), "bytes"), (values, most_values(request), "values")):
-        if found > most:
-            raise ResponseError(
-                f"has {found:,} {what}, and no answer to this request has more than {most:,}: is a proxy in the way?",
-                path="$",
-            )
 
 
 def _parsed(body: bytes) -> dict[str, Any]:
