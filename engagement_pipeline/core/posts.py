@@ -5,6 +5,7 @@ In: the fields that a reader has found. Out: a frozen Post, and the columns that
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_ID = 2**63 - 1
+REPOST = re.compile(r"RT @\w+: ")  # how the text of a repost begins, where nothing else tells one
 POST, REPLY, QUOTE = "post", "reply", "quote"  # kinds; a reply that quotes is a reply
 COLUMNS = ("created_at", "kind", "lang", "text", "media_kinds", "media_keys", "links")
 

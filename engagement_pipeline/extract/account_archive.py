@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.handles import parse_handle
-from engagement_pipeline.core.posts import POST, QUOTE, REPLY, Post
+from engagement_pipeline.core.posts import POST, QUOTE, REPLY, REPOST, Post
 from engagement_pipeline.core.redaction import shown
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ LARGEST_ARCHIVE = 2 * 2**30  # bytes of all parts, unpacked: a million Tweets
 TWEETS = re.compile(r"(?:.*/)?tweets?(?:-part\d+)?\.js")  # older archives have tweet.js, and the oldest no data/
 ACCOUNT = re.compile(r"(?:.*/)?account\.js")
 BEGINS = re.compile(r"\s*(?:window\.)?YTD\.\w+\.part\d+\s*=")
-REPOST = re.compile(r"RT @\w+: ")
 STATUS = re.compile(r"https?://(?:mobile\.)?(?:twitter|x)\.com/\w+/status/\d+")  # a link to it quotes a Tweet
 MEDIA_NUMBERS = {"photo": 3, "video": 7, "animated_gif": 16}  # a media key begins with that of its kind
 AMPLIFY = ("amplify_video", 13)  # in the address of a video from the Media Studio, and its number

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from engagement_pipeline.transport.accounts import Accounts
     from engagement_pipeline.transport.client import Client
 
-USER_ID = re.compile(r"(\d+)-")  # an access token begins with it
 AUTHOR_ID = re.compile(r"author id (\d+)", re.IGNORECASE)  # some answers with 403 name the Tweet's owner so
 TRIED_TWEETS = 3  # for each account, if the first ones do not tell
 NO_BEARER = "not tried: X API v2 takes no bearer token for analytics"
@@ -141,9 +140,8 @@ def _types(request: Request, came: Collection[str]) -> str:
 
 
 def _user(accounts: Accounts, handle: str) -> str:
-    """Return the user ID at the start of an account's access token, empty if there is none."""
-    user = USER_ID.match(accounts.by_handle[handle].access_token) if handle else None
-    return user[1] if user else ""
+    """Return the user ID of an account, empty if its token tells none, or for the bearer token."""
+    return accounts.by_handle[handle].user_id if handle else ""
 
 
 def _owners(trials: list[_Trial], accounts: Accounts) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.handles import normalised
 from engagement_pipeline.core.model import posted_at
-from engagement_pipeline.core.posts import MAX_ID, Post
+from engagement_pipeline.core.posts import MAX_ID, REPOST, Post
 from engagement_pipeline.core.redaction import shown
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 LINK, TEXT = "post link", "post text"
 ADDRESS = re.compile(r"https?://(?:www\.)?(?:twitter|x)\.com/(\w{1,15})/status/(\d{1,19})(?:[/?#].*)?")
-REPOST = re.compile(r"RT @\w+: ")
 LARGEST_FILE = 256 * 2**20  # bytes; an export has a few thousand Posts
 
 

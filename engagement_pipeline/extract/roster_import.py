@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from engagement_pipeline.core.errors import InputError, refused_by_system
 from engagement_pipeline.extract import account_archive, premium_export, roster_synced
-from engagement_pipeline.extract.account_check import USER_ID
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +55,7 @@ def _of_export(path: Path, accounts: Accounts) -> tuple[str, list[Post]]:
 
 def _ours(path: Path, owner: Owner, accounts: Accounts) -> str:
     """Return the handle of the accounts file that an archive belongs to, perhaps under its former name."""
-    users = {handle: _user(account.access_token) for handle, account in accounts.by_handle.items()}
+    users = {handle: account.user_id for handle, account in accounts.by_handle.items()}
     same = next((handle for handle, user in users.items() if user == owner.user_id), "")
     if same:
         return same
@@ -72,9 +71,3 @@ def _ours(path: Path, owner: Owner, accounts: Accounts) -> str:
             f"{users[owner.handle]}: another account had the name; nothing is imported"
         )
     return owner.handle
-
-
-def _user(access_token: str) -> str:
-    """Return the user ID at the start of an access token, empty if there is none."""
-    found = USER_ID.match(access_token)
-    return found[1] if found else ""

@@ -22,7 +22,6 @@ import requests
 from engagement_pipeline.core.errors import EngagementError, InputError, RefusedError, ResponseError
 from engagement_pipeline.core.model import posted_at
 from engagement_pipeline.extract import roster_synced
-from engagement_pipeline.extract.account_check import USER_ID
 from engagement_pipeline.extract.roster_synced import COMPLETE, FOUND_IN, PART, TIMELINE
 from engagement_pipeline.lake import forgotten
 from engagement_pipeline.lake.layout import Lake
@@ -150,10 +149,10 @@ def _sync_one(client: Client, known: Accounts, planned: Estimate, *, pattern: st
 def _user_id(client: Client, known: Accounts, handle: str) -> str:
     """Return the user ID of a handle. Raises InputError if the tokens are of another user."""
     user_id = _read(client, timeline.user(handle), timeline.read_user)
-    of_token = USER_ID.match(known.by_handle[handle].access_token)
-    if of_token and of_token[1] != user_id:
+    of_token = known.by_handle[handle].user_id
+    if of_token and of_token != user_id:
         raise InputError(
-            f"the tokens of {handle} are of user id {of_token[1]}, and {handle} has {user_id}: log in as {handle}, and "
+            f"the tokens of {handle} are of user id {of_token}, and {handle} has {user_id}: log in as {handle}, and "
             f"run engagement authorize {handle}"
         )
     return user_id

@@ -41,6 +41,7 @@ logger = logging.getLogger(__name__)
 APP_KEYS = ("consumer_key", "consumer_secret")
 OPTIONAL_APP_KEYS = ("bearer_token",)
 ACCOUNT_KEYS = ("access_token", "access_token_secret")
+USER_ID = re.compile(r"(\d+)-")  # an access token begins with it
 FINGERPRINT_DIGITS = 12  # 48 bits: enough to tell the tokens of one handle apart
 BLANKS = " \t\r\n"  # what a copy leaves about a token; no token has any
 FOREIGN = re.compile(r"""[^!-~]|["']""")  # what no token holds: all but visible ASCII, and quotation marks
@@ -79,6 +80,12 @@ class Account:
     def __post_init__(self) -> None:
         """Register what must not be seen."""
         register(self.access_token, self.access_token_secret)
+
+    @property
+    def user_id(self) -> str:
+        """The user ID at the start of the access token, empty if there is none."""
+        found = USER_ID.match(self.access_token)
+        return found[1] if found else ""
 
     @property
     def fingerprint(self) -> str:
