@@ -4,7 +4,7 @@ import logging
 import os
 import shutil
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ import pytest
 from histories import live
 from processes import CLONE
 from truth import NOW
+from views import without_marts
 
 from engagement_pipeline.cli.main import main
 from engagement_pipeline.core import settings
@@ -27,6 +28,7 @@ hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=No
 hypothesis.settings.load_profile("repeatable")
 MEMORY = Path("/dev/shm")
 ROOM = 4 * 2**30  # a run leaves a tenth of it
+TABLES_ALONE = {"dagster", "end_to_end", "observe"}  # rooms whose tests ask no mart, but for the mark `marts`
 WINDOW_START = datetime(2026, 1, 4, tzinfo=UTC)  # of the 28 days that end there
 
 
@@ -42,6 +44,14 @@ if "TMPDIR" not in os.environ and in_memory():
     os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 # The tests start the command a hundred times: compiled once.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def tables_alone(request):
+    """No marts in the catalogues of some rooms: their views take most of the time of a test."""
+    asks_marts = request.path.parent.name not in TABLES_ALONE or request.node.get_closest_marker("marts")
+    with nullcontext() if asks_marts else without_marts():
+        yield
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 from emulator_client import NOW, foreign, healthy, tweets
 from v2_client import ANALYTICS, FIELDS, PROBLEM, analytics, get, get_with, query, series
 
-from engagement_pipeline.emulator import Emulator, Tweet, World
+from engagement_pipeline.emulator import Tweet, World
 from engagement_pipeline.emulator.dials import Faults
 from engagement_pipeline.emulator.v2 import Dials
 from engagement_pipeline.emulator.v2.analytics import tweets as tweets_analytics
@@ -17,19 +17,6 @@ from engagement_pipeline.emulator.v2.question import Caller, Question, Reads
 
 MIDNIGHT = NOW.replace(day=10, hour=0, minute=0)
 TWEET = healthy(place=30)
-
-
-@pytest.fixture(scope="module")
-def running():
-    with Emulator(now=NOW) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def emulator(running):
-    """The module's emulator with all dials at rest."""
-    yield running
-    running.v2.faults.reset()
 
 
 class ContractWorld(World):

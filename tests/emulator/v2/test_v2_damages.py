@@ -1,27 +1,13 @@
 """The dials that change the content of the analytics: each fault as a client meets it, over real HTTP."""
 
 import pytest
-from emulator_client import NOW, healthy
+from emulator_client import healthy
 from v2_client import ANALYTICS, PROBLEM, analytics, get, query, series
 
-from engagement_pipeline.emulator import Emulator
 from engagement_pipeline.emulator.v2.problems import CODE, KINDS, OF_A_FIELD
 
 TWEET, OTHER = healthy(place=30).tweet_id, healthy(place=31).tweet_id
 PAIR = f"{TWEET},{OTHER}"
-
-
-@pytest.fixture(scope="module")
-def running():
-    with Emulator(now=NOW) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def emulator(running):
-    """The module's emulator with all dials at rest."""
-    yield running
-    running.v2.faults.reset()
 
 
 def counts(answer):

@@ -4,7 +4,6 @@ import pytest
 from emulator_client import NOW, tweets
 from v2_client import DAY, PROBLEM, get, get_with, series
 
-from engagement_pipeline.emulator import Emulator
 from engagement_pipeline.emulator.content import content_of
 from engagement_pipeline.emulator.v2.metrics import OF_VIDEO_VIEWS
 
@@ -17,19 +16,6 @@ PHOTO = next(
     for tweet in OLD_ENOUGH
     if content_of(1, tweet).media and not tweet.has_video and content_of(1, tweet).media[0].kind == "photo"
 )
-
-
-@pytest.fixture(scope="module")
-def running():
-    with Emulator(now=NOW) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def emulator(running):
-    """The module's emulator with all dials at rest."""
-    yield running
-    running.v2.faults.reset()
 
 
 def query(*keys, fields="video_views,playback_complete", **changes):

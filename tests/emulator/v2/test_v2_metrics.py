@@ -7,7 +7,6 @@ import pytest
 from emulator_client import FOUR_WAY, NOW, ask, body, tweets
 from v2_client import analytics
 
-from engagement_pipeline.emulator import Emulator
 from engagement_pipeline.emulator.v2.metrics import TYPES
 
 SHARED = [metric for metric in TYPES if metric not in {"bookmarks", "quote_tweets", "shares", "unfollows", "unlikes"}]
@@ -15,19 +14,6 @@ IDS = [tweet.tweet_id for tweet in tweets("harborbooks")[:25]]
 MIDNIGHT = NOW.replace(hour=0, minute=0)
 FIRST, HOURS = MIDNIGHT - timedelta(days=4), 4 * 24
 LAST_HOUR = FIRST + timedelta(hours=HOURS)
-
-
-@pytest.fixture(scope="module")
-def running():
-    with Emulator(now=NOW) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def emulator(running):
-    """The module's emulator with all dials at rest."""
-    yield running
-    running.v2.faults.reset()
 
 
 def old_and_new(emulator, metrics):

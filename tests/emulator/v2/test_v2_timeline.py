@@ -1,22 +1,16 @@
 """GET /2/users/{id}/tweets: pages, limits of time and of IDs, what is left out, both spellings of the fields."""
 
 import pytest
-from emulator_client import NOW, tweets
+from emulator_client import tweets
 from v2_client import PROBLEM, get, get_with
 
-from engagement_pipeline.emulator import HANDLES, Emulator
+from engagement_pipeline.emulator import HANDLES
 from engagement_pipeline.emulator.content import content_of
 from engagement_pipeline.emulator.world import STRANGER
 
 OWNER = HANDLES[0]
 PATH = f"/2/users/{OWNER.author_id}/tweets"
 REFERENCES = {"expansions": "referenced_posts.id"}
-
-
-@pytest.fixture(scope="module")
-def running():
-    with Emulator(now=NOW) as emulator:
-        yield emulator
 
 
 @pytest.fixture
