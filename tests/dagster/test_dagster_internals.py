@@ -118,6 +118,15 @@ def test_the_events_of_a_run_open_none_of_sqlites_files_again(queueing, new_run,
     assert made == []
 
 
+def test_no_event_of_a_run_waits_for_the_disk(queueing, new_run):
+    run = new_run()
+    dagster_internals.keep_connections(queueing, run)
+    for shard in (run.run_id, sqlite_event_log.INDEX_SHARD_NAME):
+        with queueing.event_log_storage._connect(shard) as connection:
+            asked = [connection.exec_driver_sql(f"pragma {name}").scalar() for name in ("journal_mode", "synchronous")]
+        assert asked == ["wal", 1]  # the log is written at once, and synced when it is moved into the file
+
+
 def test_a_further_call_for_a_run_keeps_nothing_more(queueing, new_run):
     run = new_run()
     dagster_internals.keep_connections(queueing, run)

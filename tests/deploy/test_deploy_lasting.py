@@ -40,7 +40,8 @@ def test_the_lasting_instance_differs_from_the_plain_one_in_its_storage_alone():
     storage = lasting.pop("storage")
     assert lasting == plain
     assert "storage" not in plain
-    assert storage == {"postgres": {"postgres_url": "postgresql+psycopg2:///dagster"}}
+    url = "postgresql+psycopg2:///dagster?options=-csynchronous_commit=off"
+    assert storage == {"postgres": {"postgres_url": url}}
 
 
 def test_the_services_differ_in_what_they_run_alone():
