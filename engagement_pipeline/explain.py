@@ -15,6 +15,7 @@ from engagement_pipeline import sources
 from engagement_pipeline.core.endpoints import ENDPOINTS, HOURLY
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.model import posted_at
+from engagement_pipeline.core.tweet_ids import is_tweet_id
 from engagement_pipeline.lake import raw
 from engagement_pipeline.query import catalog
 from engagement_pipeline.query.views import quoted
@@ -79,7 +80,7 @@ def explain(lake: Lake, cell: Cell) -> Explanation:
     """
     if not any(cell.engagement_type in endpoint.types for endpoint in HOURLY.values()):
         raise InputError(f"no endpoint tells hours of {cell.engagement_type!r}: the view metrics lists the types")
-    if not 0 < cell.tweet_id < raw.LAST_ID:
+    if not is_tweet_id(cell.tweet_id):
         raise InputError(f"{cell.tweet_id} is no Tweet ID: the largest has 19 digits")
     if not 0 <= cell.hour < 24:  # noqa: PLR2004 - the hours of a day
         raise InputError(f"{cell.hour} is not an hour of the day: choose from 0 to 23")

@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 
 from engagement_pipeline.core.erased import Erased
 from engagement_pipeline.core.errors import InputError, RosterError
-from engagement_pipeline.core.redaction import shown
+from engagement_pipeline.core.tweet_ids import parse_tweet_id
 from engagement_pipeline.extract import roster_synced
 from engagement_pipeline.lake import forgotten
 from engagement_pipeline.lake.layout import Lake
-from engagement_pipeline.lake.raw import LAST_ID
 from engagement_pipeline.publish import erasure
 from engagement_pipeline.publish.erasure import Change
 from engagement_pipeline.publish.erasure_search import search
@@ -84,11 +83,10 @@ def of_file(path: Path) -> list[int]:
         text = line.strip()
         if not text or (number == 1 and text == HEADING):
             continue
-        if not (text.isascii() and text.isdecimal() and 0 < int(text) < LAST_ID):
-            raise InputError(
-                f"{path}:{number}: {shown(repr(text))} is no Tweet's ID: write one ID a line, and nothing else"
-            )
-        found.append(int(text))
+        try:
+            found.append(parse_tweet_id(text))
+        except ValueError as error:
+            raise InputError(f"{path}:{number}: {error}: write one ID a line, and nothing else") from None
     return found
 
 

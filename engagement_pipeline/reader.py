@@ -24,6 +24,7 @@ from engagement_pipeline.core import settings
 from engagement_pipeline.core.days import parse_day
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.tables import TABLES
+from engagement_pipeline.core.tweet_ids import parse_tweet_id
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query import catalog
 from engagement_pipeline.query.views import all_views, quoted
@@ -151,9 +152,10 @@ def _listed(name: str, values: Iterable[T], literal: Callable[[T], str]) -> str:
 
 
 def _tweet_id(value: object) -> str:
-    if not str(value).isdecimal():
-        raise InputError(f"{value!r} is not a Tweet ID, which is a whole number")
-    return f"{int(str(value))}::bigint"
+    try:
+        return f"{parse_tweet_id(str(value))}::bigint"
+    except ValueError as error:
+        raise InputError(f"{error}, which is a whole number") from None
 
 
 def _day(day: date | str) -> date:

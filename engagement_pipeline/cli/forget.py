@@ -15,8 +15,8 @@ from engagement_pipeline.cli import output
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import EngagementError, InputError
 from engagement_pipeline.core.redaction import printable, redacted
+from engagement_pipeline.core.tweet_ids import is_tweet_id
 from engagement_pipeline.extract.plan_text import counted
-from engagement_pipeline.lake.raw import LAST_ID
 from engagement_pipeline.publish.erasure import RESPONSES
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> None:
 def _tweets(options: argparse.Namespace, chosen: settings.Settings) -> frozenset[int]:
     """Return the Tweets that the options name, with those of a removal that was stopped."""
     for tweet in options.tweets:
-        if tweet >= LAST_ID:
+        if not is_tweet_id(tweet):
             raise InputError(f"{tweet} is no Tweet's ID: no ID has 64 bits; copy it again")
     tweets = {*options.tweets, *forgetting.going(chosen)}
     if options.file:

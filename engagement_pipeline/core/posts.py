@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from engagement_pipeline.core.tweet_ids import is_tweet_id
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-MAX_ID = 2**63 - 1
 REPOST = re.compile(r"RT @\w+: ")  # how the text of a repost begins, where nothing else tells one
 POST, REPLY, QUOTE = "post", "reply", "quote"  # kinds; a reply that quotes is a reply
 COLUMNS = ("created_at", "kind", "lang", "text", "media_kinds", "media_keys", "links")
@@ -38,7 +39,7 @@ class Post:
     links: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not 0 < self.tweet_id <= MAX_ID:
+        if not is_tweet_id(self.tweet_id):
             raise ValueError(f"{self.tweet_id} is not the ID of a Tweet")
 
     def columns(self) -> dict[str, str]:

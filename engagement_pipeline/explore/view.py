@@ -17,6 +17,7 @@ from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.handles import normalised
 from engagement_pipeline.core.metrics import HISTORICAL_SINCE
 from engagement_pipeline.core.nearest import nearest
+from engagement_pipeline.core.tweet_ids import parse_tweet_id
 from engagement_pipeline.explore.choices import zones
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ DEFAULT_ZONE = "UTC"
 MOST_METRICS = 4
 MOST_TWEETS = 6  # curves that can be told apart
 MOST_DAYS = 400
-LARGEST_ID = 2**63 - 1
 TWEET = re.compile(r"(?:https?://\S+/status(?:es)?/)?([0-9]{1,19})(?:[/?#]\S*)?", re.ASCII)
 
 
@@ -135,9 +135,10 @@ def _tweets(text: str) -> tuple[int, ...]:
         if not word:
             continue
         tweet = TWEET.fullmatch(word)
-        if not tweet or int(tweet[1]) > LARGEST_ID:
-            raise InputError(f"{word!r} is not the ID or the link of a Tweet")
-        found.append(int(tweet[1]))
+        try:
+            found.append(parse_tweet_id(tweet[1] if tweet else word))
+        except ValueError:
+            raise InputError(f"{word!r} is not the ID or the link of a Tweet") from None
     chosen = tuple(dict.fromkeys(found))
     if len(chosen) > MOST_TWEETS:
         raise InputError(f"{len(chosen)} Tweets are too many to compare: choose {MOST_TWEETS} at most")

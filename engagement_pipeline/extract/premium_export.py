@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.handles import normalised
 from engagement_pipeline.core.model import posted_at
-from engagement_pipeline.core.posts import MAX_ID, REPOST, Post
+from engagement_pipeline.core.posts import REPOST, Post
 from engagement_pipeline.core.redaction import shown
+from engagement_pipeline.core.tweet_ids import is_tweet_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,7 +47,7 @@ def _post(row: Mapping[str, str]) -> tuple[str, Post]:
     """Return whose Post a row tells of, and the Post. Raises ValueError with the text that should be its link."""
     address = row.get(LINK, "").strip()
     link = ADDRESS.fullmatch(address)
-    if not link or not 0 < int(link[2]) <= MAX_ID:
+    if not link or not is_tweet_id(int(link[2])):
         raise ValueError(shown(address) or "nothing")
     tweet_id = int(link[2])
     return normalised(link[1]), Post(tweet_id=tweet_id, created_at=posted_at(tweet_id), text=row.get(TEXT, ""))

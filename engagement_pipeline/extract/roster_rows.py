@@ -17,6 +17,7 @@ import pyarrow as pa
 from engagement_pipeline.core.handles import normalised, parse_handle
 from engagement_pipeline.core.model import Tweet
 from engagement_pipeline.core.nearest import nearest
+from engagement_pipeline.core.tweet_ids import parse_tweet_id
 from engagement_pipeline.extract import rounded_ids
 from engagement_pipeline.extract.roster_columns import HANDLE, TWEET_ID
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from engagement_pipeline.extract.roster_files import Rows
 
 logger = logging.getLogger(__name__)
-MAX_ID = 2**63 - 1
-MAX_DIGITS = len(str(MAX_ID))
 FLOAT = re.compile(r"\d+(\.\d*)?([eE]\+?\d+)?", re.ASCII)  # an ID that was a float once
 SHOWN_ROWS = 10  # bad rows of one kind; if there are more, they are one line
 
@@ -128,10 +127,12 @@ def _wrong(value: object) -> tuple[str, str]:
     text = "" if value is None else str(value).strip()
     if not text:
         return "missing", "tweet_id is missing"
-    if text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS and 0 < int(text) <= MAX_ID:
-        return "", ""
-    cure = f": {rounded_ids.CURE}" if FLOAT.fullmatch(text) and not text.isdecimal() else ""
-    return "number", f"tweet_id {text!r} is not a 64-bit whole number{cure}"
+    try:
+        parse_tweet_id(text)
+    except ValueError:
+        cure = f": {rounded_ids.CURE}" if FLOAT.fullmatch(text) and not text.isdecimal() else ""
+        return "number", f"tweet_id {text!r} is not a 64-bit whole number{cure}"
+    return "", ""
 
 
 def _owner(handle: str, handles: Collection[str]) -> tuple[str | None, str]:

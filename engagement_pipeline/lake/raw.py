@@ -31,6 +31,7 @@ from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import LARGEST_BODY, Plan, Request, Response, Window
 from engagement_pipeline.core.redaction import shown
+from engagement_pipeline.core.tweet_ids import is_tweet_id
 from engagement_pipeline.lake.parquet import detail_of
 from engagement_pipeline.lake.storage import UNSETTLED, State
 
@@ -47,7 +48,6 @@ ZSTD = pa.Codec("zstd", compression_level=3)  # higher levels cost more time tha
 SUFFIX = ".json.zst"
 PULL = "pull.json"
 HEADER_BYTES = 16_384  # read at a time until the header's line ends
-LAST_ID = 2**63  # no ID is as large
 LARGEST_HEADER = 2**20  # bytes; 250 Tweets are 6,000
 
 
@@ -339,7 +339,7 @@ def _check_types(landed: Landed) -> None:
     texts = (request.handle, landed.refusal, landed.tokens, *request.types)
     if not all(isinstance(text, str) for text in texts) or landed.asked_at.tzinfo is None:
         raise ValueError("a value has another type")
-    if not request.tweet_ids or not all(0 < tweet_id < LAST_ID for tweet_id in request.tweet_ids):
+    if not request.tweet_ids or not all(map(is_tweet_id, request.tweet_ids)):
         raise ValueError("a Tweet ID is none")
 
 

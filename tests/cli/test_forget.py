@@ -78,6 +78,7 @@ def test_a_file_names_the_tweets_an_id_a_line(had, engagement, tmp_path):
     [
         ((), "name the Tweets to forget, or take --handle or --file"),
         (("--file", "bad.txt"), "bad.txt:2: 'x' is no Tweet's ID: write one ID a line"),
+        (("--file", "long.txt"), "long.txt:1: '99999999999999999999' is no Tweet's ID: write one ID a line"),
         (("--file", "none.txt"), "none.txt cannot be read: No such file or directory"),
         (("--handle", "nobody"), "the lake knows no Tweet of nobody"),
         (("1", "--json"), "--json prints the receipt, so it needs --yes"),
@@ -88,6 +89,7 @@ def test_a_file_names_the_tweets_an_id_a_line(had, engagement, tmp_path):
 def test_wrong_use_is_one_line(had, failed, monkeypatch, arguments, told):
     monkeypatch.chdir(had.root.parent)
     Path("bad.txt").write_text("1\nx\n")
+    Path("long.txt").write_text("9" * 5000)
     code, line = failed("forget", *arguments)
     assert code == 2
     assert line.startswith(told)

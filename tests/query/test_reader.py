@@ -99,7 +99,8 @@ def test_each_view_is_described_with_its_columns(lake):
         ("daily", {"last": "yesterday"}, "'yesterday' is not a day such as 2026-01-31"),
         ("daily", {"types": "impressions"}, r"types takes a list: write types=\['impressions'\]"),
         ("daily", {"tweets": 12}, r"tweets takes a list: write tweets=\[12\]"),
-        ("daily", {"tweets": ["1 or true"]}, "'1 or true' is not a Tweet ID"),
+        ("daily", {"tweets": ["1 or true"]}, "'1 or true' is no Tweet's ID, which is a whole number"),
+        ("daily", {"tweets": ["9" * 5000]}, "'9{20}' is no Tweet's ID, which is a whole number"),
         ("daily", {"handle": ["ann"]}, "there is no filter 'handle': choose from handles, tweets, types, first, last"),
     ],
 )
