@@ -12,30 +12,27 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import re
 import stat
-import tempfile
 import tomllib
 import unicodedata
 from base64 import b64encode
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
 import tomlkit
-from filelock import FileLock, Timeout
 from tomlkit.exceptions import TOMLKitError
 
-from engagement_pipeline.core.durable import sync_folder
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.handles import normalised, parse_handle
 from engagement_pipeline.core.redaction import register
+from engagement_pipeline.transport import private_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 logger = logging.getLogger(__name__)
 APP_KEYS = ("consumer_key", "consumer_secret")
@@ -46,8 +43,6 @@ FINGERPRINT_DIGITS = 12  # 48 bits: enough to tell the tokens of one handle apar
 BLANKS = " \t\r\n"  # what a copy leaves about a token; no token has any
 FOREIGN = re.compile(r"""[^!-~]|["']""")  # what no token holds: all but visible ASCII, and quotation marks
 CONTROLS = {"\t": "tab", "\n": "line end", "\r": "carriage return", '"': "quotation mark"}  # as people call them
-ASIDE = ".part"  # how the file of a save ends before it is renamed; what a killed one leaves is removed by the next
-SAVE_SECONDS = 30  # to wait for another save, which takes a moment
 TEXT = re.compile(r"""["']([^"'\n]+)["']""")  # of TOML, however broken
 
 
@@ -126,7 +121,7 @@ def load(path: Path) -> Accounts:
     if padded := [place for place, token in _tokens(document) if token != token.strip(BLANKS)]:
         told = ", ".join(f"{'.'.join(place)} in line {_line(text, place)}" for place in padded)
         logger.warning("%s: blanks or a line end before or after a token are left out: %s", path, told)
-    _remove_leftovers(path)
+    private_file.remove_leftovers(path)
     return accounts
 
 
@@ -154,11 +149,11 @@ def save(path: Path, account: Account) -> None:
         if wrong := flaw(getattr(account, key)):
             raise InputError(f"the new {key} of {account.handle} holds {wrong}, so nothing is written to {path}")
     _read(path)  # since a lock would make the folder of a file that is not there
-    with _alone(path):
-        _remove_asides(path)
+    with private_file.alone(path):
+        private_file.remove_asides(path)
         text, document = _read(path)
         _validated(document, path, text)
-        _write_private(path, _with_tokens(text, document, account, path))
+        private_file.write(path, _with_tokens(text, document, account, path))
 
 
 def _with_tokens(text: str, document: dict[str, Any], account: Account, path: Path) -> str:
@@ -177,50 +172,6 @@ def _with_tokens(text: str, document: dict[str, Any], account: Account, path: Pa
             f"{path} cannot take the tokens of {account.handle}: write its accounts as [accounts.HANDLE] tables"
         )
     return changed
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Keep other saves out: two that read the same file would lose the tokens of one."""
-    lock = FileLock(_lock_of(path), timeout=SAVE_SECONDS)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise InputError(f"{path} is being written by another program for {SAVE_SECONDS} s: try again") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}; nothing in it has changed") from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _lock_of(path: Path) -> Path:
-    """Return the file that saves lock; pulls lock another, for hours."""
-    target = path.resolve()
-    return target.with_name(f".{target.name}.lock")
-
-
-def _remove_leftovers(path: Path) -> None:
-    """Remove what a save that was killed has left, unless another save is at it, or this user may not."""
-    if _asides(path):
-        with suppress(OSError, Timeout), FileLock(_lock_of(path), timeout=0):
-            _remove_asides(path)
-
-
-def _remove_asides(path: Path) -> None:
-    for aside in _asides(path):
-        with suppress(OSError):  # another user's, which is no reason not to go on
-            aside.unlink()
-
-
-def _asides(path: Path) -> list[Path]:
-    """Return the files that saves write before they rename them; none where this user may not list the folder."""
-    target = path.resolve()
-    begins = f".{target.name}."
-    with suppress(PermissionError):
-        return [at for at in target.parent.iterdir() if at.name.startswith(begins) and at.suffix == ASIDE]
-    return []
 
 
 def _read(path: Path) -> tuple[str, dict[str, Any]]:
@@ -314,28 +265,3 @@ def _replaced(text: str, name: str, tokens: Mapping[str, str]) -> str:
 def _appended(text: str, name: str, tokens: Mapping[str, str]) -> str:
     """Return the document with a table for a new account at its end: no comment changes what it stands above."""
     return f"{text.rstrip()}\n\n{tomlkit.dumps({'accounts': {name: tokens}})}"
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Replace a file by one that only its owner can read: a reader finds the old one or the new, never half of it."""
-    target = path.resolve()  # where the path is a link, it stays one
-    try:
-        descriptor, name = tempfile.mkstemp(ASIDE, f".{target.name}.", target.parent)  # of mode 0600 at once
-        aside = Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(text.encode())
-                file.flush()
-                os.fsync(file.fileno())
-            aside.replace(target)
-        finally:
-            aside.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}; nothing in it has changed") from None
-    try:
-        sync_folder(target.parent)
-    except OSError as error:
-        raise InputError(
-            f"{path} has the new tokens, but a power cut may take them back: its folder cannot be put on the disk "
-            f"({error.strerror}); mend that, then authorize again"
-        ) from None

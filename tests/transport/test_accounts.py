@@ -7,7 +7,8 @@ import tomllib
 import pytest
 
 from engagement_pipeline.core.errors import InputError
-from engagement_pipeline.transport.accounts import ASIDE, Account, handles, load, save
+from engagement_pipeline.transport.accounts import Account, handles, load, save
+from engagement_pipeline.transport.private_file import ASIDE
 
 SECRETS = ("ck-7f3a", "cs-7f3a", "at-7f3a", "ats-7f3a", "bt-7f3a", "at-new", "ats-new")
 APP = '[app]\nconsumer_key = "ck-7f3a"\nconsumer_secret = "cs-7f3a"\n'
