@@ -2,6 +2,7 @@
 
 In: accounts.toml, in the layout that the README shows. Out: Accounts, validated as a whole, so that
 one message names everything that is missing; and the file again, with the tokens of one account written into it.
+An account may have tokens of OAuth 1.0a, of OAuth 2 (the keys that begin with oauth2_), or both.
 Secrets never print: no repr here holds one, and each is registered to be masked as soon as there is an object with it.
 
 Tokens are visible ASCII without quotation marks. White space about one is left out, with a warning. Any other character
@@ -18,7 +19,8 @@ import tomllib
 import unicodedata
 from base64 import b64encode
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
@@ -36,8 +38,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 APP_KEYS = ("consumer_key", "consumer_secret")
-OPTIONAL_APP_KEYS = ("bearer_token",)
+OPTIONAL_APP_KEYS = ("bearer_token", "client_id", "client_secret")
 ACCOUNT_KEYS = ("access_token", "access_token_secret")
+OAUTH2_KEYS = ("oauth2_access_token", "oauth2_refresh_token")
+EXPIRES_AT, OAUTH2_USER = "oauth2_expires_at", "oauth2_user_id"  # no secrets, so no text: all text is masked
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 USER_ID = re.compile(r"(\d+)-")  # an access token begins with it
 FINGERPRINT_DIGITS = 12  # 48 bits: enough to tell the tokens of one handle apart
 BLANKS = " \t\r\n"  # what a copy leaves about a token; no token has any
@@ -50,27 +55,49 @@ TEXT = re.compile(r"""["']([^"'\n]+)["']""")  # of TOML, however broken
 class App:
     """The registered app: it signs every request, and its contract sets the rate.
 
-    `bearer_token` is empty where the file holds none: it can be fetched with the consumer key.
+    `bearer_token` is empty where the file holds none: it can be fetched with the consumer key. `client_id` and
+    `client_secret` are for OAuth 2, and empty where the file holds none; a public client has no secret.
     """
 
     consumer_key: str = field(repr=False)
     consumer_secret: str = field(repr=False)
     bearer_token: str = field(default="", repr=False)
+    client_id: str = field(default="", repr=False)
+    client_secret: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
-        """Register what must not be seen, the header that fetches a bearer token included."""
-        pair = f"{quote_plus(self.consumer_key)}:{quote_plus(self.consumer_secret)}"
-        basic = b64encode(pair.encode()).decode()
-        register(self.consumer_key, self.consumer_secret, self.bearer_token, basic, basic.rstrip("="))
+        """Register what must not be seen, the headers that fetch tokens included."""
+        register(self.consumer_key, self.consumer_secret, self.bearer_token, self.client_secret)
+        for name, secret in ((self.consumer_key, self.consumer_secret), (self.client_id, self.client_secret)):
+            basic = b64encode(f"{quote_plus(name)}:{quote_plus(secret)}".encode()).decode()
+            register(*((basic, basic.rstrip("=")) if secret else ()))
+
+
+@dataclass(frozen=True, slots=True)
+class UserTokens:
+    """The OAuth 2 tokens of an account: a refresh gives both anew, and the old refresh token is dead then.
+
+    `expires_at` is when the access token does, by this machine's clock. `user_id` is empty if it is not known.
+    """
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_at: datetime = LONG_AGO
+    user_id: str = ""
+
+    def __post_init__(self) -> None:
+        """Register what must not be seen."""
+        register(self.access_token, self.refresh_token)
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A handle that gave the app its tokens."""
+    """A handle that gave the app its tokens: those of OAuth 1.0a, which may be empty, and those of OAuth 2."""
 
     handle: str
-    access_token: str = field(repr=False)
-    access_token_secret: str = field(repr=False)
+    access_token: str = field(default="", repr=False)
+    access_token_secret: str = field(default="", repr=False)
+    oauth2: UserTokens | None = None
 
     def __post_init__(self) -> None:
         """Register what must not be seen."""
@@ -78,28 +105,61 @@ class Account:
 
     @property
     def user_id(self) -> str:
-        """The user ID at the start of the access token, empty if there is none."""
+        """The user ID at the start of the access token, or beside those of OAuth 2; empty if there is none."""
         found = USER_ID.match(self.access_token)
-        return found[1] if found else ""
+        return found[1] if found else self.oauth2.user_id if self.oauth2 else ""
 
     @property
     def fingerprint(self) -> str:
-        """Twelve hex digits that change with the handle or its tokens, and reveal nothing of them."""
+        """Twelve hex digits that change with the handle or its tokens, and reveal nothing of them.
+
+        Those of OAuth 2 change every two hours, so their user stands for them.
+        """
         text = f"{self.handle}\n{self.access_token}\n{self.access_token_secret}"
-        return hashlib.sha256(text.encode()).hexdigest()[:FINGERPRINT_DIGITS]
+        if self.oauth2:
+            text += f"\n{self.oauth2.user_id}"
+        return digest(text)
+
+    @property
+    def entry(self) -> dict[str, str | int | datetime]:
+        """What the file has of it: no key for what is empty."""
+        entry: dict[str, str | int | datetime] = dict(
+            zip(ACCOUNT_KEYS, (self.access_token, self.access_token_secret), strict=True)
+        )
+        if of := self.oauth2:
+            entry |= dict(zip(OAUTH2_KEYS, (of.access_token, of.refresh_token), strict=True))
+            entry |= {EXPIRES_AT: of.expires_at.replace(microsecond=0), OAUTH2_USER: int(of.user_id or 0)}
+        return {key: value for key, value in entry.items() if value}
+
+    def signing(self, *, oauth2: bool) -> Account:
+        """Return it with the tokens alone that sign for an API: of OAuth 2 where it takes them, else the others."""
+        return Account(self.handle, oauth2=self.oauth2) if oauth2 and self.oauth2 else replace(self, oauth2=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """The app and its accounts by normalised handle: none before the first has authorised the app."""
+    """The app and its accounts by normalised handle: none before the first has authorised the app.
+
+    `path` is that of the file, into which refreshed tokens go; None for accounts that are of no file.
+    """
 
     app: App
     by_handle: Mapping[str, Account]
+    path: Path | None = None
 
     @property
     def fingerprints(self) -> Mapping[str, str]:
         """That of each handle's tokens."""
         return {handle: account.fingerprint for handle, account in self.by_handle.items()}
+
+    def signing(self, *, oauth2: bool) -> Accounts:
+        """Return them with one kind of token each, those that sign for an API which takes OAuth 2 or does not."""
+        return replace(self, by_handle={name: each.signing(oauth2=oauth2) for name, each in self.by_handle.items()})
+
+
+def digest(text: str) -> str:
+    """Return twelve hex digits that change with a text and reveal nothing of it."""
+    return hashlib.sha256(text.encode()).hexdigest()[:FINGERPRINT_DIGITS]
 
 
 def flaw(token: str) -> str:
@@ -125,10 +185,10 @@ def load(path: Path) -> Accounts:
     return accounts
 
 
-def handles(path: Path) -> tuple[str, ...]:
-    """Return the handles of accounts.toml, sorted. Raises as `load` does; it warns of nothing and changes nothing."""
+def glance(path: Path) -> Accounts:
+    """Read and validate accounts.toml. Raises as `load` does; it warns of nothing and changes nothing."""
     text, document = _read(path)
-    return tuple(sorted(_validated(document, path, text).by_handle))
+    return _validated(document, path, text)
 
 
 def remember(path: Path) -> None:
@@ -142,11 +202,13 @@ def remember(path: Path) -> None:
 def save(path: Path, account: Account) -> None:
     """Write an account's tokens into accounts.toml, whose mode is 0600 then; all else in it stays, comments too.
 
+    So do tokens of a kind that `account` lacks.
+
     Raises InputError, with the file as it was, where it cannot be read, changed or written. Several may save at once:
     each reads what the one before has written.
     """
-    for key in ACCOUNT_KEYS:
-        if wrong := flaw(getattr(account, key)):
+    for key, value in account.entry.items():
+        if isinstance(value, str) and (wrong := flaw(value)):
             raise InputError(f"the new {key} of {account.handle} holds {wrong}, so nothing is written to {path}")
     _read(path)  # since a lock would make the folder of a file that is not there
     with private_file.alone(path):
@@ -160,7 +222,7 @@ def _with_tokens(text: str, document: dict[str, Any], account: Account, path: Pa
     """Return the text of the file with an account's tokens in it."""
     tables = document.setdefault("accounts", {})
     name = next((name for name in tables if normalised(name) == account.handle), account.handle)
-    tokens = {key: getattr(account, key) for key in ACCOUNT_KEYS}
+    tokens = account.entry
     try:
         changed = _replaced(text, name, tokens) if name in tables else _appended(text, name, tokens)
         tables[name] = tables.get(name, {}) | tokens
@@ -200,7 +262,7 @@ def _tokens(document: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
     app, accounts = document.get("app"), document.get("accounts")
     tables: list[tuple[tuple[str, ...], Any, tuple[str, ...]]] = [(("app",), app, (*APP_KEYS, *OPTIONAL_APP_KEYS))]
     if isinstance(accounts, dict):
-        tables += [(("accounts", name), tokens, ACCOUNT_KEYS) for name, tokens in accounts.items()]
+        tables += [(("accounts", name), tokens, (*ACCOUNT_KEYS, *OAUTH2_KEYS)) for name, tokens in accounts.items()]
     for place, table, keys in tables:
         if isinstance(table, dict):
             yield from (((*place, key), table[key]) for key in keys if isinstance(table.get(key), str))
@@ -225,21 +287,30 @@ def _validated(document: dict[str, Any], path: Path, text: str) -> Accounts:
     by_name = {name: _handle(name, path) for name in accounts}
     missing = _missing(app, (*APP_KEYS, *(key for key in OPTIONAL_APP_KEYS if key in app)), "app")
     for name, tokens in accounts.items():
-        missing += _missing(tokens, ACCOUNT_KEYS, f"accounts.{name}")
+        missing += _missing(tokens, _wanted(tokens), f"accounts.{name}")
     if missing:
         raise InputError(f"{path} lacks {', '.join(missing)}: each must be non-empty text in quotes")
     tokens = {place: token.strip(BLANKS) for place, token in _tokens(document)}
     if wrong := [(place, flaw(token)) for place, token in tokens.items() if flaw(token)]:
         told = "; ".join(f"{'.'.join(place)} in line {_line(text, place)} holds {sign}" for place, sign in wrong)
         raise InputError(f"{path}: {told}: copy it again, without what does not belong to it")
-    by_handle = {
-        handle: Account(handle, *(tokens["accounts", name, key] for key in ACCOUNT_KEYS))
-        for name, handle in by_name.items()
-    }
+    by_handle = {handle: _account(handle, accounts[name]) for name, handle in by_name.items()}
     if len(by_handle) < len(accounts):
         raise InputError(f"{path} holds the same handle twice: handles differ in more than case or an @")
     of_app = {key: tokens["app", key] for key in (*APP_KEYS, *OPTIONAL_APP_KEYS) if key in app}
-    return Accounts(App(**of_app), by_handle)
+    return Accounts(App(**of_app), by_handle, path)
+
+
+def _account(handle: str, table: Mapping[str, Any]) -> Account:
+    """Return the account of a table that has passed."""
+    key, secret = (table.get(name, "").strip(BLANKS) for name in ACCOUNT_KEYS)
+    access, refresh = (table.get(name, "").strip(BLANKS) for name in OAUTH2_KEYS)
+    if not access:
+        return Account(handle, key, secret)
+    until, user = table.get(EXPIRES_AT), table.get(OAUTH2_USER)
+    if not isinstance(until, datetime) or not until.tzinfo:
+        until = LONG_AGO
+    return Account(handle, key, secret, UserTokens(access, refresh, until, str(user) if isinstance(user, int) else ""))
 
 
 def _handle(name: str, path: Path) -> str:
@@ -249,12 +320,19 @@ def _handle(name: str, path: Path) -> str:
         raise InputError(f"{path}: {error}") from None
 
 
+def _wanted(table: Any) -> tuple[str, ...]:  # noqa: ANN401 - whatever TOML held
+    """Return the keys that the table of an account must have: those of each kind that it has some of."""
+    given = table if isinstance(table, dict) else {}
+    kinds = [kind for kind in (ACCOUNT_KEYS, OAUTH2_KEYS) if any(key in given for key in kind)]
+    return tuple(key for kind in kinds or [ACCOUNT_KEYS] for key in kind)
+
+
 def _missing(table: Any, keys: tuple[str, ...], name: str) -> list[str]:  # noqa: ANN401 - whatever TOML held
     values = table if isinstance(table, dict) else {}
     return [f"{name}.{key}" for key in keys if not (isinstance(values.get(key), str) and values[key].strip())]
 
 
-def _replaced(text: str, name: str, tokens: Mapping[str, str]) -> str:
+def _replaced(text: str, name: str, tokens: Mapping[str, Any]) -> str:
     """Return the document with the tokens of an account that it holds already in the old ones' place."""
     document: Any = tomlkit.parse(text)  # its own types do not say what may be indexed
     for key, token in tokens.items():
@@ -262,6 +340,6 @@ def _replaced(text: str, name: str, tokens: Mapping[str, str]) -> str:
     return tomlkit.dumps(document)
 
 
-def _appended(text: str, name: str, tokens: Mapping[str, str]) -> str:
+def _appended(text: str, name: str, tokens: Mapping[str, Any]) -> str:
     """Return the document with a table for a new account at its end: no comment changes what it stands above."""
     return f"{text.rstrip()}\n\n{tomlkit.dumps({'accounts': {name: tokens}})}"

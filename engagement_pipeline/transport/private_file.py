@@ -25,13 +25,16 @@ SAVE_SECONDS = 30  # to wait for another save, which takes a moment
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Keep other saves out: two that read the same file would lose the tokens of one."""
-    lock = FileLock(_lock_of(path), timeout=SAVE_SECONDS)
+def alone(path: Path, *, work: str = "", seconds: float = SAVE_SECONDS) -> Iterator[None]:
+    """Keep other saves out: two that read the same file would lose the tokens of one.
+
+    A longer `work` than a save has a lock of its own, and others wait for it so many `seconds`.
+    """
+    lock = FileLock(beside(path, f"{work}.lock"), timeout=seconds)
     try:
         lock.acquire()
     except Timeout:
-        raise InputError(f"{path} is being written by another program for {SAVE_SECONDS} s: try again") from None
+        raise InputError(f"{path} is being written by another program for {seconds:.0f} s: try again") from None
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}; nothing in it has changed") from None
     try:
@@ -43,7 +46,7 @@ def alone(path: Path) -> Iterator[None]:
 def remove_leftovers(path: Path) -> None:
     """Remove what a save that was killed has left, unless another save is at it, or this user may not."""
     if _asides(path):
-        with suppress(OSError, Timeout), FileLock(_lock_of(path), timeout=0):
+        with suppress(OSError, Timeout), FileLock(beside(path, ".lock"), timeout=0):
             remove_asides(path)
 
 
@@ -72,10 +75,10 @@ def write(path: Path, text: str) -> None:
         ) from None
 
 
-def _lock_of(path: Path) -> Path:
-    """Return the file that saves lock; pulls lock another, for hours."""
+def beside(path: Path, ending: str) -> Path:
+    """Return a hidden file beside the real one; saves lock such a one, and pulls another, for hours."""
     target = path.resolve()
-    return target.with_name(f".{target.name}.lock")
+    return target.with_name(f".{target.name}{ending}")
 
 
 def remove_asides(path: Path) -> None:

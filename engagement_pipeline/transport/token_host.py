@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 import requests
+from requests.auth import AuthBase
 
 from engagement_pipeline.core import bounds
 from engagement_pipeline.core.bounds import TooLargeError
@@ -19,34 +20,47 @@ from engagement_pipeline.core.reach import unreachable
 from engagement_pipeline.core.redaction import shown
 
 if TYPE_CHECKING:
-    from requests.auth import AuthBase
-
     from engagement_pipeline.core.model import Answer
 
 for _signer in ("oauthlib", "requests_oauthlib"):  # at DEBUG they log the tokens and the signed header
     logging.getLogger(_signer).setLevel(logging.INFO)
 LARGEST_ANSWER = 2**16  # bytes; the longest, with a bearer token, has some 200
 NOT_LET_IN = (requests.codes.bad_request, requests.codes.unauthorized, requests.codes.forbidden)
-MESSAGE = re.compile(r'"message"\s*:\s*"([^"]+)"')  # this host's errors are {"message": …, "code": …}
+# Errors are {"message": …, "code": …}, and those of OAuth 2 {"error": …, "error_description": …}.
+MESSAGE = re.compile(r'"(?:message|error_description)"\s*:\s*"([^"]+)"')
 
 
-def post(
+class Bearer(AuthBase):
+    """Puts a bearer token into a request."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Put it there."""
+        request.headers["Authorization"] = f"Bearer {self.token}"
+        return request
+
+
+def send(
+    method: str,
     url: str,
     *,
     auth: AuthBase,
     account: str,
+    setting: str,
     remedy: str,
     timeout_seconds: float,
     data: dict[str, str] | None = None,
 ) -> Answer:
     """Return a 200, or raise what any other answer means; `remedy` mends a refusal of these keys, tokens or PIN.
 
-    `account` is the handle that authorises the app, empty where the app asks for itself.
+    `account` is the handle that authorises the app, empty where the app asks for itself. The host stands in `setting`.
     """
     try:
         with bounds.bounded_session() as session:
             answer = bounds.send(
-                session, "POST", url, seconds=timeout_seconds, largest=LARGEST_ANSWER, auth=auth, data=data
+                session, method, url, seconds=timeout_seconds, largest=LARGEST_ANSWER, auth=auth, data=data
             )
     except TooLargeError as error:
         raise UnavailableError(
@@ -55,9 +69,9 @@ def post(
             account=account,
         ) from None
     except requests.exceptions.RequestException as error:
-        raise UnavailableError(unreachable(url, error, url=url, setting="auth_url"), account=account) from None
+        raise UnavailableError(unreachable(url, error, url=url, setting=setting), account=account) from None
     if answer.status != requests.codes.ok:
-        raise _error_of(answer, account=account, remedy=remedy)
+        raise _error_of(answer, account=account, setting=setting, remedy=remedy)
     return answer
 
 
@@ -73,7 +87,7 @@ def unavailable(answer: Answer, how: str, *, account: str) -> UnavailableError:
     )
 
 
-def _error_of(answer: Answer, *, account: str, remedy: str) -> EngagementError:
+def _error_of(answer: Answer, *, account: str, setting: str, remedy: str) -> EngagementError:
     """Return what an answer other than 200 means."""
     status, said = answer.status, _said(answer)
     refusal = f"{answer.url} answered {status} ({said or 'nothing'}){answer.leads}"
@@ -86,8 +100,8 @@ def _error_of(answer: Answer, *, account: str, remedy: str) -> EngagementError:
             f"{refusal}: the vendor's side, try again later", account=account, status=status, texts=texts
         )
     if not account:
-        return AccountError(f"the app: {refusal}: check auth_url", account=account, status=status, texts=texts)
-    return InputError(f"{refusal}: check auth_url")
+        return AccountError(f"the app: {refusal}: check {setting}", account=account, status=status, texts=texts)
+    return InputError(f"{refusal}: check {setting}")
 
 
 def _said(answer: Answer) -> str:

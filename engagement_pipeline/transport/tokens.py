@@ -21,7 +21,7 @@ from engagement_pipeline.core.handles import normalised
 from engagement_pipeline.core.redaction import register, shown
 from engagement_pipeline.transport import accounts
 from engagement_pipeline.transport.accounts import Account, App
-from engagement_pipeline.transport.token_host import incomplete, post, unavailable
+from engagement_pipeline.transport.token_host import incomplete, send, unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,10 +63,12 @@ def _account(
 ) -> Account:
     """Walk the three legs; `path` is where the keys are to be mended if they are refused."""
     again = f"run engagement authorize {handle} again"
-    answer = post(
+    answer = send(
+        "POST",
         f"{auth_url}/oauth/request_token",
         auth=OAuth1(app.consumer_key, app.consumer_secret, callback_uri=OUT_OF_BAND),
         account=handle,
+        setting="auth_url",
         remedy=f"check the app's keys in {path}, that its settings allow a PIN, and this machine's clock",
         timeout_seconds=timeout_seconds,
     )
@@ -74,10 +76,12 @@ def _account(
     pin = ask_pin(f"{auth_url}/oauth/authorize?{urlencode({'oauth_token': token})}").strip()
     if not (pin.isascii() and pin.isalnum()):
         raise InputError(f"no PIN was given for {handle}: {again} and type the PIN that the page shows")
-    answer = post(
+    answer = send(
+        "POST",
         f"{auth_url}/oauth/access_token",
         auth=OAuth1(app.consumer_key, app.consumer_secret, token, secret, verifier=pin),
         account=handle,
+        setting="auth_url",
         remedy=f"{again} and type the PIN that the page shows",
         timeout_seconds=timeout_seconds,
     )
@@ -95,10 +99,12 @@ def bearer_token(app: App, *, auth_url: str, timeout_seconds: float) -> str:
 
     Raises UnavailableError where asking again may help, else AccountError: the accounts can do without it.
     """
-    answer = post(
+    answer = send(
+        "POST",
         f"{auth_url}/oauth2/token",
         auth=HTTPBasicAuth(quote_plus(app.consumer_key), quote_plus(app.consumer_secret)),  # as RFC 6749, 2.3.1
         account="",
+        setting="auth_url",
         remedy="check consumer_key and consumer_secret in the accounts file",
         timeout_seconds=timeout_seconds,
         data={"grant_type": "client_credentials"},

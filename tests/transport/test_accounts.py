@@ -7,7 +7,7 @@ import tomllib
 import pytest
 
 from engagement_pipeline.core.errors import InputError
-from engagement_pipeline.transport.accounts import Account, handles, load, save
+from engagement_pipeline.transport.accounts import Account, glance, load, save
 from engagement_pipeline.transport.private_file import ASIDE
 
 SECRETS = ("ck-7f3a", "cs-7f3a", "at-7f3a", "ats-7f3a", "bt-7f3a", "at-new", "ats-new")
@@ -304,7 +304,7 @@ def test_a_disk_that_fails_in_mid_save_leaves_the_old_file_and_no_other(file, mo
     assert {found.name for found in path.parent.iterdir()} == {"accounts.toml", ".accounts.toml.lock"}
 
 
-def test_the_handles_are_told_without_a_change_to_the_folder(tmp_path):
+def test_a_glance_tells_the_handles_without_a_change_to_the_folder(tmp_path):
     path = tmp_path / "accounts.toml"
     tokens = 'access_token = "horsebattery"\naccess_token_secret = "staplehorse"\n'
     path.write_text(
@@ -313,5 +313,5 @@ def test_the_handles_are_told_without_a_change_to_the_folder(tmp_path):
     )
     left = tmp_path / f".accounts.toml.x{ASIDE}"
     left.touch()
-    assert handles(path) == ("ann", "zoe")
+    assert sorted(glance(path).by_handle) == ["ann", "zoe"]
     assert left.exists()
