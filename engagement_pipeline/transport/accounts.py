@@ -333,11 +333,22 @@ def _missing(table: Any, keys: tuple[str, ...], name: str) -> list[str]:  # noqa
 
 
 def _replaced(text: str, name: str, tokens: Mapping[str, Any]) -> str:
-    """Return the document with the tokens of an account that it holds already in the old ones' place."""
+    """Return the document with the tokens of an account that it holds already in the old ones' place.
+
+    New keys stand below the old ones, so that no comment changes what it stands above.
+    """
     document: Any = tomlkit.parse(text)  # its own types do not say what may be indexed
-    for key, token in tokens.items():
-        document["accounts"][name][key] = token
-    return tomlkit.dumps(document)
+    table = document["accounts"][name]
+    old = {key: token for key, token in tokens.items() if key in table}
+    for key, token in old.items():
+        table[key] = token
+    changed = tomlkit.dumps(document)
+    if len(old) == len(tokens):
+        return changed
+    last = max(_line(changed, place) for place, _ in _tokens(tomllib.loads(changed)) if place[:2] == ("accounts", name))
+    lines = changed.split("\n")
+    new = tomlkit.dumps({key: token for key, token in tokens.items() if key not in old}).rstrip("\n")
+    return "\n".join([*lines[:last], new, *lines[last:]])
 
 
 def _appended(text: str, name: str, tokens: Mapping[str, Any]) -> str:

@@ -30,7 +30,13 @@ NONE = UserTokens("", "")
 
 
 def authorize(
-    path: Path, handle: str, *, x_api_url: str, timeout_seconds: float, ask_code: Callable[[str], str]
+    path: Path,
+    handle: str,
+    *,
+    x_api_url: str,
+    timeout_seconds: float,
+    ask_code: Callable[[str], str],
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> None:
     """Let a handle give the app of the accounts file its OAuth 2 tokens, and write them there.
 
@@ -47,7 +53,7 @@ def authorize(
         )
     page = Page(app.client_id, handle)
     code = page.code(ask_code(f"{x_api_url}/2/oauth2/authorize?{page.query()}"))
-    asked_at = datetime.now(UTC)
+    asked_at = now()
     answer = oauth2.exchange(app, page, code, x_api_url=x_api_url, timeout_seconds=timeout_seconds)
     tokens = oauth2.read(answer.body, asked_at=asked_at, before=NONE)
     if not tokens.access_token:

@@ -79,7 +79,7 @@ class Client:
         self._now = now
         self._lake_now = lake_now
         self._sessions = SignedSessions(
-            self._accounts, api_url=api_url, auth_url=auth_url, timeout_seconds=timeout_seconds
+            self._accounts, api_url=api_url, auth_url=auth_url, timeout_seconds=timeout_seconds, now=now
         )
         self._not_let_in: dict[str, AccountError] = {}
         self._witness: Request | None = None  # one that was answered

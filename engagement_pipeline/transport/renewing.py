@@ -9,13 +9,16 @@ what the accounts file had: what this process has fetched is sent until the API 
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from engagement_pipeline.core.errors import AccountError, InputError
 from engagement_pipeline.transport import oauth2, rotation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from engagement_pipeline.core.model import Answer
     from engagement_pipeline.transport.accounts import Accounts, UserTokens
 
@@ -23,12 +26,15 @@ MARGIN = timedelta(minutes=1)  # before a token is over, in which a request may 
 
 
 class Renewing:
-    """Gives the access token of an account. Safe to share by threads."""
+    """Gives the access token of an account. `now` is this machine's clock. Safe to share by threads."""
 
-    def __init__(self, accounts: Accounts, *, x_api_url: str, timeout_seconds: float) -> None:
+    def __init__(
+        self, accounts: Accounts, *, x_api_url: str, timeout_seconds: float, now: Callable[[], datetime]
+    ) -> None:
         self._accounts = accounts
         self._x_api_url = x_api_url
         self._timeout = timeout_seconds
+        self._now = now
         self._lock = threading.Lock()
         self._held = {name: each.oauth2 for name, each in accounts.by_handle.items() if each.oauth2}
         self._refused: set[str] = set()
@@ -52,7 +58,7 @@ class Renewing:
 
     def _is_stale(self, tokens: UserTokens) -> bool:
         token = tokens.access_token
-        is_over = tokens.expires_at - MARGIN <= datetime.now(UTC)
+        is_over = tokens.expires_at - MARGIN <= self._now()
         return token in self._refused or (is_over and token not in self._fetched)
 
     def _renewed(self, handle: str) -> UserTokens:
@@ -69,7 +75,7 @@ class Renewing:
 
         try:
             tokens = rotation.rotated(
-                self._accounts.path, handle, is_stale=self._is_stale, ask=ask, seconds=self._timeout
+                self._accounts.path, handle, is_stale=self._is_stale, ask=ask, seconds=self._timeout, now=self._now
             )
         except InputError as error:  # the other accounts can go on
             raise AccountError(f"account {handle}: {error}", account=handle) from None

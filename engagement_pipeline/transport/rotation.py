@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import IO, TYPE_CHECKING
 
 import orjson
@@ -56,6 +56,7 @@ def rotated(
     is_stale: Callable[[UserTokens], bool],
     ask: Callable[[UserTokens], Answer],
     seconds: float,
+    now: Callable[[], datetime],
 ) -> UserTokens:
     """Return the tokens that the file has for a handle, refreshed if they are stale; those in the file are the newest.
 
@@ -68,7 +69,7 @@ def rotated(
         before = _held(path, handle)
         if not is_stale(before):
             return before
-        answer = _asked(path, handle, before, ask, asked_at=datetime.now(UTC))
+        answer = _asked(path, handle, before, ask, asked_at=now())
         _take_in(path)
         after = _held(path, handle)
     if after.access_token == before.access_token:

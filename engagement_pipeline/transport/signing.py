@@ -22,6 +22,9 @@ from engagement_pipeline.transport.token_host import Bearer
 from engagement_pipeline.transport.tokens import bearer_token
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from engagement_pipeline.core.errors import ApiError
     from engagement_pipeline.transport.accounts import Accounts
 
@@ -31,7 +34,9 @@ MAX_IN_FLIGHT = 64  # requests; the budget decides how many of them wait for an 
 class SignedSessions:
     """The sessions of one app. Safe to share by threads."""
 
-    def __init__(self, accounts: Accounts, *, api_url: str, auth_url: str, timeout_seconds: float) -> None:
+    def __init__(
+        self, accounts: Accounts, *, api_url: str, auth_url: str, timeout_seconds: float, now: Callable[[], datetime]
+    ) -> None:
         self._accounts = accounts
         self._api_url = api_url
         self._auth_url = auth_url
@@ -40,7 +45,7 @@ class SignedSessions:
         self._local = threading.local()
         self._bearer = accounts.app.bearer_token
         self._bearer_lock = threading.Lock()
-        self._renewing = Renewing(accounts, x_api_url=api_url, timeout_seconds=timeout_seconds)
+        self._renewing = Renewing(accounts, x_api_url=api_url, timeout_seconds=timeout_seconds, now=now)
 
     @property
     def has_bearer_token(self) -> bool:

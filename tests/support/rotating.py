@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from engagement_pipeline.core.errors import AccountError
@@ -27,6 +28,7 @@ oauth2_expires_at = 2026-01-01T00:00:00Z
 oauth2_user_id = 99
 """
 MOST_STEPS = 100
+NOW = datetime(2026, 2, 1, tzinfo=UTC)
 
 
 class Host:
@@ -71,7 +73,9 @@ def accounts_file(folder):
 
 def rotated(path, ask, *, stale="AccessToken-1", handle="ann"):
     """Refresh the tokens of a handle where the file still has the stale one."""
-    return rotation.rotated(path, handle, is_stale=lambda tokens: tokens.access_token == stale, ask=ask, seconds=10)
+    return rotation.rotated(
+        path, handle, is_stale=lambda tokens: tokens.access_token == stale, ask=ask, seconds=10, now=lambda: NOW
+    )
 
 
 def kill_at_each_step(root):

@@ -28,9 +28,9 @@ consumer_secret = "ConsumerSecret"
 client_id = "ClientOfTheApp"
 client_secret = "SecretOfTheClient"
 """
-HOUR = timedelta(hours=1)
-FRESH = UserTokens("AccessToken-1", "RefreshToken-1", datetime.now(UTC) + HOUR, "99")
-OVER = replace(FRESH, expires_at=datetime.now(UTC) - HOUR)
+NOW, HOUR = datetime(2026, 2, 1, tzinfo=UTC), timedelta(hours=1)
+FRESH = UserTokens("AccessToken-1", "RefreshToken-1", NOW + HOUR, "99")
+OVER = replace(FRESH, expires_at=NOW - HOUR)
 ANALYSED = replace(REQUEST, endpoint=ANALYTICS, window=Window(date(2026, 1, 1), date(2026, 1, 2)))
 UNAUTHORIZED = Answer(status=401, body=b'{"title": "Unauthorized", "type": "about:blank", "status": 401}')
 FORBIDDEN = Answer(status=403, body=b'{"title": "Forbidden", "type": "about:blank", "status": 403}')
@@ -83,6 +83,7 @@ def asking(tmp_path):
                 tries=tries,
                 timeout_seconds=60,
                 log=Clock().exchanges.append,
+                now=lambda: NOW,
             )
             with client, ThreadPoolExecutor(times) as pool:
                 ask.received = server.received
