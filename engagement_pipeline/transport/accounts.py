@@ -310,7 +310,8 @@ def _account(handle: str, table: Mapping[str, Any]) -> Account:
     until, user = table.get(EXPIRES_AT), table.get(OAUTH2_USER)
     if not isinstance(until, datetime) or not until.tzinfo:
         until = LONG_AGO
-    return Account(handle, key, secret, UserTokens(access, refresh, until, str(user) if isinstance(user, int) else ""))
+    user_id = str(user) if str(user).isdecimal() else ""
+    return Account(handle, key, secret, UserTokens(access, refresh, until, user_id))
 
 
 def _handle(name: str, path: Path) -> str:

@@ -58,7 +58,7 @@ class Renewing:
 
     def _is_stale(self, tokens: UserTokens) -> bool:
         token = tokens.access_token
-        is_over = tokens.expires_at - MARGIN <= self._now()
+        is_over = tokens.expires_at <= self._now() + MARGIN
         return token in self._refused or (is_over and token not in self._fetched)
 
     def _renewed(self, handle: str) -> UserTokens:

@@ -78,6 +78,14 @@ def test_the_user_is_told_by_either_kind(file):
     assert ann(file(f"{APP}[accounts.ann]\n{OAUTH2}")).user_id == ""
 
 
+@pytest.mark.parametrize("user", ["true", "-5", "1.5", '"ann"', "[]"])
+def test_a_user_id_that_is_none_is_as_good_as_missing(file, user):
+    path = file(f"{APP}[accounts.ann]\n{OAUTH2}oauth2_user_id = {user}\n")
+    assert ann(path).user_id == ""
+    save(path, ann(path))
+    assert ann(path).oauth2.access_token == "AccessToken2"
+
+
 def test_no_repr_holds_a_token(file):
     told = repr(load(file(f"{APP}[accounts.ann]\n{OAUTH1}{OAUTH2}")))
     assert "oauth2=UserTokens(" in told
