@@ -15,7 +15,6 @@ import hashlib
 import logging
 import re
 import stat
-import tomllib
 import unicodedata
 from base64 import b64encode
 from contextlib import suppress
@@ -24,24 +23,28 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
-import tomlkit
-from tomlkit.exceptions import TOMLKitError
-
 from engagement_pipeline.core.errors import InputError
-from engagement_pipeline.core.handles import normalised, parse_handle
+from engagement_pipeline.core.handles import parse_handle
 from engagement_pipeline.core.redaction import register
 from engagement_pipeline.transport import private_file
+from engagement_pipeline.transport.accounts_text import (
+    ACCOUNT_KEYS,
+    APP_KEYS,
+    EXPIRES_AT,
+    OAUTH2_KEYS,
+    OAUTH2_USER,
+    OPTIONAL_APP_KEYS,
+    line_of,
+    read,
+    tokens_of,
+    with_tokens,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
 logger = logging.getLogger(__name__)
-APP_KEYS = ("consumer_key", "consumer_secret")
-OPTIONAL_APP_KEYS = ("bearer_token", "client_id", "client_secret")
-ACCOUNT_KEYS = ("access_token", "access_token_secret")
-OAUTH2_KEYS = ("oauth2_access_token", "oauth2_refresh_token")
-EXPIRES_AT, OAUTH2_USER = "oauth2_expires_at", "oauth2_user_id"  # no secrets, so no text: all text is masked
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 USER_ID = re.compile(r"(\d+)-")  # an access token begins with it
 FINGERPRINT_DIGITS = 12  # 48 bits: enough to tell the tokens of one handle apart
@@ -174,12 +177,12 @@ def flaw(token: str) -> str:
 
 def load(path: Path) -> Accounts:
     """Read and validate accounts.toml; warn where others on the machine can read it, or a token has blanks about it."""
-    text, document = _read(path)
+    text, document = read(path)
     if path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
         logger.warning("%s can be read by others on this machine: chmod 600 %s", path, path)
     accounts = _validated(document, path, text)
-    if padded := [place for place, token in _tokens(document) if token != token.strip(BLANKS)]:
-        told = ", ".join(f"{'.'.join(place)} in line {_line(text, place)}" for place in padded)
+    if padded := [place for place, token in tokens_of(document) if token != token.strip(BLANKS)]:
+        told = ", ".join(f"{'.'.join(place)} in line {line_of(text, place)}" for place in padded)
         logger.warning("%s: blanks or a line end before or after a token are left out: %s", path, told)
     private_file.remove_leftovers(path)
     return accounts
@@ -187,7 +190,7 @@ def load(path: Path) -> Accounts:
 
 def glance(path: Path) -> Accounts:
     """Read and validate accounts.toml. Raises as `load` does; it warns of nothing and changes nothing."""
-    text, document = _read(path)
+    text, document = read(path)
     return _validated(document, path, text)
 
 
@@ -196,7 +199,7 @@ def remember(path: Path) -> None:
     with suppress(OSError):
         register(*TEXT.findall(path.read_bytes().decode(errors="replace")))
     with suppress(InputError):
-        register(*(token for _, token in _tokens(_read(path)[1])))
+        register(*(token for _, token in tokens_of(read(path)[1])))
 
 
 def save(path: Path, account: Account) -> None:
@@ -210,76 +213,16 @@ def save(path: Path, account: Account) -> None:
     for key, value in account.entry.items():
         if isinstance(value, str) and (wrong := flaw(value)):
             raise InputError(f"the new {key} of {account.handle} holds {wrong}, so nothing is written to {path}")
-    _read(path)  # since a lock would make the folder of a file that is not there
+    read(path)  # since a lock would make the folder of a file that is not there
     with private_file.alone(path):
         private_file.remove_asides(path)
-        text, document = _read(path)
+        text, document = read(path)
         _validated(document, path, text)
-        private_file.write(path, _with_tokens(text, document, account, path))
-
-
-def _with_tokens(text: str, document: dict[str, Any], account: Account, path: Path) -> str:
-    """Return the text of the file with an account's tokens in it."""
-    tables = document.setdefault("accounts", {})
-    name = next((name for name in tables if normalised(name) == account.handle), account.handle)
-    tokens = account.entry
-    try:
-        changed = _replaced(text, name, tokens) if name in tables else _appended(text, name, tokens)
-        tables[name] = tables.get(name, {}) | tokens
-        harmed = tomllib.loads(changed) != document
-    except (ValueError, TOMLKitError):  # an inline table of accounts cannot be added to, for one
-        harmed = True
-    if harmed:
-        raise InputError(
-            f"{path} cannot take the tokens of {account.handle}: write its accounts as [accounts.HANDLE] tables"
-        )
-    return changed
-
-
-def _read(path: Path) -> tuple[str, dict[str, Any]]:
-    """Return the text of the file, and the document that it is."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")  # some editors begin a file with a mark
-        return text, tomllib.loads(text)
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist: engagement init writes one") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not valid TOML: {_position_only(error)}") from None
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read: {error.strerror}; get permission, or name another in ENGAGEMENT_ACCOUNTS"
-        ) from None
-
-
-def _position_only(error: Exception) -> str:
-    """Return where a TOML document breaks; the rest of the parser's text may quote a secret."""
-    text = str(error)
-    return text[text.rindex("(at ") :].strip("()") if "(at " in text else "it is not UTF-8 text"
-
-
-def _tokens(document: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield the place of each token and key of a document, as in ("accounts", "ann", "access_token"), and its text."""
-    app, accounts = document.get("app"), document.get("accounts")
-    tables: list[tuple[tuple[str, ...], Any, tuple[str, ...]]] = [(("app",), app, (*APP_KEYS, *OPTIONAL_APP_KEYS))]
-    if isinstance(accounts, dict):
-        tables += [(("accounts", name), tokens, (*ACCOUNT_KEYS, *OAUTH2_KEYS)) for name, tokens in accounts.items()]
-    for place, table, keys in tables:
-        if isinstance(table, dict):
-            yield from (((*place, key), table[key]) for key in keys if isinstance(table.get(key), str))
-
-
-def _line(text: str, place: tuple[str, ...]) -> int:
-    """Return the line of the text, counted from 1, with which its document holds the value at a place."""
-    lines = text.split("\n")
-    for number in range(1, len(lines)):
-        with suppress(tomllib.TOMLDecodeError):  # a value of several lines is not over yet
-            if place in dict(_tokens(tomllib.loads("\n".join([*lines[:number], ""])))):
-                return number
-    return len(lines)
+        private_file.write(path, with_tokens(text, document, account.handle, account.entry, path))
 
 
 def _validated(document: dict[str, Any], path: Path, text: str) -> Accounts:
-    register(*(token for _, token in _tokens(document)))
+    register(*(token for _, token in tokens_of(document)))
     app = document.get("app", {})
     accounts = document.get("accounts", {})
     if not isinstance(app, dict) or not isinstance(accounts, dict):
@@ -290,9 +233,9 @@ def _validated(document: dict[str, Any], path: Path, text: str) -> Accounts:
         missing += _missing(tokens, _wanted(tokens), f"accounts.{name}")
     if missing:
         raise InputError(f"{path} lacks {', '.join(missing)}: each must be non-empty text in quotes")
-    tokens = {place: token.strip(BLANKS) for place, token in _tokens(document)}
+    tokens = {place: token.strip(BLANKS) for place, token in tokens_of(document)}
     if wrong := [(place, flaw(token)) for place, token in tokens.items() if flaw(token)]:
-        told = "; ".join(f"{'.'.join(place)} in line {_line(text, place)} holds {sign}" for place, sign in wrong)
+        told = "; ".join(f"{'.'.join(place)} in line {line_of(text, place)} holds {sign}" for place, sign in wrong)
         raise InputError(f"{path}: {told}: copy it again, without what does not belong to it")
     by_handle = {handle: _account(handle, accounts[name]) for name, handle in by_name.items()}
     if len(by_handle) < len(accounts):
@@ -331,27 +274,3 @@ def _wanted(table: Any) -> tuple[str, ...]:  # noqa: ANN401 - whatever TOML held
 def _missing(table: Any, keys: tuple[str, ...], name: str) -> list[str]:  # noqa: ANN401 - whatever TOML held
     values = table if isinstance(table, dict) else {}
     return [f"{name}.{key}" for key in keys if not (isinstance(values.get(key), str) and values[key].strip())]
-
-
-def _replaced(text: str, name: str, tokens: Mapping[str, Any]) -> str:
-    """Return the document with the tokens of an account that it holds already in the old ones' place.
-
-    New keys stand below the old ones, so that no comment changes what it stands above.
-    """
-    document: Any = tomlkit.parse(text)  # its own types do not say what may be indexed
-    table = document["accounts"][name]
-    old = {key: token for key, token in tokens.items() if key in table}
-    for key, token in old.items():
-        table[key] = token
-    changed = tomlkit.dumps(document)
-    if len(old) == len(tokens):
-        return changed
-    last = max(_line(changed, place) for place, _ in _tokens(tomllib.loads(changed)) if place[:2] == ("accounts", name))
-    lines = changed.split("\n")
-    new = tomlkit.dumps({key: token for key, token in tokens.items() if key not in old}).rstrip("\n")
-    return "\n".join([*lines[:last], new, *lines[last:]])
-
-
-def _appended(text: str, name: str, tokens: Mapping[str, Any]) -> str:
-    """Return the document with a table for a new account at its end: no comment changes what it stands above."""
-    return f"{text.rstrip()}\n\n{tomlkit.dumps({'accounts': {name: tokens}})}"

@@ -285,7 +285,7 @@ def test_a_file_that_cannot_be_changed_is_left_as_it_was(file, text, words):
 
 
 def test_a_change_that_would_harm_another_entry_is_refused(file, monkeypatch):
-    monkeypatch.setattr("engagement_pipeline.transport.accounts.tomlkit.dumps", lambda _: APP)
+    monkeypatch.setattr("engagement_pipeline.transport.accounts_text.tomlkit.dumps", lambda _: APP)
     path = file(f"{APP}[accounts.new_one]\n{TOKENS}")
     assert refusal(path, lambda path: save(path, NEW)).startswith("cannot take the tokens of new_one")
     assert load(path).by_handle["new_one"].access_token == "at-7f3a"
