@@ -39,13 +39,19 @@ class Renewing:
         self._held = {name: each.oauth2 for name, each in accounts.by_handle.items() if each.oauth2}
         self._refused: set[str] = set()
         self._fetched: set[str] = set()
+        self._lost: dict[str, AccountError] = {}
 
     def __contains__(self, handle: str) -> bool:
         return handle in self._held
 
     def token(self, handle: str) -> str:
-        """Return the access token to send. Raises AccountError or UnavailableError if it is over and none comes."""
+        """Return the access token to send. Raises AccountError or UnavailableError if it is over and none comes.
+
+        A refresh that is refused is not tried again: each thread gets the same AccountError.
+        """
         with self._lock:
+            if handle in self._lost:
+                raise self._lost[handle]
             if self._is_stale(self._held[handle]):
                 self._held[handle] = self._renewed(handle)
             return self._held[handle].access_token
@@ -78,6 +84,10 @@ class Renewing:
                 self._accounts.path, handle, is_stale=self._is_stale, ask=ask, seconds=self._timeout, now=self._now
             )
         except InputError as error:  # the other accounts can go on
-            raise AccountError(f"account {handle}: {error}", account=handle) from None
+            self._lost[handle] = AccountError(f"account {handle}: {error}", account=handle)
+            raise self._lost[handle] from None
+        except AccountError as error:
+            self._lost[handle] = error
+            raise
         self._fetched.add(tokens.access_token)
         return tokens

@@ -20,6 +20,7 @@ from engagement_pipeline.transport.accounts import Account, UserTokens
 from engagement_pipeline.transport.client import Client
 from engagement_pipeline.transport.patience import Patience
 from engagement_pipeline.transport.rate_limit import RateLimiter
+from engagement_pipeline.transport.renewing import Renewing
 
 FILE = """\
 [app]
@@ -159,6 +160,18 @@ def test_a_refresh_token_that_is_spent_is_one_line_with_the_command(asking, oaut
         "was spent by a refresh whose answer got lost: run engagement authorize ann --oauth2"
     )
     assert held(asking).refresh_token == "RefreshToken-1"
+
+
+def test_a_refresh_that_is_refused_is_not_tried_again_by_other_threads(tmp_path):
+    path = tmp_path / "accounts.toml"
+    path.write_text(FILE)
+    accounts.save(path, Account("ann", oauth2=OVER))
+    with ScriptedApi(SPENT) as host:
+        renewing = Renewing(accounts.load(path), x_api_url=host.url, timeout_seconds=60, now=lambda: NOW)
+        for _ in range(3):
+            with pytest.raises(AccountError, match="its refresh token has expired"):
+                renewing.token("ann")
+        assert len(host.received) == 1
 
 
 def test_an_answer_that_breaks_off_spends_the_token_and_the_next_try_says_what_to_do(asking):
