@@ -7,7 +7,6 @@ python rotating.py ROOT    in ROOT, a folder for each step at which a refresh wa
 import json
 import os
 import signal
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -79,7 +78,7 @@ def rotated(path, ask, *, stale="AccessToken-1", handle="ann"):
 
 
 def kill_at_each_step(root):
-    """Kill a refresh before and after each call of the system, each time in a folder of its own."""
+    """Kill a refresh before each call of the system that counts, each time in a folder of its own."""
     for steps in range(1, MOST_STEPS):
         folder = root / f"{steps:03}"
         folder.mkdir()
@@ -100,9 +99,7 @@ def _killed_at(steps, path, *, told):
     def killing(function, name):
         def called(*arguments, **named):
             step(f"before {name}")
-            result = function(*arguments, **named)
-            step(f"after {name}")
-            return result
+            return function(*arguments, **named)
 
         return called
 
@@ -117,7 +114,12 @@ def _killed_at(steps, path, *, told):
         setattr(os, name, killing(getattr(os, name), name))
     for name in ("replace", "unlink"):  # which some Pythons take from elsewhere
         setattr(Path, name, killing(getattr(Path, name), name))
-    rotated(path, killing(lambda _: answer(pair(2)), "ask"))
+
+    def ask(_):
+        step("before the answer")
+        return answer(pair(2))
+
+    rotated(path, ask)
 
 
 def refresh_in_two_processes(folder):
@@ -140,8 +142,11 @@ def refresh_in_two_processes(folder):
         os.waitpid(child, 0)
 
 
-if __name__ == "__main__":
-    root = Path(sys.argv[1])
+def prepare(root):
+    """Leave in `root` a folder for each step at which a refresh was killed, and `both`, where two have met.
+
+    In each folder, `killed` has the name of the step; `spent` has what the two have spent.
+    """
     kill_at_each_step(root)
     (root / "both").mkdir()
     refresh_in_two_processes(root / "both")

@@ -3,11 +3,11 @@
 import errno
 import os
 import stat
-import subprocess
-import sys
 import threading
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import forks
 import pytest
 import rotating
 from power_cuts import recorded
@@ -17,6 +17,13 @@ from engagement_pipeline.core.errors import AccountError, InputError, Unavailabl
 from engagement_pipeline.transport import accounts, rotation
 from engagement_pipeline.transport.accounts import Account, UserTokens
 
+PREPARE = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+import rotating
+rotating.prepare(Path(sys.argv[1]))
+"""
 OLD = UserTokens("AccessToken-1", "RefreshToken-1", datetime(2026, 1, 1, tzinfo=UTC), "99")
 
 
@@ -91,10 +98,10 @@ def test_a_refresh_that_waits_for_another_too_long_says_so(path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory):
-    """The folder of refreshes that were killed or met another, as rotating.py makes it."""
+    """The folder of refreshes that were killed or met another."""
     root = tmp_path_factory.mktemp("killed")
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    subprocess.run([sys.executable, rotating.__file__, root], check=True, timeout=60, env=environment)
+    ended = forks.run(PREPARE, str(root), str(Path(rotating.__file__).parent))
+    assert ended.code == 0, ended.said
     return root
 
 
@@ -113,7 +120,7 @@ def is_on_the_disk(path):
 def test_a_refresh_killed_at_any_step_once_its_answer_is_on_the_disk_loses_no_token(killed):
     """The next one finds the new tokens, and asks nobody: the host would refuse the old refresh token.
 
-    The answer is there before anything else is done: no kill after the first sync that follows it finds it missing.
+    The answer is there before anything else is done, so no later kill finds it missing.
     """
     tried, found = [], []
     for folder in sorted(killed.glob("0*")):
@@ -126,11 +133,11 @@ def test_a_refresh_killed_at_any_step_once_its_answer_is_on_the_disk_loses_no_to
         assert host.asked == (not found[-1]), tried[-1]
         assert [name for name in left(path) if name != "killed"] == []
         assert path.stat().st_mode & 0o777 == 0o600
-    answered = tried.index("after ask")
-    assert not any(found[: answered + 1])
-    assert all(found[answered + 1 :])
-    assert tried[answered + 1] == "before fsync"
-    assert {"before replace", "after replace", "before unlink", "after unlink", "not killed"} <= {*tried[answered:]}
+    answered = tried.index("before the answer") + 1
+    assert tried[answered] == "before fsync"
+    assert not any(found[:answered])
+    assert all(found[answered:])
+    assert {"before replace", "before unlink", "not killed"} <= {*tried[answered:]}
 
 
 def test_a_refresh_survives_a_power_cut(path):
