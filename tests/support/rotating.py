@@ -16,9 +16,9 @@ from engagement_pipeline.transport import rotation
 
 FILE = """\
 [app]
-consumer_key = "ConsumerKey"
-consumer_secret = "ConsumerSecret"
-client_id = "ClientOfTheApp"
+consumer_key = "KeyOfAnnsApp1"
+consumer_secret = "SecretOfAnnsApp1"
+client_id = "ClientOfAnnsApp1"
 
 [accounts.ann]  # the first
 oauth2_access_token = "AccessToken-1"

@@ -7,11 +7,11 @@ import pytest
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.transport.accounts import LONG_AGO, Account, UserTokens, load, save
 
-APP = '[app]\nconsumer_key = "ConsumerKey"\nconsumer_secret = "ConsumerSecret"\n'
-OAUTH1 = 'access_token = "99-AccessToken"\naccess_token_secret = "TokenSecret"\n'
-OAUTH2 = 'oauth2_access_token = "AccessToken2"\noauth2_refresh_token = "RefreshToken2"\n'
+APP = '[app]\nconsumer_key = "KeyOfAnnsApp1"\nconsumer_secret = "SecretOfAnnsApp1"\n'
+OAUTH1 = 'access_token = "99-AnnsToken1"\naccess_token_secret = "AnnsSecret1"\n'
+OAUTH2 = 'oauth2_access_token = "AnnsAccess2"\noauth2_refresh_token = "AnnsRefresh2"\n'
 UNTIL = datetime(2026, 2, 1, 12, tzinfo=UTC)
-NEW = UserTokens("AccessToken3", "RefreshToken3", UNTIL, "99")
+NEW = UserTokens("AnnsAccess3", "AnnsRefresh3", UNTIL, "99")
 
 
 @pytest.fixture
@@ -34,15 +34,15 @@ def ann(path):
 def test_an_account_may_have_either_kind_or_both(file):
     assert not ann(file(f"{APP}[accounts.ann]\n{OAUTH1}")).oauth2
     alone = ann(file(f"{APP}[accounts.ann]\n{OAUTH2}"))
-    assert (alone.access_token, alone.oauth2.access_token) == ("", "AccessToken2")
+    assert (alone.access_token, alone.oauth2.access_token) == ("", "AnnsAccess2")
     both = ann(file(f"{APP}[accounts.ann]\n{OAUTH1}{OAUTH2}"))
-    assert (both.access_token, both.oauth2.refresh_token) == ("99-AccessToken", "RefreshToken2")
+    assert (both.access_token, both.oauth2.refresh_token) == ("99-AnnsToken1", "AnnsRefresh2")
 
 
 def test_the_client_of_the_app_is_read(file):
-    app = load(file(f'{APP}client_id = "ClientOfTheApp"\nclient_secret = "SecretOfTheClient"\n')).app
-    assert (app.client_id, app.client_secret) == ("ClientOfTheApp", "SecretOfTheClient")
-    assert "OfThe" not in repr(app)
+    app = load(file(f'{APP}client_id = "ClientOfAnnsApp1"\nclient_secret = "SecretOfAnnsClient1"\n')).app
+    assert (app.client_id, app.client_secret) == ("ClientOfAnnsApp1", "SecretOfAnnsClient1")
+    assert "OfAnns" not in repr(app)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_the_client_of_the_app_is_read(file):
     [
         (OAUTH2.partition("oauth2_refresh")[0], "accounts.ann.oauth2_refresh_token"),
         (f"{OAUTH1.partition('access_token_secret')[0]}{OAUTH2}", "accounts.ann.access_token_secret"),
-        (OAUTH2.replace('"AccessToken2"', "5"), "accounts.ann.oauth2_access_token"),
+        (OAUTH2.replace('"AnnsAccess2"', "5"), "accounts.ann.oauth2_access_token"),
         ("", "accounts.ann.access_token, accounts.ann.access_token_secret"),
     ],
 )
@@ -60,7 +60,7 @@ def test_what_a_kind_lacks_is_named(file, table, missing):
 
 
 def test_a_mark_in_a_copied_token_is_named_with_its_line(file):
-    copied = OAUTH2.replace("RefreshToken2", "Refresh\u00a0Token2")
+    copied = OAUTH2.replace("AnnsRefresh2", "Anns\u00a0Refresh2")
     with pytest.raises(InputError, match=r"accounts\.ann\.oauth2_refresh_token in line 6 holds a no-break space"):
         load(file(f"{APP}[accounts.ann]\n{copied}"))
 
@@ -83,13 +83,13 @@ def test_a_user_id_that_is_none_is_as_good_as_missing(file, user):
     path = file(f"{APP}[accounts.ann]\n{OAUTH2}oauth2_user_id = {user}\n")
     assert ann(path).user_id == ""
     save(path, ann(path))
-    assert ann(path).oauth2.access_token == "AccessToken2"
+    assert ann(path).oauth2.access_token == "AnnsAccess2"
 
 
 def test_no_repr_holds_a_token(file):
     told = repr(load(file(f"{APP}[accounts.ann]\n{OAUTH1}{OAUTH2}")))
     assert "oauth2=UserTokens(" in told
-    assert not any(secret in told for secret in ("AccessToken", "RefreshToken", "TokenSecret"))
+    assert not any(secret in told for secret in ("AnnsAccess2", "AnnsToken1", "AnnsRefresh2", "AnnsSecret1"))
 
 
 def test_what_is_saved_is_read(file):
@@ -101,9 +101,9 @@ def test_what_is_saved_is_read(file):
 def test_each_kind_is_saved_without_a_change_to_the_other(file):
     path = file(f"{APP}[accounts.ann]\n{OAUTH1}")
     save(path, Account("ann", oauth2=NEW))
-    assert ann(path) == Account("ann", "99-AccessToken", "TokenSecret", NEW)
-    save(path, Account("ann", "99-Another", "AnotherSecret"))
-    assert ann(path) == Account("ann", "99-Another", "AnotherSecret", NEW)
+    assert ann(path) == Account("ann", "99-AnnsToken1", "AnnsSecret1", NEW)
+    save(path, Account("ann", "99-AnnsToken2", "AnnsSecret2"))
+    assert ann(path) == Account("ann", "99-AnnsToken2", "AnnsSecret2", NEW)
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
@@ -114,14 +114,14 @@ def test_new_keys_of_an_account_stand_below_its_old_ones_and_no_comment_moves(fi
     save(path, Account("ann", oauth2=NEW))
     lines = path.read_bytes().decode().splitlines()
     keys = [line for line in lines if line.startswith("oauth2_")]
-    below = lines.index('access_token_secret = "TokenSecret"') + 1
+    below = lines.index('access_token_secret = "AnnsSecret1"') + 1
     assert len(keys) == 4
     assert lines[below : below + 4] == keys
     assert [line for line in lines if line not in keys] == text.splitlines()
 
 
 def test_an_account_that_is_no_table_of_lines_takes_no_new_keys(file):
-    path = file(f'{APP}[accounts]\nann = {{access_token = "99-AccessToken", access_token_secret = "TokenSecret"}}\n')
+    path = file(f'{APP}[accounts]\nann = {{access_token = "99-AnnsToken1", access_token_secret = "AnnsSecret1"}}\n')
     before = path.read_text()
     with pytest.raises(InputError, match=r"cannot take the tokens of ann: write its accounts as \[accounts\.HANDLE\]"):
         save(path, Account("ann", oauth2=NEW))

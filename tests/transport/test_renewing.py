@@ -24,10 +24,10 @@ from engagement_pipeline.transport.renewing import Renewing
 
 FILE = """\
 [app]
-consumer_key = "ConsumerKey"
-consumer_secret = "ConsumerSecret"
-client_id = "ClientOfTheApp"
-client_secret = "SecretOfTheClient"
+consumer_key = "KeyOfAnnsApp1"
+consumer_secret = "SecretOfAnnsApp1"
+client_id = "ClientOfAnnsApp1"
+client_secret = "SecretOfAnnsClient1"
 """
 NOW, HOUR = datetime(2026, 2, 1, tzinfo=UTC), timedelta(hours=1)
 FRESH = UserTokens("AccessToken-1", "RefreshToken-1", NOW + HOUR, "99")
@@ -234,7 +234,7 @@ def test_the_app_names_itself_with_its_secret_or_in_the_form(asking):
     assert b"client_id" not in asking.received[0].body
     asking(Api(), oauth2=OVER, app=FILE.partition("client_secret")[0])
     assert "Authorization" not in asking.received[0].headers
-    assert b"client_id=ClientOfTheApp" in asking.received[0].body
+    assert b"client_id=ClientOfAnnsApp1" in asking.received[0].body
 
 
 # Which kind signs.
@@ -245,17 +245,17 @@ def kinds(asking):
 
 
 def test_x_api_v2_is_asked_with_oauth_2_if_the_account_has_both(asking):
-    asking(Api(), oauth1=("99-AccessToken", "Secret"))
+    asking(Api(), oauth1=("99-AnnsToken1", "Secret"))
     assert kinds(asking) == {"Bearer"}
 
 
 def test_x_api_v2_is_asked_with_oauth_1_if_the_account_has_no_other(asking):
-    asking(lambda _: Answer(), oauth1=("99-AccessToken", "Secret"), oauth2=None)
+    asking(lambda _: Answer(), oauth1=("99-AnnsToken1", "Secret"), oauth2=None)
     assert kinds(asking) == {"OAuth"}
 
 
 def test_the_engagement_api_is_asked_with_oauth_1_alone(asking):
-    asking(lambda _: Answer(), source=engagement, request=REQUEST, oauth1=("99-AccessToken", "Secret"))
+    asking(lambda _: Answer(), source=engagement, request=REQUEST, oauth1=("99-AnnsToken1", "Secret"))
     assert kinds(asking) == {"OAuth"}
 
 
@@ -288,6 +288,6 @@ def test_the_fingerprint_outlives_a_refresh_and_not_another_user():
 
 
 def test_the_fingerprint_of_a_client_is_that_of_the_tokens_that_sign():
-    both = Account("ann", "99-AccessToken", "Secret", FRESH)
+    both = Account("ann", "99-AnnsToken1", "Secret", FRESH)
     assert both.signing(oauth2=True).fingerprint == Account("ann", oauth2=FRESH).fingerprint
-    assert both.signing(oauth2=False).fingerprint == Account("ann", "99-AccessToken", "Secret").fingerprint
+    assert both.signing(oauth2=False).fingerprint == Account("ann", "99-AnnsToken1", "Secret").fingerprint
