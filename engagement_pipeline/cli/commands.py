@@ -64,6 +64,8 @@ def _accounts(commands: arguments.Commands) -> None:
         "let a handle give its tokens to the app, and write them to the accounts file",
     )
     sub.add_argument("handle", metavar="HANDLE", type=arguments.handle, help="the handle that logs in on the page")
+    text = "get tokens of OAuth 2, which sign requests to X API v2 alone, and refresh themselves"
+    sub.add_argument("--oauth2", action="store_true", help=text)
 
     sub = arguments.add_command(
         commands,

@@ -120,6 +120,8 @@ def _accounts(ask: Callable[..., str] | None) -> str:
             "[app]",
             *lines,
             '# bearer_token = "…"     without it, the two keys above fetch one',
+            '# client_id = "…"        for engagement authorize HANDLE --oauth2',
+            '# client_secret = "…"    unless the app is a public client',
             "",
         ]
     )

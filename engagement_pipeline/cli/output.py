@@ -62,6 +62,17 @@ def ask_pin(url: str, *, handle: str) -> str:
         return ""
 
 
+def ask_code(url: str, *, handle: str) -> str:
+    """Print the address of the page that leads to a code; return what the user pastes, or nothing if input ends."""
+    _say(f"Open this page, logged in as {handle}, and let the app in:\n  {url}")
+    _say("The browser then lands on an address of this machine, where nothing answers. Copy that whole address.")
+    try:
+        return input("Address: ")
+    except (EOFError, UnicodeDecodeError):
+        _say()
+        return ""
+
+
 def ask(question: str, *, hidden: bool = False) -> str:
     """Print a question, and return what the user types, unseen where it is `hidden`. Raises EOFError if input ends."""
     try:

@@ -16,7 +16,7 @@ from engagement_pipeline.core.endpoints import ENDPOINTS, HOURLY
 from engagement_pipeline.core.errors import EngagementError, InputError, PullError
 from engagement_pipeline.extract.prepare import Prepared, prepare
 from engagement_pipeline.extract.progress import REQUESTS
-from engagement_pipeline.transport import tokens
+from engagement_pipeline.transport import authorizing, tokens
 
 if TYPE_CHECKING:
     import argparse
@@ -27,14 +27,23 @@ if TYPE_CHECKING:
 def authorize(options: argparse.Namespace) -> None:
     """Let a handle give its tokens to the app."""
     chosen = settings.load(config=options.config)
-    tokens.authorize(
-        chosen.accounts,
-        options.handle,
-        auth_url=chosen.auth_url,
-        timeout_seconds=chosen.timeout_seconds,
-        ask_pin=lambda url: output.ask_pin(url, handle=options.handle),
-    )
-    print(f"the tokens of {options.handle} are in {chosen.accounts}")
+    if options.oauth2:
+        authorizing.authorize(
+            chosen.accounts,
+            options.handle,
+            x_api_url=chosen.x_api_url,
+            timeout_seconds=chosen.timeout_seconds,
+            ask_code=lambda url: output.ask_code(url, handle=options.handle),
+        )
+    else:
+        tokens.authorize(
+            chosen.accounts,
+            options.handle,
+            auth_url=chosen.auth_url,
+            timeout_seconds=chosen.timeout_seconds,
+            ask_pin=lambda url: output.ask_pin(url, handle=options.handle),
+        )
+    print(f"the {'OAuth 2 ' * options.oauth2}tokens of {options.handle} are in {chosen.accounts}")
 
 
 def check(options: argparse.Namespace) -> None:

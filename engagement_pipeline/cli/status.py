@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 SCREEN = 40  # lines that the whole takes at most, each of 80 columns where no path or name is long
 SHOWN_HANDLES, SHOWN_PULLS, SHOWN_GAPS, SHOWN_RUNS = 9, 8, 2, 4
+SHOWN_OAUTH2 = 2
 MEGABYTE, GIGABYTE = 1e6, 1e9
 
 
@@ -39,11 +40,14 @@ class Status:
     """What the command shows; `problems` says by part why it is not known.
 
     `followed` has the Tweets of the roster by handle, 0 for a handle without any; those of others are under an empty
-    handle. `unknown` are those of handles that the accounts file lacks. `standing` is None before the first pull.
+    handle. `unknown` are those of handles that the accounts file lacks. `oauth2` are the handles with OAuth 2 tokens,
+    and those of `oauth2_alone` have no others. `standing` is None before the first pull.
     """
 
     data: str
     accounts: tuple[str, ...] = ()
+    oauth2: tuple[str, ...] = ()
+    oauth2_alone: tuple[str, ...] = ()
     followed: dict[str, int] = field(default_factory=dict)
     unknown: dict[str, int] = field(default_factory=dict)
     bad_rows: int = 0
@@ -74,14 +78,20 @@ def gathered(chosen: Settings, *, now: datetime) -> Status:
             problems[name] = str(error)
             return None
 
-    handles = part("accounts", lambda: accounts.handles(chosen.accounts))
-    followed = handles and part("roster", lambda: roster.load(chosen.tweets, handles=handles, skip_bad_rows=True))
+    known = part("accounts", lambda: accounts.glance(chosen.accounts))
+    by_handle = dict(sorted(known.by_handle.items())) if known else {}
+    handles = tuple(by_handle) if known else None
+    followed = (
+        part("roster", lambda: roster.load(chosen.tweets, handles=by_handle, skip_bad_rows=True)) if by_handle else None
+    )
     standing = part("lake", lambda: status.of_lake(Lake(chosen.data), now=now))
     if standing and standing.problem:
         problems["set aside"] = standing.problem
     return Status(
         data=str(chosen.data),
         accounts=handles or (),
+        oauth2=tuple(handle for handle, account in by_handle.items() if account.oauth2),
+        oauth2_alone=tuple(handle for handle, account in by_handle.items() if not account.access_token),
         followed=_followed(handles, followed),
         unknown=dict(Counter(tweet.handle for tweet in followed.unknown)) if followed else {},
         bad_rows=len(followed.bad_rows) if followed else 0,
@@ -155,12 +165,20 @@ def _account_lines(found: Status) -> Iterator[str]:
     rest = [*found.followed.values()][SHOWN_HANDLES:]
     if rest:
         yield f"  and {counted(len(rest), 'handle')} more with {counted(sum(rest), 'Tweet')}"
+    if found.oauth2:
+        alone = f"; nothing for the Engagement API: {_some(found.oauth2_alone)}" if found.oauth2_alone else ""
+        yield f"  OAuth 2 for X API v2: {_some(found.oauth2)}{alone}"
     if found.unknown:
         handle = min(found.unknown)
         left = counted(sum(found.unknown.values()), "Tweet")
         yield f"  left out: {left} of handles without tokens: engagement authorize {handle}"
     elif found.bad_rows:
         yield f"  left out: {counted(found.bad_rows, 'kind')} of bad rows in the roster, as told above"
+
+
+def _some(handles: tuple[str, ...]) -> str:
+    rest = len(handles) - SHOWN_OAUTH2
+    return ", ".join(handles[:SHOWN_OAUTH2]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def _pull_lines(pulls: tuple[PullState, ...]) -> Iterator[str]:

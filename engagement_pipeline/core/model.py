@@ -89,6 +89,7 @@ class Terms:
     rate: the setting with the number of requests that the contract allows in `seconds`.
     per_account: whether each account has that rate for itself; otherwise all share it.
     in_flight: the most requests that wait for an answer at a time; their answers may be in memory together.
+    oauth2: whether it takes the OAuth 2 tokens of an account; otherwise those of OAuth 1.0a alone.
     """
 
     address: str
@@ -96,6 +97,7 @@ class Terms:
     seconds: float
     per_account: bool
     in_flight: int
+    oauth2: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

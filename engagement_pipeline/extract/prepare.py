@@ -76,7 +76,9 @@ def prepare(
     lake, now = Lake(settings.data).of(endpoint.source), settings.current_time()
     windows = _windows(settings, lake, endpoint, first, last)
     roster.tell_unavailable(followed, set_aside.unavailable(lake))
-    resting, alone = set_aside.resting(lake, known.fingerprints, now=now), set_aside.asked_alone(lake)
+    terms = source_of(endpoint).TERMS
+    fingerprints = known.signing(oauth2=terms.oauth2).fingerprints
+    resting, alone = set_aside.resting(lake, fingerprints, now=now), set_aside.asked_alone(lake)
     gone = forgotten.load(lake).among(tweet.tweet_id for tweet in (*followed.tweets, *followed.unknown))
     never = {tweet: forgotten.REASON for tweet in followed.tweets if tweet.tweet_id in gone}
     plans = tuple(
@@ -92,7 +94,6 @@ def prepare(
     )
     queried = request_log.handles(lake, now.date())
     chosen = settings.types if len(settings.types) < len(METRICS) else ()
-    terms = source_of(endpoint).TERMS
     return Prepared(
         terms=terms,
         rate=getattr(settings, terms.rate),

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from engagement_pipeline.lake.storage import Entry
     from engagement_pipeline.observe.patient import Patient
 
+REFRESH = ".refresh"  # with which transport/rotation.py ends the name of a file beside the accounts
+REFRESH_SECONDS = 10_800  # after which none goes on, and the token that it was to replace is over
 OF_OTHERS = 0o077  # the rights of others than the owner
 FLOOR = 100_000_000  # bytes that the smallest lake needs
 DAYS_AT_ONCE, MONTHS_AT_ONCE = 28, 2  # which a publication stages at most
@@ -173,8 +175,16 @@ def views(patient: Patient) -> Iterator[Finding]:
 
 
 def accounts(patient: Patient) -> Iterator[Finding]:
-    """Find that others on this machine can read the tokens."""
+    """Find that others on this machine can read the tokens, or that new ones wait beside them."""
     path = patient.settings.accounts
+    waiting = path.resolve().with_name(f".{path.resolve().name}{REFRESH}")
+    if waiting.exists() and patient.now.timestamp() - waiting.stat().st_mtime > REFRESH_SECONDS:
+        yield Finding(
+            path=waiting,
+            what=f"{waiting} is left by a refresh of OAuth 2 tokens that was killed",
+            meaning="it may hold the only refresh token that is good, so leave it there",
+            fix="ENGAGEMENT_SOURCE=x_api_v2 engagement check takes it in",
+        )
     if path.exists() and path.stat().st_mode & OF_OTHERS:
         yield Finding(
             path=path,

@@ -2,6 +2,7 @@
 
 In: accounts.toml, in the layout that the README shows. Out: Accounts, validated as a whole, so that
 one message names everything that is missing; and the file again, with the tokens of one account written into it.
+An account may have tokens of OAuth 1.0a, of OAuth 2 (the keys that begin with oauth2_), or both.
 Secrets never print: no repr here holds one, and each is registered to be masked as soon as there is an object with it.
 
 Tokens are visible ASCII without quotation marks. White space about one is left out, with a warning. Any other character
@@ -12,42 +13,44 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import re
 import stat
-import tempfile
-import tomllib
 import unicodedata
 from base64 import b64encode
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from pathlib import Path
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus
 
-import tomlkit
-from filelock import FileLock, Timeout
-from tomlkit.exceptions import TOMLKitError
-
-from engagement_pipeline.core.durable import sync_folder
 from engagement_pipeline.core.errors import InputError
-from engagement_pipeline.core.handles import normalised, parse_handle
+from engagement_pipeline.core.handles import parse_handle
 from engagement_pipeline.core.redaction import register
+from engagement_pipeline.transport import private_file
+from engagement_pipeline.transport.accounts_text import (
+    ACCOUNT_KEYS,
+    APP_KEYS,
+    EXPIRES_AT,
+    OAUTH2_KEYS,
+    OAUTH2_USER,
+    OPTIONAL_APP_KEYS,
+    line_of,
+    read,
+    tokens_of,
+    with_tokens,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+    from pathlib import Path
 
 logger = logging.getLogger(__name__)
-APP_KEYS = ("consumer_key", "consumer_secret")
-OPTIONAL_APP_KEYS = ("bearer_token",)
-ACCOUNT_KEYS = ("access_token", "access_token_secret")
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 USER_ID = re.compile(r"(\d+)-")  # an access token begins with it
 FINGERPRINT_DIGITS = 12  # 48 bits: enough to tell the tokens of one handle apart
 BLANKS = " \t\r\n"  # what a copy leaves about a token; no token has any
 FOREIGN = re.compile(r"""[^!-~]|["']""")  # what no token holds: all but visible ASCII, and quotation marks
 CONTROLS = {"\t": "tab", "\n": "line end", "\r": "carriage return", '"': "quotation mark"}  # as people call them
-ASIDE = ".part"  # how the file of a save ends before it is renamed; what a killed one leaves is removed by the next
-SAVE_SECONDS = 30  # to wait for another save, which takes a moment
 TEXT = re.compile(r"""["']([^"'\n]+)["']""")  # of TOML, however broken
 
 
@@ -55,27 +58,49 @@ TEXT = re.compile(r"""["']([^"'\n]+)["']""")  # of TOML, however broken
 class App:
     """The registered app: it signs every request, and its contract sets the rate.
 
-    `bearer_token` is empty where the file holds none: it can be fetched with the consumer key.
+    `bearer_token` is empty where the file holds none: it can be fetched with the consumer key. `client_id` and
+    `client_secret` are for OAuth 2, and empty where the file holds none; a public client has no secret.
     """
 
     consumer_key: str = field(repr=False)
     consumer_secret: str = field(repr=False)
     bearer_token: str = field(default="", repr=False)
+    client_id: str = field(default="", repr=False)
+    client_secret: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
-        """Register what must not be seen, the header that fetches a bearer token included."""
-        pair = f"{quote_plus(self.consumer_key)}:{quote_plus(self.consumer_secret)}"
-        basic = b64encode(pair.encode()).decode()
-        register(self.consumer_key, self.consumer_secret, self.bearer_token, basic, basic.rstrip("="))
+        """Register what must not be seen, the headers that fetch tokens included."""
+        register(self.consumer_key, self.consumer_secret, self.bearer_token, self.client_secret)
+        for name, secret in ((self.consumer_key, self.consumer_secret), (self.client_id, self.client_secret)):
+            basic = b64encode(f"{quote_plus(name)}:{quote_plus(secret)}".encode()).decode()
+            register(*((basic, basic.rstrip("=")) if secret else ()))
+
+
+@dataclass(frozen=True, slots=True)
+class UserTokens:
+    """The OAuth 2 tokens of an account: a refresh gives both anew, and the old refresh token is dead then.
+
+    `expires_at` is when the access token does, by this machine's clock. `user_id` is empty if it is not known.
+    """
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_at: datetime = LONG_AGO
+    user_id: str = ""
+
+    def __post_init__(self) -> None:
+        """Register what must not be seen."""
+        register(self.access_token, self.refresh_token)
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A handle that gave the app its tokens."""
+    """A handle that gave the app its tokens: those of OAuth 1.0a, which may be empty, and those of OAuth 2."""
 
     handle: str
-    access_token: str = field(repr=False)
-    access_token_secret: str = field(repr=False)
+    access_token: str = field(default="", repr=False)
+    access_token_secret: str = field(default="", repr=False)
+    oauth2: UserTokens | None = None
 
     def __post_init__(self) -> None:
         """Register what must not be seen."""
@@ -83,28 +108,61 @@ class Account:
 
     @property
     def user_id(self) -> str:
-        """The user ID at the start of the access token, empty if there is none."""
+        """The user ID at the start of the access token, or beside those of OAuth 2; empty if there is none."""
         found = USER_ID.match(self.access_token)
-        return found[1] if found else ""
+        return found[1] if found else self.oauth2.user_id if self.oauth2 else ""
 
     @property
     def fingerprint(self) -> str:
-        """Twelve hex digits that change with the handle or its tokens, and reveal nothing of them."""
+        """Twelve hex digits that change with the handle or its tokens, and reveal nothing of them.
+
+        Those of OAuth 2 change every two hours, so their user stands for them.
+        """
         text = f"{self.handle}\n{self.access_token}\n{self.access_token_secret}"
-        return hashlib.sha256(text.encode()).hexdigest()[:FINGERPRINT_DIGITS]
+        if self.oauth2:
+            text += f"\n{self.oauth2.user_id}"
+        return digest(text)
+
+    @property
+    def entry(self) -> dict[str, str | int | datetime]:
+        """What the file has of it: no key for what is empty."""
+        entry: dict[str, str | int | datetime] = dict(
+            zip(ACCOUNT_KEYS, (self.access_token, self.access_token_secret), strict=True)
+        )
+        if of := self.oauth2:
+            entry |= dict(zip(OAUTH2_KEYS, (of.access_token, of.refresh_token), strict=True))
+            entry |= {EXPIRES_AT: of.expires_at.replace(microsecond=0), OAUTH2_USER: int(of.user_id or 0)}
+        return {key: value for key, value in entry.items() if value}
+
+    def signing(self, *, oauth2: bool) -> Account:
+        """Return it with the tokens alone that sign for an API: of OAuth 2 where it takes them, else the others."""
+        return Account(self.handle, oauth2=self.oauth2) if oauth2 and self.oauth2 else replace(self, oauth2=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """The app and its accounts by normalised handle: none before the first has authorised the app."""
+    """The app and its accounts by normalised handle: none before the first has authorised the app.
+
+    `path` is that of the file, into which refreshed tokens go; None for accounts that are of no file.
+    """
 
     app: App
     by_handle: Mapping[str, Account]
+    path: Path | None = None
 
     @property
     def fingerprints(self) -> Mapping[str, str]:
         """That of each handle's tokens."""
         return {handle: account.fingerprint for handle, account in self.by_handle.items()}
+
+    def signing(self, *, oauth2: bool) -> Accounts:
+        """Return them with one kind of token each, those that sign for an API which takes OAuth 2 or does not."""
+        return replace(self, by_handle={name: each.signing(oauth2=oauth2) for name, each in self.by_handle.items()})
+
+
+def digest(text: str) -> str:
+    """Return twelve hex digits that change with a text and reveal nothing of it."""
+    return hashlib.sha256(text.encode()).hexdigest()[:FINGERPRINT_DIGITS]
 
 
 def flaw(token: str) -> str:
@@ -119,21 +177,21 @@ def flaw(token: str) -> str:
 
 def load(path: Path) -> Accounts:
     """Read and validate accounts.toml; warn where others on the machine can read it, or a token has blanks about it."""
-    text, document = _read(path)
+    text, document = read(path)
     if path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
         logger.warning("%s can be read by others on this machine: chmod 600 %s", path, path)
     accounts = _validated(document, path, text)
-    if padded := [place for place, token in _tokens(document) if token != token.strip(BLANKS)]:
-        told = ", ".join(f"{'.'.join(place)} in line {_line(text, place)}" for place in padded)
+    if padded := [place for place, token in tokens_of(document) if token != token.strip(BLANKS)]:
+        told = ", ".join(f"{'.'.join(place)} in line {line_of(text, place)}" for place in padded)
         logger.warning("%s: blanks or a line end before or after a token are left out: %s", path, told)
-    _remove_leftovers(path)
+    private_file.remove_leftovers(path)
     return accounts
 
 
-def handles(path: Path) -> tuple[str, ...]:
-    """Return the handles of accounts.toml, sorted. Raises as `load` does; it warns of nothing and changes nothing."""
-    text, document = _read(path)
-    return tuple(sorted(_validated(document, path, text).by_handle))
+def glance(path: Path) -> Accounts:
+    """Read and validate accounts.toml. Raises as `load` does; it warns of nothing and changes nothing."""
+    text, document = read(path)
+    return _validated(document, path, text)
 
 
 def remember(path: Path) -> None:
@@ -141,132 +199,30 @@ def remember(path: Path) -> None:
     with suppress(OSError):
         register(*TEXT.findall(path.read_bytes().decode(errors="replace")))
     with suppress(InputError):
-        register(*(token for _, token in _tokens(_read(path)[1])))
+        register(*(token for _, token in tokens_of(read(path)[1])))
 
 
 def save(path: Path, account: Account) -> None:
     """Write an account's tokens into accounts.toml, whose mode is 0600 then; all else in it stays, comments too.
 
+    So do tokens of a kind that `account` lacks.
+
     Raises InputError, with the file as it was, where it cannot be read, changed or written. Several may save at once:
     each reads what the one before has written.
     """
-    for key in ACCOUNT_KEYS:
-        if wrong := flaw(getattr(account, key)):
+    for key, value in account.entry.items():
+        if isinstance(value, str) and (wrong := flaw(value)):
             raise InputError(f"the new {key} of {account.handle} holds {wrong}, so nothing is written to {path}")
-    _read(path)  # since a lock would make the folder of a file that is not there
-    with _alone(path):
-        _remove_asides(path)
-        text, document = _read(path)
+    read(path)  # since a lock would make the folder of a file that is not there
+    with private_file.alone(path):
+        private_file.remove_asides(path)
+        text, document = read(path)
         _validated(document, path, text)
-        _write_private(path, _with_tokens(text, document, account, path))
-
-
-def _with_tokens(text: str, document: dict[str, Any], account: Account, path: Path) -> str:
-    """Return the text of the file with an account's tokens in it."""
-    tables = document.setdefault("accounts", {})
-    name = next((name for name in tables if normalised(name) == account.handle), account.handle)
-    tokens = {key: getattr(account, key) for key in ACCOUNT_KEYS}
-    try:
-        changed = _replaced(text, name, tokens) if name in tables else _appended(text, name, tokens)
-        tables[name] = tables.get(name, {}) | tokens
-        harmed = tomllib.loads(changed) != document
-    except (ValueError, TOMLKitError):  # an inline table of accounts cannot be added to, for one
-        harmed = True
-    if harmed:
-        raise InputError(
-            f"{path} cannot take the tokens of {account.handle}: write its accounts as [accounts.HANDLE] tables"
-        )
-    return changed
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Keep other saves out: two that read the same file would lose the tokens of one."""
-    lock = FileLock(_lock_of(path), timeout=SAVE_SECONDS)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise InputError(f"{path} is being written by another program for {SAVE_SECONDS} s: try again") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}; nothing in it has changed") from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _lock_of(path: Path) -> Path:
-    """Return the file that saves lock; pulls lock another, for hours."""
-    target = path.resolve()
-    return target.with_name(f".{target.name}.lock")
-
-
-def _remove_leftovers(path: Path) -> None:
-    """Remove what a save that was killed has left, unless another save is at it, or this user may not."""
-    if _asides(path):
-        with suppress(OSError, Timeout), FileLock(_lock_of(path), timeout=0):
-            _remove_asides(path)
-
-
-def _remove_asides(path: Path) -> None:
-    for aside in _asides(path):
-        with suppress(OSError):  # another user's, which is no reason not to go on
-            aside.unlink()
-
-
-def _asides(path: Path) -> list[Path]:
-    """Return the files that saves write before they rename them; none where this user may not list the folder."""
-    target = path.resolve()
-    begins = f".{target.name}."
-    with suppress(PermissionError):
-        return [at for at in target.parent.iterdir() if at.name.startswith(begins) and at.suffix == ASIDE]
-    return []
-
-
-def _read(path: Path) -> tuple[str, dict[str, Any]]:
-    """Return the text of the file, and the document that it is."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")  # some editors begin a file with a mark
-        return text, tomllib.loads(text)
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist: engagement init writes one") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not valid TOML: {_position_only(error)}") from None
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read: {error.strerror}; get permission, or name another in ENGAGEMENT_ACCOUNTS"
-        ) from None
-
-
-def _position_only(error: Exception) -> str:
-    """Return where a TOML document breaks; the rest of the parser's text may quote a secret."""
-    text = str(error)
-    return text[text.rindex("(at ") :].strip("()") if "(at " in text else "it is not UTF-8 text"
-
-
-def _tokens(document: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield the place of each token and key of a document, as in ("accounts", "ann", "access_token"), and its text."""
-    app, accounts = document.get("app"), document.get("accounts")
-    tables: list[tuple[tuple[str, ...], Any, tuple[str, ...]]] = [(("app",), app, (*APP_KEYS, *OPTIONAL_APP_KEYS))]
-    if isinstance(accounts, dict):
-        tables += [(("accounts", name), tokens, ACCOUNT_KEYS) for name, tokens in accounts.items()]
-    for place, table, keys in tables:
-        if isinstance(table, dict):
-            yield from (((*place, key), table[key]) for key in keys if isinstance(table.get(key), str))
-
-
-def _line(text: str, place: tuple[str, ...]) -> int:
-    """Return the line of the text, counted from 1, with which its document holds the value at a place."""
-    lines = text.split("\n")
-    for number in range(1, len(lines)):
-        with suppress(tomllib.TOMLDecodeError):  # a value of several lines is not over yet
-            if place in dict(_tokens(tomllib.loads("\n".join([*lines[:number], ""])))):
-                return number
-    return len(lines)
+        private_file.write(path, with_tokens(text, document, account.handle, account.entry, path))
 
 
 def _validated(document: dict[str, Any], path: Path, text: str) -> Accounts:
-    register(*(token for _, token in _tokens(document)))
+    register(*(token for _, token in tokens_of(document)))
     app = document.get("app", {})
     accounts = document.get("accounts", {})
     if not isinstance(app, dict) or not isinstance(accounts, dict):
@@ -274,21 +230,31 @@ def _validated(document: dict[str, Any], path: Path, text: str) -> Accounts:
     by_name = {name: _handle(name, path) for name in accounts}
     missing = _missing(app, (*APP_KEYS, *(key for key in OPTIONAL_APP_KEYS if key in app)), "app")
     for name, tokens in accounts.items():
-        missing += _missing(tokens, ACCOUNT_KEYS, f"accounts.{name}")
+        missing += _missing(tokens, _wanted(tokens), f"accounts.{name}")
     if missing:
         raise InputError(f"{path} lacks {', '.join(missing)}: each must be non-empty text in quotes")
-    tokens = {place: token.strip(BLANKS) for place, token in _tokens(document)}
+    tokens = {place: token.strip(BLANKS) for place, token in tokens_of(document)}
     if wrong := [(place, flaw(token)) for place, token in tokens.items() if flaw(token)]:
-        told = "; ".join(f"{'.'.join(place)} in line {_line(text, place)} holds {sign}" for place, sign in wrong)
+        told = "; ".join(f"{'.'.join(place)} in line {line_of(text, place)} holds {sign}" for place, sign in wrong)
         raise InputError(f"{path}: {told}: copy it again, without what does not belong to it")
-    by_handle = {
-        handle: Account(handle, *(tokens["accounts", name, key] for key in ACCOUNT_KEYS))
-        for name, handle in by_name.items()
-    }
+    by_handle = {handle: _account(handle, accounts[name]) for name, handle in by_name.items()}
     if len(by_handle) < len(accounts):
         raise InputError(f"{path} holds the same handle twice: handles differ in more than case or an @")
     of_app = {key: tokens["app", key] for key in (*APP_KEYS, *OPTIONAL_APP_KEYS) if key in app}
-    return Accounts(App(**of_app), by_handle)
+    return Accounts(App(**of_app), by_handle, path)
+
+
+def _account(handle: str, table: Mapping[str, Any]) -> Account:
+    """Return the account of a table that has passed."""
+    key, secret = (table.get(name, "").strip(BLANKS) for name in ACCOUNT_KEYS)
+    access, refresh = (table.get(name, "").strip(BLANKS) for name in OAUTH2_KEYS)
+    if not access:
+        return Account(handle, key, secret)
+    until, user = table.get(EXPIRES_AT), table.get(OAUTH2_USER)
+    if not isinstance(until, datetime) or not until.tzinfo:
+        until = LONG_AGO
+    user_id = str(user) if str(user).isdecimal() else ""
+    return Account(handle, key, secret, UserTokens(access, refresh, until, user_id))
 
 
 def _handle(name: str, path: Path) -> str:
@@ -298,44 +264,13 @@ def _handle(name: str, path: Path) -> str:
         raise InputError(f"{path}: {error}") from None
 
 
+def _wanted(table: Any) -> tuple[str, ...]:  # noqa: ANN401 - whatever TOML held
+    """Return the keys that the table of an account must have: those of each kind that it has some of."""
+    given = table if isinstance(table, dict) else {}
+    kinds = [kind for kind in (ACCOUNT_KEYS, OAUTH2_KEYS) if any(key in given for key in kind)]
+    return tuple(key for kind in kinds or [ACCOUNT_KEYS] for key in kind)
+
+
 def _missing(table: Any, keys: tuple[str, ...], name: str) -> list[str]:  # noqa: ANN401 - whatever TOML held
     values = table if isinstance(table, dict) else {}
     return [f"{name}.{key}" for key in keys if not (isinstance(values.get(key), str) and values[key].strip())]
-
-
-def _replaced(text: str, name: str, tokens: Mapping[str, str]) -> str:
-    """Return the document with the tokens of an account that it holds already in the old ones' place."""
-    document: Any = tomlkit.parse(text)  # its own types do not say what may be indexed
-    for key, token in tokens.items():
-        document["accounts"][name][key] = token
-    return tomlkit.dumps(document)
-
-
-def _appended(text: str, name: str, tokens: Mapping[str, str]) -> str:
-    """Return the document with a table for a new account at its end: no comment changes what it stands above."""
-    return f"{text.rstrip()}\n\n{tomlkit.dumps({'accounts': {name: tokens}})}"
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Replace a file by one that only its owner can read: a reader finds the old one or the new, never half of it."""
-    target = path.resolve()  # where the path is a link, it stays one
-    try:
-        descriptor, name = tempfile.mkstemp(ASIDE, f".{target.name}.", target.parent)  # of mode 0600 at once
-        aside = Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(text.encode())
-                file.flush()
-                os.fsync(file.fileno())
-            aside.replace(target)
-        finally:
-            aside.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}; nothing in it has changed") from None
-    try:
-        sync_folder(target.parent)
-    except OSError as error:
-        raise InputError(
-            f"{path} has the new tokens, but a power cut may take them back: its folder cannot be put on the disk "
-            f"({error.strerror}); mend that, then authorize again"
-        ) from None

@@ -70,7 +70,7 @@ class Client:
     ) -> None:
         self._source = source
         self._base = api_url
-        self._accounts = accounts
+        self._accounts = accounts.signing(oauth2=source.TERMS.oauth2)
         self._rate_limiter = rate_limiter
         self._patience = patience
         self._tries = tries
@@ -78,7 +78,9 @@ class Client:
         self._log = log
         self._now = now
         self._lake_now = lake_now
-        self._sessions = SignedSessions(accounts, api_url=api_url, auth_url=auth_url, timeout_seconds=timeout_seconds)
+        self._sessions = SignedSessions(
+            self._accounts, api_url=api_url, auth_url=auth_url, timeout_seconds=timeout_seconds, now=now
+        )
         self._not_let_in: dict[str, AccountError] = {}
         self._witness: Request | None = None  # one that was answered
         self._under_way: dict[int, float] = {}  # by thread, when its try must end
@@ -142,6 +144,7 @@ class Client:
         """Try until an answer counts; each try that was sent is added to `sent`."""
         written = self._source.http_request(request)
         failures = Failures()
+        is_renewed = False
         while True:
             with self._patience.turn(self._rate_limiter.of(request.handle).wait) as turn:
                 if request.handle in self._not_let_in:
@@ -155,6 +158,8 @@ class Client:
                     failures, failed = self._counted(turn.number, error, failures), error
                 except ApiError as error:
                     self._patience.answered(turn.number)  # a refusal is an answer
+                    if is_renewed := not is_renewed and self._sessions.may_renew(error):
+                        continue
                     if isinstance(error, AccountError):
                         self.leave_out(error)
                     raise
@@ -196,6 +201,8 @@ class Client:
         except RefusedError as error:
             error.asked_at = asked_at  # under which a refusal lands
             raise
+        except AccountError as error:
+            raise self._sessions.explained(error) from None
         self._tell_clock(answer.seconds_ahead(sent_at))
         return Response(body=answer.body, asked_at=asked_at)
 

@@ -9,24 +9,19 @@ and no message holds a secret.
 
 from __future__ import annotations
 
-import logging
-import re
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote_plus, urlencode
 
 import orjson
-import requests
-from requests.auth import AuthBase, HTTPBasicAuth
+from requests.auth import HTTPBasicAuth
 from requests_oauthlib import OAuth1
 
-from engagement_pipeline.core import bounds
-from engagement_pipeline.core.bounds import TooLargeError
-from engagement_pipeline.core.errors import AccountError, EngagementError, InputError, UnavailableError
+from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.handles import normalised
-from engagement_pipeline.core.reach import unreachable
 from engagement_pipeline.core.redaction import register, shown
 from engagement_pipeline.transport import accounts
 from engagement_pipeline.transport.accounts import Account, App
+from engagement_pipeline.transport.token_host import incomplete, send, unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,13 +29,8 @@ if TYPE_CHECKING:
 
     from engagement_pipeline.core.model import Answer
 
-for _signer in ("oauthlib", "requests_oauthlib"):  # at DEBUG they log the tokens and the signed header
-    logging.getLogger(_signer).setLevel(logging.INFO)
-LARGEST_ANSWER = 2**16  # bytes; the longest, with a bearer token, has some 200
 OUT_OF_BAND = "oob"  # the callback that makes the vendor show a PIN
 TOKEN_FIELDS = ("oauth_token", "oauth_token_secret")
-NOT_LET_IN = (requests.codes.bad_request, requests.codes.unauthorized, requests.codes.forbidden)
-MESSAGE = re.compile(r'"message"\s*:\s*"([^"]+)"')  # this host's errors are {"message": …, "code": …}
 
 
 def authorize(
@@ -73,10 +63,12 @@ def _account(
 ) -> Account:
     """Walk the three legs; `path` is where the keys are to be mended if they are refused."""
     again = f"run engagement authorize {handle} again"
-    answer = _post(
+    answer = send(
+        "POST",
         f"{auth_url}/oauth/request_token",
         auth=OAuth1(app.consumer_key, app.consumer_secret, callback_uri=OUT_OF_BAND),
         account=handle,
+        setting="auth_url",
         remedy=f"check the app's keys in {path}, that its settings allow a PIN, and this machine's clock",
         timeout_seconds=timeout_seconds,
     )
@@ -84,10 +76,12 @@ def _account(
     pin = ask_pin(f"{auth_url}/oauth/authorize?{urlencode({'oauth_token': token})}").strip()
     if not (pin.isascii() and pin.isalnum()):
         raise InputError(f"no PIN was given for {handle}: {again} and type the PIN that the page shows")
-    answer = _post(
+    answer = send(
+        "POST",
         f"{auth_url}/oauth/access_token",
         auth=OAuth1(app.consumer_key, app.consumer_secret, token, secret, verifier=pin),
         account=handle,
+        setting="auth_url",
         remedy=f"{again} and type the PIN that the page shows",
         timeout_seconds=timeout_seconds,
     )
@@ -105,10 +99,12 @@ def bearer_token(app: App, *, auth_url: str, timeout_seconds: float) -> str:
 
     Raises UnavailableError where asking again may help, else AccountError: the accounts can do without it.
     """
-    answer = _post(
+    answer = send(
+        "POST",
         f"{auth_url}/oauth2/token",
         auth=HTTPBasicAuth(quote_plus(app.consumer_key), quote_plus(app.consumer_secret)),  # as RFC 6749, 2.3.1
         account="",
+        setting="auth_url",
         remedy="check consumer_key and consumer_secret in the accounts file",
         timeout_seconds=timeout_seconds,
         data={"grant_type": "client_credentials"},
@@ -119,64 +115,11 @@ def bearer_token(app: App, *, auth_url: str, timeout_seconds: float) -> str:
     except (ValueError, TypeError, KeyError):
         kind, token = "", ""
     if str(kind).lower() != "bearer" or not isinstance(token, str) or not token:
-        raise _incomplete(answer, "a bearer token", account="")
+        raise incomplete(answer, "a bearer token", account="")
     register(token)
     if flaw := accounts.flaw(token):
-        raise _unavailable(answer, f"with a bearer token that holds {flaw}", account="")
+        raise unavailable(answer, f"with a bearer token that holds {flaw}", account="")
     return token
-
-
-def _post(
-    url: str,
-    *,
-    auth: AuthBase,
-    account: str,
-    remedy: str,
-    timeout_seconds: float,
-    data: dict[str, str] | None = None,
-) -> Answer:
-    """Return a 200, or raise what any other answer means; `remedy` mends a refusal of these keys, tokens or PIN.
-
-    `account` is the handle that authorises the app, empty where the app asks for itself.
-    """
-    try:
-        with bounds.bounded_session() as session:
-            answer = bounds.send(
-                session, "POST", url, seconds=timeout_seconds, largest=LARGEST_ANSWER, auth=auth, data=data
-            )
-    except TooLargeError as error:
-        raise UnavailableError(
-            f"{url} answered with more than {error.most:,} bytes, and no answer of this host is that large: "
-            "is a proxy in the way?",
-            account=account,
-        ) from None
-    except requests.exceptions.RequestException as error:
-        raise UnavailableError(unreachable(url, error, url=url, setting="auth_url"), account=account) from None
-    if answer.status != requests.codes.ok:
-        raise _error_of(answer, account=account, remedy=remedy)
-    return answer
-
-
-def _error_of(answer: Answer, *, account: str, remedy: str) -> EngagementError:
-    """Return what an answer other than 200 means."""
-    status, said = answer.status, _said(answer)
-    refusal = f"{answer.url} answered {status} ({said or 'nothing'}){answer.leads}"
-    texts = [said] if said else []
-    if status in NOT_LET_IN:
-        who = f"account {account}" if account else "the app"
-        return AccountError(f"{who}: {refusal}: {remedy}", account=account, status=status, texts=texts)
-    if status == requests.codes.too_many_requests or status >= requests.codes.server_error:
-        return UnavailableError(
-            f"{refusal}: the vendor's side, try again later", account=account, status=status, texts=texts
-        )
-    if not account:
-        return AccountError(f"the app: {refusal}: check auth_url", account=account, status=status, texts=texts)
-    return InputError(f"{refusal}: check auth_url")
-
-
-def _said(answer: Answer) -> str:
-    """Return what an error body says on one short line, without anything that may be a token."""
-    return shown("; ".join(MESSAGE.findall(answer.text)) or answer.text)
 
 
 def _fields(answer: Answer, names: tuple[str, ...], *, account: str) -> list[str]:
@@ -184,15 +127,5 @@ def _fields(answer: Answer, names: tuple[str, ...], *, account: str) -> list[str
     fields = dict(parse_qsl(answer.body.decode(errors="replace").strip()))
     missing = [name for name in names if name not in fields]
     if missing:
-        raise _incomplete(answer, ", ".join(missing), account=account)
+        raise incomplete(answer, ", ".join(missing), account=account)
     return [fields[name] for name in names]
-
-
-def _incomplete(answer: Answer, lacking: str, *, account: str) -> UnavailableError:
-    return _unavailable(answer, f"without {lacking}", account=account)
-
-
-def _unavailable(answer: Answer, how: str, *, account: str) -> UnavailableError:
-    return UnavailableError(
-        f"{answer.url} answered 200 {how}: is a proxy in the way?", account=account, status=answer.status
-    )

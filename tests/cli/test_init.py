@@ -65,6 +65,13 @@ def test_tokens_and_settings_are_for_their_owner_alone(start):
     assert modes[2] & 0o400
 
 
+def test_the_accounts_file_says_where_the_client_of_oauth_2_stands(start):
+    start(KEY, SECRET, "", "", "")
+    lines = Path(FILES[0]).read_text().splitlines()
+    app = lines[lines.index("[app]") :]
+    assert [line.split()[1] for line in app if line.startswith("# ")] == ["bearer_token", "client_id", "client_secret"]
+
+
 def test_the_keys_are_typed_unseen(start):
     asked = start(KEY, SECRET, "", "", "")
     assert [question.startswith("hidden: ") for question in asked] == [True, True, False, False, False]

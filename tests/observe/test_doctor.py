@@ -28,6 +28,7 @@ from engagement_pipeline.observe.patient import spans
 from engagement_pipeline.publish import erasure
 from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.query import catalog, seal
+from engagement_pipeline.transport import private_file, rotation
 
 NOW = at(0) + timedelta(days=30)
 AHEAD = datetime(2999, 1, 1, tzinfo=UTC)
@@ -325,6 +326,15 @@ def test_tokens_that_others_can_read(lived, mode, kinds):
     accounts.touch()
     accounts.chmod(mode)
     assert found(lived).keys() == kinds
+
+
+@pytest.mark.parametrize(("hours", "kinds"), [(2.9, set()), (3.1, {"accounts"})])
+def test_new_tokens_that_a_killed_refresh_has_left_are_told_once_it_can_be_none_that_goes_on(lived, hours, kinds):
+    waiting = private_file.beside(lived.root / "accounts.toml", rotation.WORK)
+    waiting.write_text("{}")
+    then = NOW.timestamp() - 3600 * hours
+    os.utime(waiting, (then, then))
+    assert {kind for kind in found(lived) if kind == "accounts"} == kinds
 
 
 @pytest.mark.parametrize("name", ["daily/2026-01.parquet", "raw", "lake.json"])

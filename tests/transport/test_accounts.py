@@ -7,7 +7,8 @@ import tomllib
 import pytest
 
 from engagement_pipeline.core.errors import InputError
-from engagement_pipeline.transport.accounts import ASIDE, Account, handles, load, save
+from engagement_pipeline.transport.accounts import Account, glance, load, save
+from engagement_pipeline.transport.private_file import ASIDE
 
 SECRETS = ("ck-7f3a", "cs-7f3a", "at-7f3a", "ats-7f3a", "bt-7f3a", "at-new", "ats-new")
 APP = '[app]\nconsumer_key = "ck-7f3a"\nconsumer_secret = "cs-7f3a"\n'
@@ -284,7 +285,7 @@ def test_a_file_that_cannot_be_changed_is_left_as_it_was(file, text, words):
 
 
 def test_a_change_that_would_harm_another_entry_is_refused(file, monkeypatch):
-    monkeypatch.setattr("engagement_pipeline.transport.accounts.tomlkit.dumps", lambda _: APP)
+    monkeypatch.setattr("engagement_pipeline.transport.accounts_text.tomlkit.dumps", lambda _: APP)
     path = file(f"{APP}[accounts.new_one]\n{TOKENS}")
     assert refusal(path, lambda path: save(path, NEW)).startswith("cannot take the tokens of new_one")
     assert load(path).by_handle["new_one"].access_token == "at-7f3a"
@@ -303,7 +304,7 @@ def test_a_disk_that_fails_in_mid_save_leaves_the_old_file_and_no_other(file, mo
     assert {found.name for found in path.parent.iterdir()} == {"accounts.toml", ".accounts.toml.lock"}
 
 
-def test_the_handles_are_told_without_a_change_to_the_folder(tmp_path):
+def test_a_glance_tells_the_handles_without_a_change_to_the_folder(tmp_path):
     path = tmp_path / "accounts.toml"
     tokens = 'access_token = "horsebattery"\naccess_token_secret = "staplehorse"\n'
     path.write_text(
@@ -312,5 +313,5 @@ def test_the_handles_are_told_without_a_change_to_the_folder(tmp_path):
     )
     left = tmp_path / f".accounts.toml.x{ASIDE}"
     left.touch()
-    assert handles(path) == ("ann", "zoe")
+    assert sorted(glance(path).by_handle) == ["ann", "zoe"]
     assert left.exists()

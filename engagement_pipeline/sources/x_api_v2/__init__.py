@@ -24,4 +24,5 @@ TERMS = Terms(
     seconds=WINDOW,
     per_account=True,
     in_flight=8,  # a full answer has 29 MB, and takes five times as much while it is read
+    oauth2=True,
 )

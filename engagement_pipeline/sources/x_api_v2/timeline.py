@@ -35,6 +35,7 @@ TERMS = Terms(  # an account asks for a few pages, far fewer than it may, so no 
     seconds=rate.WINDOW,
     per_account=True,
     in_flight=1,
+    oauth2=True,
 )
 REACH = 3_200  # Posts: the newest ones, which a timeline shows
 PAGE = 100  # Posts, the most that a page has
