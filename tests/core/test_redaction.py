@@ -81,6 +81,24 @@ def test_of_a_body_that_writes_a_secret_in_an_odd_way_nothing_is_kept(encoding):
     assert redacted_body(f"Bearer {PLAIN}".encode(encoding)) == BODY_MASK
 
 
+@pytest.mark.parametrize("written", [PLAIN, *WRITTEN])
+@pytest.mark.parametrize("before", [0, 20_000])
+def test_a_secret_is_masked_among_keys_that_return_again_and_again(before, written):
+    keys = b'{"impressions":551},'
+    assert redacted_body(keys * before + written.encode() + keys * 10_000) == (
+        keys * before + BODY_MASK + keys * 10_000
+    )
+
+
+@pytest.mark.parametrize("before", [0, 20_000])
+def test_a_secret_that_is_a_key_itself_is_masked_among_others(before):
+    register("a_key_of_small_letters")
+    keys = b'{"impressions":551},'
+    assert redacted_body(keys * before + b'{"a_key_of_small_letters":1},' + keys * 10_000) == (
+        keys * before + b'{"' + BODY_MASK + b'":1},' + keys * 10_000
+    )
+
+
 def test_a_body_without_a_secret_is_the_same_object():
     body = b'{"by_type": {"impressions": "5"}}'
     assert redacted_body(body) is body
