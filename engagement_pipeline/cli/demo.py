@@ -34,6 +34,7 @@ from engagement_pipeline.emulator import Emulator
 from engagement_pipeline.extract.progress import REQUESTS
 from engagement_pipeline.lake.inventory import LAKE_FILE
 from engagement_pipeline.lake.layout import FORMAT, Lake
+from engagement_pipeline.observe.agreement import agreement
 from engagement_pipeline.query import catalog
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def run(data: Path) -> None:
     print(f"\n{rows:,} rows of {tweets:,} Tweets. Three questions in SQL:\n")
     for title, sql in QUESTIONS.items():
         grid.show(output.as_rows(catalog.query(lake, sql)), title=title)
+    print(f"May one move to the other API? {agreement(lake).words}.\n")
     print(f"The lake is {data}: plain Parquet, and {data}/engagement.duckdb with views over it. What to try next:")
     print(f'  ENGAGEMENT_DATA={data} {sys.argv[0]} sql "select * from metrics"')
     print(f"  {sys.argv[0]} up    # the Dagster UI on the emulator: backfill, schedule, look around")
@@ -149,6 +151,7 @@ def world(
             "CONFIG": os.devnull,  # ignore the files of a user
             "API_URL": emulator.url,
             "AUTH_URL": emulator.url,
+            "X_API_URL": emulator.url,
             "DATA": str(folder),
             "ACCOUNTS": str(folder / "accounts.toml"),
             "TWEETS": str(folder / "tweets" / "*"),

@@ -2,7 +2,8 @@
 
 In: an emulator, and the variables with which every command finds it. Out: a lake, the same each time. It has what a
 lake has after a while: counts that were revised, lifetime counts that grew, Tweets that are gone and Tweets of others.
-It has campaigns, clocks that changed, and a day that an account lacks because its token was refused.
+It has campaigns, clocks that changed, and a day that an account lacks because its token was refused. Of three days it
+has the counts of X API v2 too, which are higher in YOUNG hours, so that the two have something to disagree about.
 
     MORNINGS  --pull_at-->  the lake as of the morning of NOW, but for TODAY, which the demo pulls through Dagster
 """
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
-from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS, Endpoint
+from engagement_pipeline.core.endpoints import ANALYTICS, HISTORICAL, RECENT, TOTALS, Endpoint
 from engagement_pipeline.core.errors import PullError
 from engagement_pipeline.extract.plan_text import counted
 from engagement_pipeline.extract.prepare import prepare
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 AT = time(9, tzinfo=UTC)  # of each morning, so that the last hours are of two days
 NOW = datetime.combine(date(2026, 4, 1), AT)
 FIRST_DAY = date(2026, 2, 4)
+YOUNG_PERCENT = 3.0  # by which X API v2 counts more impressions in hours younger than a day
 SETTLE_HOURS = 96  # after which the emulator's counts stay as they are
 FOLLOWED_SINCE = date(2026, 2, 1)  # before FIRST_DAY, so that the lives of some Tweets begin before the lake does
 FOLLOWED_OF = {"harborbooks": 2, "lumenaudio": 2, "tidalcoffee": 1}  # one of so many Tweets, so that the demo is quick
@@ -70,6 +72,7 @@ MORNINGS = (
     Morning(on=date(2026, 3, 31), first=date(2026, 3, 29), last=date(2026, 3, 30)),
     Morning(on=NOW.date(), endpoint=TOTALS),
     Morning(on=NOW.date(), endpoint=RECENT),
+    Morning(on=NOW.date(), endpoint=ANALYTICS, first=date(2026, 3, 29), last=date(2026, 3, 31)),
 )
 TODAY = Morning(on=NOW.date(), first=date(2026, 3, 4), last=date(2026, 3, 31))
 
@@ -95,7 +98,7 @@ def pull_at(morning: Morning, emulator: Emulator, environment: Mapping[str, str]
     except PullError:
         if not morning.refused:
             raise
-    publisher.publish_pulls(lake)  # the views over it are written once, in the end
+    publisher.publish_pulls(lake.of(morning.endpoint.source))  # the views over it are written once, in the end
     tweets = counted(sum(len(planned.tweets) for planned in prepared.plans), "Tweet")
     lacking = "".join(
         f"; the API refused the token of {handle}, so its Tweets lack this day" for handle in morning.refused
@@ -108,6 +111,7 @@ def prepare_at(morning: Morning, emulator: Emulator, environment: Mapping[str, s
     emulator.world.fixed_now = morning.now
     gone = [_vanished(emulator)] if morning.on >= VANISHED[1] else []
     emulator.faults.set(revoked_handles=morning.refused, vanished_tweet_ids=gone)
+    emulator.v2.faults.set(young_percent=YOUNG_PERCENT, partial_errors=dict.fromkeys(gone, "resource-not-found"))
     chosen = _settings(morning, environment)
     roster = chosen.data / "tweets" / "roster.csv"
     roster.parent.mkdir(exist_ok=True)
@@ -123,7 +127,7 @@ def _what(morning: Morning) -> str:
     if not morning.first or not morning.last:
         return {TOTALS: "lifetime sums", RECENT: "the last 28 hours"}[morning.endpoint]
     days = counted((morning.last - morning.first).days + 1, "day")
-    return f"{days} to {morning.last},"
+    return f"{days} to {morning.last}{' by X API v2' * (morning.endpoint is ANALYTICS)},"
 
 
 def _rows(emulator: Emulator) -> Iterator[str]:

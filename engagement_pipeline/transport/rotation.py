@@ -61,8 +61,8 @@ def rotated(
     """Return the tokens that the file has for a handle, refreshed if they are stale; those in the file are the newest.
 
     `ask` spends the refresh token, within so many `seconds`. Raises what it raises, AccountError for a handle without
-    such tokens, UnavailableError for an answer without any, and InputError for a file that cannot take tokens: then
-    nothing is asked, or the answer is kept for the next refresh.
+    such tokens, and UnavailableError for an answer without any. Raises InputError for a file that cannot take tokens:
+    then nothing is asked, or the answer is kept for the next refresh.
     """
     with _alone(path, seconds):
         _take_in(path)

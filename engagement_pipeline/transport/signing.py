@@ -55,8 +55,8 @@ class SignedSessions:
     def of(self, handle: str) -> requests.Session:
         """Return this thread's session of an account, or of the app itself for an empty handle.
 
-        Raises AccountError or UnavailableError if the bearer token must be fetched and cannot be, or an OAuth 2 token
-        refreshed; AccountError for an account that has no token of the kind that the API takes.
+        Raises AccountError or UnavailableError if the bearer token must be fetched, or an OAuth 2 token refreshed, and
+        cannot be. Raises AccountError for an account that has no token of the kind that the API takes.
         """
         sessions = self._of_this_thread()
         if handle not in sessions:
