@@ -42,8 +42,8 @@ def authorize(
 
     `handle` is a normalised one. `ask_code` gets the URL of the page to open, and returns the address where the browser
     lands then, or the code in it. Raises AccountError or UnavailableError if the host gives no tokens. Raises
-    InputError for an app without a client ID, a code that is none, or a scope that is not granted. So it does for tokens
-    of another user, and a file that cannot be used. Then nothing is written.
+    InputError for an app without a client ID, a code that is none, or a scope that is not granted. So it does for
+    tokens of another user, and a file that cannot be used. Then nothing is written.
     """
     app = accounts.load(path).app
     if not app.client_id:
