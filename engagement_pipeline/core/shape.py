@@ -17,7 +17,7 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from engagement_pipeline.core.redaction import printable, redacted, shown
+from engagement_pipeline.core.redaction import MASK, printable, redacted, shown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -179,7 +179,10 @@ def _type(kind: type) -> str:
 
 def _as_text(value: object) -> str:
     """Return a value as an example shows it."""
-    return shown(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    try:
+        return shown(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    except RecursionError:  # the body itself can be nested a little deeper
+        return MASK
 
 
 def _spelled(name: str) -> str:

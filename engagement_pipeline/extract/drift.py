@@ -2,8 +2,8 @@
 
 In: an answer, or what was read of a landed response. Out: rows of the table `shapes`, each once in the life of a lake.
 
-A 200 is looked at by who reads its counts. Of an answer that a retry cannot help, the words say what is done next: so
-they are looked at too. What a server says in an outage, or when the rate is used up, changes nothing.
+A 200 is looked at by who reads its counts. Of a refusal, the words say what is done next: so they are looked at too.
+What a server says in an outage, when the rate is used up or under a wrong address changes nothing.
 """
 
 from __future__ import annotations
@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from engagement_pipeline.lake.raw import Pull
     from engagement_pipeline.lake.storage import LocalStorage
 
+REFUSALS = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+
 
 def look(storage: LocalStorage, request: Request, answer: Answer, asked_at: datetime) -> None:
     """Look at the headers of an answer, and at the words of a refusal."""
     news = news_of_headers(answer.headers, sources.source_of(request.endpoint).HEADERS)
-    if _is_refusal(answer.status):
+    if answer.status in REFUSALS:
         news += sources.news_of(answer.body, request)
     if news:
         shapes.learn(storage, news, request, asked_at=asked_at, kept=False)
@@ -38,8 +40,3 @@ def landed(pull: Pull, request: Request, news: Collection[News], *, asked_at: da
     """Write down what is news in a landed response."""
     if news:
         shapes.learn(pull.storage, news, request, asked_at=asked_at, pull=pull.name, kept=True)
-
-
-def _is_refusal(status: int) -> bool:
-    is_of_the_request = HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR
-    return is_of_the_request and status != HTTPStatus.TOO_MANY_REQUESTS

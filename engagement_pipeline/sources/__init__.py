@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 import orjson
 
 from engagement_pipeline.core import shape
-from engagement_pipeline.sources import engagement, x_api_v2
+from engagement_pipeline.core.errors import ResponseError
+from engagement_pipeline.sources import audit, engagement, x_api_v2
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +52,9 @@ class Source(Asking, Protocol):
     HEADERS: frozenset[str]
     """The headers about a rate, or about the API itself, that are documented; in lower case."""
 
+    def most_values(self, request: Request) -> int:
+        """Return the most JSON values that the body of a 200 has."""
+
     def shape(self, request: Request) -> Shape:
         """Return what an answer to a request may hold, as the documents say; be it a 200 or a refusal."""
 
@@ -76,12 +80,18 @@ def read(body: bytes, request: Request) -> Flat:
 
 
 def news_of(body: bytes, request: Request) -> tuple[News, ...]:
-    """Return what is not documented of a body that nobody could read as an answer; nothing where it is not JSON."""
+    """Return what is not documented of a body that nobody could read as an answer.
+
+    Nothing where it is not JSON, or larger than any answer: such a body is of somebody else.
+    """
+    source = source_of(request.endpoint)
+    largest, most_values = source.largest_answer(request), source.most_values(request)
     try:
+        audit.check(body, address=source.TERMS.address, largest=largest, most_values=most_values)
         root = orjson.loads(body)
-    except orjson.JSONDecodeError:
+    except (ResponseError, orjson.JSONDecodeError):
         return ()
-    return shape.news_of(root, source_of(request.endpoint).shape(request), handle=request.handle)
+    return shape.news_of(root, source.shape(request), handle=request.handle)
 
 
 def source_of(endpoint: Endpoint) -> Source:

@@ -118,6 +118,14 @@ def test_no_character_of_any_news_commands_a_terminal(body):
     assert news.example.isprintable()
 
 
+def test_a_value_that_is_nested_too_deep_has_no_example():
+    value = []
+    for _ in range(5_000):
+        value = [value]
+    (news,) = news_of({"new": value}, SHAPE)
+    assert news.example == "…"
+
+
 def test_an_example_is_cut_short():
     (news,) = news_of({"new": "many words " * 1_000}, SHAPE)
     assert len(news.example) < 250

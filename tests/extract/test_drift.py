@@ -67,13 +67,13 @@ def land_unsettled(pull, **root):
     path.rename(path.with_name(path.name + ".new"))
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404])
+@pytest.mark.parametrize("status", [400, 401, 403])
 def test_new_words_of_a_refusal_are_told(lake, status):
     assert looked_at(lake, status) == ["Tweet N is archived"]
 
 
-@pytest.mark.parametrize("status", [429, 500, 502, 503])
-def test_the_words_of_what_is_asked_for_again_anyway_are_not(lake, status):
+@pytest.mark.parametrize("status", [404, 405, 429, 500, 503])
+def test_the_words_of_a_status_that_says_all_are_not(lake, status):
     assert looked_at(lake, status) == []
 
 

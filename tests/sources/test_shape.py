@@ -79,8 +79,12 @@ def test_a_key_of_a_problem_that_is_not_documented_is_news():
     assert news == News(KEY, "$.errors[]", "retry_in", "5")
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>502</html>", b'{"errors": [', b"\xff"])
-def test_a_page_of_a_proxy_is_no_news(body):
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>502</html>", b'{"errors": [', b"\xff", b'{"new": [' + b"1," * 10**6 + b"1]}"],
+    ids=["nothing", "HTML", "half", "no text", "too many values to parse"],
+)
+def test_what_can_be_no_answer_is_no_news(body):
     assert news_of(body) == ()
 
 

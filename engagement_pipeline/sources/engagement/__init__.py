@@ -11,7 +11,7 @@ from engagement_pipeline.core.model import Terms
 from engagement_pipeline.sources.engagement.error_responses import error_of
 from engagement_pipeline.sources.engagement.flatten import read
 from engagement_pipeline.sources.engagement.rate import MINUTE, rate_of
-from engagement_pipeline.sources.engagement.request import http_request, largest_answer, place
+from engagement_pipeline.sources.engagement.request import http_request, largest_answer, most_values, place
 from engagement_pipeline.sources.engagement.shape import HEADERS, shape
 from engagement_pipeline.sources.engagement.without import without
 
@@ -21,6 +21,7 @@ __all__ = [
     "error_of",
     "http_request",
     "largest_answer",
+    "most_values",
     "place",
     "rate_of",
     "read",

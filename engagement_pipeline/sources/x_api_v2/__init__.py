@@ -14,7 +14,7 @@ from engagement_pipeline.core.model import Terms
 from engagement_pipeline.sources.x_api_v2.flatten import read
 from engagement_pipeline.sources.x_api_v2.problems import error_of
 from engagement_pipeline.sources.x_api_v2.rate import WINDOW, rate_of
-from engagement_pipeline.sources.x_api_v2.request import http_request, largest_answer, place
+from engagement_pipeline.sources.x_api_v2.request import http_request, largest_answer, most_values, place
 from engagement_pipeline.sources.x_api_v2.shape import HEADERS, shape
 from engagement_pipeline.sources.x_api_v2.without import without
 
@@ -24,6 +24,7 @@ __all__ = [
     "error_of",
     "http_request",
     "largest_answer",
+    "most_values",
     "place",
     "rate_of",
     "read",
