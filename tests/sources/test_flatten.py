@@ -70,6 +70,14 @@ def test_what_the_contract_shows_is_no_news_and_a_key_beside_it_is(separators):
     assert rows(found) == GOLDEN_ROWS
 
 
+@pytest.mark.parametrize("place", [f"$.{TYPE_SUMS}", f"$.{TWEET_SUMS}.*"])
+def test_a_type_that_nobody_asked_for_is_news_even_if_its_sum_is_zero(place):
+    body = put(f"{place[2:].replace('*', str(ONE))}.bookmarks", "0")
+    found = flat(json.dumps(body, separators=(",", ":")).encode())
+    assert found.scanned
+    assert found.news == (News(KEY, place, "bookmarks", "0"),)
+
+
 def put(path, value, *, root=None):
     """Return GOLDEN with `value` at a path of dots."""
     changed = copy.deepcopy(GOLDEN if root is None else root)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from engagement_pipeline.core.shape import LIST, OBJECT, STRING, WHOLE, Shape
+from engagement_pipeline.core.shape import ANY, LIST, OBJECT, STRING, WHOLE, Shape
 from engagement_pipeline.sources.engagement.error_responses import TOO_OLD
 from engagement_pipeline.sources.engagement.request import CELLS, TWEET_SUMS, TYPE_SUMS
 
@@ -40,10 +40,16 @@ BESIDE_THE_COUNTS = {
     "unsupported_for_impressions_engagements_tweet_ids": TWEETS,
     "unsupported_for_video_views_tweet_ids": TWEETS,
 }
+AROUND_THE_COUNTS = Shape((OBJECT,), keys=dict.fromkeys((CELLS, TWEET_SUMS, TYPE_SUMS), ANY) | BESIDE_THE_COUNTS)
 
 
-def shape(request: Request) -> Shape:
-    """Return what an answer to a request may hold: the types that it asks for, and no others."""
+def shape(request: Request, *, counts: bool = True) -> Shape:
+    """Return what an answer to a request may hold: the types that it asks for, and no others.
+
+    Without `counts`, anything may stand in the groupings: who read them has found nothing odd there.
+    """
+    if not counts:
+        return AROUND_THE_COUNTS
     hours = Shape((OBJECT,), others=Shape((OBJECT,), others=COUNT))
     of_types = Shape((OBJECT,), keys=dict.fromkeys(request.types, COUNT))
     hourly = Shape((OBJECT,), keys=dict.fromkeys(request.types, hours))

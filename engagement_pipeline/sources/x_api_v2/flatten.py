@@ -91,7 +91,7 @@ def read(body: bytes, request: Request) -> Flat:
         scanned=True,
         early=early,
         reasons=reasons,
-        news=news_of(root, shape(request, series=bool(odd)), handle=request.handle),
+        news=news_of(root, shape(request, counts=bool(odd)), handle=request.handle),
     )
 
 

@@ -58,13 +58,13 @@ PROBLEM = Shape((OBJECT,), keys=OF_A_PROBLEM)
 BESIDE_THE_DATA = {**OF_A_PROBLEM, "errors": Shape((LIST,), items=PROBLEM), "meta": ANY, "includes": ANY}
 
 
-def shape(request: Request, *, series: bool = True) -> Shape:
+def shape(request: Request, *, counts: bool = True) -> Shape:
     """Return what an answer to a request may hold: the metrics that it asks for, and no others.
 
-    Without `series`, anything may stand in the hours of a Post: the reader of the counts has found nothing odd there.
+    Without `counts`, anything may stand in the hours of a Post: who read them has found nothing odd there.
     """
-    counts = {in_v2(name): COUNT for name in request.types}
-    hour = Shape((OBJECT,), keys={"timestamp": Shape((STRING, NULL)), "metrics": Shape((OBJECT, NULL), keys=counts)})
-    hours = Shape((LIST, NULL), items=hour) if series else ANY
-    post = Shape((OBJECT,), keys={"id": TEXT, SERIES: hours, **counts})
+    metrics = {in_v2(name): COUNT for name in request.types}
+    hour = Shape((OBJECT,), keys={"timestamp": Shape((STRING, NULL)), "metrics": Shape((OBJECT, NULL), keys=metrics)})
+    hours = Shape((LIST, NULL), items=hour) if counts else ANY
+    post = Shape((OBJECT,), keys={"id": TEXT, SERIES: hours, **metrics})
     return Shape((OBJECT,), keys={"data": Shape((LIST,), items=post), **BESIDE_THE_DATA})
