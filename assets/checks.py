@@ -1,6 +1,6 @@
 """The checks of each published day, with one result a partition; and of the lake as a whole, fresh and whole."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
@@ -10,9 +10,13 @@ from assets.runs import ENGAGEMENTS, days_of, evaluations, one_line
 from assets.snapshots import totals
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
+from engagement_pipeline.core.errors import EngagementError
 from engagement_pipeline.core.redaction import printable, redacted
+from engagement_pipeline.core.settings import Settings
 from engagement_pipeline.lake.layout import Lake, judged
-from engagement_pipeline.observe import agreement, combined, freshness
+from engagement_pipeline.lake.shapes import Seen
+from engagement_pipeline.observe import agreement, alert, combined, freshness, news
+from engagement_pipeline.transport import accounts
 
 SHOWN = 20  # findings; the command shows all
 
@@ -82,10 +86,19 @@ def fresh(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvalu
             additional_deps=[totals],
             description="X API v2 and the Engagement API gave the same counts, where both gave one of a settled hour.",
         ),
+        dg.AssetCheckSpec(
+            "shapes",
+            asset=catalog,
+            additional_deps=[totals],
+            description="The APIs send nothing new that their documents do not have. Each piece of news is told once.",
+        ),
     ],
 )
 def whole(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
-    """Look the lake over, and compare its two APIs. It blocks nothing: what is wrong may be far from the run's days."""
+    """Look the lake over, compare its two APIs, and tell what is new of them.
+
+    It blocks nothing: what is wrong may be far from the run's days.
+    """
     with one_line():
         chosen = settings.load()
         found = pipeline.examine(chosen, quick=True)
@@ -106,4 +119,29 @@ def whole(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvalu
         description=verdict.words,
         metadata=dict(verdict.numbers),
     )
+    home, seen = Lake(chosen.data), news.untold(Lake(chosen.data))
+    problem = _not_alerted(chosen, seen)
+    yield dg.AssetCheckEvaluation(
+        asset_key=catalog.key,
+        check_name="shapes",
+        passed=not seen,
+        severity=dg.AssetCheckSeverity.WARN,  # nothing that is stored is wrong
+        description="\n".join([*news.words(seen), *problem]) or "the APIs send nothing new",
+        metadata={"news": len(seen)},
+    )
+    if not problem:
+        with one_line():
+            news.told(home, seen, at=chosen.current_time())
     yield from no_outputs(context)
+
+
+def _not_alerted(chosen: Settings, seen: Sequence[Seen]) -> list[str]:
+    """Tell a person the news, if there is any and somebody to tell it to; return what went wrong."""
+    if not (seen and alert.is_wanted(chosen)):
+        return []
+    try:
+        accounts.remember(chosen.accounts)  # this process may have asked for nothing, and so know no secret
+        alert.send(chosen, news.message(seen, dagster_url=chosen.dagster_url))
+    except EngagementError as error:
+        return [redacted(f"{error}; the next run tells it again")]
+    return []

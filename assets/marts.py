@@ -18,6 +18,7 @@ from engagement_pipeline.core.tables import (
     REQUESTS,
     REVISIONS,
     SET_ASIDE,
+    SHAPES,
     TABLES,
     TWEETS,
     Table,
@@ -32,6 +33,7 @@ WRITTEN_BESIDE = {
     SET_ASIDE: PULLED,
     TWEETS: PULLED,
     REQUESTS: PULLED,
+    SHAPES: PULLED,
 }
 
 
@@ -39,7 +41,7 @@ def _of_table(table: Table) -> dg.AssetSpec:
     return dg.AssetSpec(
         table.name,
         deps=WRITTEN_BESIDE[table],
-        kinds={"json" if table is REQUESTS else "parquet"},
+        kinds={"json" if table.glob.endswith(".jsonl") else "parquet"},
         description=f"One row is {table.grain}. {table.description}",
         metadata={"dagster/column_schema": columns(table)},
         **about("tidy"),

@@ -28,7 +28,7 @@ from engagement_pipeline.core.errors import (
 )
 from engagement_pipeline.core.model import Plan, Progress, Tweet, Window, quiet
 from engagement_pipeline.core.tables import REBUILDABLE
-from engagement_pipeline.extract import account_check, planner, puller, roster
+from engagement_pipeline.extract import account_check, drift, planner, puller, roster
 from engagement_pipeline.extract.prepare import unforgotten
 from engagement_pipeline.extract.progress import Whole
 from engagement_pipeline.extract.roster import save_roster
@@ -124,7 +124,6 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
                         cause = failure.account if isinstance(failure, AccountError) else str(failure)
                         failures.setdefault(cause, failure)
                         stopped_by = stopped_by if isinstance(failure, AccountError) else failure
-    puller.tell_unknown(reports)
     roster.tell_unavailable(prepared.roster, {tweet for report in reports for tweet in report.unavailable})
     if failures:
         raise PullError([*failures.values()])
@@ -211,6 +210,7 @@ def _client(
         tries=settings.tries,
         timeout_seconds=settings.timeout_seconds,
         log=partial(request_log.write, lake, handles_contract=settings.handles_contract),
+        look=partial(drift.look, lake.storage),
         now=_machine_now,
         lake_now=lake_now,
     )

@@ -166,6 +166,14 @@ def _show_answers(reports: Sequence[PullReport]) -> None:
         _say(f"  {counted(early, 'count')} of hours before their Tweet was posted: kept, because the API gave them")
 
 
+def show_news(words: Sequence[str]) -> None:
+    """Print what the APIs have sent that is not documented."""
+    if words:
+        _say("news of the API, each told once; the view shapes has all of it:")
+    for line in words:
+        _say(f"  {line}")
+
+
 def show_where_days_appear() -> None:
     """Print that Dagster will show the days of a pull, so that nobody pulls them again for that."""
     minutes = SHOWN_WITHIN // timedelta(minutes=1)

@@ -16,6 +16,8 @@ from engagement_pipeline.core.endpoints import ENDPOINTS, HOURLY
 from engagement_pipeline.core.errors import EngagementError, InputError, PullError
 from engagement_pipeline.extract.prepare import Prepared, prepare
 from engagement_pipeline.extract.progress import REQUESTS
+from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.observe import news
 from engagement_pipeline.transport import authorizing, tokens
 
 if TYPE_CHECKING:
@@ -81,6 +83,10 @@ def pull(options: argparse.Namespace) -> None:
         output.show_outcome(outcome)
         is_stored |= any(publication.stored for publication in outcome.publications)
         failures += outcome.failure.failures if outcome.failure else ()
+    home = Lake(chosen.data)
+    untold = news.untold(home)
+    output.show_news(news.words(untold))
+    news.told(home, untold, at=chosen.current_time())
     if is_stored and any(p.window and p.window.last >= chosen.first_day for each in prepared for p in each.plans):
         output.show_where_days_appear()
     if failures:

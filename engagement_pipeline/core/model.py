@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from engagement_pipeline.core.endpoints import Endpoint
+    from engagement_pipeline.core.shape import News
 
 # Bytes of a body in a landed file. A constant, since the lake knows no source that could say how large the answer to a
 # request can be. It keeps a damaged file from filling the memory. No source allows a larger answer.
@@ -129,8 +130,7 @@ class Flat:
     `unavailable` are the Tweets that the API says it cannot serve, `said` is its text. `reasons` has the reason of each
     Tweet of which the API says one of its own. `negative` counts the rows below zero, which are possible (un-likes) and
     kept. `scanned` tells that the fast parser read the counts, if there are any for it to read. `early` counts the rows
-    of hours before their Tweet was posted: no zero is among them. `unknown` are the names in the body that nobody here
-    knows: what stands under them is not stored.
+    of hours before their Tweet was posted: no zero is among them. `news` is what the body holds that no document has.
     """
 
     rows: pa.Table
@@ -140,7 +140,7 @@ class Flat:
     scanned: bool
     early: int = 0
     reasons: Mapping[int, NotServed] = field(default_factory=dict)
-    unknown: frozenset[str] = frozenset()
+    news: tuple[News, ...] = ()
 
     @property
     def not_served(self) -> dict[int, NotServed]:

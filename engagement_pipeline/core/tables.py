@@ -332,8 +332,41 @@ REQUESTS = Table(
     file="requests/{month}.jsonl",
     glob=f"requests/{A_MONTH}.jsonl",
 )
+SHAPES = Table(
+    name="shapes",
+    grain="something that an API sent and its documents do not have, as it came first",
+    description="A key, a type of a value, a header about a rate or the API itself, or the words of an error. What the "
+    "documents have is no row, nor is what stays away: coverage has that as left_out. Each is told once, by a pull or "
+    "in Dagster.",
+    key=("endpoint", "kind", "place", "name"),
+    columns=(
+        Column("first_seen", Kind.MOMENT, "When the request with the first such answer was sent."),
+        Column("endpoint", Kind.STRING, "The endpoint that was asked."),
+        Column("kind", Kind.STRING, "key, type, header or error text."),
+        Column("place", Kind.STRING, "Where in the answer it stands, as in $.data[].id; empty for a header."),
+        Column(
+            "name",
+            Kind.STRING,
+            "The key, the type, the header, or the text without IDs, numbers, handles and moments. A key that is an ID "
+            "or a moment is *, and so are all that are more than 20 in a place.",
+        ),
+        Column("meaning", Kind.STRING, "What it is, and what becomes of it, in words."),
+        Column("pull", Kind.STRING, "The folder of its pull in the lake; NULL where it is of none.", nullable=True),
+        Column("handle", Kind.STRING, "The account that asked; NULL for the app's bearer token.", nullable=True),
+        Column("tweet_ids", Kind.INT64S, "The Tweets that the request named."),
+        Column(
+            "example",
+            Kind.STRING,
+            "The first one, without secrets and cut short. NULL: its request named a Tweet that is forgotten now.",
+            nullable=True,
+        ),
+        Column("told_at", Kind.MOMENT, "When a person was told; NULL: not yet.", nullable=True),
+    ),
+    file="shapes.jsonl",
+    glob="shapes.jsonl",
+)
 TABLES = {
     table.name: table
-    for table in (ENGAGEMENTS, DAILY, REVISIONS, TOTALS, RECENT, COVERAGE, SET_ASIDE, TWEETS, REQUESTS)
+    for table in (ENGAGEMENTS, DAILY, REVISIONS, TOTALS, RECENT, COVERAGE, SET_ASIDE, TWEETS, REQUESTS, SHAPES)
 }
 REBUILDABLE = {table.name: table for table in TABLES.values() if table.merge}  # the tables that answers fill

@@ -24,7 +24,7 @@ from starlette.routing import Route
 
 from engagement_pipeline.emulator import answers, refusals, rules
 from engagement_pipeline.emulator.auth import Gate
-from engagement_pipeline.emulator.dials import Faults
+from engagement_pipeline.emulator.dials import UNKNOWN_HEADERS, Faults
 from engagement_pipeline.emulator.faults import DAMAGES, Dials
 from engagement_pipeline.emulator.rate import Meter
 from engagement_pipeline.emulator.refusals import Refusal
@@ -118,6 +118,8 @@ class Service:
             response = await self._judge(request, asked, handle, number)
         except Refusal as refusal:
             response = packed(request, refused(refusal))
+        if self.faults.happens("unknown_headers", number):
+            headers |= UNKNOWN_HEADERS
         response.headers.update(headers)
         entry = (asked.tweet_ids, asked.types, asked.window) if isinstance(asked, Asked) else ((), (), None)
         self.log.append(LoggedRequest(number, endpoint, handle, *entry, response.status_code))

@@ -83,7 +83,7 @@ TweetIds = Annotated[
 
 @dataclass(frozen=True)
 class WireDials:
-    """What goes wrong with any API over HTTP, and two settings of its world."""
+    """What goes wrong with any API over HTTP, what nobody expects of its answers, and two settings of its world."""
 
     # Instead of an answer.
     status_429: Chance = 0
@@ -96,12 +96,20 @@ class WireDials:
     reset: Chance = 0  # the connection closes in the middle of the body
     truncated_gzip: Chance = 0  # half of the compressed body, declared as complete
     broken_json: Chance = 0  # half of the JSON, correctly compressed
+    # In the answer.
+    unknown_keys: Chance = 0  # an unknown key at the root; of X API v2, in each object of `data` too
+    unknown_headers: Chance = 0  # a header of the rate that nobody knows, and one of a network on the way
+    unknown_texts: Chance = 0  # an error in words that nobody knows, in a 200 of counts
+    fraction_counts: Chance = 0  # the first count of the answer has a fraction
     # Settings.
     slow_seconds: Seconds = 1.0
     revoked_handles: Handles = ()
     vanished_tweet_ids: TweetIds = ()
     rate_headers: Flag = True
 
+
+# The headers of the dial unknown_headers.
+UNKNOWN_HEADERS: Mapping[str, str] = {"x-rate-limit-burst": "12", "x-served-from": "cell-4"}
 
 D = TypeVar("D", bound=WireDials)
 

@@ -20,8 +20,8 @@ class Dials(WireDials):
 
     # In the content.
     missing_hours: Chance = 0  # hours without a count are left out, so the sums still match
+    missing_types: Chance = 0  # the last type stays away from every grouping
     unknown_types: Chance = 0  # a type nobody asked for, in every grouping by type
-    unknown_keys: Chance = 0  # an unknown key at the root
     numbers: Chance = 0  # counts as JSON numbers
     wrong_sums: Chance = 0  # one count of the first grouping is changed after the sums were made
     # Settings.
@@ -83,11 +83,42 @@ def _add_unknown_key(parts: dict[str, Any]) -> None:
     parts["request_trace"] = {"id": "0f3a", "shards": ["a", "b"]}
 
 
+def _add_unknown_text(parts: dict[str, Any]) -> None:
+    parts.setdefault("errors", []).append("Counts of 2 Tweet ID(s) are estimated")
+
+
+def _drop_a_type(parts: dict[str, Any]) -> None:
+    def visit(branch: Any) -> None:  # noqa: ANN401  a nested grouping: dicts down to a count
+        if not isinstance(branch, dict) or not branch:
+            return
+        types = [name for name in branch if name in rules.TYPES["totals"] or name in rules.TYPES["historical"]]
+        if types:
+            del branch[max(types)]
+        for below in [] if types else branch.values():
+            visit(below)
+
+    for name in _groupings(parts):
+        visit(parts[name])
+
+
+def _add_a_fraction(parts: dict[str, Any]) -> None:
+    branch = parts[_groupings(parts)[0]]
+    while branch:
+        key = next(iter(branch))
+        if not isinstance(branch[key], dict):
+            branch[key] = int(branch[key]) + 0.5
+            return
+        branch = branch[key]
+
+
 # In the order in which they change a body.
 DAMAGES: Mapping[str, Damage] = {
+    "missing_types": _drop_a_type,
     "unknown_types": _add_unknown_types,
     "missing_hours": _drop_empty_hours,
     "wrong_sums": _change_a_count,
     "numbers": _counts_as_numbers,
+    "fraction_counts": _add_a_fraction,
     "unknown_keys": _add_unknown_key,
+    "unknown_texts": _add_unknown_text,
 }

@@ -34,7 +34,7 @@ from engagement_pipeline.core.errors import (
 from engagement_pipeline.core.model import Flat, Plan, Progress, Request, Response, Tweet, quiet
 from engagement_pipeline.core.redaction import shown
 from engagement_pipeline.core.tables import FORBIDDEN
-from engagement_pipeline.extract import ownership, unanswered
+from engagement_pipeline.extract import drift, ownership, unanswered
 from engagement_pipeline.extract.ownership import Ask, LeaveOut, Standing, Step
 from engagement_pipeline.extract.plan_text import counted
 from engagement_pipeline.lake.layout import PULL_LOCK
@@ -44,6 +44,7 @@ from engagement_pipeline.transport.signing import MAX_IN_FLIGHT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
+    from datetime import datetime
     from pathlib import Path
 
     from engagement_pipeline.lake.raw import Landed, Pull
@@ -69,7 +70,6 @@ class PullReport:
     early: the counts of hours before their Tweet was posted that are not zero, which are kept.
     refused: the Tweets that the API did not serve, with its text.
     unavailable: the Tweets that an answer named as unavailable.
-    unknown: the names in the answers that nobody here knows.
     """
 
     planned: int
@@ -81,7 +81,6 @@ class PullReport:
     seconds: float = 0.0
     refused: dict[int, str] = field(default_factory=dict)
     unavailable: set[int] = field(default_factory=set)
-    unknown: set[str] = field(default_factory=set)
 
 
 def run(plan: Plan, pull: Pull, *, client: Client, progress: Progress = quiet) -> PullReport:
@@ -113,14 +112,6 @@ def run(plan: Plan, pull: Pull, *, client: Client, progress: Progress = quiet) -
     return replace(asking.report, seconds=time.monotonic() - started)
 
 
-def tell_unknown(reports: Iterable[PullReport]) -> None:
-    """Warn of names in the answers that nobody here knows: the API has changed."""
-    if names := sorted({name for report in reports for name in report.unknown}):
-        logger.warning(
-            "the API sends what this program does not know, kept in raw, not stored: %s", shown(", ".join(names))
-        )
-
-
 def leave(plan: Plan, pull: Pull, failures: Iterable[EngagementError], *, client: Client) -> None:
     """Send nothing of a plan, because of these failures; land its Tweets with the reason."""
     unanswered.land(pull, plan.requests, settled=set(), given_up={}, failures=failures, at=client.now())
@@ -139,7 +130,7 @@ def settle(pull: Pull) -> None:
     for landed in pull.unsettled():
         try:
             with looking(landed, PULL_LOCK, how=ALONE):
-                _audit(pull, landed.path, landed.body(), landed.request)
+                _audit(pull, landed.path, landed.body(), landed.request, asked_at=landed.asked_at)
         except MemoryLackError:
             pull.give_up(landed.path, "needs more memory than there is")
         except LakeError:
@@ -187,16 +178,21 @@ def _still_holds(refusal: Landed, client: Client) -> bool:
     return refusal.tokens == client.fingerprint(refusal.request.handle)
 
 
-def _audit(pull: Pull, path: Path, body: bytes, request: Request) -> Flat | str:
-    """Accept a landed response if it passes the audit; else reject it, and return why and where it is kept."""
+def _audit(pull: Pull, path: Path, body: bytes, request: Request, *, asked_at: datetime) -> Flat | str:
+    """Accept a landed response if it passes the audit; else reject it, and return why and where it is kept.
+
+    What is news in it is written down first: a response that is not settled is looked at again after a kill.
+    """
     try:
         flat = sources.read(body, request)
     except MemoryError:
         raise MemoryLackError(path) from None
     except ResponseError as error:
+        drift.landed(pull, request, sources.news_of(body, request), asked_at=asked_at)
         problem = f"{error}; the response is kept as {pull.reject(path)}"
         logger.info("%s", problem)
         return problem
+    drift.landed(pull, request, flat.news, asked_at=asked_at)
     accepted = pull.accept(path)
     if not flat.scanned:
         logger.debug("%s is in an unusual form: only the reference parser could read it, slower and as right", accepted)
@@ -289,7 +285,7 @@ class _Run:
         for _ in range(BODIES_TRIED):
             response = self.client.ask(request, witness=self.witness)
             landed = self.pull.land(request, response, tokens=self.client.fingerprint(request.handle))
-            looked_at = _audit(self.pull, landed, response.body, request)
+            looked_at = _audit(self.pull, landed, response.body, request, asked_at=response.asked_at)
             if isinstance(looked_at, Flat):
                 return looked_at
             problem = looked_at
@@ -350,7 +346,6 @@ class _Run:
         self.report.negative += flat.negative
         self.report.early += flat.early
         self.report.unavailable |= flat.unavailable
-        self.report.unknown |= flat.unknown
         for reason in flat.reasons.values():
             if reason.outcome == FORBIDDEN:
                 self.forbidden.setdefault(asked.request.handle, reason.text)

@@ -5,6 +5,7 @@
     looking         what a process is looking at, so that a response that kills it is known
     recovery        what a dead process or a bad disk left, put right
     request_log     the requests that were sent
+    shapes          what was sent that is not documented
     set_aside       the Tweets that the API would not serve
     forgotten       what keeps Tweets away that were forgotten
     parquet         tables, read and checked

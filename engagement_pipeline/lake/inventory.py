@@ -157,7 +157,7 @@ SINGLE = {
     FORGOTTEN: r"forgotten\.json",
     CATALOG: r"engagement\.duckdb",
     WRITTEN_INTO: r"engagement\.duckdb\.wal",
-    LOCK: r"\.(lake|pull)\.lock",
+    LOCK: r"\.(lake|pull|shapes)\.lock",
     NOTE: r"\.(lake|pull|catalog)\.note",
     OF_THE_USER: r"README\.md|roster\.example\.csv|dagster\.log|\.gitignore|\.gitkeep",
 }

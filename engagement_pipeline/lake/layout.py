@@ -11,6 +11,7 @@
     coverage/endpoint=…/day=…/coverage.parquet   for each Tweet that was asked for: when, and what came of it
     set_aside.parquet                        Tweets that the API would not serve (set_aside.py)
     requests/MONTH.jsonl                     a line for each request that was sent (request_log.py)
+    shapes.jsonl                             what the API sent that is not documented (shapes.py)
     tweets.parquet                           every Tweet that was ever in the roster
     forgotten.json                           what keeps Tweets away that were forgotten (forgotten.py)
     .lake.note, .pull.note                   what is looked at under a lock (looking.py)

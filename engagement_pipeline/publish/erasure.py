@@ -2,7 +2,7 @@
 
 In: the outer lake, and Tweets. Out: a Receipt: each file that was rewritten or removed, with its hashes.
 
-    forgotten.json: going ─> raw, rewritten ─> tables ─> log of requests ─> raw that goes ─> forgotten.json: gone
+    forgotten.json: going ─> raw, rewritten ─> tables ─> logs ─> raw that goes ─> forgotten.json: gone
 
 From the first file on, nothing brings them back: no plan asks for them, and no publication takes them from raw. Each
 file is whole before and after. Whatever stops it, the next one finds in forgotten.json that they are going, and does
@@ -22,8 +22,7 @@ from typing import TYPE_CHECKING
 from engagement_pipeline import sources
 from engagement_pipeline.core.erased import Erased
 from engagement_pipeline.core.errors import LakeError
-from engagement_pipeline.core.tables import REQUESTS
-from engagement_pipeline.lake import forgotten
+from engagement_pipeline.lake import forgotten, shapes
 from engagement_pipeline.lake.layout import LAKE_LOCK, PULL_LOCK
 from engagement_pipeline.lake.recovery import recover
 from engagement_pipeline.publish import erasure_raw, erasure_tables
@@ -86,8 +85,8 @@ def _found(lake: Lake, erased: Erased) -> Counter[str]:
     for table, path in erasure_tables.files(lake):
         with suppress(LakeError):  # it is told when they are forgotten
             held[table.name] += erasure_tables.held(lake, path, erased, moved={}).rows
-    for path in lake.storage.find(REQUESTS.glob):
-        held[REQUESTS.name] += erasure_tables.log_without(lake, path, erased)[0]
+    for table, path in erasure_tables.logs(lake):
+        held[table.name] += erasure_tables.log_without(lake, path, erased)[0]
     for path in erasure_raw.files(lake):
         held[RESPONSES] += erasure_raw.names(lake, path, erased)
     return held
@@ -130,6 +129,7 @@ def _alone(home: Lake) -> Iterator[tuple[Lake, ...]]:
         for lake in lakes:
             stack.enter_context(lake.locked(LAKE_LOCK, "a publication"))
             recover(lake, sources.read, locks=(LAKE_LOCK, PULL_LOCK))
+            stack.enter_context(lake.locked(shapes.LOCK, "a look at what is new"))
         yield lakes
 
 
@@ -150,7 +150,7 @@ def _erase(lake: Lake, erased: Erased, now: datetime, changes: _Changes) -> None
     moved = {_name(lake, path): _name(lake, target) for path, target in leaving if path != target}
     for _, path in erasure_tables.files(lake):
         _rewrite_table(lake, path, erased, moved, changes)
-    for path in lake.storage.find(REQUESTS.glob):
+    for _, path in erasure_tables.logs(lake):
         named, content = erasure_tables.log_without(lake, path, erased)
         if named:
             before = _hash(lake, path)

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from engagement_pipeline.core.tables import REQUESTS, TABLES
+from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.lake.parquet import opened
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from engagement_pipeline.lake.layout import Lake
 
 TWEET_ID, SOURCE = "tweet_id", "source"
+LINES = ".jsonl"  # how the files of a log end
+EXAMPLE = "example"  # in a line: a part of an answer, and nobody can tell of which Tweet
 
 
 class Held(NamedTuple):
@@ -36,10 +38,18 @@ class Held(NamedTuple):
 
 
 def files(lake: Lake) -> Iterator[tuple[Table, Path]]:
-    """Yield the files of all tables but the log of requests."""
+    """Yield the files of all tables in Parquet."""
+    yield from (each for each in _all_files(lake) if each[1].suffix != LINES)
+
+
+def logs(lake: Lake) -> Iterator[tuple[Table, Path]]:
+    """Yield the files of all tables with a line of JSON a row."""
+    yield from (each for each in _all_files(lake) if each[1].suffix == LINES)
+
+
+def _all_files(lake: Lake) -> Iterator[tuple[Table, Path]]:
     for table in TABLES.values():
-        if table is not REQUESTS:
-            yield from ((table, path) for path in lake.storage.find(table.glob))
+        yield from ((table, path) for path in lake.storage.find(table.glob))
 
 
 def held(lake: Lake, path: Path, erased: Erased, *, moved: Mapping[str, str]) -> Held:
@@ -108,9 +118,10 @@ def _cleaned(value: Any, erased: Erased, moved: Mapping[str, str]) -> Any:  # no
 
 
 def log_without(lake: Lake, path: Path, erased: Erased) -> tuple[int, bytes]:
-    """Return how many lines of a log of requests name the Tweets, and the log without them.
+    """Return how many lines of a log name the Tweets, and the log without them.
 
-    A line stays, since the contract counts its request. One that is torn and names a Tweet goes.
+    A line stays, since the contract counts its request; the example in it goes. One that is torn and names a Tweet
+    goes.
     """
     named, lines = 0, []
     for line in lake.storage.lines(path):
@@ -127,4 +138,11 @@ def _line_without(line: bytes, erased: Erased) -> bytes:
         stays = [tweet for tweet in asked if str(tweet) not in erased.texts]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return b"" if erased.named_in(line) else line
-    return line if stays == asked else orjson.dumps(fields | {"tweet_ids": stays}) + b"\n"
+    if stays == asked and not erased.named_in(line):
+        return line
+    said = {name: value for name, value in fields.items() if name not in ("tweet_ids", EXAMPLE)}
+    return orjson.dumps(fields | erased.without(said) | {"tweet_ids": stays} | _no_example(fields)) + b"\n"
+
+
+def _no_example(fields: Mapping[str, Any]) -> dict[str, None]:
+    return {EXAMPLE: None} if EXAMPLE in fields else {}

@@ -131,7 +131,7 @@ def over(table: Table, place: Place, pattern: str) -> str:
         # A line that a power cut left torn is left out.
         types = _read_types(table)
         read = f"read_json({files}, format = 'newline_delimited', columns = {types}, ignore_errors = true)"
-        return _rows(table, read, [*conditions, "asked_at is not null"])
+        return _rows(table, read, [*conditions, f"{table.columns[0].name} is not null"])
     # Only where the folders' names give a column: after a filter on one that leaves the first file out, DuckDB 2.0
     # expects no rows at all, and so makes a join's hash table of a month of rows and not of some Tweets.
     # As text, since no query over a table could be answered where a folder's name is no day.

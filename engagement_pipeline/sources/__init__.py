@@ -1,7 +1,7 @@
 """One folder a vendor API. Only this room knows what differs between APIs.
 
 In: a Request. Out: the HTTP request, the size and the rows of its answer, the meaning of a refusal, and what the
-headers say about the rate.
+headers say about the rate. Also what of an answer is not documented.
 May import: core.
 
 A further API is a sibling of these, with what Source names, and an entry in SOURCES.
@@ -11,7 +11,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from engagement_pipeline.sources import engagement, x_api_v2
+import orjson
+
+from engagement_pipeline.core import shape
+from engagement_pipeline.core.errors import ResponseError
+from engagement_pipeline.sources import audit, engagement, x_api_v2
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.core.erased import Erased
     from engagement_pipeline.core.errors import ApiError
     from engagement_pipeline.core.model import Answer, Flat, HttpRequest, Rate, Request, Terms
+    from engagement_pipeline.core.shape import News, Shape
 
 
 class Asking(Protocol):
@@ -44,6 +49,15 @@ class Asking(Protocol):
 class Source(Asking, Protocol):
     """What this project must know about a vendor API. A module with all of this is a Source."""
 
+    HEADERS: frozenset[str]
+    """The headers about a rate, or about the API itself, that are documented; in lower case."""
+
+    def most_values(self, request: Request) -> int:
+        """Return the most JSON values that the body of a 200 has."""
+
+    def shape(self, request: Request) -> Shape:
+        """Return what an answer to a request may hold, as the documents say; be it a 200 or a refusal."""
+
     def read(self, body: bytes, request: Request) -> Flat:
         """Read the rows of a body and audit them. Raises ResponseError if the body breaks the contract."""
 
@@ -63,6 +77,21 @@ SOURCES: dict[str, Source] = {"engagement": engagement, "x_api_v2": x_api_v2}
 def read(body: bytes, request: Request) -> Flat:
     """Read the rows of the answer to a request and audit them. Raises ResponseError if it breaks the contract."""
     return source_of(request.endpoint).read(body, request)
+
+
+def news_of(body: bytes, request: Request) -> tuple[News, ...]:
+    """Return what is not documented of a body that nobody could read as an answer.
+
+    Nothing where it is not JSON, or larger than any answer: such a body is of somebody else.
+    """
+    source = source_of(request.endpoint)
+    largest, most_values = source.largest_answer(request), source.most_values(request)
+    try:
+        audit.check(body, address=source.TERMS.address, largest=largest, most_values=most_values)
+        root = orjson.loads(body)
+    except (ResponseError, orjson.JSONDecodeError):
+        return ()
+    return shape.news_of(root, source.shape(request), handle=request.handle)
 
 
 def source_of(endpoint: Endpoint) -> Source:

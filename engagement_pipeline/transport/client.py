@@ -49,8 +49,9 @@ class Client:
     """Sends requests for all accounts of one app. Safe to share by threads.
 
     `log` is told once of each request that was sent. `now` is the machine's clock, with which the API's is compared;
-    `lake_now` gives the moments under which requests are logged and answers land, by default those of `now`. An account
-    that was not let in is not asked for again. `tries` is of a request that fails while the API answers others.
+    `lake_now` gives the moments under which requests are logged and answers land, by default those of `now`. `look` is
+    shown each answer, with its request and that moment. An account that was not let in is not asked for again. `tries`
+    is of a request that fails while the API answers others.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Client:
         tries: int,
         timeout_seconds: float,
         log: Callable[[Exchange], None],
+        look: Callable[[Request, Answer, datetime], None] = lambda *_: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         lake_now: Callable[[], datetime] | None = None,
     ) -> None:
@@ -76,6 +78,7 @@ class Client:
         self._tries = tries
         self._timeout = timeout_seconds
         self._log = log
+        self._look = look
         self._now = now
         self._lake_now = lake_now
         self._sessions = SignedSessions(
@@ -196,6 +199,7 @@ class Client:
             answer = self._sent(session, request, written, sent, sent_at=sent_at, asked_at=asked_at)
         finally:
             del self._under_way[threading.get_ident()]
+        self._look(request, answer, asked_at)
         try:
             self._check(answer, request.handle, sent_at)
         except RefusedError as error:

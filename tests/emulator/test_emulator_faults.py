@@ -101,6 +101,31 @@ def test_a_root_key_that_nobody_knows(emulator, fields):
     assert ask(emulator, fields).json().keys() - AUDITED.keys() == {"start", "end", "request_trace"}
 
 
+def test_headers_that_nobody_knows(emulator, fields):
+    emulator.faults.set(unknown_headers=1)
+    headers = ask(emulator, fields).headers
+    assert (headers["x-rate-limit-burst"], headers["x-served-from"]) == ("12", "cell-4")
+
+
+def test_an_error_in_words_that_nobody_knows(emulator, fields):
+    emulator.faults.set(unknown_texts=1)
+    assert ask(emulator, fields).json()["errors"] == ["Counts of 2 Tweet ID(s) are estimated"]
+
+
+def test_a_type_stays_away_from_every_grouping(emulator, fields):
+    emulator.faults.set(missing_types=1)
+    answer = ask(emulator, fields).json()
+    (cells,), (tweets,) = answer["cells"].values(), answer["tweets"].values()
+    assert {*cells} == {*tweets} == {*answer["types"]} == {"impressions"}
+
+
+def test_a_count_with_a_fraction(emulator, fields):
+    emulator.faults.set(fraction_counts=1)
+    (cells,) = ask(emulator, fields).json()["cells"].values()
+    counts = [count for days in cells.values() for hours in days.values() for count in hours.values()]
+    assert [type(count) for count in counts] == [float] + [str] * (len(counts) - 1)
+
+
 def test_counts_as_numbers(emulator, fields):
     whole = ask(emulator, fields).json()
     emulator.faults.set(numbers=1)
@@ -116,7 +141,7 @@ def test_sums_that_do_not_add_up(emulator, fields):
 
 
 def test_content_faults_leave_an_empty_answer_whole(emulator):
-    emulator.faults.set(unknown_types=1, missing_hours=1, wrong_sums=1, numbers=1)
+    emulator.faults.set(unknown_types=1, missing_hours=1, missing_types=1, wrong_sums=1, fraction_counts=1, numbers=1)
     assert ask(emulator, body(20, groupings=AUDITED)).json()["cells"] == {}
 
 

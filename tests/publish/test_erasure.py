@@ -24,7 +24,8 @@ from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.erased import Erased
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import Exchange, Request
-from engagement_pipeline.lake import forgotten, raw, request_log
+from engagement_pipeline.core.shape import KEY, News
+from engagement_pipeline.lake import forgotten, raw, request_log, shapes
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.raw import Pull
 from engagement_pipeline.publish import erasure, erasure_tables
@@ -152,6 +153,32 @@ def test_a_line_of_the_log_stays_for_the_bill_and_does_not_name_it(lake):
     (line,) = map(json.loads, path.read_text().splitlines())
     assert line["tweet_ids"] == [str(LAST)]
     assert request_log.asked(lake, at(1)).requests == 1
+
+
+def test_a_refusal_in_the_log_does_not_name_it_either(lake):
+    request = Request(endpoint=HISTORICAL, handle="ann", tweet_ids=(GONE, LAST), types=TYPES, window=WINDOW)
+    error = f"403 (Forbidden to access tweets: {GONE}; {LAST})"
+    exchange = Exchange(request=request, asked_at=at(1), status=403, tries=1, size=9, seconds=1.0, error=error)
+    request_log.write(lake, exchange)
+    forget(lake)
+    (path,) = (lake.root / "requests").iterdir()
+    assert json.loads(path.read_text())["error"] == f"403 (Forbidden to access tweets: [forgotten]; {LAST})"
+    assert search(lake, Erased(frozenset({GONE}))).holding == ()
+
+
+@pytest.mark.parametrize(
+    ("asked", "example", "left"),
+    [((GONE, LAST), "its words", None), ((LAST,), f"of {GONE}", None), ((LAST,), "of others", "of others")],
+)
+def test_an_example_of_what_was_new_goes_with_the_tweets_that_it_may_tell_of(lake, asked, example, left):
+    request = Request(endpoint=HISTORICAL, handle="ann", tweet_ids=asked, types=TYPES, window=WINDOW)
+    news = News(KEY, "$", "reach", example)
+    shapes.learn(lake.storage, [news], request, asked_at=at(1), pull="raw/x", kept=True)
+    forget(lake)
+    (seen,) = shapes.load(lake.storage)
+    assert (seen.example, seen.tweet_ids) == (left, (LAST,))
+    assert seen.meaning == "/historical now sends key `reach` in $; it is kept in raw and not stored"
+    assert search(lake, Erased(frozenset({GONE}))).holding == ()
 
 
 def test_text_of_other_tweets_that_names_it_is_masked(lake):

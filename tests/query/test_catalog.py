@@ -20,8 +20,9 @@ from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.core.model import Exchange, Request, Window
+from engagement_pipeline.core.shape import KEY, News
 from engagement_pipeline.core.tables import TABLES
-from engagement_pipeline.lake import request_log
+from engagement_pipeline.lake import request_log, shapes
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.parquet import write
 from engagement_pipeline.publish.publisher import publish_pulls
@@ -70,6 +71,8 @@ def fill(lake):
     observed(lake, RECENT, parts(full([1], 3, window=LAST_DAY)), at(3), tweets=[1])
     publish_pulls(lake)
     log_request(lake)
+    asked = Request(endpoint=TOTALS, handle="ann", tweet_ids=(1, 9), types=("favorites",), window=None)
+    shapes.learn(lake.storage, [News(KEY, "$", "bookmarks", "5")], asked, asked_at=at(2), kept=True)
 
 
 def log_request(lake, *, month=2, handle="ann", status=200, handles_contract=None):

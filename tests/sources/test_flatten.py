@@ -16,6 +16,7 @@ from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.errors import ResponseError
 from engagement_pipeline.core.model import Request, Window
 from engagement_pipeline.core.redaction import BODY_MASK
+from engagement_pipeline.core.shape import KEY, News
 from engagement_pipeline.core.tables import ENGAGEMENTS
 from engagement_pipeline.sources.engagement.flatten import read
 
@@ -59,6 +60,22 @@ def flat(content, *, tweet_ids=(ONE, TWO, GONE), types=TYPES, window=WINDOW):
 
 def rows(result):
     return list(zip(*(column.to_pylist() for column in result.rows.columns), strict=True))
+
+
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")], ids=["read fast", "read by the reference"])
+def test_what_the_contract_shows_is_no_news_and_a_key_beside_it_is(separators):
+    assert flat(json.dumps(GOLDEN, separators=separators).encode()).news == ()
+    found = flat(json.dumps(GOLDEN | {"bookmarks": {"a": 5}}, separators=separators).encode())
+    assert found.news == (News(KEY, "$", "bookmarks", '{"a": 5}'),)
+    assert rows(found) == GOLDEN_ROWS
+
+
+@pytest.mark.parametrize("place", [f"$.{TYPE_SUMS}", f"$.{TWEET_SUMS}.*"])
+def test_a_type_that_nobody_asked_for_is_news_even_if_its_sum_is_zero(place):
+    body = put(f"{place[2:].replace('*', str(ONE))}.bookmarks", "0")
+    found = flat(json.dumps(body, separators=(",", ":")).encode())
+    assert found.scanned
+    assert found.news == (News(KEY, place, "bookmarks", "0"),)
 
 
 def put(path, value, *, root=None):

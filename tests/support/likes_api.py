@@ -8,6 +8,7 @@ from engagement_pipeline.core import rows, tables
 from engagement_pipeline.core.endpoints import Endpoint
 from engagement_pipeline.core.errors import UnavailableError
 from engagement_pipeline.core.model import Flat, HttpRequest, Rate, Terms
+from engagement_pipeline.core.shape import ANY
 
 TABLE = tables.Table(
     name="likes",
@@ -21,6 +22,7 @@ TABLE = tables.Table(
 )
 ENDPOINT = Endpoint(name="likes", source="likes", path="/likes", table=TABLE, types=("favorites",), max_tweets=2)
 TERMS = Terms(address="api_url", rate="requests_per_minute", seconds=60, per_account=False, in_flight=64)
+HEADERS = frozenset()
 
 
 def http_request(request):
@@ -29,6 +31,14 @@ def http_request(request):
 
 def largest_answer(request):
     return 1_000
+
+
+def most_values(request):
+    return 100
+
+
+def shape(request):
+    return ANY
 
 
 def read(body, request):

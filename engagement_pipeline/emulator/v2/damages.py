@@ -91,6 +91,20 @@ def _wrong_totals(parts: dict[str, Any]) -> None:
         resource[name] += 1
 
 
+def _fraction_counts(parts: dict[str, Any]) -> None:
+    for holder, name in [*_counts(parts)][:1]:
+        holder[name] += 0.5
+
+
+def _unknown_texts(parts: dict[str, Any]) -> None:
+    problem = {
+        "type": "https://api.x.com/2/problems/counts-estimated",
+        "title": "Counts Estimated",
+        "detail": "Counts of 2 Posts are estimated.",
+    }
+    parts.setdefault("errors", []).append(problem)
+
+
 OF_ALL: Mapping[str, Damage] = {"unknown_keys": _unknown_keys}
 # In the order in which they change a body: what needs numbers comes before what makes text or null of them.
 OF_ANALYTICS: Mapping[str, Damage] = {
@@ -98,10 +112,12 @@ OF_ANALYTICS: Mapping[str, Damage] = {
     "wrong_totals": _wrong_totals,
     "missing_metrics": _missing_metrics,
     "unknown_metrics": _unknown_metrics,
+    "fraction_counts": _fraction_counts,
     "text_counts": _text_counts,
     "null_counts": _null_counts,
     "off_hour_buckets": _off_hour_buckets,
     "null_timestamps": _null_timestamps,
     "null_metrics": _null_metrics,
+    "unknown_texts": _unknown_texts,
     **OF_ALL,
 }

@@ -30,9 +30,6 @@ SCOPES = ("offline.access", "tweet.read", "users.read")
 class Dials(Differences, Limits, WireDials):
     """How often each fault happens, and the settings that are not about chance."""
 
-    # In all answers.
-    unknown_keys: Chance = 0  # an unknown key at the root and in each object of `data`
-    unknown_headers: Chance = 0  # a header that nobody knows
     # In the content of the analytics.
     null_counts: Chance = 0  # every seventh count is null
     null_metrics: Chance = 0  # the metrics of each first bucket are null

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from engagement_pipeline.emulator.auth import Gate
-from engagement_pipeline.emulator.dials import Faults
+from engagement_pipeline.emulator.dials import UNKNOWN_HEADERS, Faults
 from engagement_pipeline.emulator.rate import Meter
 from engagement_pipeline.emulator.refusals import Refusal
 from engagement_pipeline.emulator.v2 import metrics, problems
@@ -101,7 +101,7 @@ class Service:
             problem = refused if isinstance(refused, Problem) else problems.of_refusal(refused, form=form)
             response = packed(request, json_response(problem.body, status=problem.status))
         if self.faults.happens("unknown_headers", number):
-            headers["x-served-from"] = "cell-4"
+            headers |= UNKNOWN_HEADERS
         response.headers.update(headers)
         self.journal.answered(number, request, handle, response.status_code)
         return response

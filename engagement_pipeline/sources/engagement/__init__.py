@@ -4,16 +4,30 @@ request ──> the body that is sent          error_responses ──> what an a
 parse_fast · parse_reference ──> flatten ──> rows that add up
 
 rate ──> what the headers say of the rate          without ──> a body that does not hold some Tweets
+shape ──> what the documents say that an answer may hold
 """
 
 from engagement_pipeline.core.model import Terms
 from engagement_pipeline.sources.engagement.error_responses import error_of
 from engagement_pipeline.sources.engagement.flatten import read
 from engagement_pipeline.sources.engagement.rate import MINUTE, rate_of
-from engagement_pipeline.sources.engagement.request import http_request, largest_answer, place
+from engagement_pipeline.sources.engagement.request import http_request, largest_answer, most_values, place
+from engagement_pipeline.sources.engagement.shape import HEADERS, shape
 from engagement_pipeline.sources.engagement.without import without
 
-__all__ = ["TERMS", "error_of", "http_request", "largest_answer", "place", "rate_of", "read", "without"]
+__all__ = [
+    "HEADERS",
+    "TERMS",
+    "error_of",
+    "http_request",
+    "largest_answer",
+    "most_values",
+    "place",
+    "rate_of",
+    "read",
+    "shape",
+    "without",
+]
 
 TERMS = Terms(
     address="api_url",

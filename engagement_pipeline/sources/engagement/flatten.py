@@ -32,6 +32,7 @@ from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.core.model import Flat
 from engagement_pipeline.core.redaction import masked
 from engagement_pipeline.core.rows import engagements_table, type_column
+from engagement_pipeline.core.shape import news_of
 from engagement_pipeline.core.tables import EPOCH, PARTIAL, TYPE_NAMES
 from engagement_pipeline.sources import audit
 from engagement_pipeline.sources.engagement import parse_fast, parse_reference
@@ -43,6 +44,7 @@ from engagement_pipeline.sources.engagement.request import (
     largest_answer,
     most_values,
 )
+from engagement_pipeline.sources.engagement.shape import shape
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -92,7 +94,16 @@ def read(body: bytes, request: Request) -> Flat:
         negative,
         scanned=scanned is not None or request.endpoint == TOTALS or not len(rows),
         early=early,
+        news=news_of(root, shape(request, counts=_is_odd(scanned, root, stated, asked)), handle=request.handle),
     )
+
+
+def _is_odd(scanned: object, root: Mapping[str, Any], stated: Sums, asked: Asked) -> bool:
+    """Tell whether the counts may stand in a way that is not documented: nothing that the fast parser took does.
+
+    It reads no sums. One of zero may be of a type that nobody asked for, and still add up.
+    """
+    return not scanned or not {*root[TYPE_SUMS], *(name for _, name in stated)} <= asked.types.keys()
 
 
 def _check_unavailable(tweets: Collection[int], rows: pa.Table) -> None:

@@ -4,6 +4,7 @@
     flatten  ──> rows
     problems ──> what the API says of a Post, in a 200 or instead of one
     rate     ──> what the headers say of the rate
+    shape    ──> what the description says that an answer may hold
     without  ──> a body that does not hold some Posts
 
 Two names differ from those of the tables, and only this folder knows v2's: likes are favorites, follows user_follows.
@@ -13,10 +14,23 @@ from engagement_pipeline.core.model import Terms
 from engagement_pipeline.sources.x_api_v2.flatten import read
 from engagement_pipeline.sources.x_api_v2.problems import error_of
 from engagement_pipeline.sources.x_api_v2.rate import WINDOW, rate_of
-from engagement_pipeline.sources.x_api_v2.request import http_request, largest_answer, place
+from engagement_pipeline.sources.x_api_v2.request import http_request, largest_answer, most_values, place
+from engagement_pipeline.sources.x_api_v2.shape import HEADERS, shape
 from engagement_pipeline.sources.x_api_v2.without import without
 
-__all__ = ["TERMS", "error_of", "http_request", "largest_answer", "place", "rate_of", "read", "without"]
+__all__ = [
+    "HEADERS",
+    "TERMS",
+    "error_of",
+    "http_request",
+    "largest_answer",
+    "most_values",
+    "place",
+    "rate_of",
+    "read",
+    "shape",
+    "without",
+]
 
 TERMS = Terms(
     address="x_api_url",

@@ -6,8 +6,10 @@ API gave, sorted by its key; and why there is none of some Posts. Pure.
     {"data": [{"id": POST, "timestamped_metrics": [{"timestamp": HOUR, "metrics": {METRIC: count or null}}]}],
      "errors": [Problem objects]}
 
-Null is no count, so it is no row. An unknown key is news, and no reason to stop: its name is reported, and the body
-stays in raw. Whatever else the description does not allow raises a ResponseError that names the path.
+Null is no count, so it is no row. An unknown key is news, and no reason to stop: it is reported, and the body stays in
+raw. Whatever else the description does not allow raises a ResponseError that names the path.
+
+The hours are many. While they are read, nobody asks what is news in them, only whether they hold anything odd.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from engagement_pipeline.core.measured import HOURS, first_hour, since_posted
 from engagement_pipeline.core.model import Flat
 from engagement_pipeline.core.redaction import shown
 from engagement_pipeline.core.rows import engagements_table
+from engagement_pipeline.core.shape import news_of
 from engagement_pipeline.core.tables import MISSING, TYPE_NAMES, UNAVAILABLE
 from engagement_pipeline.sources import audit
 from engagement_pipeline.sources.x_api_v2.problems import OF_A_FIELD, problems_of
@@ -38,6 +41,7 @@ from engagement_pipeline.sources.x_api_v2.request import (
     largest_answer,
     most_values,
 )
+from engagement_pipeline.sources.x_api_v2.shape import shape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,7 +52,6 @@ if TYPE_CHECKING:
 
 Ints = npt.NDArray[np.int64]
 DATA = "$.data"
-ROOT_KEYS = {"data", "errors", "meta", "includes"}
 BUCKET_KEYS = {"timestamp", "metrics"}
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 DIGITS = re.compile(r"[0-9]{1,19}")  # 64 bits need no more
@@ -69,16 +72,15 @@ def read(body: bytes, request: Request) -> Flat:
     audit.check(body, address="x_api_url", largest=largest_answer(request), most_values=most_values(request))
     root = _parsed(body)
     metrics = {in_v2(name): TYPE_NAMES.index(name) for name in request.types}
-    unknown = root.keys() - ROOT_KEYS
+    odd: set[str] = set()
     hours = _hours(request)
     series: dict[int, Series] = {}
     for number, post in enumerate(_list(root.get("data"), DATA)):
         tweet, at = _tweet(post, request, f"{DATA}[{number}]"), f"{DATA}[{number}].{SERIES}"
         if tweet in series:
             raise ResponseError("stands there twice", path=f"{DATA}[{number}].id")
-        unknown |= post.keys() - {"id", SERIES} - metrics.keys()
-        buckets = _buckets(post.get(SERIES), hours, at, unknown)
-        series[tweet] = _series(buckets, metrics, at, unknown)
+        buckets = _buckets(post.get(SERIES), hours, at, odd)
+        series[tweet] = _series(buckets, metrics, at, odd)
     rows, early = since_posted(_rows(series), request.tweet_ids, first=min(hours.values()))
     reasons, said = _reasons(root, request, rows)
     return Flat(
@@ -89,7 +91,7 @@ def read(body: bytes, request: Request) -> Flat:
         scanned=True,
         early=early,
         reasons=reasons,
-        unknown=frozenset(unknown),
+        news=news_of(root, shape(request, counts=bool(odd)), handle=request.handle),
     )
 
 
@@ -171,11 +173,11 @@ def _buckets(
     found: Any,  # noqa: ANN401
     hours: Mapping[str, int],
     path: str,
-    unknown: set[str],
+    odd: set[str],
 ) -> list[tuple[int, dict[str, Any], int]]:
     """Return the hours of a Post in order: each since 1970, its metrics, and the place where it stands.
 
-    One without a timestamp or without metrics says nothing. Unknown keys are added to `unknown`.
+    One without a timestamp or without metrics says nothing. Unknown keys are added to `odd`.
     """
     buckets = []
     for number, bucket in enumerate(_list(found, path)):
@@ -183,7 +185,7 @@ def _buckets(
         if not isinstance(bucket, dict):
             raise ResponseError(f"must be an object, not {_shown(bucket)}", path=at)
         if bucket.keys() != BUCKET_KEYS:
-            unknown |= bucket.keys() - BUCKET_KEYS
+            odd |= bucket.keys() - BUCKET_KEYS
         moment, metrics = bucket.get("timestamp"), bucket.get("metrics")
         if metrics is not None and not isinstance(metrics, dict):
             raise ResponseError(f"must be an object, not {_shown(metrics)}", path=f"{at}.metrics")
@@ -216,17 +218,18 @@ def _hour(moment: Any, hours: Mapping[str, int], path: str) -> int:  # noqa: ANN
 
 
 def _series(
-    buckets: Sequence[tuple[int, dict[str, Any], int]], metrics: Mapping[str, int], path: str, unknown: set[str]
+    buckets: Sequence[tuple[int, dict[str, Any], int]], metrics: Mapping[str, int], path: str, odd: set[str]
 ) -> Series:
-    """Return the counts of a Post; names that nobody asked for are added to `unknown`."""
+    """Return the counts of a Post; names that nobody asked for, or with counts as text, are added to `odd`."""
     for _, found, _ in buckets:
         if found.keys() != metrics.keys():
-            unknown |= found.keys() - metrics.keys()
+            odd |= found.keys() - metrics.keys()
     at_hours = np.array([hour for hour, _, _ in buckets], np.int64)
     hours, types, counts = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     for name, code in sorted(metrics.items(), key=lambda metric: metric[1]):
         column: list[Any] = [found.get(name) for _, found, _ in buckets]
         if {*map(type, column)} - {int} or not 0 <= min(column, default=0) <= max(column, default=0) <= MOST:
+            odd |= {name} if any(isinstance(value, str) for value in column) else set()
             places = [f"{path}[{number}].metrics.{name}" for _, _, number in buckets]
             column = [_count(value, at) for value, at in zip(column, places, strict=True)]
         there = (

@@ -64,6 +64,18 @@ def test_a_metric_that_nobody_knows(emulator):
     assert bucket["metrics"].keys() == {"impressions", "likes", "url_clicks", "dwell_views"}
 
 
+def test_a_count_has_a_fraction(emulator):
+    whole = counts(analytics(emulator))
+    emulator.v2.faults.set(fraction_counts=1)
+    assert counts(analytics(emulator)) == [whole[0] + 0.5, *whole[1:]]
+
+
+def test_an_error_of_a_kind_that_nobody_knows(emulator):
+    emulator.v2.faults.set(unknown_texts=1)
+    (problem,) = analytics(emulator).json()["errors"]
+    assert problem["type"] == "https://api.x.com/2/problems/counts-estimated"
+
+
 @pytest.mark.parametrize("granularity", ["hourly", "total"])
 def test_the_last_metric_stays_away(emulator, granularity):
     emulator.v2.faults.set(missing_metrics=1)

@@ -11,6 +11,7 @@ from engagement_pipeline.core.endpoints import ANALYTICS
 from engagement_pipeline.core.errors import ResponseError
 from engagement_pipeline.core.model import NotServed, Request, Window
 from engagement_pipeline.core.redaction import BODY_MASK
+from engagement_pipeline.core.shape import KEY, TYPE, News
 from engagement_pipeline.core.tables import ENGAGEMENTS, FORBIDDEN, MISSING, UNAVAILABLE
 from engagement_pipeline.sources.x_api_v2.flatten import MOST, read
 
@@ -108,8 +109,11 @@ def test_a_metric_that_stays_away_is_no_row():
     assert {row[1] for row in rows(flat(body))} == {"impressions", "url_clicks"}
 
 
-def test_a_count_as_text_of_digits_is_read():
-    assert (ONE, "impressions", DAY, 0, 551) in rows(flat(count("551")))
+def test_a_count_as_text_of_digits_is_read_and_reported():
+    found = flat(count("551"))
+    assert (ONE, "impressions", DAY, 0, 551) in rows(found)
+    place = "$.data[].timestamped_metrics[].metrics.impressions"
+    assert found.news == (News(TYPE, place, "text", "551", documented="a whole number or null"),)
 
 
 @pytest.mark.parametrize(
@@ -120,26 +124,26 @@ def test_a_moment_is_read_however_rfc_3339_writes_it(moment):
 
 
 @pytest.mark.parametrize(
-    ("body", "unknown"),
+    ("body", "news"),
     [
-        (GOLDEN | {"request_trace": {"id": 1}}, "request_trace"),
-        (changed(lambda root: root["data"][0].update(reach_class="b")), "reach_class"),
-        (bucket(0, partial=True), "partial"),
+        (GOLDEN | {"request_trace": {"id": 1}}, News(KEY, "$", "request_trace", '{"id": 1}')),
+        (changed(lambda root: root["data"][0].update(reach_class="b")), News(KEY, "$.data[]", "reach_class", "b")),
+        (bucket(0, partial=True), News(KEY, "$.data[].timestamped_metrics[]", "partial", "true")),
         (
             changed(lambda root: root["data"][0]["timestamped_metrics"][1]["metrics"].update(dwell_views=3)),
-            "dwell_views",
+            News(KEY, "$.data[].timestamped_metrics[].metrics", "dwell_views", "3"),
         ),
     ],
     ids=["root", "Post", "bucket", "metric"],
 )
-def test_an_unknown_key_is_reported_and_not_stored(body, unknown):
+def test_an_unknown_key_is_reported_with_its_place_and_not_stored(body, news):
     found = flat(body)
-    assert found.unknown == {unknown}
+    assert found.news == (news,)
     assert rows(found) == rows(flat(GOLDEN))
 
 
 def test_flat_counts_beside_the_hours_are_no_news():
-    assert flat(changed(lambda root: root["data"][0].update(impressions=963, likes=4))).unknown == set()
+    assert flat(changed(lambda root: root["data"][0].update(impressions=963, likes=4))).news == ()
 
 
 def test_zeros_of_hours_before_a_post_was_posted_are_no_rows():
