@@ -210,7 +210,7 @@ def _client(
         patience=Patience(settings.patience()),
         tries=settings.tries,
         timeout_seconds=settings.timeout_seconds,
-        log=partial(request_log.write, lake, handles_contract=settings.handles_contract),
+        log=partial(request_log.write, lake, handles_per_month=settings.handles_per_month),
         now=_machine_now,
         lake_now=lake_now,
     )

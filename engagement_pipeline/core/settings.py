@@ -67,7 +67,7 @@ class Settings:
     tweets: str = "data/tweets/*"
     skip_bad_rows: bool = False
     history_days: int | None = None
-    handles_contract: int | None = None
+    handles_per_month: int | None = None
     first_day: date = date(2025, 1, 1)
     lookback_days: int = 28
     requests_per_minute: int = 60
@@ -367,7 +367,7 @@ _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "tweets": _glob,
     "skip_bad_rows": _yes_or_no,
     "history_days": _at_least_one,
-    "handles_contract": _at_least_one,
+    "handles_per_month": _at_least_one,
     "first_day": _day,
     "lookback_days": _lookback,
     "requests_per_minute": _at_least_one,

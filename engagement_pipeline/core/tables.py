@@ -323,9 +323,9 @@ REQUESTS = Table(
         Column("seconds", Kind.FLOAT64, "How many seconds the last try took."),
         Column("error", Kind.STRING, "Why it gave no counts, in words; NULL if it was answered.", nullable=True),
         Column(
-            "handles_contract",
+            "handles_per_month",
             Kind.INT32,
-            "How many handles a month the contract allowed, by the setting handles_contract; NULL if it was not set.",
+            "How many handles a month the contract allowed, by the setting handles_per_month; NULL if it was not set.",
             nullable=True,
         ),
     ),

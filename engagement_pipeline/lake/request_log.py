@@ -31,10 +31,10 @@ ANSWERED = {OK, 400, 403}  # by status: the API looked at the Tweets, so it coun
 LAST_LINES = 1000  # of a file, among which is its newest request: threads append a little out of order
 
 
-def write(lake: Lake, exchange: Exchange, *, handles_contract: int | None = None) -> None:
+def write(lake: Lake, exchange: Exchange, *, handles_per_month: int | None = None) -> None:
     """Append one line; safe to call from several threads and processes.
 
-    `handles_contract` is how many handles a month the contract allows now.
+    `handles_per_month` is how many handles a month the contract allows now.
     """
     request = exchange.request
     line = {
@@ -49,7 +49,7 @@ def write(lake: Lake, exchange: Exchange, *, handles_contract: int | None = None
         "bytes": exchange.size,
         "seconds": round(exchange.seconds, 3),
         "error": redacted(exchange.error) or None,
-        "handles_contract": handles_contract,
+        "handles_per_month": handles_per_month,
     }
     lake.storage.append_line(_month(lake, exchange.asked_at), orjson.dumps(line))
 

@@ -58,7 +58,7 @@ def test_without_file_or_variable_every_setting_has_its_documented_default(tmp_p
         reports=tmp_path / "reports",
         skip_bad_rows=False,
         history_days=None,
-        handles_contract=None,
+        handles_per_month=None,
         first_day=date(2025, 1, 1),
         lookback_days=28,
         requests_per_minute=60,

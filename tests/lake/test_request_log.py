@@ -52,7 +52,7 @@ def test_a_line_holds_what_was_asked_and_what_it_cost(lake):
         "bytes": 99,
         "seconds": 0.123,
         "error": None,
-        "handles_contract": None,
+        "handles_per_month": None,
     }
 
 
@@ -60,7 +60,7 @@ def test_what_there_was_not_is_null(lake):
     """No handle of the bearer token, no days of /totals, no status where no answer came."""
     write(lake, handle="", status=0, window=None)
     line = json.loads(lines(lake)[0])
-    lacking = {name for name, value in line.items() if value is None} - {"error", "handles_contract"}
+    lacking = {name for name, value in line.items() if value is None} - {"error", "handles_per_month"}
     assert lacking == {"handle", "first_day", "last_day", "status"}
     assert line["endpoint"] == "totals"
 
@@ -70,9 +70,9 @@ def test_a_line_tells_what_went_wrong_and_what_the_contract_allowed_without_a_se
     request = Request(endpoint=TOTALS, handle="ann", tweet_ids=(2,), types=("favorites",), window=None)
     said = "the API refused ann (401): consumer-secret-of-ann is no token"
     failed = Exchange(request=request, asked_at=NOW, status=401, tries=1, size=9, seconds=1, error=said)
-    request_log.write(lake, failed, handles_contract=50)
+    request_log.write(lake, failed, handles_per_month=50)
     line = json.loads(lines(lake)[0])
-    assert (line["error"], line["handles_contract"]) == ("the API refused ann (401): … is no token", 50)
+    assert (line["error"], line["handles_per_month"]) == ("the API refused ann (401): … is no token", 50)
 
 
 def test_a_request_is_in_the_file_of_its_utc_month(lake):

@@ -5,13 +5,13 @@
 --   handle  The account that was asked for.
 --   requests  How many requests were answered for it.
 --   handles  How many handles were asked for in the month.
---   handles_contract  How many the contract allows in a month: the setting handles_contract, as it was last set in that
---                     month. NULL if it was not.
---   handles_left  handles_contract less handles. Below zero, the month went beyond the contract.
+--   handles_per_month  How many the contract allows in a month: the setting handles_per_month, as it was last set in that
+--                      month. NULL if it was not.
+--   handles_left  handles_per_month less handles. Below zero, the month went beyond the contract.
 with contracts as (
     select
         date_trunc('month', asked_at at time zone 'UTC')::date as month,
-        arg_max(handles_contract, asked_at)::bigint as handles_contract
+        arg_max(handles_per_month, asked_at)::bigint as handles_per_month
     from requests
     group by month
 ),
@@ -22,8 +22,8 @@ queried as (
     group by month, handle
 )
 select
-    month, handle, requests, count(*) over of_month as handles, handles_contract,
-    handles_contract - count(*) over of_month as handles_left
+    month, handle, requests, count(*) over of_month as handles, handles_per_month,
+    handles_per_month - count(*) over of_month as handles_left
 from queried
 join contracts using (month)
 window of_month as (partition by month)
