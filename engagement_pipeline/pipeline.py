@@ -9,7 +9,7 @@ In: Settings and UTC days, all plain values. Out: frozen reports. Nothing here p
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
@@ -28,7 +28,7 @@ from engagement_pipeline.core.errors import (
 )
 from engagement_pipeline.core.model import Plan, Progress, Tweet, Window, quiet
 from engagement_pipeline.core.tables import REBUILDABLE
-from engagement_pipeline.extract import account_check, planner, puller, roster
+from engagement_pipeline.extract import account_check, planner, puller, roster, turn
 from engagement_pipeline.extract.prepare import unforgotten
 from engagement_pipeline.extract.progress import Whole
 from engagement_pipeline.extract.roster import save_roster
@@ -43,13 +43,13 @@ from engagement_pipeline.publish import upgrade as upgrading
 from engagement_pipeline.publish.rebuild import rebuild_table
 from engagement_pipeline.query import by_day, catalog
 from engagement_pipeline.sources import source_of
-from engagement_pipeline.transport import accounts, app_lock
+from engagement_pipeline.transport import accounts
 from engagement_pipeline.transport.client import Client
 from engagement_pipeline.transport.patience import Patience
 from engagement_pipeline.transport.rate_limit import AccountLimiters, RateLimiter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from engagement_pipeline.core.settings import Settings
     from engagement_pipeline.extract.account_check import Finding
@@ -90,9 +90,8 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
     failures: dict[str, EngagementError] = {}
     stopped_by: EngagementError | None = None
     whole = Whole(progress, prepared.requests)
-    with _asking(
-        settings, home, lake, f"the pull of {', '.join(map(str, prepared.plans[:: len(prepared.plans) - 1 or 1]))}"
-    ):
+    what = f"the pull of {', '.join(map(str, prepared.plans[:: len(prepared.plans) - 1 or 1]))}"
+    with turn.held(settings, lake, what=what):
         with lake.locked(LAKE_LOCK, "a publication"):
             recover(lake, sources.read, locks=(LAKE_LOCK, PULL_LOCK))
         prepared = unforgotten(prepared, lake)
@@ -160,7 +159,7 @@ def check_accounts(settings: Settings) -> list[Finding]:
         clock = Clock.of(lake, machine=partial(_lake_now, settings))
         last = settings.last_whole_day()
         with (
-            _asking(settings, home, lake, "a check of the accounts"),
+            turn.held(settings, lake, what="a check of the accounts"),
             _client(settings, lake.hourly, known, lake, lake_now=clock) as client,
         ):
             findings += account_check.check_accounts(
@@ -172,18 +171,6 @@ def check_accounts(settings: Settings) -> list[Finding]:
                 window=Window(last, last) if lake.hourly is ANALYTICS else None,
             )
     return findings
-
-
-@contextmanager
-def _asking(settings: Settings, home: Lake, lake: Lake, what: str) -> Iterator[None]:
-    """Hold the app's lock, for the rate, and the lake's: pulls of two apps would resume each other's pulls.
-
-    A lake within another is locked with that: the roster is there.
-    """
-    with app_lock.held(settings.accounts, what=what), ExitStack() as stack:
-        for each in dict.fromkeys((home, lake)):
-            stack.enter_context(each.locked(PULL_LOCK, "another pull"))
-        yield
 
 
 def _machine_now() -> datetime:
