@@ -5,11 +5,13 @@ import dagster as dg
 from assets.metadata import about
 from assets.runs import one_line
 from engagement_pipeline.core import settings
+from engagement_pipeline.core.orchestration import API_POOL
 from engagement_pipeline.extract import roster_sync
 from engagement_pipeline.transport import accounts
 
 
 @dg.asset(
+    pool=API_POOL,
     kinds={"csv"},
     description="""The Tweets that the accounts' timelines show, found by X API v2 since the newest that was known.
 

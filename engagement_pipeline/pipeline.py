@@ -197,7 +197,7 @@ def _client(
         patience=Patience(settings.patience()),
         tries=settings.tries,
         timeout_seconds=settings.timeout_seconds,
-        log=partial(request_log.write, lake, handles_per_month=settings.handles_per_month),
+        log=partial(request_log.write, lake, limits=settings.limits),
         now=_machine_now,
         lake_now=lake_now,
     )

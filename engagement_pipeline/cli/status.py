@@ -100,8 +100,14 @@ def _followed(handles: tuple[str, ...] | None, found: roster.Roster | None) -> d
 def as_json(found: Status) -> str:
     """Return the whole as JSON: days and moments as ISO text, sizes in bytes."""
     fields = asdict(found)
-    if fields["standing"]:
-        fields["standing"]["asked"]["handles"] = sorted(fields["standing"]["asked"]["handles"])
+    if found.standing:
+        used = found.standing.used
+        fields["standing"]["used"] = {
+            "requests": used.requests,
+            "answered": used.answered,
+            "handles": sorted(used.handles),
+            "posts_read": used.posts_read,
+        }
     return json.dumps(fields, indent=1, default=lambda value: value.isoformat())
 
 
@@ -180,10 +186,10 @@ def _standing_lines(standing: Standing) -> Iterator[str]:
     number = sum(standing.set_aside.values())
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in standing.set_aside.items())
     yield f"set aside    {counted(number, 'Tweet')}" + (f": {reasons}" if reasons else "")
-    asked = standing.asked
+    used = standing.used
     yield (
-        f"this month   {counted(asked.requests, 'request')}, {asked.answered:,} answered; "
-        f"{counted(len(asked.handles), 'handle')} queried"
+        f"this month   {counted(used.requests, 'request')}, {used.answered:,} answered; "
+        f"{counted(len(used.handles), 'handle')} queried"
     )
 
 

@@ -46,7 +46,7 @@ def plan_lines(prepared: Prepared) -> list[str]:
     return [
         *lines,
         *(f"left out: type {name}, which {_served_by(name)}" for name in prepared.types_left_out),
-        f"handles queried this month, these included: {len(handles | prepared.handles_queried):,}",
+        f"handles queried this month, these included: {len(handles | prepared.used.handles):,}",
         f"in all {counted(prepared.requests, 'request')}: {seconds} (h:mm:ss) at {prepared.rate:,} requests "
         + in_words(prepared.terms.seconds)
         + (" for each account" if prepared.terms.per_account else ""),

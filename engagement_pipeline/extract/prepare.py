@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.core.endpoints import Endpoint
     from engagement_pipeline.core.model import Plan, Terms, Tweet, Window
     from engagement_pipeline.core.settings import Settings
+    from engagement_pipeline.core.spend import Used
     from engagement_pipeline.extract.roster import Roster
     from engagement_pipeline.transport.accounts import Accounts
 
@@ -32,15 +33,14 @@ if TYPE_CHECKING:
 class Prepared:
     """What a pull will do. `plans` hold all requests, as if nothing had landed yet.
 
-    `handles_queried` are the handles that were asked for earlier in this month: contracts count them. If the setting
-    `types` names only some types, `types_left_out` are those of them that the endpoint does not serve. `rate` is the
-    contract's number of requests in the seconds of `terms`.
+    `used` is what this month has used so far. If the setting `types` names only some types, `types_left_out` are those
+    of them that the endpoint does not serve. `rate` is the contract's number of requests in the seconds of `terms`.
     """
 
     accounts: Accounts
     roster: Roster
     plans: tuple[Plan, ...]
-    handles_queried: frozenset[str]
+    used: Used
     terms: Terms
     rate: int
     types_left_out: tuple[str, ...] = ()
@@ -90,7 +90,6 @@ def prepare(
         )
         for window in windows
     )
-    queried = request_log.handles(lake, now.date())
     chosen = settings.types if len(settings.types) < len(METRICS) else ()
     terms = source_of(endpoint).TERMS
     return Prepared(
@@ -99,7 +98,7 @@ def prepare(
         accounts=known,
         roster=followed.without(gone),
         plans=plans,
-        handles_queried=queried,
+        used=request_log.used(Lake(settings.data).of_each_source, now.date()),
         types_left_out=tuple(name for name in chosen if name not in endpoint.types),
     )
 

@@ -21,9 +21,10 @@ import requests
 
 from engagement_pipeline.core.errors import EngagementError, InputError, RefusedError, ResponseError
 from engagement_pipeline.core.model import posted_at
-from engagement_pipeline.extract import roster_synced
+from engagement_pipeline.extract import roster_synced, turn
 from engagement_pipeline.extract.roster_synced import COMPLETE, FOUND_IN, PART, TIMELINE
-from engagement_pipeline.lake import forgotten
+from engagement_pipeline.lake import forgotten, request_log
+from engagement_pipeline.lake.clock import Clock
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.sources.x_api_v2 import timeline
 from engagement_pipeline.transport.client import Client
@@ -33,7 +34,7 @@ from engagement_pipeline.transport.rate_limit import RateLimiter
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from engagement_pipeline.core.model import Request
+    from engagement_pipeline.core.model import Exchange, Request
     from engagement_pipeline.core.posts import Post
     from engagement_pipeline.core.settings import Settings
     from engagement_pipeline.extract.roster_synced import Merged
@@ -105,20 +106,36 @@ def _estimate(pattern: str, handle: str, now: datetime) -> Estimate:
 
 
 def sync(settings: Settings, known: Accounts, planned: Iterable[Estimate]) -> Synced:
-    """Read the timelines. What fails for one handle does not stop the next."""
+    """Read the timelines. What fails for one handle does not stop the next.
+
+    Waits until no other process asks with the same accounts file. The lake is made where there is none, since the log
+    of requests is there.
+    """
+    home = Lake(settings.data)
+    home.open()
+    with turn.held(settings, home, what="a sync of the roster"):
+        gone = forgotten.load(home)
+        with _client(settings, known, home, gone=gone) as client:
+            return _sync_all(client, settings, known, planned, gone=gone)
+
+
+def _sync_all(
+    client: Client, settings: Settings, known: Accounts, planned: Iterable[Estimate], *, gone: Forgotten
+) -> Synced:
     merged: list[Merged] = []
     failures: dict[str, EngagementError] = {}
-    gone = forgotten.load(Lake(settings.data))
-    with _client(settings, known) as client:
-        for each in planned:
-            try:
-                merged.append(_sync_one(client, known, each, pattern=settings.tweets, gone=gone))
-            except EngagementError as error:
-                failures[each.handle] = error
+    for each in planned:
+        try:
+            merged.append(_sync_one(client, known, each, pattern=settings.tweets, gone=gone))
+        except EngagementError as error:
+            failures[each.handle] = error
     return Synced(merged=tuple(merged), failures=failures)
 
 
-def _client(settings: Settings, known: Accounts) -> Client:
+def _client(settings: Settings, known: Accounts, lake: Lake, *, gone: Forgotten) -> Client:
+    def log(exchange: Exchange) -> None:
+        request_log.write(lake, exchange, limits=settings.limits, unnamed=gone.among(exchange.posts))
+
     return Client(
         timeline,
         known,
@@ -128,7 +145,8 @@ def _client(settings: Settings, known: Accounts) -> Client:
         patience=Patience(settings.patience()),
         tries=settings.tries,
         timeout_seconds=settings.timeout_seconds,
-        log=lambda _: None,  # the log is of what the contracts for engagements bill
+        log=log,
+        lake_now=Clock.of(lake, machine=settings.current_time),
     )
 
 

@@ -223,6 +223,7 @@ class Client:
         """Send one signed try, and return its answer."""
         started = time.perf_counter()
         status = size = 0
+        posts: tuple[int, ...] = ()
         try:
             url, most = f"{self._base}{written.path}", self._source.largest_answer(request)
             setting = self._source.TERMS.address
@@ -230,11 +231,18 @@ class Client:
                 session, written, url, handle=request.handle, seconds=self._timeout, largest=most, setting=setting
             )
             status, size = answer.status, answer.size
+            posts = self._source.posts_read(request, answer.body) if status == requests.codes.ok else ()
         finally:
             seconds = time.perf_counter() - started
             sent.append(
                 Exchange(
-                    request=request, asked_at=asked_at, status=status, tries=len(sent) + 1, size=size, seconds=seconds
+                    request=request,
+                    asked_at=asked_at,
+                    status=status,
+                    tries=len(sent) + 1,
+                    size=size,
+                    seconds=seconds,
+                    posts=posts,
                 )
             )
         spent = status == requests.codes.too_many_requests

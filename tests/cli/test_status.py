@@ -85,7 +85,7 @@ def test_json_has_the_same_for_programs(in_world, engagement):
     assert told["followed"] == {"harborbooks": 2, "lumenaudio": 2, "tidalcoffee": 2}
     assert told["standing"]["held"]["first"] == "2026-01-31"
     assert told["standing"]["pulls"][0]["outcome"] == "published"
-    assert told["standing"]["asked"]["handles"] == ["harborbooks", "lumenaudio", "tidalcoffee"]
+    assert told["standing"]["used"]["handles"] == ["harborbooks", "lumenaudio", "tidalcoffee"]
     assert "nothing answers" in told["problems"]["next run"]
 
 

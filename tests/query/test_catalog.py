@@ -20,6 +20,7 @@ from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.core.model import Exchange, Request, Window
+from engagement_pipeline.core.spend import Limits
 from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.lake import request_log
 from engagement_pipeline.lake.layout import Lake
@@ -76,7 +77,7 @@ def log_request(lake, *, month=2, handle="ann", status=200, handles_per_month=No
     request = Request(endpoint=TOTALS, handle=handle, tweet_ids=(1, 9), types=("favorites",), window=None)
     asked_at = at(2).replace(month=month)
     exchange = Exchange(request=request, asked_at=asked_at, status=status, tries=1, size=99, seconds=0.5)
-    request_log.write(lake, exchange, handles_per_month=handles_per_month)
+    request_log.write(lake, exchange, limits=Limits(handles_per_month=handles_per_month))
 
 
 def one(lake, sql):
@@ -267,7 +268,7 @@ def test_handles_are_counted_by_month(lake):
         ("2026-02-01", "ann", 1),
         ("2026-02-01", "bob", 1),
     ]
-    assert request_log.handles(lake, at(1).date()) == {"ann", "bob"}
+    assert request_log.used([lake], at(1).date()).handles == {"ann", "bob"}
 
 
 def test_what_is_left_of_the_contract_s_handles_is_told_by_month(lake):

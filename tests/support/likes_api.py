@@ -31,6 +31,10 @@ def largest_answer(request):
     return 1_000
 
 
+def posts_read(request, body):
+    return ()
+
+
 def read(body, request):
     found = {item["id"]: item["likes"] for item in json.loads(body)}
     of_type = rows.type_column(pa.array([tables.TYPE_NAMES.index("favorites")] * len(found), pa.int8()))

@@ -18,7 +18,7 @@ with contracts as (
 queried as (
     select date_trunc('month', asked_at at time zone 'UTC')::date as month, handle, count(*) as requests
     from requests
-    where status in (200, 400, 403) and handle is not null and endpoint <> 'analytics'
+    where status in (200, 400, 403) and handle is not null and endpoint in ('totals', '28hr', 'historical')
     group by month, handle
 )
 select

@@ -10,10 +10,10 @@ from engagement_pipeline.core.model import Terms
 from engagement_pipeline.sources.engagement.error_responses import error_of
 from engagement_pipeline.sources.engagement.flatten import read
 from engagement_pipeline.sources.engagement.rate import MINUTE, rate_of
-from engagement_pipeline.sources.engagement.request import http_request, largest_answer, place
+from engagement_pipeline.sources.engagement.request import http_request, largest_answer, place, posts_read
 from engagement_pipeline.sources.engagement.without import without
 
-__all__ = ["TERMS", "error_of", "http_request", "largest_answer", "place", "rate_of", "read", "without"]
+__all__ = ["TERMS", "error_of", "http_request", "largest_answer", "place", "posts_read", "rate_of", "read", "without"]
 
 TERMS = Terms(
     address="api_url",

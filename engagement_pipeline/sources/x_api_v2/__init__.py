@@ -13,10 +13,10 @@ from engagement_pipeline.core.model import Terms
 from engagement_pipeline.sources.x_api_v2.flatten import read
 from engagement_pipeline.sources.x_api_v2.problems import error_of
 from engagement_pipeline.sources.x_api_v2.rate import WINDOW, rate_of
-from engagement_pipeline.sources.x_api_v2.request import http_request, largest_answer, place
+from engagement_pipeline.sources.x_api_v2.request import http_request, largest_answer, place, posts_read
 from engagement_pipeline.sources.x_api_v2.without import without
 
-__all__ = ["TERMS", "error_of", "http_request", "largest_answer", "place", "rate_of", "read", "without"]
+__all__ = ["TERMS", "error_of", "http_request", "largest_answer", "place", "posts_read", "rate_of", "read", "without"]
 
 TERMS = Terms(
     address="x_api_url",
