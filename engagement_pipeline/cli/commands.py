@@ -72,6 +72,7 @@ def _accounts(commands: arguments.Commands) -> None:
         "try each account with one cheap request; show which work, and to whom their tokens belong",
     )
     arguments.add_skipping(sub)
+    arguments.add_over_budget(sub)
 
 
 def _roster(commands: arguments.Commands) -> None:
@@ -89,6 +90,7 @@ def _roster(commands: arguments.Commands) -> None:
     text = "a handle to read; by default all of the accounts file"
     sub.add_argument("handles", metavar="HANDLE", nargs="*", type=arguments.handle, help=text)
     sub.add_argument("--yes", action="store_true", help="go on without asking; needed where there is no terminal")
+    arguments.add_over_budget(sub)
 
 
 def _pulls(commands: arguments.Commands) -> None:
@@ -111,6 +113,8 @@ def _pulls(commands: arguments.Commands) -> None:
             last="last UTC day, included; by default the last day that is over",
         )
         arguments.add_skipping(sub)
+        if name == "pull":
+            arguments.add_over_budget(sub)
 
 
 def _sql(commands: arguments.Commands) -> None:

@@ -26,7 +26,7 @@ from engagement_pipeline.cli.json_rows import as_json, json_text
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.orchestration import SHOWN_WITHIN
 from engagement_pipeline.core.redaction import printable, redacted, shown
-from engagement_pipeline.extract.plan_text import counted, plan_lines
+from engagement_pipeline.extract.plan_text import counted, plan_lines, spend_lines
 from engagement_pipeline.lake.forgotten import REASON
 from engagement_pipeline.lake.layout import FORMAT
 
@@ -114,9 +114,11 @@ def show_merged(merged: Merged) -> None:
         _say(f"  left out: {counted(merged.left_out, 'Tweet')} {REASON}")
 
 
-def show_plan(prepared: Prepared) -> None:
-    """Print what a pull will do."""
-    _say("\n".join(plan_lines(prepared)))
+def show_plan(prepared: Sequence[Prepared]) -> None:
+    """Print what a pull will do, and what the month has left then."""
+    for each in prepared:
+        _say("\n".join(plan_lines(each)))
+    _say("\n".join(spend_lines(prepared)))
 
 
 def show_outcome(outcome: Outcome) -> None:

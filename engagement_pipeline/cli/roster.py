@@ -37,7 +37,7 @@ def sync(options: argparse.Namespace) -> None:
     if not (options.yes or _agreed()):
         print("nothing is read")
         return
-    synced = roster_sync.sync(chosen, known, planned)
+    synced = roster_sync.sync(chosen, known, planned, over_budget=options.over_budget)
     for merged in synced.merged:
         output.show_merged(merged)
     if synced.failure:

@@ -12,7 +12,7 @@ Posts that came are kept, and the next sync reads it again from the newest: what
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
@@ -21,6 +21,7 @@ import requests
 
 from engagement_pipeline.core.errors import EngagementError, InputError, RefusedError, ResponseError
 from engagement_pipeline.core.model import posted_at
+from engagement_pipeline.core.spend import Needs
 from engagement_pipeline.extract import roster_synced, turn
 from engagement_pipeline.extract.roster_synced import COMPLETE, FOUND_IN, PART, TIMELINE
 from engagement_pipeline.lake import forgotten, request_log
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.extract.roster_synced import Merged
     from engagement_pipeline.lake.forgotten import Forgotten
     from engagement_pipeline.transport.accounts import Accounts
+    from engagement_pipeline.transport.budget import Budget
 
 T = TypeVar("T")
 READ_PRICE = 0.001  # dollars for reading a Post of one's own, on pay-per-use; the vendor's page of August 2026
@@ -71,7 +73,10 @@ class Synced:
         """What did not come, as one error; None if all timelines were read to their end."""
         if not self.failures:
             return None
-        told = "; ".join(f"{handle}: {error}" for handle, error in self.failures.items())
+        handles: dict[str, list[str]] = defaultdict(list)
+        for handle, error in self.failures.items():
+            handles[str(error)].append(handle)
+        told = "; ".join(f"{', '.join(of_error)}: {error}" for error, of_error in handles.items())
         of = len(self.failures) + len(self.merged)
         return EngagementError(
             f"{len(self.failures)} of {of} timelines are not read to their end, and what came is kept: {told}"
@@ -105,18 +110,27 @@ def _estimate(pattern: str, handle: str, now: datetime) -> Estimate:
     return Estimate(handle=handle, since=since, likely=min(likely, timeline.REACH))
 
 
-def sync(settings: Settings, known: Accounts, planned: Iterable[Estimate]) -> Synced:
+def sync(settings: Settings, known: Accounts, planned: Sequence[Estimate], *, over_budget: bool = False) -> Synced:
     """Read the timelines. What fails for one handle does not stop the next.
 
     Waits until no other process asks with the same accounts file. The lake is made where there is none, since the log
-    of requests is there.
+    of requests is there. Raises OverBudgetError before the first request if a limit of the month does not allow it.
     """
     home = Lake(settings.data)
     home.open()
     with turn.held(settings, home, what="a sync of the roster"):
-        gone = forgotten.load(home)
-        with _client(settings, known, home, gone=gone) as client:
+        gone, clock = forgotten.load(home), Clock.of(home, machine=settings.current_time)
+        budget = turn.budget(settings, home, day=clock().date(), over_budget=over_budget)
+        budget.check_needs(needs(planned), what="this sync of the roster")
+        with _client(settings, known, home, clock=clock, budget=budget, gone=gone) as client:
             return _sync_all(client, settings, known, planned, gone=gone)
+
+
+def needs(planned: Iterable[Estimate]) -> Needs:
+    """Return about how much of a month a sync uses: for each handle a request for its ID, and its pages."""
+    likely = [each.likely for each in planned]
+    pages = (max(1, math.ceil(posts / timeline.PAGE)) for posts in likely)
+    return Needs(requests=sum(1 + number for number in pages), posts=sum(likely))
 
 
 def _sync_all(
@@ -132,7 +146,9 @@ def _sync_all(
     return Synced(merged=tuple(merged), failures=failures)
 
 
-def _client(settings: Settings, known: Accounts, lake: Lake, *, gone: Forgotten) -> Client:
+def _client(
+    settings: Settings, known: Accounts, lake: Lake, *, clock: Clock, budget: Budget, gone: Forgotten
+) -> Client:
     def log(exchange: Exchange) -> None:
         request_log.write(lake, exchange, limits=settings.limits, unnamed=gone.among(exchange.posts))
 
@@ -146,7 +162,8 @@ def _client(settings: Settings, known: Accounts, lake: Lake, *, gone: Forgotten)
         tries=settings.tries,
         timeout_seconds=settings.timeout_seconds,
         log=log,
-        lake_now=Clock.of(lake, machine=settings.current_time),
+        lake_now=clock,
+        budget=budget,
     )
 
 
