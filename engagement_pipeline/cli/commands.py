@@ -225,6 +225,8 @@ def _health(commands: arguments.Commands) -> None:
     text = "show the accounts, the roster, the lake, the last pulls and the next runs, on one screen"
     sub = arguments.add_command(commands, "status", "status:run", text)
     sub.add_argument("--json", action="store_true", help="print one JSON object, for programs")
+    text = "ask X how many Posts it counts as read this month, with the app's bearer token; this is one request"
+    sub.add_argument("--vendor", action="store_true", help=text)
 
     sub = arguments.add_command(
         commands,

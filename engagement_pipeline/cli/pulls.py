@@ -5,6 +5,7 @@ In: options. Out: one library call each, then text.
 
 from __future__ import annotations
 
+import logging
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,12 +17,15 @@ from engagement_pipeline.core.endpoints import ENDPOINTS, HOURLY
 from engagement_pipeline.core.errors import EngagementError, InputError, PullError
 from engagement_pipeline.extract.prepare import Prepared, prepare
 from engagement_pipeline.extract.progress import REQUESTS
+from engagement_pipeline.observe import spending
 from engagement_pipeline.transport import tokens
 
 if TYPE_CHECKING:
     import argparse
 
     from engagement_pipeline.core.endpoints import Endpoint
+
+logger = logging.getLogger(__name__)
 
 
 def authorize(options: argparse.Namespace) -> None:
@@ -72,6 +76,8 @@ def pull(options: argparse.Namespace) -> None:
         failures += outcome.failure.failures if outcome.failure else ()
     if is_stored and any(p.window and p.window.last >= chosen.first_day for each in prepared for p in each.plans):
         output.show_where_days_appear()
+    for line in spending.nearing(chosen, day=chosen.current_time().date()).values():
+        logger.warning("%s", line)
     if failures:
         raise PullError(failures)
 

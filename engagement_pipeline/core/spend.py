@@ -86,6 +86,11 @@ class Share:
         return self.used + self.adds
 
     @property
+    def percent(self) -> str:
+        """What the month has used of the limit, in percent; empty without a limit."""
+        return f"{100 * self.used / self.limit:.0f} %" if self.limit else ""
+
+    @property
     def is_crossed(self) -> bool:
         """Whether the limit does not allow what is about to be added; what adds nothing is always allowed."""
         return self.limit is not None and self.adds > 0 and self.after > self.limit
@@ -203,7 +208,7 @@ def _ways_out(setting: str, day: date) -> str:
 def warnings(limits: Limits, used: Used, *, day: date) -> dict[str, str]:
     """Return by setting, for each limit of which at least 80 % are used, a line that says so."""
     return {
-        share.setting: f"{share.used / share.limit:.0%} of this month's {_plural(share.noun)} are used: "
+        share.setting: f"{share.percent} of this month's {_plural(share.noun)} are used: "
         f"{share.used:,} of {share.limit:,} ({share.setting}), until {next_month(day)} (UTC)"
         for share in shares(limits, used, Needs())
         if share.limit and share.used >= WARNED_FROM * share.limit

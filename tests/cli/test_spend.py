@@ -53,3 +53,12 @@ def test_a_sync_over_a_limit_is_one_line(in_world, engagement, failed, monkeypat
     assert line.startswith("this sync of the roster needs 3,200 Posts, and 10 of this month's 10 are left (posts_per")
     in_world.emulator.v2.faults.set(timeline_reach=10)
     assert engagement("roster", "sync", "harborbooks", "--yes", "--over-budget")[0] == 0
+
+
+def test_a_pull_warns_from_80_percent_on(in_world, engagement, monkeypatch):
+    monkeypatch.setenv("ENGAGEMENT_REQUESTS_PER_MONTH", "4")
+    assert engagement(*PULL)[2] == []
+    monkeypatch.setenv("ENGAGEMENT_REQUESTS_PER_MONTH", "7")
+    assert engagement(*PULL)[2] == [
+        "86 % of this month's requests are used: 6 of 7 (requests_per_month), until 2026-03-01 (UTC)"
+    ]

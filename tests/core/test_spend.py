@@ -84,7 +84,7 @@ def test_a_warning_begins_at_80_percent(used, warns):
     told = spend.warnings(Limits(requests_per_month=100), Used(requests=used), day=DAY)
     assert list(told) == ["requests_per_month"] * warns
     assert not warns or told["requests_per_month"] == (
-        f"{used}% of this month's requests are used: {used} of 100 (requests_per_month), until 2026-02-01 (UTC)"
+        f"{used} % of this month's requests are used: {used} of 100 (requests_per_month), until 2026-02-01 (UTC)"
     )
 
 
