@@ -53,7 +53,7 @@ def write(lake: Lake, exchange: Exchange, *, limits: Limits = NONE, unnamed: Con
         "bytes": exchange.size,
         "seconds": round(exchange.seconds, 3),
         "error": redacted(exchange.error) or None,
-        "posts": len(exchange.posts),
+        "posts": len({*exchange.posts}),
         **asdict(limits),
     }
     lake.storage.append_line(_month(lake, exchange.asked_at), orjson.dumps(line))
