@@ -25,6 +25,7 @@ def roster(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         chosen = settings.load()
         known = accounts.load(chosen.accounts)
         planned = roster_sync.estimates(chosen, known, ())
+        context.log.info("\n".join(["the plan:", *roster_sync.spend_lines(chosen, planned)]))
         synced = roster_sync.sync(chosen, known, planned, over_budget=over_budget(context))
         if synced.failure:
             raise synced.failure

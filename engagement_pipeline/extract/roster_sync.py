@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import requests
 
+from engagement_pipeline.core import spend
 from engagement_pipeline.core.errors import EngagementError, InputError, RefusedError, ResponseError
 from engagement_pipeline.core.model import posted_at
 from engagement_pipeline.core.spend import Needs
@@ -131,6 +132,12 @@ def needs(planned: Iterable[Estimate]) -> Needs:
     likely = [each.likely for each in planned]
     pages = (max(1, math.ceil(posts / timeline.PAGE)) for posts in likely)
     return Needs(requests=sum(1 + number for number in pages), posts=sum(likely))
+
+
+def spend_lines(settings: Settings, planned: Iterable[Estimate]) -> list[str]:
+    """Return what this month has used, about what a sync adds, and what is left then; tries that fail come on top."""
+    used = request_log.used(Lake(settings.data).of_each_source, settings.current_time().date())
+    return spend.lines(settings.limits, used, needs(planned), what="this sync")
 
 
 def _sync_all(

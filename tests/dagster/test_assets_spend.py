@@ -40,6 +40,16 @@ def test_a_run_with_the_tag_goes_over_the_limits(run, in_world, job, tags):
     assert len([*in_world.emulator.requests, *in_world.emulator.v2.requests]) > 2
 
 
+@pytest.mark.parametrize(("job", "tags", "requests"), [("daily", DAYS, 3), ("sync_roster", {}, 99)])
+def test_a_run_logs_what_the_month_has_used_and_what_it_adds_before_it_asks(run, instance, job, tags, requests):
+    run(job, tags)
+    (newest,) = instance.get_runs()
+    told = [log.user_message for log in instance.all_logs(newest.run_id)]
+    assert any(
+        f"  requests   0 + {requests} = {requests} of 2, 0 left, {requests - 2} too many" in text for text in told
+    )
+
+
 def spend(instance):
     """Return what the newest run's check says."""
     (run, *_) = instance.get_runs()

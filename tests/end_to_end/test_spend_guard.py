@@ -14,6 +14,7 @@ from engagement_pipeline.lake import request_log
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.set_aside import load as set_aside
 from engagement_pipeline.publish import retention
+from engagement_pipeline.query import catalog
 from engagement_pipeline.transport import accounts
 
 WINDOW = Window(date(2026, 1, 30), date(2026, 1, 31))
@@ -65,6 +66,27 @@ def test_retries_never_go_over_a_limit_and_what_came_is_kept(world):
     stored = {tweet for publication in outcome.publications for tweet in publication.stored}
     answered = {tweet for asked in world.emulator.requests if asked.status == 200 for tweet in asked.tweet_ids}
     assert stored == answered
+
+
+def test_tweets_that_a_limit_left_unanswered_are_in_the_coverage_with_the_reason(world):
+    world.emulator.faults.set(wrong_sums=1)
+    settings = world.settings(requests_per_month="4")
+    pull(settings)
+    told = catalog.query(Lake(settings.data), "select distinct outcome, text from coverage").to_pylist()
+    assert {row["outcome"] for row in told} == {"no answer"}
+    assert any("of this month's 4 requests are left (requests_per_month)" in row["text"] for row in told)
+
+
+def test_a_limit_that_is_used_up_stops_the_later_windows_too(world):
+    world.follow({"harborbooks": world.tweets("harborbooks", 2)})
+    world.emulator.faults.set(wrong_sums=1)
+    settings = world.settings(requests_per_month="2")
+    outcome = pipeline.run(settings, prepare(settings, date(2025, 12, 20), WINDOW.last))
+    assert "0 of this month's 2 requests are left" in refusal(outcome)
+    assert len(world.emulator.requests) == 2
+    told = catalog.query(Lake(settings.data), "select day, text from coverage").to_pylist()
+    assert {date(2025, 12, 20), WINDOW.last} <= {row["day"] for row in told}
+    assert all("(requests_per_month)" in row["text"] for row in told)
 
 
 def test_a_pull_that_was_stopped_by_a_limit_goes_on_where_it_stopped(world):
