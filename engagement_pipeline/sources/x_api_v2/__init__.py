@@ -1,4 +1,4 @@
-"""X API v2: GET /2/tweets/analytics, the hours of up to 100 Posts; and timeline, the Posts of an account.
+"""X API v2: GET /2/tweets/analytics, the hours of up to 100 Posts; timeline, the Posts of an account; and usage.
 
     request  ──> the query that is sent
     flatten  ──> rows
