@@ -15,7 +15,7 @@ from engagement_pipeline.core.redaction import printable, redacted
 from engagement_pipeline.core.settings import Settings
 from engagement_pipeline.lake.layout import Lake, judged
 from engagement_pipeline.lake.shapes import Seen
-from engagement_pipeline.observe import agreement, alert, combined, freshness, news
+from engagement_pipeline.observe import agreement, alert, combined, freshness, news, spending
 from engagement_pipeline.transport import accounts
 
 SHOWN = 20  # findings; the command shows all
@@ -87,6 +87,12 @@ def fresh(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvalu
             description="X API v2 and the Engagement API gave the same counts, where both gave one of a settled hour.",
         ),
         dg.AssetCheckSpec(
+            "spend",
+            asset=catalog,
+            additional_deps=[totals],
+            description="Less than 80 % of each limit of the month are used: requests, handles and Posts read.",
+        ),
+        dg.AssetCheckSpec(
             "shapes",
             asset=catalog,
             additional_deps=[totals],
@@ -95,14 +101,17 @@ def fresh(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvalu
     ],
 )
 def whole(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
-    """Look the lake over, compare its two APIs, and tell what is new of them.
+    """Look the lake over, compare its two APIs, look at the month's limits, and tell what is new of the APIs.
 
     It blocks nothing: what is wrong may be far from the run's days.
     """
     with one_line():
         chosen = settings.load()
         found = pipeline.examine(chosen, quick=True)
-        verdict = agreement.agreement(Lake(chosen.data))
+        warned = {
+            "agreement": agreement.agreement(Lake(chosen.data)),  # what to do about a difference is for a person to say
+            "spend": spending.within(chosen),
+        }
     told = [printable(redacted(str(finding))) for finding in found.findings]
     yield dg.AssetCheckEvaluation(
         asset_key=catalog.key,
@@ -111,14 +120,15 @@ def whole(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvalu
         description="\n".join(told[:SHOWN]) or "the lake is whole",
         metadata={"findings": len(told), "days": found.days, "rows": found.rows, "gaps": found.gaps},
     )
-    yield dg.AssetCheckEvaluation(
-        asset_key=catalog.key,
-        check_name="agreement",
-        passed=verdict.passed,
-        severity=dg.AssetCheckSeverity.WARN,  # what to do about a difference is for a person to say
-        description=verdict.words,
-        metadata=dict(verdict.numbers),
-    )
+    for name, verdict in warned.items():
+        yield dg.AssetCheckEvaluation(
+            asset_key=catalog.key,
+            check_name=name,
+            passed=verdict.passed,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=verdict.words,
+            metadata=dict(verdict.numbers),
+        )
     home, seen = Lake(chosen.data), news.untold(Lake(chosen.data))
     problem = _not_alerted(chosen, seen)
     yield dg.AssetCheckEvaluation(

@@ -11,7 +11,7 @@ from datetime import datetime
 import dagster as dg
 
 from assets.engagements import days, tell_by_hand
-from assets.runs import ENGAGEMENTS, days_of, failure, log_plan, log_progress, one_line, try_again_later
+from assets.runs import ENGAGEMENTS, days_of, failure, log_plan, log_progress, one_line, over_budget, try_again_later
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.days import parse_day
@@ -42,9 +42,8 @@ def pull_new_tweets(context: dg.OpExecutionContext, config: Lacking) -> None:
             since = datetime.fromisoformat(config.since)
         except ValueError as error:
             raise InputError(str(error)) from None
-        prepared = prepare_sources(chosen, first, last, new_since=since)
-        for each in prepared:
-            log_plan(context, each)
+        prepared = prepare_sources(chosen, first, last, new_since=since, over_budget=over_budget(context))
+        log_plan(context, prepared)
         failed = None
         try:
             pipeline.pull_sources(chosen, prepared, progress=log_progress(context))

@@ -22,6 +22,7 @@ from assets.schedules import (
     totals_job,
 )
 from assets.snapshots import recent, totals
+from assets.spend import spend_alert
 from assets.unshown import show_job, unshown_days
 from engagement_pipeline.core.redaction import guard_logs
 
@@ -32,6 +33,6 @@ defs = dg.Definitions(
     asset_checks=[day_checks, fresh, whole],
     jobs=[roster_job, daily_job, totals_job, recent_job, history_job, rebuild_job, show_job, monthly_job],
     schedules=[sync_roster, daily, lifetime, hourly, monthly],
-    sensors=[new_tweets, failure_alert, orphaned_runs, unshown_days],
+    sensors=[new_tweets, failure_alert, spend_alert, orphaned_runs, unshown_days],
     executor=dg.in_process_executor,  # a process for each of three short steps costs 9 s a run: benchmarks/README.md
 )

@@ -11,7 +11,17 @@ import dagster as dg
 
 from assets.dagster_internals import keep_connections, log_evaluation
 from assets.metadata import LINEAGE, about, columns, of_day, of_views, version
-from assets.runs import ENGAGEMENTS, days_of, evaluations, failure, log_plan, log_progress, one_line, try_again_later
+from assets.runs import (
+    ENGAGEMENTS,
+    days_of,
+    evaluations,
+    failure,
+    log_plan,
+    log_progress,
+    one_line,
+    over_budget,
+    try_again_later,
+)
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import HISTORICAL, MAX_DAYS
@@ -47,9 +57,8 @@ def responses(context: dg.AssetExecutionContext) -> None:
     with one_line():
         chosen = settings.load()
         asked = _one_window(days_of(context, chosen))
-        prepared = prepare_sources(chosen, asked[0], asked[-1])
-        for each in prepared:
-            log_plan(context, each)
+        prepared = prepare_sources(chosen, asked[0], asked[-1], over_budget=over_budget(context))
+        log_plan(context, prepared)
         try:
             reports = pipeline.pull_sources(chosen, prepared, progress=log_progress(context))
         except PullError as failed:

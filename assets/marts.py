@@ -10,6 +10,7 @@ import dagster as dg
 
 from assets.engagements import engagements, responses
 from assets.metadata import about, columns
+from assets.roster import roster
 from assets.snapshots import recent, totals
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.tables import (
@@ -32,7 +33,7 @@ WRITTEN_BESIDE = {
     COVERAGE: (engagements, totals, recent),
     SET_ASIDE: PULLED,
     TWEETS: PULLED,
-    REQUESTS: PULLED,
+    REQUESTS: (roster, *PULLED),
     SHAPES: PULLED,
 }
 

@@ -1,6 +1,6 @@
 """What the assets, ops and checks share: the days of a run, its plan in the log, failures of one line, and outages."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 
@@ -13,6 +13,7 @@ from engagement_pipeline.core.errors import EngagementError, InputError, PullErr
 from engagement_pipeline.core.orchestration import MAX_RUNTIME, OUTAGE_PAUSE, RANGE_END, RANGE_START
 from engagement_pipeline.core.redaction import redacted, traceback_of
 from engagement_pipeline.core.settings import Settings
+from engagement_pipeline.core.spend import OVER_BUDGET_TAG
 from engagement_pipeline.extract import plan_text, planner
 from engagement_pipeline.extract.prepare import Prepared
 from engagement_pipeline.extract.progress import REQUESTS, OnceAMinute
@@ -73,10 +74,15 @@ def _has_time(chosen: Settings, endpoint: Endpoint, *, tried: int, now: datetime
     return again.date() == now.date()
 
 
-def log_plan(context: Context, prepared: Prepared) -> None:
+def log_plan(context: Context, prepared: Sequence[Prepared]) -> None:
     """Write the plan into the run's log before anything is asked, because the contract counts requests."""
-    lines = plan_text.plan_lines(prepared)
-    context.log.info("\n".join(["the plan:", *lines]))
+    lines = [line for each in prepared for line in plan_text.plan_lines(each)]
+    context.log.info("\n".join(["the plan:", *lines, *plan_text.spend_lines(prepared)]))
+
+
+def over_budget(context: Context) -> bool:
+    """Tell whether the run's tags let it go over the limits of the month."""
+    return context.run.tags.get(OVER_BUDGET_TAG) == "true"
 
 
 def log_progress(context: Context) -> OnceAMinute:

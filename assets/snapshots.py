@@ -3,7 +3,7 @@
 import dagster as dg
 
 from assets.metadata import about, columns, version
-from assets.runs import log_plan, log_progress, one_line, try_again_later
+from assets.runs import log_plan, log_progress, one_line, over_budget, try_again_later
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import RECENT, TOTALS, Endpoint
@@ -46,8 +46,8 @@ def recent(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
 def _observed(context: dg.AssetExecutionContext, endpoint: Endpoint) -> dg.MaterializeResult[None]:
     with one_line():
         chosen = settings.load()
-        prepared = prepare(chosen, endpoint=endpoint)
-        log_plan(context, prepared)
+        prepared = prepare(chosen, endpoint=endpoint, over_budget=over_budget(context))
+        log_plan(context, [prepared])
         outcome = pipeline.run(chosen, prepared, pulling=log_progress(context))
         if outcome.failure:
             try_again_later(context, chosen, outcome.failure, endpoint=endpoint)

@@ -9,7 +9,7 @@ In: Settings and UTC days, all plain values. Out: frozen reports. Nothing here p
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
@@ -22,13 +22,14 @@ from engagement_pipeline.core.errors import (
     EngagementError,
     InputError,
     LakeError,
+    OverBudgetError,
     PublishError,
     PullError,
     RefusedError,
 )
-from engagement_pipeline.core.model import Plan, Progress, Tweet, Window, quiet
+from engagement_pipeline.core.model import Plan, Progress, Request, Tweet, Window, quiet
 from engagement_pipeline.core.tables import REBUILDABLE
-from engagement_pipeline.extract import account_check, drift, planner, puller, roster
+from engagement_pipeline.extract import account_check, drift, planner, puller, roster, turn
 from engagement_pipeline.extract.prepare import unforgotten
 from engagement_pipeline.extract.progress import Whole
 from engagement_pipeline.extract.roster import save_roster
@@ -43,13 +44,13 @@ from engagement_pipeline.publish import upgrade as upgrading
 from engagement_pipeline.publish.rebuild import rebuild_table
 from engagement_pipeline.query import by_day, catalog
 from engagement_pipeline.sources import source_of
-from engagement_pipeline.transport import accounts, app_lock
+from engagement_pipeline.transport import accounts
 from engagement_pipeline.transport.client import Client
 from engagement_pipeline.transport.patience import Patience
 from engagement_pipeline.transport.rate_limit import AccountLimiters, RateLimiter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from engagement_pipeline.core.settings import Settings
     from engagement_pipeline.extract.account_check import Finding
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.publish.upgrade import Upgraded
     from engagement_pipeline.query.by_day import AskDay
     from engagement_pipeline.transport.accounts import Accounts
+    from engagement_pipeline.transport.budget import Budget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +80,7 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
     """Land a response for every planned Tweet, and return one report a plan.
 
     Waits until no other process asks with the same accounts file. If something fails, everything else lands first; then
-    PullError is raised.
+    PullError is raised. If a limit of the month does not allow all requests, it is raised before the first one.
     """
     home = Lake(settings.data)
     lake = home.of(prepared.plans[0].endpoint.source)
@@ -90,9 +92,8 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
     failures: dict[str, EngagementError] = {}
     stopped_by: EngagementError | None = None
     whole = Whole(progress, prepared.requests)
-    with _asking(
-        settings, home, lake, f"the pull of {', '.join(map(str, prepared.plans[:: len(prepared.plans) - 1 or 1]))}"
-    ):
+    what = f"the pull of {', '.join(map(str, prepared.plans[:: len(prepared.plans) - 1 or 1]))}"
+    with turn.held(settings, lake, what=what):
         with lake.locked(LAKE_LOCK, "a publication"):
             recover(lake, sources.read, locks=(LAKE_LOCK, PULL_LOCK))
         prepared = unforgotten(prepared, lake)
@@ -101,7 +102,11 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
             if not left.finished:
                 puller.settle(left)
         clock = Clock.of(lake, machine=partial(_lake_now, settings))
-        with _client(settings, prepared.plans[0].endpoint, prepared.accounts, lake, lake_now=clock) as client:
+        budget = turn.budget(settings, lake, day=clock().date(), over_budget=prepared.over_budget)
+        endpoint, known = prepared.plans[0].endpoint, prepared.accounts
+        with _client(settings, endpoint, known, lake, lake_now=clock, budget=budget) as client:
+            if budget.is_limited:
+                _check_budget(budget, settings, prepared, lake, clock(), client=client)
             for planned in prepared.plans:
                 try:
                     reports.append(
@@ -147,8 +152,30 @@ def pull_sources(settings: Settings, prepared: Sequence[Prepared], *, progress: 
     return reports
 
 
-def check_accounts(settings: Settings) -> list[Finding]:
-    """Try each account with a cheap request to each source. Raises InputError if accounts or roster cannot be read."""
+def _check_budget(
+    budget: Budget, settings: Settings, prepared: Prepared, lake: Lake, now: datetime, *, client: Client
+) -> None:
+    """Raise PullError where the month has not left what a pull still needs beyond the answers that it resumes."""
+    requests: list[Request] = []
+    for planned in prepared.plans:
+        begun = raw.resumable(lake, planned, now=now, resume=_resume(settings, planned))
+        open_tweets = set(planned.tweets) - (puller.answered(begun, client) if begun else set())
+        requests += planner.rest(planned, open_tweets).requests
+    try:
+        budget.check(requests, what="this pull")
+    except OverBudgetError as error:
+        raise PullError([error]) from None
+
+
+def _resume(settings: Settings, planned: Plan) -> timedelta:
+    return planned.endpoint.resume or timedelta(hours=settings.resume_hours)
+
+
+def check_accounts(settings: Settings, *, over_budget: bool = False) -> list[Finding]:
+    """Try each account with a cheap request to each source. Raises InputError if accounts or roster cannot be read.
+
+    Raises OverBudgetError once the month is used up, unless it is told to go over it.
+    """
     known = accounts.load(settings.accounts)
     followed = roster.load(settings.tweets, handles=known.by_handle, skip_bad_rows=settings.skip_bad_rows)
     home = Lake(settings.data)
@@ -158,31 +185,18 @@ def check_accounts(settings: Settings) -> list[Finding]:
         lake.open()
         clock = Clock.of(lake, machine=partial(_lake_now, settings))
         last = settings.last_whole_day()
-        with (
-            _asking(settings, home, lake, "a check of the accounts"),
-            _client(settings, lake.hourly, known, lake, lake_now=clock) as client,
-        ):
-            findings += account_check.check_accounts(
-                client,
-                known,
-                followed,
-                types=settings.types,
-                aside=set_aside.load(lake),
-                window=Window(last, last) if lake.hourly is ANALYTICS else None,
-            )
+        with turn.held(settings, lake, what="a check of the accounts"):
+            budget = turn.budget(settings, lake, day=clock().date(), over_budget=over_budget)
+            with _client(settings, lake.hourly, known, lake, lake_now=clock, budget=budget) as client:
+                findings += account_check.check_accounts(
+                    client,
+                    known,
+                    followed,
+                    types=settings.types,
+                    aside=set_aside.load(lake),
+                    window=Window(last, last) if lake.hourly is ANALYTICS else None,
+                )
     return findings
-
-
-@contextmanager
-def _asking(settings: Settings, home: Lake, lake: Lake, what: str) -> Iterator[None]:
-    """Hold the app's lock, for the rate, and the lake's: pulls of two apps would resume each other's pulls.
-
-    A lake within another is locked with that: the roster is there.
-    """
-    with app_lock.held(settings.accounts, what=what), ExitStack() as stack:
-        for each in dict.fromkeys((home, lake)):
-            stack.enter_context(each.locked(PULL_LOCK, "another pull"))
-        yield
 
 
 def _machine_now() -> datetime:
@@ -195,7 +209,13 @@ def _lake_now(settings: Settings) -> datetime:
 
 
 def _client(
-    settings: Settings, endpoint: Endpoint, known: Accounts, lake: Lake, *, lake_now: Callable[[], datetime]
+    settings: Settings,
+    endpoint: Endpoint,
+    known: Accounts,
+    lake: Lake,
+    *,
+    lake_now: Callable[[], datetime],
+    budget: Budget,
 ) -> Client:
     source = source_of(endpoint)
     terms = source.TERMS
@@ -209,10 +229,11 @@ def _client(
         patience=Patience(settings.patience()),
         tries=settings.tries,
         timeout_seconds=settings.timeout_seconds,
-        log=partial(request_log.write, lake, handles_contract=settings.handles_contract),
+        log=partial(request_log.write, lake, limits=settings.limits),
         look=partial(drift.look, lake.storage),
         now=_machine_now,
         lake_now=lake_now,
+        budget=budget,
     )
 
 
@@ -234,14 +255,13 @@ def _pull_one(
     `refusals` holds them, and this window's refusals are added. If the failure of an earlier window `stopped_by` the
     pull, nothing is asked for, and the Tweets land as unanswered. So do the `unknown` ones, which nobody can ask for.
     """
-    resume = planned.endpoint.resume or timedelta(hours=settings.resume_hours)
     with lake.locked(LAKE_LOCK, "a publication"):  # a publication marks pulls too
-        begun = raw.begin(lake, planned, now=clock(), resume=resume)
+        begun = raw.begin(lake, planned, now=clock(), resume=_resume(settings, planned))
     nobodys = planner.plan(unknown, planned.endpoint, types=planned.types, window=planned.window)
     puller.leave_unknown(nobodys, begun, client=client)
     open_tweets = set(planned.tweets) - puller.answered(begun, client)
     open_tweets -= puller.repeat(begun, refusals, open_tweets)
-    rest = planner.plan(open_tweets, planned.endpoint, types=planned.types, window=planned.window, alone=planned.alone)
+    rest = planner.rest(planned, open_tweets)
     if stopped_by:
         puller.leave(rest, begun, [stopped_by], client=client)
         raise PullError([stopped_by])

@@ -111,6 +111,12 @@ def add_skipping(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--skip-bad-rows", action="store_true", help=text)
 
 
+def add_over_budget(sub: argparse.ArgumentParser) -> None:
+    """Add --over-budget."""
+    text = "send requests beyond requests_per_month, handles_per_month and posts_per_month; without it, none is sent"
+    sub.add_argument("--over-budget", action="store_true", help=text)
+
+
 def add_days(sub: argparse.ArgumentParser, *, first: str, last: str) -> None:
     """Add --from and --to with their help texts."""
     sub.add_argument("--from", dest="first", metavar="DAY", type=day, help=first)

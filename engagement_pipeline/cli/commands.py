@@ -74,6 +74,7 @@ def _accounts(commands: arguments.Commands) -> None:
         "try each account with one cheap request; show which work, and to whom their tokens belong",
     )
     arguments.add_skipping(sub)
+    arguments.add_over_budget(sub)
 
 
 def _roster(commands: arguments.Commands) -> None:
@@ -91,6 +92,7 @@ def _roster(commands: arguments.Commands) -> None:
     text = "a handle to read; by default all of the accounts file"
     sub.add_argument("handles", metavar="HANDLE", nargs="*", type=arguments.handle, help=text)
     sub.add_argument("--yes", action="store_true", help="go on without asking; needed where there is no terminal")
+    arguments.add_over_budget(sub)
 
 
 def _pulls(commands: arguments.Commands) -> None:
@@ -113,6 +115,8 @@ def _pulls(commands: arguments.Commands) -> None:
             last="last UTC day, included; by default the last day that is over",
         )
         arguments.add_skipping(sub)
+        if name == "pull":
+            arguments.add_over_budget(sub)
 
 
 def _sql(commands: arguments.Commands) -> None:
@@ -223,6 +227,8 @@ def _health(commands: arguments.Commands) -> None:
     text = "show the accounts, the roster, the lake, the last pulls and the next runs, on one screen"
     sub = arguments.add_command(commands, "status", "status:run", text)
     sub.add_argument("--json", action="store_true", help="print one JSON object, for programs")
+    text = "ask X how many Posts it counts as read this month, with the app's bearer token; this is one request"
+    sub.add_argument("--vendor", action="store_true", help=text)
 
     sub = arguments.add_command(
         commands,

@@ -81,7 +81,7 @@ def run(data: Path) -> None:
             print(demo_lake.pull_at(morning, emulator, environment, lake), flush=True)
         prepared = demo_lake.prepare_at(demo_lake.TODAY, emulator, environment)
         print(f"\nthe plan of {demo_lake.TODAY.on}, which pulls the last 28 days again, since counts change:")
-        output.show_plan(prepared)
+        output.show_plan([prepared])
         print("\none Dagster run over 28 daily partitions:", flush=True)
         _run_job(emulator, prepared, environment | {"DAGSTER_HOME": dagster_home}, log=data / "dagster.log")
     total = catalog.query(lake, "select count(*) as n, count(distinct tweet_id) as tweets from engagements")

@@ -26,7 +26,7 @@ from engagement_pipeline.cli.json_rows import as_json, json_text
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.orchestration import SHOWN_WITHIN
 from engagement_pipeline.core.redaction import printable, redacted, shown
-from engagement_pipeline.extract.plan_text import counted, plan_lines
+from engagement_pipeline.extract.plan_text import counted, plan_lines, spend_lines
 from engagement_pipeline.lake.forgotten import REASON
 from engagement_pipeline.lake.layout import FORMAT
 
@@ -104,14 +104,16 @@ def show_findings(findings: list[Finding]) -> None:
         _say(f"{name:<16} {f'the same as {teller}' if is_told else finding.text}")
 
 
-def show_estimates(estimates: Sequence[Estimate], *, price: float) -> None:
-    """Print how many Posts a sync reads for each handle, and what all cost in dollars where a read has a `price`."""
+def show_estimates(estimates: Sequence[Estimate], *, price: float | None) -> None:
+    """Print how many Posts a sync reads for each handle, and what all cost in dollars at a `price` of the vendor's."""
     for each in estimates:
         since = f"since Tweet {each.since}" if each.since else "all that its timeline shows"
         about = f"about {each.likely:,}, " if each.since else ""
         _say(f"{each.handle:<16} {about}at most {counted(each.most, 'read')}: {since}")
     likely, most = (sum(getattr(each, name) for each in estimates) for name in ("likely", "most"))
     _say(f"in all about {counted(likely, 'read')}, at most {most:,}")
+    if price is None:
+        return
     _say(
         f"where reads are billed: ${likely * price:,.2f}, at most ${most * price:,.2f}, at ${price:g} for an own Tweet"
     )
@@ -125,9 +127,16 @@ def show_merged(merged: Merged) -> None:
         _say(f"  left out: {counted(merged.left_out, 'Tweet')} {REASON}")
 
 
-def show_plan(prepared: Prepared) -> None:
-    """Print what a pull will do."""
-    _say("\n".join(plan_lines(prepared)))
+def show_plan(prepared: Sequence[Prepared]) -> None:
+    """Print what a pull will do, and what the month has left then."""
+    for each in prepared:
+        _say("\n".join(plan_lines(each)))
+    show_spend(spend_lines(prepared))
+
+
+def show_spend(lines: Sequence[str]) -> None:
+    """Print what the month has used, and what is left."""
+    _say("\n".join(lines))
 
 
 def show_outcome(outcome: Outcome) -> None:

@@ -5,6 +5,7 @@ In: options. Out: one library call each, then text.
 
 from __future__ import annotations
 
+import logging
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -17,13 +18,15 @@ from engagement_pipeline.core.errors import EngagementError, InputError, PullErr
 from engagement_pipeline.extract.prepare import Prepared, prepare
 from engagement_pipeline.extract.progress import REQUESTS
 from engagement_pipeline.lake.layout import Lake
-from engagement_pipeline.observe import news
+from engagement_pipeline.observe import news, spending
 from engagement_pipeline.transport import authorizing, tokens
 
 if TYPE_CHECKING:
     import argparse
 
     from engagement_pipeline.core.endpoints import Endpoint
+
+logger = logging.getLogger(__name__)
 
 
 def authorize(options: argparse.Namespace) -> None:
@@ -50,7 +53,7 @@ def authorize(options: argparse.Namespace) -> None:
 
 def check(options: argparse.Namespace) -> None:
     """Try each account."""
-    findings = pipeline.check_accounts(_settings(options))
+    findings = pipeline.check_accounts(_settings(options), over_budget=options.over_budget)
     output.show_findings(findings)
     failed = [finding.handle for finding in findings if finding.works is False]
     if failed:
@@ -64,16 +67,14 @@ def check(options: argparse.Namespace) -> None:
 def plan(options: argparse.Namespace) -> None:
     """Show what a pull would ask."""
     chosen = _settings(options)
-    for prepared in _prepared(options, chosen):
-        output.show_plan(prepared)
+    output.show_plan(_prepared(options, chosen))
 
 
 def pull(options: argparse.Namespace) -> None:
     """Pull, publish, and show what came."""
     chosen = _settings(options)
-    prepared = _prepared(options, chosen)
-    for each in prepared:
-        output.show_plan(each)
+    prepared = _prepared(options, chosen, over_budget=options.over_budget)
+    output.show_plan(prepared)
     failures: list[EngagementError] = []
     is_stored = False
     run = pipeline.run_source if len(prepared) > 1 else pipeline.run
@@ -89,11 +90,13 @@ def pull(options: argparse.Namespace) -> None:
     news.told(home, untold, at=chosen.current_time())
     if is_stored and any(p.window and p.window.last >= chosen.first_day for each in prepared for p in each.plans):
         output.show_where_days_appear()
+    for line in spending.nearing(chosen, day=chosen.current_time().date()).values():
+        logger.warning("%s", line)
     if failures:
         raise PullError(failures)
 
 
-def _prepared(options: argparse.Namespace, chosen: settings.Settings) -> list[Prepared]:
+def _prepared(options: argparse.Namespace, chosen: settings.Settings, *, over_budget: bool = False) -> list[Prepared]:
     """Return what to ask each source."""
     if options.source:
         chosen = replace(chosen, source=options.source)
@@ -101,10 +104,12 @@ def _prepared(options: argparse.Namespace, chosen: settings.Settings) -> list[Pr
     if named and options.source and options.source not in (settings.BOTH, named.source):
         raise InputError(f"/{named} is of {named.source}, not of {options.source}: leave out --source or --endpoint")
     endpoints = [named] if named else [HOURLY[source] for source in chosen.sources]
-    return [_prepared_for(endpoint, options, chosen) for endpoint in endpoints]
+    return [_prepared_for(endpoint, options, chosen, over_budget=over_budget) for endpoint in endpoints]
 
 
-def _prepared_for(endpoint: Endpoint, options: argparse.Namespace, chosen: settings.Settings) -> Prepared:
+def _prepared_for(
+    endpoint: Endpoint, options: argparse.Namespace, chosen: settings.Settings, *, over_budget: bool
+) -> Prepared:
     if not endpoint.max_days and (options.first or options.last):
         raise InputError(f"/{endpoint} knows only the present: leave out --from and --to")
     last = options.last or chosen.last_whole_day()
@@ -114,7 +119,7 @@ def _prepared_for(endpoint: Endpoint, options: argparse.Namespace, chosen: setti
             f"{last} is before {chosen.first_day}, the setting first_day, so no look-back ends there: name the first "
             "day with --from"
         )
-    return prepare(chosen, first, last, endpoint=endpoint)
+    return prepare(chosen, first, last, endpoint=endpoint, over_budget=over_budget)
 
 
 def _settings(options: argparse.Namespace) -> settings.Settings:

@@ -33,11 +33,12 @@ def sync(options: argparse.Namespace) -> None:
     chosen = pulls.patient(options)
     known = accounts.load(chosen.accounts)
     planned = roster_sync.estimates(chosen, known, options.handles)
-    output.show_estimates(planned, price=roster_sync.READ_PRICE)
+    output.show_estimates(planned, price=None if chosen.price_per_read else roster_sync.READ_PRICE)
+    output.show_spend(roster_sync.spend_lines(chosen, planned))
     if not (options.yes or _agreed()):
         print("nothing is read")
         return
-    synced = roster_sync.sync(chosen, known, planned)
+    synced = roster_sync.sync(chosen, known, planned, over_budget=options.over_budget)
     for merged in synced.merged:
         output.show_merged(merged)
     if synced.failure:

@@ -1,20 +1,22 @@
 """The command `engagement status`: the accounts, the roster, the lake and the next runs, on one screen.
 
 In: arguments. Out: at most SCREEN lines of text, or JSON. A part that cannot be read is told in a line of its own, and
-the others are shown. Nothing is written, and nothing is asked of the API.
+the others are shown. Nothing is written, and nothing is asked of the API, but for what --vendor asks.
 """
 
 from __future__ import annotations
 
 import json
+import textwrap
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from engagement_pipeline.core import settings
+from engagement_pipeline.core import settings, spend
 from engagement_pipeline.core.errors import EngagementError
 from engagement_pipeline.core.redaction import printable, redacted
-from engagement_pipeline.extract import roster
+from engagement_pipeline.core.spend import Limits, Needs
+from engagement_pipeline.extract import roster, vendor_usage
 from engagement_pipeline.extract.plan_text import counted
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.observe import next_runs, status
@@ -26,10 +28,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from engagement_pipeline.core.settings import Settings
+    from engagement_pipeline.core.spend import Share, Used
     from engagement_pipeline.observe.next_runs import NextRun
     from engagement_pipeline.observe.status import Held, PullState, Standing
+    from engagement_pipeline.sources.x_api_v2.usage import Usage
 
-SCREEN = 40  # lines that the whole takes at most, each of 80 columns where no path or name is long
+SCREEN, WIDTH = 40, 80  # lines that the whole takes at most, and their columns where no path or name is long
+VENDOR = "X counts"
 SHOWN_HANDLES, SHOWN_PULLS, SHOWN_GAPS, SHOWN_RUNS = 9, 8, 2, 4
 SHOWN_OAUTH2 = 2
 MEGABYTE, GIGABYTE = 1e6, 1e9
@@ -41,7 +46,8 @@ class Status:
 
     `followed` has the Tweets of the roster by handle, 0 for a handle without any; those of others are under an empty
     handle. `unknown` are those of handles that the accounts file lacks. `oauth2` are the handles with OAuth 2 tokens,
-    and those of `oauth2_alone` have no others. `standing` is None before the first pull.
+    and those of `oauth2_alone` have no others. `standing` is None before the first pull. `limits` are those of a month,
+    and `vendor` what X counts, if it was asked.
     """
 
     data: str
@@ -52,6 +58,8 @@ class Status:
     unknown: dict[str, int] = field(default_factory=dict)
     bad_rows: int = 0
     standing: Standing | None = None
+    limits: Limits = field(default_factory=Limits)
+    vendor: Usage | None = None
     next_runs: tuple[NextRun, ...] = ()
     problems: dict[str, str] = field(default_factory=dict)
 
@@ -59,7 +67,7 @@ class Status:
 def run(options: argparse.Namespace) -> None:
     """Show the screen."""
     chosen = settings.load(config=options.config)
-    found = gathered(chosen, now=chosen.current_time())
+    found = gathered(chosen, now=chosen.current_time(), asks_vendor=options.vendor)
     if options.json:
         print(as_json(found))
     else:
@@ -67,7 +75,7 @@ def run(options: argparse.Namespace) -> None:
             print(printable(redacted(line)))
 
 
-def gathered(chosen: Settings, *, now: datetime) -> Status:
+def gathered(chosen: Settings, *, now: datetime, asks_vendor: bool = False) -> Status:
     """Look at each part; what cannot be read is a problem of that part alone."""
     problems: dict[str, str] = {}
 
@@ -84,6 +92,7 @@ def gathered(chosen: Settings, *, now: datetime) -> Status:
     followed = (
         part("roster", lambda: roster.load(chosen.tweets, handles=by_handle, skip_bad_rows=True)) if by_handle else None
     )
+    vendor = part(VENDOR, lambda: vendor_usage.ask(chosen)) if asks_vendor else None
     standing = part("lake", lambda: status.of_lake(Lake(chosen.data), now=now))
     if standing and standing.problem:
         problems["set aside"] = standing.problem
@@ -96,6 +105,8 @@ def gathered(chosen: Settings, *, now: datetime) -> Status:
         unknown=dict(Counter(tweet.handle for tweet in followed.unknown)) if followed else {},
         bad_rows=len(followed.bad_rows) if followed else 0,
         standing=standing,
+        limits=chosen.limits,
+        vendor=vendor,
         next_runs=part("next run", lambda: next_runs.ask(chosen.dagster_url)) or (),
         problems=problems,
     )
@@ -110,8 +121,14 @@ def _followed(handles: tuple[str, ...] | None, found: roster.Roster | None) -> d
 def as_json(found: Status) -> str:
     """Return the whole as JSON: days and moments as ISO text, sizes in bytes."""
     fields = asdict(found)
-    if fields["standing"]:
-        fields["standing"]["asked"]["handles"] = sorted(fields["standing"]["asked"]["handles"])
+    if found.standing:
+        used = found.standing.used
+        fields["standing"]["used"] = {
+            "requests": used.requests,
+            "answered": used.answered,
+            "handles": sorted(used.handles),
+            "posts_read": used.posts_read,
+        }
     return json.dumps(fields, indent=1, default=lambda value: value.isoformat())
 
 
@@ -123,8 +140,11 @@ def lines(found: Status) -> Iterator[str]:
     if found.standing:
         yield from _pull_lines(found.standing.pulls)
         yield from _standing_lines(found.standing)
+        yield from _month_lines(found.limits, found.standing.used)
+    if found.vendor:
+        yield from _vendor_lines(found.vendor)
     yield from _run_lines(found)
-    for name in ("lake", "roster", "set aside"):
+    for name in ("lake", "roster", "set aside", VENDOR):
         if name in found.problems:
             yield f"{name:<12} {found.problems[name]}"
 
@@ -198,11 +218,28 @@ def _standing_lines(standing: Standing) -> Iterator[str]:
     number = sum(standing.set_aside.values())
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in standing.set_aside.items())
     yield f"set aside    {counted(number, 'Tweet')}" + (f": {reasons}" if reasons else "")
-    asked = standing.asked
-    yield (
-        f"this month   {counted(asked.requests, 'request')}, {asked.answered:,} answered; "
-        f"{counted(len(asked.handles), 'handle')} queried"
-    )
+
+
+def _month_lines(limits: Limits, used: Used) -> Iterator[str]:
+    """Yield what this month has used of its limits, on lines that a screen is wide enough for."""
+    requests, handles, posts = spend.shares(limits, used, Needs())
+    told = [f"{_of_limit(requests)}, {used.answered:,} answered", f"{_of_limit(handles)} queried"]
+    if posts.used or posts.limit:
+        price = limits.price_per_read
+        told.append(f"{_of_limit(posts)} read" + ("" if price is None else f", {posts.used * price:,.2f}"))
+    indent = " " * len("this month   ")
+    yield from textwrap.wrap("; ".join(told), WIDTH, initial_indent="this month   ", subsequent_indent=indent)
+
+
+def _of_limit(share: Share) -> str:
+    if share.limit is None:
+        return counted(share.used, share.noun)
+    return f"{share.used:,} of {counted(share.limit, share.noun)} ({share.percent})"
+
+
+def _vendor_lines(vendor: Usage) -> Iterator[str]:
+    yield f"X counts     {counted(vendor.this_month, 'Post')} read this month"
+    yield (f"             {vendor.vendors_month:,} of {vendor.cap:,} in a month that begins on day {vendor.reset_day}")
 
 
 def _run_lines(found: Status) -> Iterator[str]:

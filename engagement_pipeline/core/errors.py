@@ -9,6 +9,7 @@
     │   └── UnavailableError           all tries failed on what is usually temporary: network, 429, 5xx, broken bodies
     │       └── OutageError            the API answered nobody for as long as patience lasts: a later run may succeed
     ├── ResponseError                  .path: the contract does not allow the shape or the sums of a response
+    ├── OverBudgetError                a limit of the month does not allow more; what landed is kept
     ├── PullError                      .failures: some requests of a pull failed; what landed is kept
     ├── LakeError                      .day: a file of the lake cannot be read or written; a day, if it is of one
     │   └── PublishError               .failures: some days are not published; all others are
@@ -135,6 +136,10 @@ class ResponseError(EngagementError):
         self.path = path
 
 
+class OverBudgetError(EngagementError):
+    """What a month may use is used up, or is too little for what was asked."""
+
+
 class PullError(EngagementError):
     """A pull that is not complete; `failures` holds one error for each cause."""
 
@@ -146,8 +151,12 @@ class PullError(EngagementError):
 
     @property
     def is_outage(self) -> bool:
-        """Tell whether the API was down: then the same pull may succeed later, and nobody need do anything."""
-        return any(isinstance(failure, OutageError) for failure in self.failures)
+        """Tell whether the API was down: then the same pull may succeed later, and nobody need do anything.
+
+        Where the month is used up as well, it cannot succeed by itself.
+        """
+        kinds = {type(failure) for failure in self.failures}
+        return OutageError in kinds and OverBudgetError not in kinds
 
 
 def _others(failures: Sequence[EngagementError]) -> str:

@@ -153,7 +153,7 @@ class Exchange:
     """The outcome of one request, for the log: `tries` were sent, and all other fields describe the last one.
 
     `status` is 0 if no answer came. `size` is the bytes on the wire. `error` says why the request failed; it is empty
-    if it did not.
+    if it did not. `posts` are the Posts that it read, as X counts reads.
     """
 
     request: Request
@@ -162,6 +162,7 @@ class Exchange:
     tries: int
     size: int
     seconds: float
+    posts: tuple[int, ...] = ()
     error: str = ""
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import glob
 import logging
+import math
 import os
 import re
 from dataclasses import dataclass, field, fields
@@ -33,6 +34,7 @@ from engagement_pipeline.core.loopback import is_loopback
 from engagement_pipeline.core.metrics import HISTORICAL_SINCE, METRICS, RENAMED
 from engagement_pipeline.core.nearest import nearest
 from engagement_pipeline.core.redaction import register_address
+from engagement_pipeline.core.spend import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,7 +52,8 @@ PATIENCE_AT_A_TERMINAL = 3  # minutes
 LARGEST_PORT = 65_535
 DAY_MINUTES = 24 * 60
 LAST_YEAR = 9998  # of `now`: there must be days after it
-LARGEST_NUMBER = 1_000_000  # of any setting; the system's clocks and time-outs allow little more
+LARGEST_NUMBER = 1_000_000  # of most settings; the system's clocks and time-outs allow little more
+LARGEST_OF_A_MONTH = 10**12  # requests, handles or Posts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +70,10 @@ class Settings:
     tweets: str = "data/tweets/*"
     skip_bad_rows: bool = False
     history_days: int | None = None
-    handles_contract: int | None = None
+    requests_per_month: int | None = None
+    handles_per_month: int | None = None
+    posts_per_month: int | None = None
+    price_per_read: float | None = None
     first_day: date = date(2025, 1, 1)
     lookback_days: int = 28
     requests_per_minute: int = 60
@@ -97,6 +103,11 @@ class Settings:
     def sources(self) -> tuple[str, ...]:
         """The sources that a pull asks, in this order."""
         return tuple(HOURLY) if self.source == BOTH else (self.source,)
+
+    @property
+    def limits(self) -> Limits:
+        """What a month may use."""
+        return Limits(**{each.name: getattr(self, each.name) for each in fields(Limits)})
 
     def current_time(self) -> datetime:
         """Return the fixed `now` if it is set, otherwise the time of the clock, in UTC."""
@@ -302,6 +313,23 @@ def _at_least_one(value: Any, _base: Path) -> int:  # noqa: ANN401
     return int(text)
 
 
+def _of_a_month(value: Any, _base: Path) -> int:  # noqa: ANN401
+    text = str(value).strip()
+    if isinstance(value, bool | float) or not text.isdecimal() or not 1 <= int(text) <= LARGEST_OF_A_MONTH:
+        raise ValueError(f"must be a whole number of at least 1 and at most {LARGEST_OF_A_MONTH:,}")
+    return int(text)
+
+
+def _price(value: Any, _base: Path) -> float:  # noqa: ANN401
+    try:
+        price = math.nan if isinstance(value, bool) else float(value)
+    except (ValueError, TypeError):
+        price = math.nan
+    if not 0 < price <= LARGEST_NUMBER:  # which no NaN is
+        raise ValueError("must be a number above 0 such as 0.005, in a currency of your own")
+    return price
+
+
 def _minutes(value: Any, _base: Path) -> int:  # noqa: ANN401
     text = str(value).strip()
     if isinstance(value, bool | float) or not text.isdecimal() or int(text) > DAY_MINUTES:
@@ -367,7 +395,10 @@ _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "tweets": _glob,
     "skip_bad_rows": _yes_or_no,
     "history_days": _at_least_one,
-    "handles_contract": _at_least_one,
+    "requests_per_month": _of_a_month,
+    "handles_per_month": _of_a_month,
+    "posts_per_month": _of_a_month,
+    "price_per_read": _price,
     "first_day": _day,
     "lookback_days": _lookback,
     "requests_per_minute": _at_least_one,

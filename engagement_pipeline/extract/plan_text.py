@@ -9,10 +9,13 @@ from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from engagement_pipeline.core import spend
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.transport.rate_limit import in_words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from engagement_pipeline.extract.prepare import Prepared
 
 
@@ -41,16 +44,25 @@ def plan_lines(prepared: Prepared) -> list[str]:
             f"  left out: {counted(number, 'Tweet')} {reason}"
             for reason, number in sorted(Counter(planned.left_out.values()).items())
         ]
-    handles = {request.handle for planned in prepared.plans for request in planned.requests} - {""}
     seconds = timedelta(seconds=round(prepared.seconds))
     return [
         *lines,
         *(f"left out: type {name}, which {_served_by(name)}" for name in prepared.types_left_out),
-        f"handles queried this month, these included: {len(handles | prepared.handles_queried):,}",
         f"in all {counted(prepared.requests, 'request')}: {seconds} (h:mm:ss) at {prepared.rate:,} requests "
         + in_words(prepared.terms.seconds)
         + (" for each account" if prepared.terms.per_account else ""),
     ]
+
+
+def spend_lines(prepared: Sequence[Prepared]) -> list[str]:
+    """Return what this month has used, what a pull of all these plans adds, and what is left then.
+
+    The plans have all requests, as if nothing had landed yet; tries that fail come on top.
+    """
+    asked = [request for each in prepared for planned in each.plans for request in planned.requests]
+    first = prepared[0]
+    adds = spend.needs(asked, first.used, day=first.day)
+    return spend.lines(first.limits, first.used, adds, what="this pull")
 
 
 def _served_by(engagement_type: str) -> str:

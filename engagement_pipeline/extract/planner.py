@@ -92,6 +92,11 @@ def plan(
     )
 
 
+def rest(planned: Plan, tweets: Iterable[Tweet]) -> Plan:
+    """Return a plan that asks for some of its Tweets alone."""
+    return plan(tweets, planned.endpoint, types=planned.types, window=planned.window, alone=planned.alone)
+
+
 def without(planned: Plan, gone: Collection[int]) -> Plan:
     """Return a plan that does not ask for some Tweets."""
     fewer = (

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.core.endpoints import Endpoint
     from engagement_pipeline.core.model import Plan, Terms, Tweet, Window
     from engagement_pipeline.core.settings import Settings
+    from engagement_pipeline.core.spend import Limits, Used
     from engagement_pipeline.extract.roster import Roster
     from engagement_pipeline.transport.accounts import Accounts
 
@@ -32,18 +33,21 @@ if TYPE_CHECKING:
 class Prepared:
     """What a pull will do. `plans` hold all requests, as if nothing had landed yet.
 
-    `handles_queried` are the handles that were asked for earlier in this month: contracts count them. If the setting
-    `types` names only some types, `types_left_out` are those of them that the endpoint does not serve. `rate` is the
-    contract's number of requests in the seconds of `terms`.
+    `used` is what the month of `day` has used so far, and `limits` what it may use; with `over_budget`, no limit holds
+    for this pull. If the setting `types` names only some types, `types_left_out` are those of them that the endpoint
+    does not serve. `rate` is the contract's number of requests in the seconds of `terms`.
     """
 
     accounts: Accounts
     roster: Roster
     plans: tuple[Plan, ...]
-    handles_queried: frozenset[str]
+    day: date
+    used: Used
+    limits: Limits
     terms: Terms
     rate: int
     types_left_out: tuple[str, ...] = ()
+    over_budget: bool = False
 
     @property
     def requests(self) -> int:
@@ -65,6 +69,7 @@ def prepare(
     *,
     endpoint: Endpoint = HISTORICAL,
     new_since: datetime | None = None,
+    over_budget: bool = False,
 ) -> Prepared:
     """Read accounts and roster, and plan the requests. Raises InputError if there is nothing to ask.
 
@@ -92,7 +97,6 @@ def prepare(
         )
         for window in windows
     )
-    queried = request_log.handles(lake, now.date())
     chosen = settings.types if len(settings.types) < len(METRICS) else ()
     return Prepared(
         terms=terms,
@@ -100,17 +104,21 @@ def prepare(
         accounts=known,
         roster=followed.without(gone),
         plans=plans,
-        handles_queried=queried,
+        day=now.date(),
+        limits=settings.limits,
+        used=request_log.used(Lake(settings.data).of_each_source, now.date()),
         types_left_out=tuple(name for name in chosen if name not in endpoint.types),
+        over_budget=over_budget,
     )
 
 
 def prepare_sources(
-    settings: Settings, first: date, last: date, *, new_since: datetime | None = None
+    settings: Settings, first: date, last: date, *, new_since: datetime | None = None, over_budget: bool = False
 ) -> tuple[Prepared, ...]:
     """Plan the requests for hours to each source that the setting `source` names. Arguments and errors as `prepare`."""
     return tuple(
-        prepare(settings, first, last, endpoint=HOURLY[source], new_since=new_since) for source in settings.sources
+        prepare(settings, first, last, endpoint=HOURLY[source], new_since=new_since, over_budget=over_budget)
+        for source in settings.sources
     )
 
 

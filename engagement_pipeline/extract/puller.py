@@ -26,6 +26,7 @@ from engagement_pipeline.core.errors import (
     EngagementError,
     LakeError,
     OutageError,
+    OverBudgetError,
     PullError,
     RefusedError,
     ResponseError,
@@ -308,6 +309,9 @@ class _Run:
             self._give_up(asked.request, error)
         except RefusedError as error:
             self._take_refusal(standing, asked, error)
+        except OverBudgetError as error:
+            self._go_on(ownership.unanswered(standing))
+            self._end(error)
         else:
             self._take_answer(standing, asked, flat)
         self.progress(self.report.answered, self.report.answered + len(self.in_flight), rows=self.report.rows)
@@ -329,6 +333,12 @@ class _Run:
         self.given_up_in_a_row += 1
         if is_outage or self.given_up_in_a_row == GIVEN_UP_IN_A_ROW:
             self.stop()
+
+    def _end(self, error: OverBudgetError) -> None:
+        """Note once that the month is used up, and stop the pull."""
+        if not any(isinstance(known, OverBudgetError) for known in self.failures):
+            self.failures.append(error)
+        self.stop()
 
     def _take_refusal(self, standing: Standing, asked: Ask, error: RefusedError) -> None:
         self.report.answered += 1

@@ -12,18 +12,21 @@ Posts that came are kept, and the next sync reads it again from the newest: what
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 import requests
 
+from engagement_pipeline.core import spend
 from engagement_pipeline.core.errors import EngagementError, InputError, RefusedError, ResponseError
 from engagement_pipeline.core.model import posted_at
-from engagement_pipeline.extract import roster_synced
+from engagement_pipeline.core.spend import Needs
+from engagement_pipeline.extract import roster_synced, turn
 from engagement_pipeline.extract.roster_synced import COMPLETE, FOUND_IN, PART, TIMELINE
-from engagement_pipeline.lake import forgotten
+from engagement_pipeline.lake import forgotten, request_log
+from engagement_pipeline.lake.clock import Clock
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.sources.x_api_v2 import timeline
 from engagement_pipeline.transport.client import Client
@@ -33,12 +36,13 @@ from engagement_pipeline.transport.rate_limit import RateLimiter
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from engagement_pipeline.core.model import Request
+    from engagement_pipeline.core.model import Exchange, Request
     from engagement_pipeline.core.posts import Post
     from engagement_pipeline.core.settings import Settings
     from engagement_pipeline.extract.roster_synced import Merged
     from engagement_pipeline.lake.forgotten import Forgotten
     from engagement_pipeline.transport.accounts import Accounts
+    from engagement_pipeline.transport.budget import Budget
 
 T = TypeVar("T")
 READ_PRICE = 0.001  # dollars for reading a Post of one's own, on pay-per-use; the vendor's page of August 2026
@@ -70,7 +74,10 @@ class Synced:
         """What did not come, as one error; None if all timelines were read to their end."""
         if not self.failures:
             return None
-        told = "; ".join(f"{handle}: {error}" for handle, error in self.failures.items())
+        handles: dict[str, list[str]] = defaultdict(list)
+        for handle, error in self.failures.items():
+            handles[str(error)].append(handle)
+        told = "; ".join(f"{', '.join(of_error)}: {error}" for error, of_error in handles.items())
         of = len(self.failures) + len(self.merged)
         return EngagementError(
             f"{len(self.failures)} of {of} timelines are not read to their end, and what came is kept: {told}"
@@ -104,21 +111,54 @@ def _estimate(pattern: str, handle: str, now: datetime) -> Estimate:
     return Estimate(handle=handle, since=since, likely=min(likely, timeline.REACH))
 
 
-def sync(settings: Settings, known: Accounts, planned: Iterable[Estimate]) -> Synced:
-    """Read the timelines. What fails for one handle does not stop the next."""
+def sync(settings: Settings, known: Accounts, planned: Sequence[Estimate], *, over_budget: bool = False) -> Synced:
+    """Read the timelines. What fails for one handle does not stop the next.
+
+    Waits until no other process asks with the same accounts file. The lake is made where there is none, since the log
+    of requests is there. Raises OverBudgetError before the first request if a limit of the month does not allow it.
+    """
+    home = Lake(settings.data)
+    home.open()
+    with turn.held(settings, home, what="a sync of the roster"):
+        gone, clock = forgotten.load(home), Clock.of(home, machine=settings.current_time)
+        budget = turn.budget(settings, home, day=clock().date(), over_budget=over_budget)
+        budget.check_needs(needs(planned), what="this sync of the roster")
+        with _client(settings, known, home, clock=clock, budget=budget, gone=gone) as client:
+            return _sync_all(client, settings, known, planned, gone=gone)
+
+
+def needs(planned: Iterable[Estimate]) -> Needs:
+    """Return about how much of a month a sync uses: for each handle a request for its ID, and its pages."""
+    likely = [each.likely for each in planned]
+    pages = (max(1, math.ceil(posts / timeline.PAGE)) for posts in likely)
+    return Needs(requests=sum(1 + number for number in pages), posts=sum(likely))
+
+
+def spend_lines(settings: Settings, planned: Iterable[Estimate]) -> list[str]:
+    """Return what this month has used, about what a sync adds, and what is left then; tries that fail come on top."""
+    used = request_log.used(Lake(settings.data).of_each_source, settings.current_time().date())
+    return spend.lines(settings.limits, used, needs(planned), what="this sync")
+
+
+def _sync_all(
+    client: Client, settings: Settings, known: Accounts, planned: Iterable[Estimate], *, gone: Forgotten
+) -> Synced:
     merged: list[Merged] = []
     failures: dict[str, EngagementError] = {}
-    gone = forgotten.load(Lake(settings.data))
-    with _client(settings, known) as client:
-        for each in planned:
-            try:
-                merged.append(_sync_one(client, known, each, pattern=settings.tweets, gone=gone))
-            except EngagementError as error:
-                failures[each.handle] = error
+    for each in planned:
+        try:
+            merged.append(_sync_one(client, known, each, pattern=settings.tweets, gone=gone))
+        except EngagementError as error:
+            failures[each.handle] = error
     return Synced(merged=tuple(merged), failures=failures)
 
 
-def _client(settings: Settings, known: Accounts) -> Client:
+def _client(
+    settings: Settings, known: Accounts, lake: Lake, *, clock: Clock, budget: Budget, gone: Forgotten
+) -> Client:
+    def log(exchange: Exchange) -> None:
+        request_log.write(lake, exchange, limits=settings.limits, unnamed=gone.among(exchange.posts))
+
     return Client(
         timeline,
         known,
@@ -128,7 +168,9 @@ def _client(settings: Settings, known: Accounts) -> Client:
         patience=Patience(settings.patience()),
         tries=settings.tries,
         timeout_seconds=settings.timeout_seconds,
-        log=lambda _: None,  # the log is of what the contracts for engagements bill
+        log=log,
+        lake_now=clock,
+        budget=budget,
     )
 
 

@@ -245,18 +245,14 @@ def begin(lake: Lake, plan: Plan, *, now: datetime, resume: timedelta) -> Pull:
     So is one of another UTC day where the endpoint takes no days. A published one never is taken up, because
     pulling again is how revisions are seen.
     """
-    window = _days(plan.window)
-    place = f"{window['first']}_{window['last']}" if window else str(now.date())
     for pull in open_pulls(lake):
-        if pull.endpoint != plan.endpoint:
-            continue
-        if now - pull.started_at >= resume or (not window and pull.path.parent.name != place):
+        if pull.endpoint == plan.endpoint and _is_past(pull, plan, now=now, resume=resume):
             pull.marked(finished=True)
-        elif (pull.window, pull.types) == (plan.window, plan.types):
-            logger.info("going on with the pull of %s that was started %s", pull, pull.started_at)
-            return pull.marked(finished=False)
+    if found := resumable(lake, plan, now=now, resume=resume):
+        logger.info("going on with the pull of %s that was started %s", found, found.started_at)
+        return found.marked(finished=False)
     pull = Pull(
-        path=lake.raw / plan.endpoint.name / place / now.strftime(STAMP),
+        path=lake.raw / plan.endpoint.name / _place(plan, now) / now.strftime(STAMP),
         endpoint=plan.endpoint,
         window=plan.window,
         types=plan.types,
@@ -266,6 +262,24 @@ def begin(lake: Lake, plan: Plan, *, now: datetime, resume: timedelta) -> Pull:
     lake.storage.make_folder(pull.path)
     pull.save()
     return pull
+
+
+def resumable(lake: Lake, plan: Plan, *, now: datetime, resume: timedelta) -> Pull | None:
+    """Return the pull that `begin` takes up, None where it starts one."""
+    open_ones = (pull for pull in open_pulls(lake) if not _is_past(pull, plan, now=now, resume=resume))
+    asked = (plan.endpoint, plan.window, plan.types)
+    return next((pull for pull in open_ones if (pull.endpoint, pull.window, pull.types) == asked), None)
+
+
+def _is_past(pull: Pull, plan: Plan, *, now: datetime, resume: timedelta) -> bool:
+    """Tell whether a pull of the plan's endpoint is too old to be taken up."""
+    return now - pull.started_at >= resume or (not plan.window and pull.path.parent.name != _place(plan, now))
+
+
+def _place(plan: Plan, now: datetime) -> str:
+    """Return the name of the folder with the pulls of a plan's window, or of the day where it has none."""
+    window = _days(plan.window)
+    return f"{window['first']}_{window['last']}" if window else str(now.date())
 
 
 def load(lake: Lake, folder: Path) -> Pull:

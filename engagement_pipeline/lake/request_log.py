@@ -6,20 +6,22 @@ reads meanwhile sees whole lines.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import asdict
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL
 from engagement_pipeline.core.model import Request, Window
 from engagement_pipeline.core.redaction import redacted
+from engagement_pipeline.core.spend import Limits, Used
 from engagement_pipeline.core.tables import REQUESTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from engagement_pipeline.core.endpoints import Endpoint
@@ -28,20 +30,22 @@ if TYPE_CHECKING:
 
 OK = 200
 ANSWERED = {OK, 400, 403}  # by status: the API looked at the Tweets, so it counts as a query
+OF_HANDLES = {each.name for each in ENDPOINTS.values() if each.source == HISTORICAL.source}  # its contract counts them
+NONE = Limits()
 LAST_LINES = 1000  # of a file, among which is its newest request: threads append a little out of order
 
 
-def write(lake: Lake, exchange: Exchange, *, handles_contract: int | None = None) -> None:
-    """Append one line; safe to call from several threads and processes.
+def write(lake: Lake, exchange: Exchange, *, limits: Limits = NONE, unnamed: Container[int] = ()) -> None:
+    """Append one line, which notes the limits of now; safe to call from several threads and processes.
 
-    `handles_contract` is how many handles a month the contract allows now.
+    Of the Posts that came on a page, those in `unnamed` are counted and not named.
     """
     request = exchange.request
     line = {
         "asked_at": exchange.asked_at.isoformat(),
         "endpoint": request.endpoint.name,
         "handle": request.handle or None,
-        "tweet_ids": [str(tweet_id) for tweet_id in request.tweet_ids],
+        "tweet_ids": [str(tweet) for tweet in request.tweet_ids or exchange.posts if tweet not in unnamed],
         "first_day": str(request.window.first) if request.window else None,
         "last_day": str(request.window.last) if request.window else None,
         "status": exchange.status or None,
@@ -49,44 +53,41 @@ def write(lake: Lake, exchange: Exchange, *, handles_contract: int | None = None
         "bytes": exchange.size,
         "seconds": round(exchange.seconds, 3),
         "error": redacted(exchange.error) or None,
-        "handles_contract": handles_contract,
+        "posts": len({*exchange.posts}),
+        **asdict(limits),
     }
     lake.storage.append_line(_month(lake, exchange.asked_at), orjson.dumps(line))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What a UTC month's log says: the requests, how many of them were answered, and the handles that were queried."""
-
-    requests: int
-    answered: int
-    handles: frozenset[str]
-
-
-def asked(lake: Lake, day: date) -> Asked:
-    """Return what was asked for in the UTC month of `day`."""
-    requests = answered = 0
+def used(lakes: Iterable[Lake], day: date) -> Used:
+    """Return what the logs of these lakes say that the UTC month of `day` has used."""
+    requests = answered = unnamed = 0
     queried: set[str] = set()
-    for line in map(_parsed, lake.storage.lines(_month(lake, day))):
-        requests += bool(line)
+    posts: dict[date, set[int]] = defaultdict(set)
+    for line in (_parsed(line) for lake in lakes for line in lake.storage.lines(_month(lake, day))):
+        requests += _number(line, "tries") if line else 0
         if line.get("status") in ANSWERED:
             answered += 1
-            queried |= {line["handle"]} if line.get("handle") else set()
-    return Asked(requests=requests, answered=answered, handles=frozenset(queried))
-
-
-def joined(logs: Sequence[Asked]) -> Asked:
-    """Return what the logs of several lakes say together."""
-    return Asked(
-        requests=sum(each.requests for each in logs),
-        answered=sum(each.answered for each in logs),
-        handles=frozenset().union(*(each.handles for each in logs)),
+            if line.get("handle") and line.get("endpoint") in OF_HANDLES:
+                queried.add(line["handle"])
+        if number := _number(line, "posts"):
+            with suppress(KeyError, ValueError, TypeError):
+                named = set(map(int, line["tweet_ids"]))
+                posts[datetime.fromisoformat(line["asked_at"]).astimezone(UTC).date()] |= named
+                unnamed += number - len(named)
+    return Used(
+        requests=requests,
+        answered=answered,
+        handles=frozenset(queried),
+        posts={day: frozenset(read) for day, read in posts.items()},
+        unnamed=unnamed,
     )
 
 
-def handles(lake: Lake, day: date) -> frozenset[str]:
-    """Return the handles that were queried in the UTC month of `day`."""
-    return asked(lake, day).handles
+def _number(line: Mapping[str, Any], name: str) -> int:
+    """Return a number of a line; 0 if it has none."""
+    number = line.get(name)
+    return number if isinstance(number, int) else 0
 
 
 def newest(lake: Lake) -> datetime | None:

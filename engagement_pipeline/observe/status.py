@@ -24,9 +24,9 @@ from engagement_pipeline.observe.patient import day_of, spans
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from engagement_pipeline.core.spend import Used
     from engagement_pipeline.lake.layout import Lake
     from engagement_pipeline.lake.raw import Pull
-    from engagement_pipeline.lake.request_log import Asked
 
 PULLS = 2  # that are told of each endpoint, the newest last
 
@@ -70,12 +70,15 @@ class PullState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Where a lake stands. `set_aside` counts Tweets by reason; `problem` says what could not be read, else empty."""
+    """Where a lake stands. `set_aside` counts Tweets by reason; `problem` says what could not be read, else empty.
+
+    `used` is what this month has used of what contracts count.
+    """
 
     held: Held
     pulls: tuple[PullState, ...]
     set_aside: dict[str, int]
-    asked: Asked
+    used: Used
     problem: str
 
 
@@ -99,7 +102,7 @@ def of_lake(lake: Lake, *, now: datetime) -> Standing | None:
         held=_held(lake),
         pulls=tuple(pull for each in lake.of_each_source for pull in _last_pulls(each)),
         set_aside=dict(sorted(aside.items())),
-        asked=request_log.joined([request_log.asked(each, now.date()) for each in lake.of_each_source]),
+        used=request_log.used(lake.of_each_source, now.date()),
         problem=problem,
     )
 

@@ -39,6 +39,9 @@ class Asking(Protocol):
     def largest_answer(self, request: Request) -> int:
         """Return the most bytes that the body of a 200 has, LARGEST_BODY at most; a larger one is not read on."""
 
+    def posts_read(self, request: Request, body: bytes) -> tuple[int, ...]:
+        """Return the Posts of a 200 that the vendor counts as read; none of a body that cannot be read."""
+
     def error_of(self, answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
         """Return the error that says what an answer other than 200 means, and whether a retry can help."""
 

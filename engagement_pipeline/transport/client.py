@@ -15,17 +15,19 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Self
 
 import requests
 
 from engagement_pipeline.core import bounds
 from engagement_pipeline.core.bounds import TooLargeError
-from engagement_pipeline.core.errors import AccountError, ApiError, RefusedError, UnavailableError
+from engagement_pipeline.core.errors import AccountError, ApiError, OverBudgetError, RefusedError, UnavailableError
 from engagement_pipeline.core.model import Exchange, Request, Response
 from engagement_pipeline.core.reach import unreachable
 from engagement_pipeline.core.redaction import redacted_body, shown
+from engagement_pipeline.core.spend import Limits, Used
+from engagement_pipeline.transport.budget import Budget
 from engagement_pipeline.transport.patience import Failures
 from engagement_pipeline.transport.signing import SignedSessions
 
@@ -51,7 +53,8 @@ class Client:
     `log` is told once of each request that was sent. `now` is the machine's clock, with which the API's is compared;
     `lake_now` gives the moments under which requests are logged and answers land, by default those of `now`. `look` is
     shown each answer, with its request and that moment. An account that was not let in is not asked for again. `tries`
-    is of a request that fails while the API answers others.
+    is of a request that fails while the API answers others. `budget` is what is left of the month, by default without a
+    limit; each try takes its part of it.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Client:
         look: Callable[[Request, Answer, datetime], None] = lambda *_: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         lake_now: Callable[[], datetime] | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self._source = source
         self._base = api_url
@@ -81,6 +85,7 @@ class Client:
         self._look = look
         self._now = now
         self._lake_now = lake_now
+        self._budget = budget or Budget(Limits(), Used(), day=date.min)
         self._sessions = SignedSessions(
             self._accounts, api_url=api_url, auth_url=auth_url, timeout_seconds=timeout_seconds, now=now
         )
@@ -121,10 +126,10 @@ class Client:
     def ask(self, request: Request, *, witness: Request | None = None) -> Response:
         """Send one request. Raises AccountError, RefusedError, or UnavailableError once the tries are used up.
 
-        Raises OutageError once patience is over. `witness` is a request that the API has answered before: if this one
-        fails and no other is there, it shows whether the API is down. One that this client has asked for serves too.
-        The log is told of it however it ends, also where it is given up between two tries: what was sent counts to
-        the contract's rate.
+        Raises OutageError once patience is over, OverBudgetError once the month is used up. `witness` is a request that
+        the API has answered before: if this one fails and no other is there, it shows whether the API is down. One that
+        this client has asked for serves too. The log is told of it however it ends, also where it is given up between
+        two tries: what was sent counts to the contract's rate.
         """
         with self._logged() as sent:
             return self._answered(request, sent, witness)
@@ -136,7 +141,7 @@ class Client:
         error = ""
         try:
             yield sent
-        except ApiError as failed:
+        except (ApiError, OverBudgetError) as failed:
             error = str(failed)
             raise
         finally:
@@ -232,8 +237,10 @@ class Client:
         asked_at: datetime,
     ) -> Answer:
         """Send one signed try, and return its answer."""
+        self._budget.take(request, asked_at.date())
         started = time.perf_counter()
         status = size = 0
+        posts: tuple[int, ...] = ()
         try:
             url, most = f"{self._base}{written.path}", self._source.largest_answer(request)
             setting = self._source.TERMS.address
@@ -241,11 +248,20 @@ class Client:
                 session, written, url, handle=request.handle, seconds=self._timeout, largest=most, setting=setting
             )
             status, size = answer.status, answer.size
+            if status == requests.codes.ok:
+                posts = self._source.posts_read(request, answer.body)
+                self._budget.read(posts)
         finally:
             seconds = time.perf_counter() - started
             sent.append(
                 Exchange(
-                    request=request, asked_at=asked_at, status=status, tries=len(sent) + 1, size=size, seconds=seconds
+                    request=request,
+                    asked_at=asked_at,
+                    status=status,
+                    tries=len(sent) + 1,
+                    size=size,
+                    seconds=seconds,
+                    posts=posts,
                 )
             )
         spent = status == requests.codes.too_many_requests

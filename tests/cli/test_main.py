@@ -124,7 +124,7 @@ def test_a_plan_names_whom_it_leaves_out_and_why(in_world, engagement):
     assert "harborbooks           1 request for 2 Tweets\n" in out
     assert "left out: 3 Tweets of others, which /totals alone serves\n" in out
     assert re.search(r"left out: 1 Tweet unavailable on \d{4}-\d\d-\d\d, asked for again after 30 days\n", out)
-    assert "handles queried this month, these included: 1\n" in out
+    assert "this month (UTC), with this pull:\n  requests   1 + 1 = 2\n  handles    1 + 0 = 1\n" in out
     assert "(of others)           1 request for 3 Tweets\n" in engagement("plan", "--endpoint", "totals")[1]
 
 

@@ -62,9 +62,20 @@ def test_a_sync_tells_the_reads_and_their_price_and_then_what_it_found(synced, i
         "harborbooks      at most 3,200 reads: all that its timeline shows",
         "in all about 3,200 reads, at most 3,200",
         "where reads are billed: $3.20, at most $3.20, at $0.001 for an own Tweet",
+        "this month (UTC), with this sync:",
+        "  requests   0 + 33 = 33",
+        "  handles    0 + 0 = 0",
+        "  Posts read 0 + 3,200 = 3,200",
     ]
     assert found.endswith(f"{in_world.roster.parent}/harborbooks.synced.csv")
     assert synced("--yes")[1].startswith("harborbooks      about 1, at most 3,200 reads: since Tweet ")
+
+
+def test_a_price_of_one_s_own_stands_in_the_place_of_the_vendor_s(synced, monkeypatch):
+    monkeypatch.setenv("ENGAGEMENT_PRICE_PER_READ", "0.005")
+    *_, posts, _ = synced("--yes")[1].splitlines()
+    assert posts == "  Posts read 0 + 3,200 = 3,200; 16.00 at 0.005 each"
+    assert "$" not in synced("--yes")[1]
 
 
 def test_without_a_terminal_nothing_is_asked_unless_yes_says_so(synced, in_world, monkeypatch):

@@ -8,7 +8,9 @@ import pytest
 from receivers import service
 
 from engagement_pipeline.cli import status
+from engagement_pipeline.core.spend import Limits
 from engagement_pipeline.observe.next_runs import NextRun
+from engagement_pipeline.sources.x_api_v2.usage import Usage
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +55,49 @@ def test_after_a_pull_its_days_its_outcome_and_what_it_cost_are_shown(in_world, 
     assert "set aside    0 Tweets" in said
 
 
+def test_what_a_month_has_used_is_shown_with_its_limits_and_money(in_world, engagement, lines, monkeypatch):
+    for name, value in {"requests": 4, "handles": 50, "posts": 1_000}.items():
+        monkeypatch.setenv(f"ENGAGEMENT_{name.upper()}_PER_MONTH", str(value))
+    monkeypatch.setenv("ENGAGEMENT_PRICE_PER_READ", "0.005")
+    assert engagement("pull", "--from", "2026-01-31", "--source", "x_api_v2")[0] == 0
+    said = lines()
+    place = next(number for number, line in enumerate(said) if line.startswith("this month"))
+    assert said[place : place + 2] == [
+        "this month   3 of 4 requests (75 %), 3 answered; 0 of 50 handles (0 %) queried;",
+        "             6 of 1,000 Posts (1 %) read, 0.03",
+    ]
+
+
+def test_the_vendor_s_own_count_is_asked_for_where_somebody_wants_it(in_world, engagement):
+    in_world.emulator.v2.faults.set(project_usage=1_000, project_cap=2_000_000)
+    assert engagement("pull", "--from", "2026-01-31", "--source", "x_api_v2")[0] == 0
+    asked = len(in_world.emulator.v2.requests)
+    assert "X counts" not in engagement("status")[1]
+    assert len(in_world.emulator.v2.requests) == asked
+    said = engagement("status", "--vendor")[1].splitlines()
+    place = said.index("X counts     6 Posts read this month")
+    assert said[place + 1] == "             1,006 of 2,000,000 in a month that begins on day 7"
+    assert "this month   4 requests, 4 answered; 0 handles queried; 6 Posts read" in said
+    assert json.loads(engagement("status", "--vendor", "--json")[1])["vendor"]["this_month"] == 6
+
+
+def test_a_vendor_that_does_not_tell_is_a_line_and_the_rest_is_shown(in_world, engagement):
+    in_world.emulator.v2.faults.set(status_503=1)
+    code, out, _ = engagement("status", "--vendor")
+    assert code == 0
+    (line,) = [line for line in out.splitlines() if line.startswith("X counts")]
+    assert "/2/usage/tweets answered 503" in line
+    assert "accounts     3 handles, 6 Tweets" in out
+
+
+def test_the_vendor_is_not_asked_where_the_month_has_no_request_left(in_world, engagement, monkeypatch):
+    monkeypatch.setenv("ENGAGEMENT_REQUESTS_PER_MONTH", "1")
+    engagement("status", "--vendor")
+    out = engagement("status", "--vendor")[1]
+    assert "X counts     0 of this month's 1 request are left (requests_per_month): nothing more is sent" in out
+    assert len(in_world.emulator.v2.requests) == 1
+
+
 def test_a_pull_that_stopped_is_shown_with_the_command_that_says_more(in_world, engagement, lines):
     in_world.emulator.faults.set(revoked_handles=["lumenaudio"])
     assert engagement("pull", "--from", "2026-01-31")[0] == 1
@@ -85,7 +130,7 @@ def test_json_has_the_same_for_programs(in_world, engagement):
     assert told["followed"] == {"harborbooks": 2, "lumenaudio": 2, "tidalcoffee": 2}
     assert told["standing"]["held"]["first"] == "2026-01-31"
     assert told["standing"]["pulls"][0]["outcome"] == "published"
-    assert told["standing"]["asked"]["handles"] == ["harborbooks", "lumenaudio", "tidalcoffee"]
+    assert told["standing"]["used"]["handles"] == ["harborbooks", "lumenaudio", "tidalcoffee"]
     assert "nothing answers" in told["problems"]["next run"]
 
 
@@ -108,9 +153,11 @@ def test_a_large_project_fits_on_a_screen(in_world, engagement):
             set_aside={"forbidden": 1_000, "protected": 1_000, "unavailable": 1_000},
         ),
         next_runs=tuple(NextRun(schedule=f"daily{i}", at=datetime(2026, 2, 1, tzinfo=UTC)) for i in range(9)),
-        problems={"roster": "it cannot be read", "set aside": "it is damaged"},
+        problems={"roster": "it cannot be read", "set aside": "it is damaged", "X counts": "it does not answer"},
     )
-    shown = [*status.lines(many)]
+    limits = Limits(requests_per_month=10**8, handles_per_month=1_000, posts_per_month=10**8, price_per_read=0.005)
+    vendor = Usage(this_month=10**7, vendors_month=10**7, cap=10**8, reset_day=31)
+    shown = [*status.lines(replace(many, limits=limits, vendor=vendor))]
     assert len(shown) <= status.SCREEN
     assert max(map(len, shown[1:])) <= 80
 

@@ -58,7 +58,10 @@ def test_without_file_or_variable_every_setting_has_its_documented_default(tmp_p
         reports=tmp_path / "reports",
         skip_bad_rows=False,
         history_days=None,
-        handles_contract=None,
+        requests_per_month=None,
+        handles_per_month=None,
+        posts_per_month=None,
+        price_per_read=None,
         first_day=date(2025, 1, 1),
         lookback_days=28,
         requests_per_minute=60,
@@ -126,6 +129,21 @@ def test_the_look_back_begins_within_what_there_is(config, text, last, first):
 )
 def test_a_pull_waits_a_quarter_of_an_hour_for_an_api_that_is_down_unless_it_is_told_otherwise(config, text, minutes):
     assert config(text).patience() == minutes
+
+
+@pytest.mark.parametrize("text", ["requests_per_month = 0", "posts_per_month = true", 'handles_per_month = "many"'])
+def test_a_limit_of_a_month_is_a_whole_number(config, text):
+    assert "must be a whole number of at least 1 and at most 1,000,000,000,000" in refusal(config, text)
+
+
+@pytest.mark.parametrize("price", ["0", "-1", "nan", "inf", '"much"', "true", "[1]"])
+def test_a_price_is_a_number_above_0(config, price):
+    assert "must be a number above 0" in refusal(config, f"price_per_read = {price}")
+
+
+@pytest.mark.parametrize("price", ["0.005", "1", '"0.005"'])
+def test_a_price_may_be_any_number_above_0(config, price):
+    assert config(f"price_per_read = {price}").limits.price_per_read == float(price.strip('"'))
 
 
 def test_the_file_of_the_working_directory_is_read(tmp_path, monkeypatch):

@@ -272,9 +272,9 @@ def test_handles_that_were_queried_in_this_month_are_known_to_the_next_plan(worl
     """Contracts count them."""
     world.follow({"harborbooks": world.tweets("harborbooks", 1)})
     settings, plans = prepared(world)
-    assert plans.handles_queried == frozenset()
+    assert plans.used.handles == frozenset()
     pipeline.pull(settings, plans)
-    assert prepared(world)[1].handles_queried == {"harborbooks"}
+    assert prepared(world)[1].used.handles == {"harborbooks"}
 
 
 @pytest.mark.parametrize("endpoint", [HISTORICAL, RECENT])

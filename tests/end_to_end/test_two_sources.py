@@ -138,7 +138,7 @@ def test_the_status_tells_of_both(chosen):
     pulled(chosen, days=1)
     standing = status.of_lake(Lake(chosen.data), now=chosen.current_time())
     assert [pull.endpoint for pull in standing.pulls] == ["historical", "analytics"]
-    assert (standing.asked.requests, standing.set_aside) == (2, {"unavailable": 1})
+    assert (standing.used.requests, standing.set_aside) == (2, {"unavailable": 1})
 
 
 def test_an_account_has_its_rate_for_itself(chosen, world):

@@ -1,6 +1,9 @@
 """Timelines become rows of the roster: what is read and kept, and what it costs, on the emulator of X API v2."""
 
+import json
+
 import pytest
+from filelock import FileLock, Timeout
 from truth import NOW
 
 from engagement_pipeline.core.errors import InputError, RefusedError, ResponseError
@@ -8,9 +11,9 @@ from engagement_pipeline.core.posts import Post
 from engagement_pipeline.emulator.world import HANDLES
 from engagement_pipeline.extract import roster, roster_sync, roster_synced
 from engagement_pipeline.extract.roster_synced import ARCHIVE
-from engagement_pipeline.lake import forgotten
+from engagement_pipeline.lake import forgotten, request_log
 from engagement_pipeline.lake.forgotten import Forgotten
-from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.lake.layout import PULL_LOCK, Lake
 from engagement_pipeline.transport import accounts
 from engagement_pipeline.transport.client import Client
 
@@ -187,3 +190,35 @@ def test_a_tweet_that_is_forgotten_is_left_out(settings, world):
     forgotten.save(lake, forgotten.load(lake).begun([gone]))
     (merged,) = sync(settings).merged
     assert (merged.left_out, gone in rows(settings)) == (1, False)
+    (log,) = lake.requests.iterdir()
+    assert str(gone) not in log.read_text(encoding="utf-8")
+    assert request_log.used([lake], NOW).posts_read == len(rows(settings)) + 1
+
+
+def test_each_request_is_in_the_log_with_the_posts_that_it_read(settings, world):
+    sync(settings)
+    asked = [
+        json.loads(line)
+        for log in Lake(settings.data).requests.iterdir()
+        for line in log.read_text(encoding="utf-8").splitlines()
+    ]
+    assert [line["endpoint"] for line in asked] == ["user", *["timeline"] * (len(world.emulator.v2.requests) - 1)]
+    assert {line["handle"] for line in asked} == {HANDLE}
+    assert {int(tweet) for line in asked for tweet in line["tweet_ids"]} >= set(rows(settings))
+    assert [line["posts"] for line in asked] == [len(line["tweet_ids"]) for line in asked]
+
+
+def test_a_sync_takes_its_turn_with_pulls_of_the_same_app(settings, monkeypatch):
+    held = []
+
+    def ask(client, request):
+        with pytest.raises(Timeout):
+            FileLock(f"{settings.accounts}.lock").acquire(timeout=0)
+        held.append(Lake(settings.data).storage.busy(PULL_LOCK))
+        return whole(client, request)
+
+    whole = Client.ask
+    monkeypatch.setattr(Client, "ask", ask)
+    sync(settings)
+    assert held
+    assert all(held)

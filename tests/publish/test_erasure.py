@@ -152,7 +152,7 @@ def test_a_line_of_the_log_stays_for_the_bill_and_does_not_name_it(lake):
     (path,) = (lake.root / "requests").iterdir()
     (line,) = map(json.loads, path.read_text().splitlines())
     assert line["tweet_ids"] == [str(LAST)]
-    assert request_log.asked(lake, at(1)).requests == 1
+    assert request_log.used([lake], at(1)).requests == 1
 
 
 def test_a_refusal_in_the_log_does_not_name_it_either(lake):

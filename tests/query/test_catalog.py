@@ -75,11 +75,11 @@ def fill(lake):
     shapes.learn(lake.storage, [News(KEY, "$", "bookmarks", "5")], asked, asked_at=at(2), kept=True)
 
 
-def log_request(lake, *, month=2, handle="ann", status=200, handles_contract=None):
+def log_request(lake, *, month=2, handle="ann", status=200):
     request = Request(endpoint=TOTALS, handle=handle, tweet_ids=(1, 9), types=("favorites",), window=None)
     asked_at = at(2).replace(month=month)
     exchange = Exchange(request=request, asked_at=asked_at, status=status, tries=1, size=99, seconds=0.5)
-    request_log.write(lake, exchange, handles_contract=handles_contract)
+    request_log.write(lake, exchange)
 
 
 def one(lake, sql):
@@ -270,31 +270,16 @@ def test_handles_are_counted_by_month(lake):
         ("2026-02-01", "ann", 1),
         ("2026-02-01", "bob", 1),
     ]
-    assert request_log.handles(lake, at(1).date()) == {"ann", "bob"}
-
-
-def test_what_is_left_of_the_contract_s_handles_is_told_by_month(lake):
-    """January's requests knew no contract, one of February's refused ones did, and March went beyond its own."""
-    for month, handle, contract in ((1, "ann", None), (2, "ann", 3), (2, "bob", 3), (3, "ann", 1), (3, "bob", 1)):
-        log_request(lake, month=month, handle=handle, handles_contract=contract)
-    log_request(lake, month=2, handle="cy", status=401, handles_contract=3)
-    asked = "select month(month), handle, handles, handles_contract, handles_left from handles_queried order by all"
-    assert [tuple(row.values()) for row in catalog.query(lake, asked).to_pylist()] == [
-        (1, "ann", 1, None, None),
-        (2, "ann", 2, 3, 1),
-        (2, "bob", 2, 3, 1),
-        (3, "ann", 2, 1, -1),
-        (3, "bob", 2, 1, -1),
-    ]
+    assert request_log.used([lake], at(1).date()).handles == {"ann", "bob"}
 
 
 def test_a_log_of_an_older_version_has_no_errors_and_no_contract(lake):
     log_request(lake)
     (path,) = lake.requests.iterdir()
     line = json.loads(path.read_bytes())
-    path.write_text(json.dumps({name: line[name] for name in line if name not in ("error", "handles_contract")}))
-    assert one(lake, "select status, error, handles_contract from requests") == (200, None, None)
-    assert one(lake, "select requests, handles, handles_left from handles_queried") == (1, 1, None)
+    path.write_text(json.dumps({name: line[name] for name in line if name not in ("error", "handles_per_month")}))
+    assert one(lake, "select status, error, handles_per_month from requests") == (200, None, None)
+    assert one(lake, "select requests, handles, handles_left from monthly_spend") == (1, 1, None)
 
 
 def test_each_tweet_has_a_link_and_an_owner_also_a_tweet_of_others(lake):

@@ -232,6 +232,7 @@ MOMENTS = (
         *(f"from engagements_as_of({moment}) order by all" for moment in MOMENTS),
         *(f"from {name} order by all" for name in ("coverage", "revisions", "totals", "recent", "settling")),
         "from handles_queried order by all",
+        "from monthly_spend order by all",
         "select (asked_at at time zone 'UTC')::date, count(*) from coverage group by all order by all",
     ],
 )

@@ -154,11 +154,11 @@ def asking(*answers, accounts=ACCOUNTS, **options):
 
 
 def asking_of(
-    url, accounts, clock, *, per_minute=60_000_000, patience_minutes=60, tries=3, timeout_seconds=60, **clocks
+    url, accounts, clock, *, per_minute=60_000_000, patience_minutes=60, tries=3, timeout_seconds=60, **options
 ):
     """Return a client of the API and the authorisation host at `url`, on a clock that logs its exchanges.
 
-    At the default rate, it is never short of slots. `clocks` are its `now` and `lake_now`.
+    At the default rate, it is never short of slots. `options` are its `now`, `lake_now` and `budget`.
     """
     return Client(
         engagement,
@@ -170,7 +170,7 @@ def asking_of(
         tries=tries,
         timeout_seconds=timeout_seconds,
         log=clock.exchanges.append,
-        **clocks,
+        **options,
     )
 
 

@@ -11,7 +11,7 @@ from engagement_pipeline.core.model import Terms
 from engagement_pipeline.sources.engagement.error_responses import error_of
 from engagement_pipeline.sources.engagement.flatten import read
 from engagement_pipeline.sources.engagement.rate import MINUTE, rate_of
-from engagement_pipeline.sources.engagement.request import http_request, largest_answer, most_values, place
+from engagement_pipeline.sources.engagement.request import http_request, largest_answer, most_values, place, posts_read
 from engagement_pipeline.sources.engagement.shape import HEADERS, shape
 from engagement_pipeline.sources.engagement.without import without
 
@@ -23,6 +23,7 @@ __all__ = [
     "largest_answer",
     "most_values",
     "place",
+    "posts_read",
     "rate_of",
     "read",
     "shape",

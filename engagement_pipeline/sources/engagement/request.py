@@ -46,6 +46,11 @@ def largest_answer(request: Request) -> int:
     return ROOM * (COUNT_BYTES * _full(request) + TWEET_BYTES * len(request.tweet_ids) + BESIDE)
 
 
+def posts_read(_request: Request, _body: bytes) -> tuple[int, ...]:
+    """Return nothing: the Engagement API counts handles, and no reads of Posts."""
+    return ()
+
+
 def most_values(request: Request) -> int:
     """Return the most JSON values that an answer to a request can hold: counts, texts, lists and objects."""
     return _full(request) + BESIDE

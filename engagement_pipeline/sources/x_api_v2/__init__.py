@@ -1,4 +1,4 @@
-"""X API v2: GET /2/tweets/analytics, the hours of up to 100 Posts; and timeline, the Posts of an account.
+"""X API v2: GET /2/tweets/analytics, the hours of up to 100 Posts; timeline, the Posts of an account; and usage.
 
     request  ──> the query that is sent
     flatten  ──> rows
@@ -14,7 +14,7 @@ from engagement_pipeline.core.model import Terms
 from engagement_pipeline.sources.x_api_v2.flatten import read
 from engagement_pipeline.sources.x_api_v2.problems import error_of
 from engagement_pipeline.sources.x_api_v2.rate import WINDOW, rate_of
-from engagement_pipeline.sources.x_api_v2.request import http_request, largest_answer, most_values, place
+from engagement_pipeline.sources.x_api_v2.request import http_request, largest_answer, most_values, place, posts_read
 from engagement_pipeline.sources.x_api_v2.shape import HEADERS, shape
 from engagement_pipeline.sources.x_api_v2.without import without
 
@@ -26,6 +26,7 @@ __all__ = [
     "largest_answer",
     "most_values",
     "place",
+    "posts_read",
     "rate_of",
     "read",
     "shape",

@@ -60,6 +60,11 @@ def largest_answer(request: Request) -> int:
     return min(LARGEST_BODY, ROOM * (posts + BESIDE))
 
 
+def posts_read(request: Request, _body: bytes) -> tuple[int, ...]:
+    """Return the Posts that were asked for; those that an answer does not serve may count less, which nobody says."""
+    return request.tweet_ids
+
+
 def most_values(request: Request) -> int:
     """Return the most JSON values that an answer to a request can hold: counts, texts, lists and objects."""
     of_an_hour = ROOM * len(request.types) + 6  # a metric that is new may stand beside each

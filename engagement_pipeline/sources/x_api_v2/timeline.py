@@ -62,6 +62,15 @@ def largest_answer(_: Request) -> int:
     return LARGEST_PAGE
 
 
+def posts_read(_: Request, body: bytes) -> tuple[int, ...]:
+    """Return the Posts of a page, reposts included; not those that it brings along, which nobody says are counted."""
+    try:
+        found = _root(body).get("data")
+        return tuple(int(each["id"]) for each in found) if isinstance(found, list) else ()
+    except (ResponseError, KeyError, TypeError, ValueError):
+        return ()
+
+
 def error_of(answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
     """Return the error that says what an answer other than 200 means, and whether a retry can help."""
     error = problems.error_of(answer, handle=handle, asked_at=asked_at)
@@ -79,7 +88,7 @@ def rate_of(headers: Mapping[str, str], *, asked_at: datetime, seconds: float, s
 
 def user(handle: str) -> Request:
     """Ask for the user ID of a handle, by its own tokens."""
-    return _request(handle, f"/2/users/by/username/{handle}", {})
+    return _request("user", handle, f"/2/users/by/username/{handle}", {}, posts=0)
 
 
 def page(handle: str, user_id: str, *, word: str, since: int | None = None, token: str = "") -> Request:
@@ -99,17 +108,18 @@ def page(handle: str, user_id: str, *, word: str, since: int | None = None, toke
         "pagination_token": token,
     }
     given = {name: value for name, value in query.items() if value}
-    return _request(handle, f"/2/users/{user_id}/tweets", given)
+    return _request("timeline", handle, f"/2/users/{user_id}/tweets", given, posts=PAGE)
 
 
-def _request(handle: str, path: str, query: Mapping[str, str]) -> Request:
+def _request(name: str, handle: str, path: str, query: Mapping[str, str], *, posts: int) -> Request:
+    """Write a request to an endpoint that gives so many Posts at most."""
     endpoint = Endpoint(
-        name="timeline",
+        name=name,
         source="x_api_v2",
         path=f"{path}?{urlencode(query)}" if query else path,
         table=TWEETS,
         types=(),
-        max_tweets=PAGE,
+        max_tweets=posts,
     )
     return Request(endpoint=endpoint, handle=handle, tweet_ids=(), types=(), window=None)
 
