@@ -245,7 +245,8 @@ def test_an_answer_shows_that_the_api_is_there(scripted, answer):
 def test_a_request_that_fails_by_itself_is_given_up_and_the_others_land(scripted, monkeypatch, place, in_flight):
     """As many tries as the setting says, and minutes at most: the others tell that the API is there.
 
-    If no other is left to tell, one that was answered is asked for again.
+    One more is sent if the first try failed before any other was answered, and so could be the API's. If no other is
+    left to tell, one that was answered is asked for again.
     """
     monkeypatch.setattr(puller, "MAX_IN_FLIGHT", in_flight)
     tried = []
@@ -260,8 +261,8 @@ def test_a_request_that_fails_by_itself_is_given_up_and_the_others_land(scripted
     assert [type(failure) for failure in caught.value.failures] == [UnavailableError]
     assert not caught.value.is_outage
     assert script.landed() == [tweet for tweet in range(1, 9) if tweet != place]
-    assert len(tried) == 4
-    assert len(script.api.received) <= 7 + 4 + 1
+    assert len(tried) in {4, 5}
+    assert len(script.api.received) <= 7 + 5 + 1
 
 
 def test_a_request_that_fails_by_itself_is_told_from_an_outage_in_a_resumed_pull_too(scripted):
