@@ -49,7 +49,7 @@ def _of_table(table: Table) -> dg.AssetSpec:
 def _of_view(view: View, known: Collection[str]) -> dg.AssetSpec:
     """Return what a view tells. Its columns have no types: DuckDB knows them only once it has made the view."""
     described = [dg.TableColumn(name, type="", description=meaning) for name, meaning in view.columns.items()]
-    of_each_source = {HISTORICAL.table.name} if reading(view.sql, BY_SOURCE.values()) else set()
+    of_each_source = {HISTORICAL.table.name} if reading(view.sql, BY_SOURCE) else set()
     return dg.AssetSpec(
         _key(view.name),
         deps=map(_key, sorted(reading(view.sql, known) | of_each_source)),

@@ -110,7 +110,7 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
                             planned,
                             lake,
                             clock,
-                            unknown=prepared.roster.unknown,
+                            unknown=prepared.unknown,
                             client=client,
                             refusals=refusals,
                             stopped_by=stopped_by,

@@ -27,7 +27,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from engagement_pipeline.core import setting_files
 from engagement_pipeline.core.days import parse_day
-from engagement_pipeline.core.endpoints import HOURLY
+from engagement_pipeline.core.endpoints import MEDIA, OF_TWEETS
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.loopback import is_loopback
 from engagement_pipeline.core.metrics import HISTORICAL_SINCE, METRICS, RENAMED
@@ -36,6 +36,8 @@ from engagement_pipeline.core.redaction import register_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from engagement_pipeline.core.endpoints import Endpoint
 
 logger = logging.getLogger(__name__)
 PREFIX = "ENGAGEMENT_"
@@ -59,6 +61,7 @@ class Settings:
 
     source: str = "engagement"
     shown_source: str = "engagement"
+    media: bool = False
     api_url: str = "https://data-api.twitter.com"
     x_api_url: str = "https://api.x.com"
     auth_url: str = "https://api.twitter.com"
@@ -95,8 +98,13 @@ class Settings:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The sources that a pull asks, in this order."""
-        return tuple(HOURLY) if self.source == BOTH else (self.source,)
+        """The sources that a pull asks for the counts of Tweets, in this order."""
+        return tuple(OF_TWEETS) if self.source == BOTH else (self.source,)
+
+    @property
+    def hourly(self) -> tuple[Endpoint, ...]:
+        """The endpoints that a pull asks for hours, in this order."""
+        return (*(OF_TWEETS[source] for source in self.sources), *([MEDIA] if self.media else []))
 
     def current_time(self) -> datetime:
         """Return the fixed `now` if it is set, otherwise the time of the clock, in UTC."""
@@ -357,8 +365,9 @@ def _now(value: Any, _base: Path) -> datetime:  # noqa: ANN401
 
 
 _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
-    "source": _one_of(*HOURLY, BOTH),
-    "shown_source": _one_of(*HOURLY),
+    "source": _one_of(*OF_TWEETS, BOTH),
+    "shown_source": _one_of(*OF_TWEETS),
+    "media": _yes_or_no,
     "api_url": _url,
     "x_api_url": _url,
     "auth_url": _url,

@@ -5,20 +5,22 @@ In: Settings, an endpoint and UTC days. Out: Prepared: roster, accounts and the 
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from engagement_pipeline.core.endpoints import ANALYTICS, HISTORICAL, HOURLY, TOTALS
+from engagement_pipeline.core.endpoints import HISTORICAL, MEDIA, TOTALS
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.metrics import METRICS
-from engagement_pipeline.extract import backlog, planner, roster
+from engagement_pipeline.extract import backlog, media, planner, roster
 from engagement_pipeline.lake import forgotten, request_log, set_aside
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.sources import source_of
 from engagement_pipeline.transport import accounts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date, datetime
 
     from engagement_pipeline.core.endpoints import Endpoint
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from engagement_pipeline.core.settings import Settings
     from engagement_pipeline.extract.roster import Roster
     from engagement_pipeline.transport.accounts import Accounts
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +49,11 @@ class Prepared:
     terms: Terms
     rate: int
     types_left_out: tuple[str, ...] = ()
+
+    @property
+    def unknown(self) -> tuple[Tweet, ...]:
+        """What nobody can ask for, because the accounts file lacks its handle; of media, nothing is told."""
+        return () if self.plans[0].endpoint is MEDIA else self.roster.unknown
 
     @property
     def requests(self) -> int:
@@ -77,15 +87,18 @@ def prepare(
     windows = _windows(settings, lake, endpoint, first, last)
     roster.tell_unavailable(followed, set_aside.unavailable(lake))
     resting, alone = set_aside.resting(lake, known.fingerprints, now=now), set_aside.asked_alone(lake)
-    gone = forgotten.load(lake).among(tweet.tweet_id for tweet in (*followed.tweets, *followed.unknown))
-    never = {tweet: forgotten.REASON for tweet in followed.tweets if tweet.tweet_id in gone}
+    known_gone = forgotten.load(lake)
+    gone = known_gone.among(tweet.tweet_id for tweet in (*followed.tweets, *followed.unknown))
+    tweets = _media(followed.without(gone)) if endpoint is MEDIA else followed.tweets
+    left = known_gone.among(tweet.tweet_id for tweet in tweets)
+    never = {tweet: forgotten.REASON for tweet in tweets if tweet.tweet_id in left}
     plans = tuple(
         planner.plan(
-            followed.tweets,
+            tweets,
             endpoint,
             types=settings.types,
             window=window,
-            resting=_had(lake, followed, window, new_since) | resting | never,
+            resting=_had(lake, tweets, window, new_since) | resting | never,
             alone=alone,
         )
         for window in windows
@@ -107,10 +120,8 @@ def prepare(
 def prepare_sources(
     settings: Settings, first: date, last: date, *, new_since: datetime | None = None
 ) -> tuple[Prepared, ...]:
-    """Plan the requests for hours to each source that the setting `source` names. Arguments and errors as `prepare`."""
-    return tuple(
-        prepare(settings, first, last, endpoint=HOURLY[source], new_since=new_since) for source in settings.sources
-    )
+    """Plan the requests for hours to each endpoint that the settings name. Arguments and errors as `prepare`."""
+    return tuple(prepare(settings, first, last, endpoint=endpoint, new_since=new_since) for endpoint in settings.hourly)
 
 
 def unforgotten(prepared: Prepared, lake: Lake) -> Prepared:
@@ -133,7 +144,7 @@ def _windows(
         return (None,)
     assert first is not None
     assert last is not None
-    most = settings.x_window_days if endpoint == ANALYTICS else endpoint.max_days
+    most = endpoint.max_days if endpoint is HISTORICAL else settings.x_window_days
     most = min(most, lake.longest_days or most)
     return planner.windows(
         first, last, last_whole_day=settings.last_whole_day(), oldest_day=settings.oldest_day(), most=most
@@ -157,8 +168,16 @@ def _followed(settings: Settings, endpoint: Endpoint, known: Accounts) -> Roster
     return followed
 
 
-def _had(lake: Lake, followed: Roster, window: Window | None, since: datetime | None) -> dict[Tweet, str]:
+def _media(followed: Roster) -> tuple[Tweet, ...]:
+    """Return the media of the roster, and say so where it names none."""
+    found = media.of_roster(followed)
+    if not found:
+        logger.warning("the roster names no video, so /media is asked for nothing: %s", media.CURE)
+    return found
+
+
+def _had(lake: Lake, tweets: Sequence[Tweet], window: Window | None, since: datetime | None) -> dict[Tweet, str]:
     """Return the Tweets that are left out, with the reason, if only new ones are asked for."""
     if not window or not since:
         return {}
-    return dict.fromkeys(backlog.had(lake, followed.tweets, window, since=since), "that are not new, or lack no day")
+    return dict.fromkeys(backlog.had(lake, tweets, window, since=since), "that are not new, or lack no day")

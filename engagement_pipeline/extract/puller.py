@@ -408,8 +408,9 @@ class _Run:
     def missed(self) -> list[EngagementError]:
         """Return a failure if a Tweet of the plan got neither an answer nor a refusal."""
         missed = sorted({tweet_id for request in self.plan.requests for tweet_id in request.tweet_ids} - self.settled)
+        unit = self.plan.endpoint.unit
         first = ", ".join(map(str, missed[:SHOWN_TWEETS])) + (", …" if len(missed) > SHOWN_TWEETS else "")
-        return [EngagementError(f"{counted(len(missed), 'Tweet')} got no answer: {first}")] if missed else []
+        return [EngagementError(f"{counted(len(missed), unit)} got no answer: {first}")] if missed else []
 
     def tell_what_it_waits_for(self, *, again: bool) -> None:
         """Say of a pull that is interrupted why it does not end at once; `again` is for who can press Ctrl-C again."""

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from engagement_pipeline.core.endpoints import ENDPOINTS
+from engagement_pipeline.core.endpoints import ENDPOINTS, OF_TWEETS
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.tables import COVERAGE, DAILY, ENGAGEMENTS, SET_ASIDE, TABLES, TOTALS, TWEETS
 from engagement_pipeline.lake import inventory, raw
@@ -156,7 +156,10 @@ class Patient:
 
     @cached_property
     def followed(self) -> pa.Array:
-        """The Tweets that are in the roster now."""
+        """The Tweets that are in the roster now; of media, whatever was asked for."""
+        if self.lake.source not in OF_TWEETS:
+            asked = [covered.outcomes["tweet_id"] for covered in self.covered.values()]
+            return pa.array(sorted({number for numbers in asked for number in numbers.to_pylist()}), pa.int64())
         if self.home:
             return self.home.followed
         look = self.looks.get(self.lake.tweets)
@@ -300,8 +303,9 @@ def quoted(path: Path) -> str:
 
 def pull_again(patient: Patient, first: object, last: object) -> str:
     """Return the command that pulls days of the lake's source."""
-    source = patient.lake.source
-    named = "" if source == patient.settings.source else f" --source {source}"
+    lake = patient.lake
+    named = f" --source {lake.source}" if lake.source in OF_TWEETS else f" --endpoint {lake.hourly}"
+    named = "" if lake.source == patient.settings.source else named
     return f"engagement pull --from {first} --to {last}{named}"
 
 

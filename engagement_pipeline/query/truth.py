@@ -26,7 +26,7 @@ NOT_SHOWN = "engagements_by_source"  # what coverage calls the table of answers 
 def selects(lake: Lake, place: files.Place, *, live: bool = False) -> dict[str, str]:
     """Return the SELECT of each table by its name; `place` and `live` are those of files.source."""
     found = {str(table): files.source(lake, table, place, live=live) for table in TABLES.values()}
-    lakes = lake.of_each_source
+    lakes = lake.of_tweets
     if len(lakes) > 1:
         by_lake = {
             each.source: {
@@ -40,12 +40,12 @@ def selects(lake: Lake, place: files.Place, *, live: bool = False) -> dict[str, 
 
 
 def by_source(lake: Lake, place: files.Place, *, live: bool = False) -> dict[str, str]:
-    """Return the SELECT over the hours of each source, which there may be none of, under names that no view has."""
+    """Return the SELECT over the files of each source, which there may be none of, under names that no view has."""
     return {
-        name: files.source(lake, ENGAGEMENTS, place, live=live)
+        name: files.source(lake, table, place, live=live)
         if source == lake.source
-        else files.source(lake, ENGAGEMENTS, place, within=source)
-        for source, name in BY_SOURCE.items()
+        else files.source(lake, table, place, within=source)
+        for name, (source, table) in BY_SOURCE.items()
     }
 
 

@@ -14,9 +14,10 @@ from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.redaction import redacted
 
 ALL_TYPES = (
-    "app_install_attempts app_opens bookmarks detail_expands email_tweet engagements favorites hashtag_clicks "
-    "impressions media_engagements media_views permalink_clicks quote_tweets replies retweets shares unfollows unlikes "
-    "url_clicks user_follows user_profile_clicks video_views"
+    "app_install_attempts app_opens bookmarks cta_url_clicks cta_watch_clicks detail_expands email_tweet engagements "
+    "favorites hashtag_clicks impressions media_engagements media_views permalink_clicks play_from_tap playback25 "
+    "playback50 playback75 playback_complete playback_start quote_tweets replies retweets shares unfollows unlikes "
+    "url_clicks user_follows user_profile_clicks video_views watch_time_ms"
 )
 CLONE = Path(__file__).parents[2]
 DEVNULL = Path(os.devnull)
@@ -49,6 +50,7 @@ def test_without_file_or_variable_every_setting_has_its_documented_default(tmp_p
     assert settings.load({}) == settings.Settings(
         source="engagement",
         shown_source="engagement",
+        media=False,
         api_url="https://data-api.twitter.com",
         x_api_url="https://api.x.com",
         auth_url="https://api.twitter.com",

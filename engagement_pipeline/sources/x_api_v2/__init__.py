@@ -1,10 +1,12 @@
-"""X API v2: GET /2/tweets/analytics, the hours of up to 100 Posts; and timeline, the Posts of an account.
+"""X API v2: GET /2/tweets/analytics, the hours of up to 100 Posts.
 
     request  ──> the query that is sent
     flatten  ──> rows
     problems ──> what the API says of a Post, in a 200 or instead of one
     rate     ──> what the headers say of the rate
     without  ──> a body that does not hold some Posts
+
+Beside that source, there are the source media, the hours of media; and timeline, the Posts of an account.
 
 Two names differ from those of the tables, and only this folder knows v2's: likes are favorites, follows user_follows.
 """

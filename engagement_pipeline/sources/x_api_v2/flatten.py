@@ -1,4 +1,4 @@
-"""A response of /2/tweets/analytics -> tidy rows.
+"""A response of /2/tweets/analytics, or of another endpoint with answers of its form -> tidy rows.
 
 In: a body as received, and the request that it answers. Out: an Arrow table with one row for each count that the
 API gave, sorted by its key; and why there is none of some Posts. Pure.
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -40,7 +41,7 @@ from engagement_pipeline.sources.x_api_v2.request import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -64,7 +65,22 @@ class Series(NamedTuple):
     counts: Ints
 
 
-def read(body: bytes, request: Request) -> Flat:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """How an endpoint names what it counts: the key under which its name stands, and how the number is read from it."""
+
+    key: str
+    number: Callable[[str], int | None]
+
+
+def _post_id(text: str) -> int | None:
+    return int(text) if DIGITS.fullmatch(text) else None
+
+
+OF_POSTS = Form(key="id", number=_post_id)
+
+
+def read(body: bytes, request: Request, form: Form = OF_POSTS) -> Flat:
     """Flatten one body. Raises ResponseError with the path of what breaks the contract."""
     audit.check(body, address="x_api_url", largest=largest_answer(request), most_values=most_values(request))
     root = _parsed(body)
@@ -73,14 +89,14 @@ def read(body: bytes, request: Request) -> Flat:
     hours = _hours(request)
     series: dict[int, Series] = {}
     for number, post in enumerate(_list(root.get("data"), DATA)):
-        tweet, at = _tweet(post, request, f"{DATA}[{number}]"), f"{DATA}[{number}].{SERIES}"
+        tweet, at = _tweet(post, request, form, f"{DATA}[{number}]"), f"{DATA}[{number}].{SERIES}"
         if tweet in series:
-            raise ResponseError("stands there twice", path=f"{DATA}[{number}].id")
-        unknown |= post.keys() - {"id", SERIES} - metrics.keys()
+            raise ResponseError("stands there twice", path=f"{DATA}[{number}].{form.key}")
+        unknown |= post.keys() - {form.key, SERIES} - metrics.keys()
         buckets = _buckets(post.get(SERIES), hours, at, unknown)
         series[tweet] = _series(buckets, metrics, at, unknown)
     rows, early = since_posted(_rows(series), request.tweet_ids, first=min(hours.values()))
-    reasons, said = _reasons(root, request, rows)
+    reasons, said = _reasons(root, request, form, rows)
     return Flat(
         rows,
         frozenset(tweet for tweet, reason in reasons.items() if reason.outcome == UNAVAILABLE),
@@ -149,14 +165,15 @@ def _list(value: Any, path: str) -> Sequence[Any]:  # noqa: ANN401
     return value or []
 
 
-def _tweet(post: Any, request: Request, path: str) -> int:  # noqa: ANN401
-    """Return the ID of a Post, which was asked for."""
+def _tweet(post: Any, request: Request, form: Form, path: str) -> int:  # noqa: ANN401
+    """Return the ID of a Post, or the number of media, which was asked for."""
     if not isinstance(post, dict):
         raise ResponseError(f"must be an object, not {_shown(post)}", path=path)
-    text = str(post.get("id"))
-    if not DIGITS.fullmatch(text) or int(text) not in request.tweet_ids:
-        raise ResponseError(f"{_shown(post.get('id'))} was not asked for", path=f"{path}.id")
-    return int(text)
+    name = post.get(form.key)
+    number = form.number(str(name))
+    if number is None or number not in request.tweet_ids:
+        raise ResponseError(f"{_shown(name)} was not asked for", path=f"{path}.{form.key}")
+    return number
 
 
 def _hours(request: Request) -> dict[str, int]:
@@ -271,7 +288,7 @@ def _rows(series: Mapping[int, Series]) -> pa.Table:
     )
 
 
-def _reasons(root: dict[str, Any], request: Request, rows: pa.Table) -> tuple[dict[int, NotServed], str]:
+def _reasons(root: dict[str, Any], request: Request, form: Form, rows: pa.Table) -> tuple[dict[int, NotServed], str]:
     """Return why there is no count of some Posts, and all that the answer says of errors.
 
     Raises ResponseError if it says that a Post is not served and counts it.
@@ -279,11 +296,11 @@ def _reasons(root: dict[str, Any], request: Request, rows: pa.Table) -> tuple[di
     found = problems_of(root)
     counted = {*pc.unique(rows["tweet_id"]).to_pylist()}
     reasons: dict[int, NotServed] = {}
-    of_all = next((problem.reason for problem in found if not DIGITS.fullmatch(problem.resource)), None)
+    of_all = next((problem.reason for problem in found if form.number(problem.resource) is None), None)
     if of_all:
         reasons = dict.fromkeys({*request.tweet_ids} - counted, of_all)
     for number, problem in enumerate(found):
-        tweet = int(problem.resource) if DIGITS.fullmatch(problem.resource) else 0
+        tweet = form.number(problem.resource)
         if tweet and tweet not in request.tweet_ids:
             raise ResponseError(f"names {tweet}, which was not asked for", path=f"$.errors[{number}]")
         if tweet in counted and problem.reason.outcome != MISSING and problem.kind not in OF_A_FIELD:
