@@ -51,6 +51,7 @@ def test_a_roster_without_media_keys_shows_no_media_and_hides_no_count(lake, tmp
     v2_bodies.pulled(other, {(ONE, "video_views", DAY, 5): 7}, at(2), endpoint=MEDIA)
     v2_bodies.follow(other, dict.fromkeys(TWEETS), columns=())
     assert rows(other, "from tweet_media") == []
+    assert rows(other, "describe tweet_media") == rows(lake, "describe tweet_media")
     assert rows(other, "select media_key, media_id, count from media") == [(None, ONE, 7)]
 
 
