@@ -12,7 +12,7 @@ from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.redaction import printable, redacted
 from engagement_pipeline.lake.layout import Lake, judged
-from engagement_pipeline.observe import agreement, combined, freshness
+from engagement_pipeline.observe import agreement, combined, freshness, window_audit
 
 SHOWN = 20  # findings; the command shows all
 
@@ -82,14 +82,26 @@ def fresh(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvalu
             additional_deps=[totals],
             description="X API v2 and the Engagement API gave the same counts, where both gave one of a settled hour.",
         ),
+        dg.AssetCheckSpec(
+            "window_sums",
+            asset=catalog,
+            additional_deps=[totals],
+            description="The hours of X API v2 sum up to its own totals of their windows, once these are settled.",
+        ),
     ],
 )
 def whole(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
-    """Look the lake over, and compare its two APIs. It blocks nothing: what is wrong may be far from the run's days."""
+    """Look the lake over, and compare its two APIs, and one with its own sums.
+
+    It blocks nothing: what is wrong may be far from the run's days.
+    """
     with one_line():
         chosen = settings.load()
         found = pipeline.examine(chosen, quick=True)
-        verdict = agreement.agreement(Lake(chosen.data))
+        compared = {
+            "agreement": agreement.agreement(Lake(chosen.data)),
+            "window_sums": window_audit.window_audit(Lake(chosen.data)),
+        }
     told = [printable(redacted(str(finding))) for finding in found.findings]
     yield dg.AssetCheckEvaluation(
         asset_key=catalog.key,
@@ -98,12 +110,13 @@ def whole(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvalu
         description="\n".join(told[:SHOWN]) or "the lake is whole",
         metadata={"findings": len(told), "days": found.days, "rows": found.rows, "gaps": found.gaps},
     )
-    yield dg.AssetCheckEvaluation(
-        asset_key=catalog.key,
-        check_name="agreement",
-        passed=verdict.passed,
-        severity=dg.AssetCheckSeverity.WARN,  # what to do about a difference is for a person to say
-        description=verdict.words,
-        metadata=dict(verdict.numbers),
-    )
+    for name, verdict in compared.items():
+        yield dg.AssetCheckEvaluation(
+            asset_key=catalog.key,
+            check_name=name,
+            passed=verdict.passed,
+            severity=dg.AssetCheckSeverity.WARN,  # what to do about a difference is for a person to say
+            description=verdict.words,
+            metadata=dict(verdict.numbers),
+        )
     yield from no_outputs(context)

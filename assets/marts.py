@@ -20,6 +20,7 @@ from engagement_pipeline.core.tables import (
     SET_ASIDE,
     TABLES,
     TWEETS,
+    WINDOW_TOTALS,
     Table,
 )
 from engagement_pipeline.query.views import BY_SOURCE, View, all_macros, all_views, reading
@@ -28,6 +29,7 @@ PULLED = (responses, totals, recent)  # which ask the API
 WRITTEN_BESIDE = {
     DAILY: (engagements,),
     REVISIONS: (engagements,),
+    WINDOW_TOTALS: (engagements,),
     COVERAGE: (engagements, totals, recent),
     SET_ASIDE: PULLED,
     TWEETS: PULLED,

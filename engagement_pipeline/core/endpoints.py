@@ -30,6 +30,7 @@ class Endpoint:
     unit: what a request names, in words. Where it is no Tweet, its number stands in the place of a Tweet's ID.
     max_tweets: the most of these in a request.
     max_days: the most UTC days in a request; None if the endpoint knows only the present.
+    summed: whether an answer has one sum for all days of its window; it is kept by the last of them.
     period: how far back that present reaches; None for all time.
     resume: how long an unfinished pull can be resumed; None for the setting resume_hours.
     """
@@ -43,6 +44,7 @@ class Endpoint:
     unit: str = "Tweet"
     max_tweets: int
     max_days: int | None = None
+    summed: bool = False
     period: timedelta | None = None
     resume: timedelta | None = None
 
@@ -95,6 +97,16 @@ ANALYTICS = Endpoint(
     max_tweets=100,
     max_days=MAX_DAYS,
 )
+ANALYTICS_TOTALS = Endpoint(  # of the same path: the API's own sums, to audit the hours by
+    name="analytics_totals",
+    source="x_api_v2",
+    path=ANALYTICS.path,
+    table=tables.WINDOW_TOTALS,
+    types=ANALYTICS.types,
+    max_tweets=ANALYTICS.max_tweets,
+    max_days=MAX_DAYS,
+    summed=True,
+)
 MEDIA = Endpoint(
     name="media",
     source="x_api_v2_media",  # apart from the counts of Tweets: it asks for media, and has a lake of its own
@@ -105,7 +117,7 @@ MEDIA = Endpoint(
     max_tweets=100,
     max_days=MAX_DAYS,
 )
-ENDPOINTS = {endpoint.name: endpoint for endpoint in (TOTALS, RECENT, HISTORICAL, ANALYTICS, MEDIA)}
+ENDPOINTS = {endpoint.name: endpoint for endpoint in (TOTALS, RECENT, HISTORICAL, ANALYTICS, ANALYTICS_TOTALS, MEDIA)}
 # The endpoint of each source that tells the hours, and so fills the table engagements of its lake.
 HOURLY = {endpoint.source: endpoint for endpoint in (HISTORICAL, ANALYTICS, MEDIA)}
 OF_TWEETS = {source: endpoint for source, endpoint in HOURLY.items() if endpoint is not MEDIA}

@@ -45,6 +45,7 @@ MAX_LOOKBACK_DAYS = 28  # one window of /historical; more would cost a second re
 OLDEST_DAY = HISTORICAL_SINCE
 SECRETS = {"alert_webhook"}  # settings: no message shows their values
 PATHS = {"data", "accounts", "tweets", "reports"}  # settings whose defaults are relative to the working directory
+AUDITS = ("off", "first", "always")  # of the setting x_audit
 BOTH = "both"  # of the setting source: each in turn
 DEFAULT = "default"  # the origin of what nobody has set
 PATIENCE_MINUTES = 15  # where nobody waits for the pull
@@ -76,6 +77,7 @@ class Settings:
     requests_per_minute: int = 60
     x_requests_per_15_minutes: int = 300
     x_window_days: int = 28
+    x_audit: str = "first"
     types: tuple[str, ...] = tuple(metric.name for metric in METRICS)
     patience_minutes: int | None = None
     tries: int = 6
@@ -382,6 +384,7 @@ _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "requests_per_minute": _at_least_one,
     "x_requests_per_15_minutes": _at_least_one,
     "x_window_days": _lookback,
+    "x_audit": _one_of(*AUDITS),
     "types": _types,
     "patience_minutes": _minutes,
     "tries": _at_least_one,

@@ -10,11 +10,11 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from engagement_pipeline.core.endpoints import HISTORICAL, MEDIA, TOTALS
+from engagement_pipeline.core.endpoints import ANALYTICS, ANALYTICS_TOTALS, HISTORICAL, MEDIA, TOTALS
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.extract import backlog, media, planner, roster
-from engagement_pipeline.lake import forgotten, request_log, set_aside
+from engagement_pipeline.lake import forgotten, raw, request_log, set_aside
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.sources import source_of
 from engagement_pipeline.transport import accounts
@@ -95,13 +95,14 @@ def prepare(
     plans = tuple(
         planner.plan(
             tweets,
-            endpoint,
+            each,
             types=settings.types,
             window=window,
             resting=_had(lake, tweets, window, new_since) | resting | never,
             alone=alone,
         )
         for window in windows
+        for each in (endpoint, *_audit(settings, lake, endpoint, window))
     )
     queried = request_log.handles(lake, now.date())
     chosen = settings.types if len(settings.types) < len(METRICS) else ()
@@ -149,6 +150,14 @@ def _windows(
     return planner.windows(
         first, last, last_whole_day=settings.last_whole_day(), oldest_day=settings.oldest_day(), most=most
     )
+
+
+def _audit(settings: Settings, lake: Lake, endpoint: Endpoint, window: Window | None) -> list[Endpoint]:
+    """Return what is asked for the API's own sums of a window, beside its hours: nothing where these have sums."""
+    if endpoint is not ANALYTICS or settings.x_audit == "off":
+        return []
+    begun = raw.all_pulls(lake, ANALYTICS_TOTALS) if settings.x_audit == "first" else []
+    return [] if any(pull.finished and pull.window == window for pull in begun) else [ANALYTICS_TOTALS]
 
 
 def _followed(settings: Settings, endpoint: Endpoint, known: Accounts) -> Roster:

@@ -174,7 +174,12 @@ def repeat(pull: Pull, refused: Iterable[Landed], tweets: AbstractSet[Tweet]) ->
         named = {Tweet(tweet_id, landed.request.handle) for tweet_id in landed.request.tweet_ids} & tweets - repeated
         if named:
             pull.land(
-                replace(landed.request, tweet_ids=tuple(sorted(t.tweet_id for t in named)), window=pull.window),
+                replace(
+                    landed.request,
+                    endpoint=pull.endpoint,
+                    tweet_ids=tuple(sorted(t.tweet_id for t in named)),
+                    window=pull.window,
+                ),
                 Response(body=landed.body(), asked_at=landed.asked_at),
                 refusal=landed.refusal,
                 tokens=landed.tokens,

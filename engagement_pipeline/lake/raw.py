@@ -95,8 +95,14 @@ class Pull:
         return "/".join(self.path.parts[-4:])
 
     def days(self) -> list[date]:
-        """Return the UTC days that it asks for; where the endpoint takes none, the one on which it was begun."""
-        return [*self.window.days()] if self.window else [self.started_at.date()]
+        """Return the UTC days under which its answers are kept.
+
+        They are those that it asks for; of sums of a window, the last of them; where the endpoint takes none, the day
+        on which it was begun.
+        """
+        if not self.window:
+            return [self.started_at.date()]
+        return [self.window.last] if self.endpoint.summed else [*self.window.days()]
 
     def land(
         self, request: Request, response: Response, *, refusal: str = "", tokens: str = "", unanswered: str = ""

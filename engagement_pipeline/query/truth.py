@@ -11,7 +11,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engagement_pipeline.core.tables import COVERAGE, DAILY, ENGAGEMENTS, REQUESTS, REVISIONS, SET_ASIDE, TABLES
+from engagement_pipeline.core.tables import (
+    COVERAGE,
+    DAILY,
+    ENGAGEMENTS,
+    REQUESTS,
+    REVISIONS,
+    SET_ASIDE,
+    TABLES,
+    WINDOW_TOTALS,
+)
 from engagement_pipeline.query import files
 from engagement_pipeline.query.views import BY_SOURCE, quoted
 
@@ -19,7 +28,15 @@ if TYPE_CHECKING:
     from engagement_pipeline.core.tables import Table
     from engagement_pipeline.lake.layout import Lake
 
-OF_BOTH = (ENGAGEMENTS, DAILY, REVISIONS, COVERAGE, SET_ASIDE, REQUESTS)  # tables that each source has of its own
+OF_BOTH = (
+    ENGAGEMENTS,
+    DAILY,
+    REVISIONS,
+    WINDOW_TOTALS,
+    COVERAGE,
+    SET_ASIDE,
+    REQUESTS,
+)  # tables that each source has of its own
 NOT_SHOWN = "engagements_by_source"  # what coverage calls the table of answers that another source's are shown for
 
 
@@ -56,7 +73,7 @@ def _both(table: Table, by_lake: dict[str, dict[Table, str]], lake: Lake) -> str
     shown, other = by_lake[first][table], by_lake[second][table]
     if table is COVERAGE:
         return _coverage(by_lake, lake, first=first, second=second)
-    if table is REQUESTS:
+    if table in (REQUESTS, WINDOW_TOTALS):
         return f"from ({shown}) union all by name from ({other})"
     if table is SET_ASIDE:
         listed = f"select tweet_id from ({shown})"

@@ -66,6 +66,7 @@ def test_without_file_or_variable_every_setting_has_its_documented_default(tmp_p
         requests_per_minute=60,
         x_requests_per_15_minutes=300,
         x_window_days=28,
+        x_audit="first",
         types=tuple(ALL_TYPES.split()),
         patience_minutes=None,
         tries=6,

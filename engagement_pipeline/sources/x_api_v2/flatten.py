@@ -83,20 +83,20 @@ OF_POSTS = Form(key="id", number=_post_id)
 def read(body: bytes, request: Request, form: Form = OF_POSTS) -> Flat:
     """Flatten one body. Raises ResponseError with the path of what breaks the contract."""
     audit.check(body, address="x_api_url", largest=largest_answer(request), most_values=most_values(request))
-    root = _parsed(body)
+    root = parsed(body)
     metrics = {in_v2(name): TYPE_NAMES.index(name) for name in request.types}
     unknown = root.keys() - ROOT_KEYS
     hours = _hours(request)
     series: dict[int, Series] = {}
-    for number, post in enumerate(_list(root.get("data"), DATA)):
-        tweet, at = _tweet(post, request, form, f"{DATA}[{number}]"), f"{DATA}[{number}].{SERIES}"
+    for number, post in enumerate(listed(root.get("data"), DATA)):
+        tweet, at = number_of(post, request, form, f"{DATA}[{number}]"), f"{DATA}[{number}].{SERIES}"
         if tweet in series:
             raise ResponseError("stands there twice", path=f"{DATA}[{number}].{form.key}")
         unknown |= post.keys() - {form.key, SERIES} - metrics.keys()
         buckets = _buckets(post.get(SERIES), hours, at, unknown)
         series[tweet] = _series(buckets, metrics, at, unknown)
     rows, early = since_posted(_rows(series), request.tweet_ids, first=min(hours.values()))
-    reasons, said = _reasons(root, request, form, rows)
+    reasons, said = reasons_in(root, request, form, rows)
     return Flat(
         rows,
         frozenset(tweet for tweet, reason in reasons.items() if reason.outcome == UNAVAILABLE),
@@ -109,7 +109,7 @@ def read(body: bytes, request: Request, form: Form = OF_POSTS) -> Flat:
     )
 
 
-def _parsed(body: bytes) -> dict[str, Any]:
+def parsed(body: bytes) -> dict[str, Any]:
     """Return the root of a body in which no key stands twice, with `data` or `errors`."""
     try:
         root = orjson.loads(body)
@@ -120,7 +120,7 @@ def _parsed(body: bytes) -> dict[str, Any]:
     except RecursionError:
         raise ResponseError("is not JSON that can be read: it is nested too deep", path="$") from None
     if not isinstance(root, dict):
-        raise ResponseError(f"must be an object, not {_shown(root)}", path="$")
+        raise ResponseError(f"must be an object, not {brief(root)}", path="$")
     if "data" not in root and "errors" not in root:
         raise ResponseError("has neither data nor errors: is a proxy in the way?", path="$")
     return root
@@ -158,21 +158,21 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def _list(value: Any, path: str) -> Sequence[Any]:  # noqa: ANN401
+def listed(value: Any, path: str) -> Sequence[Any]:  # noqa: ANN401
     """Return a list, an empty one for null."""
     if value is not None and not isinstance(value, list):
-        raise ResponseError(f"must be a list, not {_shown(value)}", path=path)
+        raise ResponseError(f"must be a list, not {brief(value)}", path=path)
     return value or []
 
 
-def _tweet(post: Any, request: Request, form: Form, path: str) -> int:  # noqa: ANN401
+def number_of(post: Any, request: Request, form: Form, path: str) -> int:  # noqa: ANN401
     """Return the ID of a Post, or the number of media, which was asked for."""
     if not isinstance(post, dict):
-        raise ResponseError(f"must be an object, not {_shown(post)}", path=path)
+        raise ResponseError(f"must be an object, not {brief(post)}", path=path)
     name = post.get(form.key)
     number = form.number(str(name))
     if number is None or number not in request.tweet_ids:
-        raise ResponseError(f"{_shown(name)} was not asked for", path=f"{path}.{form.key}")
+        raise ResponseError(f"{brief(name)} was not asked for", path=f"{path}.{form.key}")
     return number
 
 
@@ -195,15 +195,15 @@ def _buckets(
     One without a timestamp or without metrics says nothing. Unknown keys are added to `unknown`.
     """
     buckets = []
-    for number, bucket in enumerate(_list(found, path)):
+    for number, bucket in enumerate(listed(found, path)):
         at = f"{path}[{number}]"
         if not isinstance(bucket, dict):
-            raise ResponseError(f"must be an object, not {_shown(bucket)}", path=at)
+            raise ResponseError(f"must be an object, not {brief(bucket)}", path=at)
         if bucket.keys() != BUCKET_KEYS:
             unknown |= bucket.keys() - BUCKET_KEYS
         moment, metrics = bucket.get("timestamp"), bucket.get("metrics")
         if metrics is not None and not isinstance(metrics, dict):
-            raise ResponseError(f"must be an object, not {_shown(metrics)}", path=f"{at}.metrics")
+            raise ResponseError(f"must be an object, not {brief(metrics)}", path=f"{at}.metrics")
         if moment is not None and metrics:
             buckets.append((_hour(moment, hours, f"{at}.timestamp"), metrics, number))
     buckets.sort(key=lambda bucket: bucket[0])
@@ -223,12 +223,12 @@ def _hour(moment: Any, hours: Mapping[str, int], path: str) -> int:  # noqa: ANN
     except ValueError:  # 30 February
         read = None
     if read is None:
-        raise ResponseError(f"must be a time such as 2026-01-01T00:00:00Z, not {_shown(moment)}", path=path)
+        raise ResponseError(f"must be a time such as 2026-01-01T00:00:00Z, not {brief(moment)}", path=path)
     seconds = read.timestamp()
     if seconds % 3600:
-        raise ResponseError(f"{_shown(moment)} is not on the hour, so nobody knows which hour it is", path=path)
+        raise ResponseError(f"{brief(moment)} is not on the hour, so nobody knows which hour it is", path=path)
     if int(seconds // 3600) not in hours.values():
-        raise ResponseError(f"{_shown(moment)} was not asked for", path=path)
+        raise ResponseError(f"{brief(moment)} was not asked for", path=path)
     return int(seconds // 3600)
 
 
@@ -245,7 +245,7 @@ def _series(
         column: list[Any] = [found.get(name) for _, found, _ in buckets]
         if {*map(type, column)} - {int} or not 0 <= min(column, default=0) <= max(column, default=0) <= MOST:
             places = [f"{path}[{number}].metrics.{name}" for _, _, number in buckets]
-            column = [_count(value, at) for value, at in zip(column, places, strict=True)]
+            column = [count_of(value, at) for value, at in zip(column, places, strict=True)]
         there = (
             slice(None) if None not in column else [place for place, count in enumerate(column) if count is not None]
         )
@@ -255,17 +255,17 @@ def _series(
     return Series(np.concatenate(hours), np.concatenate(types), np.concatenate(counts))
 
 
-def _count(value: Any, path: str) -> int | None:  # noqa: ANN401
+def count_of(value: Any, path: str) -> int | None:  # noqa: ANN401
     """Return a count, written as a number or as text of digits; None for null. Raises ResponseError for all else."""
     number = int(value) if isinstance(value, str) and DIGITS.fullmatch(value) else value
     if number is None:
         return None
     if type(number) is not int:
-        raise ResponseError(f"must be a whole number, not {_shown(value)}", path=path)
+        raise ResponseError(f"must be a whole number, not {brief(value)}", path=path)
     if number < 0:
         raise ResponseError(f"{number} is below zero, and v2 counts what was undone apart", path=path)
     if number > MOST:
-        raise ResponseError(f"{_shown(number)} is too large: the sum of its day needs more than 64 bits", path=path)
+        raise ResponseError(f"{brief(number)} is too large: the sum of its day needs more than 64 bits", path=path)
     return number
 
 
@@ -288,7 +288,7 @@ def _rows(series: Mapping[int, Series]) -> pa.Table:
     )
 
 
-def _reasons(root: dict[str, Any], request: Request, form: Form, rows: pa.Table) -> tuple[dict[int, NotServed], str]:
+def reasons_in(root: dict[str, Any], request: Request, form: Form, rows: pa.Table) -> tuple[dict[int, NotServed], str]:
     """Return why there is no count of some Posts, and all that the answer says of errors.
 
     Raises ResponseError if it says that a Post is not served and counts it.
@@ -310,7 +310,7 @@ def _reasons(root: dict[str, Any], request: Request, form: Form, rows: pa.Table)
     return reasons, shown("; ".join(dict.fromkeys(problem.text for problem in found)))
 
 
-def _shown(value: Any) -> str:  # noqa: ANN401
+def brief(value: Any) -> str:  # noqa: ANN401
     """Return a value as an error message shows it."""
     text = repr(value)
     return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"

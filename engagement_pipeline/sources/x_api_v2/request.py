@@ -50,14 +50,14 @@ def window_of(request: Request) -> dict[str, str]:
     return {
         "start_time": f"{request.window.first}T00:00:00Z",
         "end_time": f"{request.window.end}T00:00:00Z",
-        "granularity": "hourly",
+        "granularity": "total" if request.endpoint.summed else "hourly",
     }
 
 
 def hours_in(request: Request) -> int:
-    """Return the number of hours that a request asks for."""
+    """Return the number of hours that a request asks for; a sum takes the room of one."""
     assert request.window
-    return 24 * (request.window.end - request.window.first).days
+    return 1 if request.endpoint.summed else 24 * (request.window.end - request.window.first).days
 
 
 def largest_answer(request: Request) -> int:
