@@ -16,7 +16,7 @@ from bodies import WINDOW, at, full, observed, parts, pulled, totals
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engagement_pipeline.core.endpoints import HISTORICAL, MEDIA, RECENT, TOTALS
+from engagement_pipeline.core.endpoints import ANALYTICS_TOTALS, HISTORICAL, MEDIA, RECENT, TOTALS
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.core.model import Exchange, Request, Window
@@ -128,6 +128,7 @@ def described(tmp_path_factory):
     empty, _ = at_once(lake)
     fill(lake)
     v2_bodies.pulled(lake, full([1], 6), at(4))
+    v2_bodies.pulled(lake, {(1, "impressions", WINDOW.first, 0): 24}, at(5), endpoint=ANALYTICS_TOTALS)
     v2_bodies.pulled(lake, full([5], 6, types=("video_views",)), at(4), endpoint=MEDIA)
     filled, rows = at_once(lake)
     return {view: (empty[view], filled[view], rows[view]) for view in VIEWS}
