@@ -82,6 +82,8 @@ def _prepared(options: argparse.Namespace, chosen: settings.Settings) -> list[Pr
     """Return what to ask each source."""
     if options.source:
         chosen = replace(chosen, source=options.source)
+    if options.source or options.endpoint:  # what is named is asked for all accounts
+        chosen = replace(chosen, source_of=None)
     named = ENDPOINTS[options.endpoint] if options.endpoint else None
     of_source = "x_api_v2" if named is MEDIA else named and named.source
     if named and options.source and options.source not in (settings.BOTH, of_source):

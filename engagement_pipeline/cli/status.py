@@ -39,13 +39,15 @@ class Status:
     """What the command shows; `problems` says by part why it is not known.
 
     `followed` has the Tweets of the roster by handle, 0 for a handle without any; those of others are under an empty
-    handle. `unknown` are those of handles that the accounts file lacks. `standing` is None before the first pull.
+    handle. `unknown` are those of handles that the accounts file lacks. `source_of` is the setting. `standing` is None
+    before the first pull.
     """
 
     data: str
     accounts: tuple[str, ...] = ()
     followed: dict[str, int] = field(default_factory=dict)
     unknown: dict[str, int] = field(default_factory=dict)
+    source_of: dict[str, str] = field(default_factory=dict)
     bad_rows: int = 0
     standing: Standing | None = None
     next_runs: tuple[NextRun, ...] = ()
@@ -84,6 +86,7 @@ def gathered(chosen: Settings, *, now: datetime) -> Status:
         accounts=handles or (),
         followed=_followed(handles, followed),
         unknown=dict(Counter(tweet.handle for tweet in followed.unknown)) if followed else {},
+        source_of=dict(chosen.source_of or ()),
         bad_rows=len(followed.bad_rows) if followed else 0,
         standing=standing,
         next_runs=part("next run", lambda: next_runs.ask(chosen.dagster_url)) or (),
@@ -151,7 +154,8 @@ def _account_lines(found: Status) -> Iterator[str]:
     yield f"accounts     {counted(len(found.accounts), 'handle')}, {counted(sum(found.followed.values()), 'Tweet')}"
     shown = [*found.followed.items()][:SHOWN_HANDLES]
     for handle, number in shown:
-        yield f"  {handle or '(of others)':<16} {counted(number, 'Tweet'):>14}"
+        source = f"  {found.source_of[handle]}" if handle in found.source_of else ""
+        yield f"  {handle or '(of others)':<16} {counted(number, 'Tweet'):>14}{source}"
     rest = [*found.followed.values()][SHOWN_HANDLES:]
     if rest:
         yield f"  and {counted(len(rest), 'handle')} more with {counted(sum(rest), 'Tweet')}"

@@ -29,6 +29,7 @@ from engagement_pipeline.core import setting_files
 from engagement_pipeline.core.days import parse_day
 from engagement_pipeline.core.endpoints import MEDIA, OF_TWEETS
 from engagement_pipeline.core.errors import InputError
+from engagement_pipeline.core.handles import parse_handle
 from engagement_pipeline.core.loopback import is_loopback
 from engagement_pipeline.core.metrics import HISTORICAL_SINCE, METRICS, RENAMED
 from engagement_pipeline.core.nearest import nearest
@@ -61,6 +62,7 @@ class Settings:
     """All settings, with their defaults. The names contain the units."""
 
     source: str = "engagement"
+    source_of: tuple[tuple[str, str], ...] | None = None  # by handle
     shown_source: str = "engagement"
     media: bool = False
     api_url: str = "https://data-api.twitter.com"
@@ -100,8 +102,13 @@ class Settings:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The sources that a pull asks for the counts of Tweets, in this order."""
-        return tuple(OF_TWEETS) if self.source == BOTH else (self.source,)
+        """The sources that a pull asks for the counts of Tweets, in this order; the first is that of most accounts."""
+        named = (self.source, *dict(self.source_of or ()).values())
+        return tuple(dict.fromkeys(source for name in named for source in _sources(name)))
+
+    def sources_of(self, handle: str) -> tuple[str, ...]:
+        """Return the sources that a pull asks for the Tweets of a handle, in this order."""
+        return _sources(dict(self.source_of or ()).get(handle, self.source))
 
     @property
     def hourly(self) -> tuple[Endpoint, ...]:
@@ -139,6 +146,11 @@ class Settings:
         end = last or self.last_whole_day()
         reach = end.toordinal() - self.lookback_days + 1  # a user's `last` may be near the first day of the calendar
         return max(self.first_day, self.oldest_day(), date.fromordinal(max(1, reach)))
+
+
+def _sources(name: str) -> tuple[str, ...]:
+    """Return what a value of the settings source and source_of stands for."""
+    return tuple(OF_TWEETS) if name == BOTH else (name,)
 
 
 class Chosen(NamedTuple):
@@ -239,6 +251,14 @@ def _one_of(*names: str) -> Callable[[Any, Path], str]:
         return str(value)
 
     return parsed
+
+
+def _source_of(value: Any, base: Path) -> tuple[tuple[str, str], ...] | None:  # noqa: ANN401
+    written = dict(part.partition("=")[::2] for part in value.split()) if isinstance(value, str) else value
+    if not isinstance(written, dict):
+        raise ValueError('must be a table such as { some_handle = "x_api_v2" }')  # noqa: TRY004 - all parsers raise this one
+    one = _one_of(*OF_TWEETS, BOTH)
+    return tuple(sorted((parse_handle(handle), one(source, base)) for handle, source in written.items())) or None
 
 
 def _webhook(value: Any, _base: Path) -> str:  # noqa: ANN401
@@ -368,6 +388,7 @@ def _now(value: Any, _base: Path) -> datetime:  # noqa: ANN401
 
 _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "source": _one_of(*OF_TWEETS, BOTH),
+    "source_of": _source_of,
     "shown_source": _one_of(*OF_TWEETS),
     "media": _yes_or_no,
     "api_url": _url,

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from engagement_pipeline.core.endpoints import ANALYTICS, ANALYTICS_TOTALS, HISTORICAL, MEDIA, TOTALS
+from engagement_pipeline.core.endpoints import ANALYTICS, ANALYTICS_TOTALS, HISTORICAL, MEDIA, OF_TWEETS, TOTALS
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.extract import backlog, media, planner, roster
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 
 logger = logging.getLogger(__name__)
+OF_ANOTHER_SOURCE = "of accounts for which the settings have another API asked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,13 +93,14 @@ def prepare(
     tweets = _media(followed.without(gone)) if endpoint is MEDIA else followed.tweets
     left = known_gone.among(tweet.tweet_id for tweet in tweets)
     never = {tweet: forgotten.REASON for tweet in tweets if tweet.tweet_id in left}
+    elsewhere = dict.fromkeys(_elsewhere(settings, endpoint, tweets), OF_ANOTHER_SOURCE)
     plans = tuple(
         planner.plan(
             tweets,
             each,
             types=settings.types,
             window=window,
-            resting=_had(lake, tweets, window, new_since) | resting | never,
+            resting=_had(lake, tweets, window, new_since) | resting | never | elsewhere,
             alone=alone,
         )
         for window in windows
@@ -150,6 +152,13 @@ def _windows(
     return planner.windows(
         first, last, last_whole_day=settings.last_whole_day(), oldest_day=settings.oldest_day(), most=most
     )
+
+
+def _elsewhere(settings: Settings, endpoint: Endpoint, tweets: Sequence[Tweet]) -> list[Tweet]:
+    """Return the Tweets of accounts that the settings have another source asked for; the other endpoints have none."""
+    if not settings.source_of or endpoint not in OF_TWEETS.values():
+        return []
+    return [tweet for tweet in tweets if tweet.handle and endpoint.source not in settings.sources_of(tweet.handle)]
 
 
 def _audit(settings: Settings, lake: Lake, endpoint: Endpoint, window: Window | None) -> list[Endpoint]:

@@ -316,7 +316,8 @@ def pull_again(patient: Patient, first: object, last: object) -> str:
     """Return the command that pulls days of the lake's source."""
     lake = patient.lake
     named = f" --source {lake.source}" if lake.source in OF_TWEETS else f" --endpoint {lake.hourly}"
-    named = "" if lake.source == patient.settings.source else named
+    configured = lake.source == patient.settings.source or patient.settings.source_of
+    named = "" if configured and lake.source in OF_TWEETS else named
     return f"engagement pull --from {first} --to {last}{named}"
 
 
