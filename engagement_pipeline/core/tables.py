@@ -335,7 +335,7 @@ REQUESTS = Table(
         Column("asked_at", Kind.MOMENT, "When its last try was sent."),
         Column("endpoint", Kind.STRING, "The endpoint that was asked."),
         Column("handle", Kind.STRING, "The account that asked; NULL for the app's bearer token.", nullable=True),
-        Column("tweet_ids", Kind.INT64S, "The Tweets that it named."),
+        Column("tweet_ids", Kind.INT64S, "The Tweets that it named; of /media, the numbers in the media keys."),
         Column("first_day", Kind.DATE, "The first UTC day that it asked for; NULL for the present.", nullable=True),
         Column("last_day", Kind.DATE, "The last UTC day, included.", nullable=True),
         Column("status", Kind.INT32, "The HTTP status of the last try; NULL if no answer came.", nullable=True),
