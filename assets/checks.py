@@ -15,7 +15,7 @@ from engagement_pipeline.core.redaction import printable, redacted
 from engagement_pipeline.core.settings import Settings
 from engagement_pipeline.lake.layout import Lake, judged
 from engagement_pipeline.lake.shapes import Seen
-from engagement_pipeline.observe import agreement, alert, combined, freshness, news, spending
+from engagement_pipeline.observe import agreement, alert, combined, freshness, news, spending, window_audit
 from engagement_pipeline.transport import accounts
 
 SHOWN = 20  # findings; the command shows all
@@ -87,6 +87,12 @@ def fresh(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvalu
             description="X API v2 and the Engagement API gave the same counts, where both gave one of a settled hour.",
         ),
         dg.AssetCheckSpec(
+            "window_sums",
+            asset=catalog,
+            additional_deps=[totals],
+            description="The hours of X API v2 sum up to its own totals of their windows, once these are settled.",
+        ),
+        dg.AssetCheckSpec(
             "spend",
             asset=catalog,
             additional_deps=[totals],
@@ -101,7 +107,9 @@ def fresh(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvalu
     ],
 )
 def whole(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
-    """Look the lake over, compare its two APIs, look at the month's limits, and tell what is new of the APIs.
+    """Look the lake over, compare its APIs with each other and with their own sums, and look at the month's limits.
+
+    What is new of the APIs is told too.
 
     It blocks nothing: what is wrong may be far from the run's days.
     """
@@ -109,7 +117,8 @@ def whole(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvalu
         chosen = settings.load()
         found = pipeline.examine(chosen, quick=True)
         warned = {
-            "agreement": agreement.agreement(Lake(chosen.data)),  # what to do about a difference is for a person to say
+            "agreement": agreement.agreement(Lake(chosen.data)),
+            "window_sums": window_audit.window_audit(Lake(chosen.data)),
             "spend": spending.within(chosen),
         }
     told = [printable(redacted(str(finding))) for finding in found.findings]
@@ -125,7 +134,7 @@ def whole(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvalu
             asset_key=catalog.key,
             check_name=name,
             passed=verdict.passed,
-            severity=dg.AssetCheckSeverity.WARN,
+            severity=dg.AssetCheckSeverity.WARN,  # what to do is for a person to say
             description=verdict.words,
             metadata=dict(verdict.numbers),
         )

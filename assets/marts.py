@@ -22,6 +22,7 @@ from engagement_pipeline.core.tables import (
     SHAPES,
     TABLES,
     TWEETS,
+    WINDOW_TOTALS,
     Table,
 )
 from engagement_pipeline.query.views import BY_SOURCE, View, all_macros, all_views, reading
@@ -30,6 +31,7 @@ PULLED = (responses, totals, recent)  # which ask the API
 WRITTEN_BESIDE = {
     DAILY: (engagements,),
     REVISIONS: (engagements,),
+    WINDOW_TOTALS: (engagements,),
     COVERAGE: (engagements, totals, recent),
     SET_ASIDE: PULLED,
     TWEETS: PULLED,
@@ -52,7 +54,7 @@ def _of_table(table: Table) -> dg.AssetSpec:
 def _of_view(view: View, known: Collection[str]) -> dg.AssetSpec:
     """Return what a view tells. Its columns have no types: DuckDB knows them only once it has made the view."""
     described = [dg.TableColumn(name, type="", description=meaning) for name, meaning in view.columns.items()]
-    of_each_source = {HISTORICAL.table.name} if reading(view.sql, BY_SOURCE.values()) else set()
+    of_each_source = {HISTORICAL.table.name} if reading(view.sql, BY_SOURCE) else set()
     return dg.AssetSpec(
         _key(view.name),
         deps=map(_key, sorted(reading(view.sql, known) | of_each_source)),

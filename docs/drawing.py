@@ -95,7 +95,7 @@ def svg() -> str:
 
 def _told(endpoint: Endpoint) -> str:
     days = f", {endpoint.max_days} days" if endpoint.max_days else ""
-    return f"/{endpoint}: {endpoint.max_tweets} Tweets{days}"
+    return f"/{endpoint}: {endpoint.max_tweets} {endpoint.unit}s{days}"
 
 
 def _drawn(box: Box) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -96,7 +97,7 @@ def explain(lake: Lake, cell: Cell) -> Explanation:
 
 def _showing(lake: Lake, cell: Cell) -> Lake:
     """Return the lake of the source that a cell is shown of; the outer one if none gave it."""
-    serving = [each for each in lake.of_each_source if cell.engagement_type in each.hourly.types]
+    serving = [each for each in lake.of_tweets if cell.engagement_type in each.hourly.types]
     if len(serving) < 2:  # noqa: PLR2004 - of two sources
         return (*serving, lake)[0]
     of_day = f"tweet_id = {cell.tweet_id} and day = date {quoted(cell.day)} and table_name = 'engagements'"
@@ -142,10 +143,13 @@ def _found(landed: Landed, cell: Cell) -> Origin | None:
 
 
 def _at(value: Any, key: str) -> Any:  # noqa: ANN401 - JSON holds anything
-    """Return what stands under a key; one such as `id=1` is of the object in a list that has this value."""
+    """Return what stands under a key; one such as `id=1` is of the object in a list that has this value.
+
+    A `*` in the value stands for whatever is there.
+    """
     if isinstance(value, list):
         name, _, wanted = key.partition("=")
-        return next(each for each in value if str(each.get(name)) == wanted)
+        return next(each for each in value if fnmatchcase(str(each.get(name)), wanted))
     return value[key]
 
 

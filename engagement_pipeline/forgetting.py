@@ -20,6 +20,7 @@ from engagement_pipeline.lake import forgotten
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.publish import erasure
 from engagement_pipeline.publish.erasure import Change
+from engagement_pipeline.publish.erasure_media import of_tweets_alone
 from engagement_pipeline.publish.erasure_search import search
 from engagement_pipeline.query import catalog
 
@@ -105,7 +106,8 @@ def forget(settings: Settings, tweets: Collection[int]) -> Proof:
 
     LakeError where it stops; the next publication, pull or `forget` goes on.
     """
-    home, erased = _home(settings), Erased(frozenset(tweets))
+    home = _home(settings)
+    erased = Erased(of_tweets_alone(home, tweets).union(tweets))
     receipt = _without_roster(settings, erased, erasure.forget(home, tweets, now=settings.current_time()))
     catalog.refresh(home)
     return Proof(receipt=receipt, searched=search(home, erased))

@@ -115,7 +115,7 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
                             planned,
                             lake,
                             clock,
-                            unknown=prepared.roster.unknown,
+                            unknown=prepared.unknown,
                             client=client,
                             refusals=refusals,
                             stopped_by=stopped_by,
@@ -188,15 +188,21 @@ def check_accounts(settings: Settings, *, over_budget: bool = False) -> list[Fin
         with turn.held(settings, lake, what="a check of the accounts"):
             budget = turn.budget(settings, lake, day=clock().date(), over_budget=over_budget)
             with _client(settings, lake.hourly, known, lake, lake_now=clock, budget=budget) as client:
-                findings += account_check.check_accounts(
+                tried = account_check.check_accounts(
                     client,
                     known,
-                    followed,
+                    followed.without({tweet.tweet_id for tweet in _not_asked(settings, lake, followed.tweets)}),
                     types=settings.types,
                     aside=set_aside.load(lake),
                     window=Window(last, last) if lake.hourly is ANALYTICS else None,
                 )
+        findings += [each for each in tried if lake.source in settings.sources_of(each.handle)]
     return findings
+
+
+def _not_asked(settings: Settings, lake: Lake, tweets: Sequence[Tweet]) -> list[Tweet]:
+    """Return the Tweets of accounts that the source of a lake is not asked for."""
+    return [tweet for tweet in tweets if lake.source not in settings.sources_of(tweet.handle)]
 
 
 def _machine_now() -> datetime:
@@ -428,15 +434,15 @@ def report_days(settings: Settings, days: Sequence[date]) -> Days:
         once = cache(ask)  # the hours of a day are asked for again by the next one
         for day in days:
             try:
-                reports[day] = _day_report(lake, day, once)
+                reports[day] = _day_report(settings, lake, day, once)
             except EngagementError as error:
                 failures[day] = error
     return Days(reports=reports, failures=failures, elsewhere={})
 
 
-def _day_report(lake: Lake, day: date, ask: AskDay) -> DayReport:
+def _day_report(settings: Settings, lake: Lake, day: date, ask: AskDay) -> DayReport:
     if not checks.answered(day, ask):
-        lacking = checks.unaccounted(day, ask) if lake.storage.exists(lake.tweets) else [{}]
+        lacking = checks.unaccounted(day, ask, settings) if lake.storage.exists(lake.tweets) else [{}]
         asked = [tweet for tweet in lacking if tweet.get("outcome")]
         if asked:
             raise InputError(

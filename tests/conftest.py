@@ -127,6 +127,7 @@ def world(tmp_path):
             "TWEETS": tmp_path / "tweets" / "*",
             "REQUESTS_PER_MINUTE": 6000,
             "X_REQUESTS_PER_15_MINUTES": 90_000,
+            "X_AUDIT": "off",
             "PATIENCE_MINUTES": 0,
             "NOW": NOW.isoformat(),
         }

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engagement_pipeline.cli import arguments
-from engagement_pipeline.core.endpoints import ENDPOINTS, HOURLY
+from engagement_pipeline.core.endpoints import ENDPOINTS, OF_TWEETS
 from engagement_pipeline.core.settings import BOTH
 from engagement_pipeline.core.tables import REBUILDABLE
 
@@ -102,10 +102,10 @@ def _pulls(commands: arguments.Commands) -> None:
         ("pull", "pulls:pull", "pull from an endpoint, publish what came and refresh the views"),
     ):
         sub = arguments.add_command(commands, name, command, text)
-        hourly = " or ".join(map(str, HOURLY.values()))
+        hourly = " or ".join(map(str, OF_TWEETS.values()))
         sub.add_argument(
             "--source",
-            choices=(*HOURLY, BOTH),
+            choices=(*OF_TWEETS, BOTH),
             help="the API to ask for hours, or both in turn; by default the setting source",
         )
         sub.add_argument("--endpoint", choices=ENDPOINTS, help=f"endpoint of the API; by default {hourly}")
@@ -149,7 +149,7 @@ def _sql(commands: arguments.Commands) -> None:
     sub = arguments.add_command(commands, "explain", "explained:explain", text)
     sub.add_argument("tweet", metavar="TWEET", type=arguments.positive, help="the Tweet's ID")
     text = "an engagement type with hours, such as impressions"
-    types = sorted({name for endpoint in HOURLY.values() for name in endpoint.types})
+    types = sorted({name for endpoint in OF_TWEETS.values() for name in endpoint.types})
     sub.add_argument("type", metavar="TYPE", choices=types, help=text)
     sub.add_argument("day", metavar="DAY", type=arguments.day, help="the UTC day")
     sub.add_argument(

@@ -36,6 +36,6 @@ def _plain(key: str, value: Any) -> JSON:  # noqa: ANN401 - a setting of any typ
     if isinstance(value, str | Path):
         return MASK if key in settings.SECRETS else without_password(str(value))
     if isinstance(value, tuple):
-        return list(value)
+        return [each if isinstance(each, str) else "=".join(each) for each in value]
     assert isinstance(value, int)
     return value

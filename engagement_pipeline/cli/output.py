@@ -146,7 +146,7 @@ def show_outcome(outcome: Outcome) -> None:
     for publication in outcome.publications:
         stored, aside, unanswered = len(publication.stored), publication.set_aside, publication.unanswered
         _say(
-            f"{publication.pull}: {counted(publication.requested, 'Tweet')} asked for = "
+            f"{publication.pull}: {counted(publication.requested, publication.pull.endpoint.unit)} asked for = "
             f"{stored:,} stored + {len(aside):,} set aside"
             + (f" + {len(unanswered):,} unanswered" if unanswered else "")
         )

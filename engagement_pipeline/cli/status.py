@@ -46,8 +46,8 @@ class Status:
 
     `followed` has the Tweets of the roster by handle, 0 for a handle without any; those of others are under an empty
     handle. `unknown` are those of handles that the accounts file lacks. `oauth2` are the handles with OAuth 2 tokens,
-    and those of `oauth2_alone` have no others. `standing` is None before the first pull. `limits` are those of a month,
-    and `vendor` what X counts, if it was asked.
+    and those of `oauth2_alone` have no others. `source_of` is the setting. `standing` is None before the first pull.
+    `limits` are those of a month, and `vendor` what X counts, if it was asked.
     """
 
     data: str
@@ -56,6 +56,7 @@ class Status:
     oauth2_alone: tuple[str, ...] = ()
     followed: dict[str, int] = field(default_factory=dict)
     unknown: dict[str, int] = field(default_factory=dict)
+    source_of: dict[str, str] = field(default_factory=dict)
     bad_rows: int = 0
     standing: Standing | None = None
     limits: Limits = field(default_factory=Limits)
@@ -103,6 +104,7 @@ def gathered(chosen: Settings, *, now: datetime, asks_vendor: bool = False) -> S
         oauth2_alone=tuple(handle for handle, account in by_handle.items() if not account.access_token),
         followed=_followed(handles, followed),
         unknown=dict(Counter(tweet.handle for tweet in followed.unknown)) if followed else {},
+        source_of=dict(chosen.source_of or ()),
         bad_rows=len(followed.bad_rows) if followed else 0,
         standing=standing,
         limits=chosen.limits,
@@ -181,7 +183,8 @@ def _account_lines(found: Status) -> Iterator[str]:
     yield f"accounts     {counted(len(found.accounts), 'handle')}, {counted(sum(found.followed.values()), 'Tweet')}"
     shown = [*found.followed.items()][:SHOWN_HANDLES]
     for handle, number in shown:
-        yield f"  {handle or '(of others)':<16} {counted(number, 'Tweet'):>14}"
+        source = f"  {found.source_of[handle]}" if handle in found.source_of else ""
+        yield f"  {handle or '(of others)':<16} {counted(number, 'Tweet'):>14}{source}"
     rest = [*found.followed.values()][SHOWN_HANDLES:]
     if rest:
         yield f"  and {counted(len(rest), 'handle')} more with {counted(sum(rest), 'Tweet')}"

@@ -1,8 +1,8 @@
 """The endpoints: what one request may hold, who may ask, and which table an answer fills.
 
 In: nothing. Out: Endpoint objects. Whatever differs between endpoints is an attribute here.
-Source: the vendor's documentation of the Engagement API, its overview and its reference of the three endpoints; and
-the vendor's description of X API v2, for /analytics. The days of a window are stated nowhere there, so they are ours.
+Source: the vendor's documentation of the Engagement API, its overview and its reference of the three endpoints. For
+/analytics and /media, it is the vendor's description of X API v2, which states no days of a window: they are ours.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ class Endpoint:
     table: the table that its answers fill.
     types: the engagement types that it serves to the owner's tokens, in alphabetical order.
     public_types: the types that it serves to the app's bearer token, for any public Tweet.
-    max_tweets: the most Tweets in a request.
+    unit: what a request names, in words. Where it is no Tweet, its number stands in the place of a Tweet's ID.
+    max_tweets: the most of these in a request.
     max_days: the most UTC days in a request; None if the endpoint knows only the present.
+    summed: whether an answer has one sum for all days of its window; it is kept by the last of them.
     period: how far back that present reaches; None for all time.
     resume: how long an unfinished pull can be resumed; None for the setting resume_hours.
     """
@@ -39,8 +41,10 @@ class Endpoint:
     table: Table
     types: tuple[str, ...]
     public_types: tuple[str, ...] = ()
+    unit: str = "Tweet"
     max_tweets: int
     max_days: int | None = None
+    summed: bool = False
     period: timedelta | None = None
     resume: timedelta | None = None
 
@@ -93,9 +97,30 @@ ANALYTICS = Endpoint(
     max_tweets=100,
     max_days=MAX_DAYS,
 )
-ENDPOINTS = {endpoint.name: endpoint for endpoint in (TOTALS, RECENT, HISTORICAL, ANALYTICS)}
+ANALYTICS_TOTALS = Endpoint(  # of the same path: the API's own sums, to audit the hours by
+    name="analytics_totals",
+    source="x_api_v2",
+    path=ANALYTICS.path,
+    table=tables.WINDOW_TOTALS,
+    types=ANALYTICS.types,
+    max_tweets=ANALYTICS.max_tweets,
+    max_days=MAX_DAYS,
+    summed=True,
+)
+MEDIA = Endpoint(
+    name="media",
+    source="x_api_v2_media",  # apart from the counts of Tweets: it asks for media, and has a lake of its own
+    path="/2/media/analytics",
+    table=tables.ENGAGEMENTS,
+    types=_served("media"),
+    unit="media key",
+    max_tweets=100,
+    max_days=MAX_DAYS,
+)
+ENDPOINTS = {endpoint.name: endpoint for endpoint in (TOTALS, RECENT, HISTORICAL, ANALYTICS, ANALYTICS_TOTALS, MEDIA)}
 # The endpoint of each source that tells the hours, and so fills the table engagements of its lake.
-HOURLY = {endpoint.source: endpoint for endpoint in (HISTORICAL, ANALYTICS)}
+HOURLY = {endpoint.source: endpoint for endpoint in (HISTORICAL, ANALYTICS, MEDIA)}
+OF_TWEETS = {source: endpoint for source, endpoint in HOURLY.items() if endpoint is not MEDIA}
 
 
 def filling(table: Table) -> tuple[Endpoint, ...]:

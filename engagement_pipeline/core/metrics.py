@@ -1,8 +1,8 @@
 """The metric dictionary: what each engagement type counts, which endpoints serve it, to whom, and since when.
 
 In: nothing. Out: METRICS. The endpoints, the reading of answers and the catalogue ask here.
-Source: the vendor's documentation of the Engagement API, its overview and its reference of the three endpoints; and
-the vendor's description of X API v2, for the endpoint `analytics`.
+Source: the vendor's documentation of the Engagement API, its overview and its reference of the three endpoints. For
+`analytics` and `media`, it is the vendor's description of X API v2.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ HOURLY = (*WITH_SERIES, "analytics")
 EVERYWHERE = ("totals", *HOURLY)
 VIDEO = ("totals", *WITH_SERIES)  # X API v2 counts the views of a video by its media key, elsewhere
 ANALYTICS = ("analytics",)
+MEDIA = ("media",)  # counts of a video by its media key, wherever it is shown
 RECENT_TWEETS = {"totals": 90}  # overview: impressions and engagements of Tweets of the last 90 days
 VIDEO_TWEETS = dict.fromkeys(VIDEO, 1_800)  # overview: video_views of Tweets of 1,800 days or less
 
@@ -59,6 +60,8 @@ METRICS = (
     ),
     Metric("app_opens", HOURLY, "times an app was opened from the Tweet", title="App opens", exported="app opens"),
     Metric("bookmarks", ANALYTICS, "times the Tweet was saved as a bookmark", title="Bookmarks", since=None),
+    Metric("cta_url_clicks", MEDIA, "clicks on the link that calls to action", title="Calls to a link", since=None),
+    Metric("cta_watch_clicks", MEDIA, "clicks on the call to watch more", title="Calls to watch", since=None),
     Metric(
         "detail_expands",
         HOURLY,
@@ -124,6 +127,12 @@ METRICS = (
         title="Permalink clicks",
         exported="permalink clicks",
     ),
+    Metric("play_from_tap", MEDIA, "times the video was started by a tap", title="Plays by tap", since=None),
+    Metric("playback25", MEDIA, "times a quarter of the video was played", title="Played to 25 %", since=None),
+    Metric("playback50", MEDIA, "times half of the video was played", title="Played to 50 %", since=None),
+    Metric("playback75", MEDIA, "times three quarters of the video were played", title="Played to 75 %", since=None),
+    Metric("playback_complete", MEDIA, "times the video was played to its end", title="Played to the end", since=None),
+    Metric("playback_start", MEDIA, "times the video was started", title="Plays", since=None),
     Metric(
         "quote_tweets",
         ("totals", "analytics"),
@@ -176,11 +185,12 @@ METRICS = (
     ),
     Metric(
         "video_views",
-        VIDEO,
+        (*VIDEO, *MEDIA),
         "views of a video in the Tweet",
-        "Tweets of at most 1,800 days; /totals counts the video wherever it was posted",
+        "Tweets of at most 1,800 days; /totals and /media count the video wherever it was posted",
         title="Video views",
         public=True,
         oldest_tweet_days=VIDEO_TWEETS,
     ),
+    Metric("watch_time_ms", MEDIA, "milliseconds for which the video was watched", title="Watch time", since=None),
 )

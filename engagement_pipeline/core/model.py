@@ -172,10 +172,14 @@ FIRST_SNOWFLAKE = 30_000_000_000  # smaller IDs are older than Snowflake and car
 
 @dataclass(frozen=True, slots=True, order=True)
 class Tweet:
-    """One Tweet of the roster, and the handle that may ask for it; an empty handle means a Tweet of others."""
+    """One Tweet of the roster, and the handle that may ask for it; an empty handle means a Tweet of others.
+
+    Or media that the Tweets of a handle show: then `tweet_id` is the number in the media `key`.
+    """
 
     tweet_id: int
     handle: str
+    key: str = field(default="", compare=False)
 
 
 def posted_at(tweet_id: int) -> datetime | None:
@@ -211,7 +215,7 @@ class Request:
     """One request: these Tweets of this account.
 
     `handle` is empty for Tweets of others: the app's bearer token asks for them. `window` is None if the endpoint takes
-    no days.
+    no days. `keys` has the media keys by their numbers, where these stand for Tweets.
     """
 
     endpoint: Endpoint
@@ -219,6 +223,7 @@ class Request:
     tweet_ids: tuple[int, ...]
     types: tuple[str, ...]
     window: Window | None
+    keys: Mapping[int, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +243,11 @@ class Plan:
     @property
     def tweets(self) -> list[Tweet]:
         """The Tweets that the requests ask for."""
-        return [Tweet(tweet_id, request.handle) for request in self.requests for tweet_id in request.tweet_ids]
+        return [
+            Tweet(tweet_id, request.handle, request.keys.get(tweet_id, ""))
+            for request in self.requests
+            for tweet_id in request.tweet_ids
+        ]
 
     def __str__(self) -> str:
         return f"/{self.endpoint}" + (f" {self.window}" if self.window else "")

@@ -28,8 +28,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from engagement_pipeline.core import setting_files
 from engagement_pipeline.core.days import parse_day
-from engagement_pipeline.core.endpoints import HOURLY
+from engagement_pipeline.core.endpoints import MEDIA, OF_TWEETS
 from engagement_pipeline.core.errors import InputError
+from engagement_pipeline.core.handles import parse_handle
 from engagement_pipeline.core.loopback import is_loopback
 from engagement_pipeline.core.metrics import HISTORICAL_SINCE, METRICS, RENAMED
 from engagement_pipeline.core.nearest import nearest
@@ -39,12 +40,15 @@ from engagement_pipeline.core.spend import Limits
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from engagement_pipeline.core.endpoints import Endpoint
+
 logger = logging.getLogger(__name__)
 PREFIX = "ENGAGEMENT_"
 MAX_LOOKBACK_DAYS = 28  # one window of /historical; more would cost a second request a batch every day
 OLDEST_DAY = HISTORICAL_SINCE
 SECRETS = {"alert_webhook"}  # settings: no message shows their values
 PATHS = {"data", "accounts", "tweets", "reports"}  # settings whose defaults are relative to the working directory
+AUDITS = ("off", "first", "always")  # of the setting x_audit
 BOTH = "both"  # of the setting source: each in turn
 DEFAULT = "default"  # the origin of what nobody has set
 PATIENCE_MINUTES = 15  # where nobody waits for the pull
@@ -61,7 +65,9 @@ class Settings:
     """All settings, with their defaults. The names contain the units."""
 
     source: str = "engagement"
+    source_of: tuple[tuple[str, str], ...] | None = None  # by handle
     shown_source: str = "engagement"
+    media: bool = False
     api_url: str = "https://data-api.twitter.com"
     x_api_url: str = "https://api.x.com"
     auth_url: str = "https://api.twitter.com"
@@ -79,6 +85,7 @@ class Settings:
     requests_per_minute: int = 60
     x_requests_per_15_minutes: int = 300
     x_window_days: int = 28
+    x_audit: str = "first"
     types: tuple[str, ...] = tuple(metric.name for metric in METRICS)
     patience_minutes: int | None = None
     tries: int = 6
@@ -101,8 +108,18 @@ class Settings:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The sources that a pull asks, in this order."""
-        return tuple(HOURLY) if self.source == BOTH else (self.source,)
+        """The sources that a pull asks for the counts of Tweets, in this order; the first is that of most accounts."""
+        named = (self.source, *dict(self.source_of or ()).values())
+        return tuple(dict.fromkeys(source for name in named for source in _sources(name)))
+
+    def sources_of(self, handle: str) -> tuple[str, ...]:
+        """Return the sources that a pull asks for the Tweets of a handle, in this order."""
+        return _sources(dict(self.source_of or ()).get(handle, self.source))
+
+    @property
+    def hourly(self) -> tuple[Endpoint, ...]:
+        """The endpoints that a pull asks for hours, in this order."""
+        return (*(OF_TWEETS[source] for source in self.sources), *([MEDIA] if self.media else []))
 
     @property
     def limits(self) -> Limits:
@@ -140,6 +157,11 @@ class Settings:
         end = last or self.last_whole_day()
         reach = end.toordinal() - self.lookback_days + 1  # a user's `last` may be near the first day of the calendar
         return max(self.first_day, self.oldest_day(), date.fromordinal(max(1, reach)))
+
+
+def _sources(name: str) -> tuple[str, ...]:
+    """Return what a value of the settings source and source_of stands for."""
+    return tuple(OF_TWEETS) if name == BOTH else (name,)
 
 
 class Chosen(NamedTuple):
@@ -240,6 +262,14 @@ def _one_of(*names: str) -> Callable[[Any, Path], str]:
         return str(value)
 
     return parsed
+
+
+def _source_of(value: Any, base: Path) -> tuple[tuple[str, str], ...] | None:  # noqa: ANN401
+    written = dict(part.partition("=")[::2] for part in value.split()) if isinstance(value, str) else value
+    if not isinstance(written, dict):
+        raise ValueError('must be a table such as { some_handle = "x_api_v2" }')  # noqa: TRY004 - all parsers raise this one
+    one = _one_of(*OF_TWEETS, BOTH)
+    return tuple(sorted((parse_handle(handle), one(source, base)) for handle, source in written.items())) or None
 
 
 def _webhook(value: Any, _base: Path) -> str:  # noqa: ANN401
@@ -385,8 +415,10 @@ def _now(value: Any, _base: Path) -> datetime:  # noqa: ANN401
 
 
 _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
-    "source": _one_of(*HOURLY, BOTH),
-    "shown_source": _one_of(*HOURLY),
+    "source": _one_of(*OF_TWEETS, BOTH),
+    "source_of": _source_of,
+    "shown_source": _one_of(*OF_TWEETS),
+    "media": _yes_or_no,
     "api_url": _url,
     "x_api_url": _url,
     "auth_url": _url,
@@ -404,6 +436,7 @@ _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "requests_per_minute": _at_least_one,
     "x_requests_per_15_minutes": _at_least_one,
     "x_window_days": _lookback,
+    "x_audit": _one_of(*AUDITS),
     "types": _types,
     "patience_minutes": _minutes,
     "tries": _at_least_one,

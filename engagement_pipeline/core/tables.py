@@ -199,6 +199,23 @@ RECENT = Table(
     glob="recent.parquet",
     merge=Merge.LATEST,
 )
+WINDOW_TOTALS = Table(
+    name="window_totals",
+    grain="a Tweet's count over the days of a window, as X API v2 summed it up",
+    description="The setting x_audit has a pull ask for it beside the hours. The view window_audit compares the two.",
+    key=("tweet_id", "engagement_type", "last_day"),
+    columns=(
+        TWEET_ID,
+        TYPE,
+        Column("first_day", Kind.DATE, "The first UTC day of the window."),
+        COUNT,
+        OBSERVED_AT,
+        Column("last_day", Kind.DATE, "The last UTC day of the window, included.", in_folder=True),
+    ),
+    file="window_totals/last_day={day}/window_totals.parquet",
+    glob=f"window_totals/last_day={A_DAY}/window_totals.parquet",
+    merge=Merge.SNAPSHOT,
+)
 REVISIONS = Table(
     name="revisions",
     grain="a count that a later pull changed, or added to a Tweet's day",
@@ -226,7 +243,11 @@ COVERAGE = Table(
     key=("tweet_id", "endpoint", "day"),
     columns=(
         TWEET_ID,
-        replace(DAY_OF_FOLDER, meaning="The UTC day that was asked for; for /totals and /28hr, the day of the pull."),
+        replace(
+            DAY_OF_FOLDER,
+            meaning="The UTC day that was asked for; for /totals and /28hr, the day of the pull; for "
+            "/analytics_totals, the last day of the window.",
+        ),
         Column("asked_at", Kind.MOMENT, "When the newest request for it was sent, or given up if no answer came."),
         Column(
             "outcome", Kind.STRING, "What came of that request: stored, or the reason why it gave nothing to store."
@@ -314,7 +335,12 @@ REQUESTS = Table(
         Column("asked_at", Kind.MOMENT, "When its last try was sent."),
         Column("endpoint", Kind.STRING, "The endpoint that was asked."),
         Column("handle", Kind.STRING, "The account that asked; NULL for the app's bearer token.", nullable=True),
-        Column("tweet_ids", Kind.INT64S, "The Tweets that it named; of a page of a timeline, those that it has."),
+        Column(
+            "tweet_ids",
+            Kind.INT64S,
+            "The Tweets that it named; of a page of a timeline, those that it has; of /media, the numbers in the media "
+            "keys.",
+        ),
         Column("first_day", Kind.DATE, "The first UTC day that it asked for; NULL for the present.", nullable=True),
         Column("last_day", Kind.DATE, "The last UTC day, included.", nullable=True),
         Column("status", Kind.INT32, "The HTTP status of the last try; NULL if no answer came.", nullable=True),
@@ -366,6 +392,18 @@ SHAPES = Table(
 )
 TABLES = {
     table.name: table
-    for table in (ENGAGEMENTS, DAILY, REVISIONS, TOTALS, RECENT, COVERAGE, SET_ASIDE, TWEETS, REQUESTS, SHAPES)
+    for table in (
+        ENGAGEMENTS,
+        DAILY,
+        REVISIONS,
+        TOTALS,
+        RECENT,
+        WINDOW_TOTALS,
+        COVERAGE,
+        SET_ASIDE,
+        TWEETS,
+        REQUESTS,
+        SHAPES,
+    )
 }
 REBUILDABLE = {table.name: table for table in TABLES.values() if table.merge}  # the tables that answers fill

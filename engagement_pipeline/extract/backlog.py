@@ -10,6 +10,7 @@ has asked for its last days before anybody looked. And a roster may be one file 
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,7 +69,12 @@ def windows(settings: Settings, known: Mapping[str, str], *, since: datetime) ->
     first, last = max(settings.first_day, settings.oldest_day()), settings.last_whole_day()
     if not tweets or first > last:
         return []
-    days = sorted({day for _, day in _lacking(judged(settings), tweets, Window(first, last), since)})
+    by_source: dict[str, list[Tweet]] = defaultdict(list)
+    for tweet in tweets:
+        by_source[settings.sources_of(tweet.handle)[0]].append(tweet)
+    lake, window = Lake(settings.data), Window(first, last)
+    lacking = (_lacking(lake.of(source), some, window, since) for source, some in by_source.items())
+    days = sorted({day for found in lacking for _, day in found})
     found: list[Window] = []
     for day in days:
         if found and day <= found[-1].first + timedelta(days=MAX_DAYS - 1):

@@ -34,14 +34,15 @@ def plan_lines(prepared: Prepared) -> list[str]:
         lines.append(f"{when}{counted(len(planned.requests), 'request')} to /{planned.endpoint}")
         for handle in sorted(requests):
             who = handle or "(of others)"
-            asked = f"{counted(requests[handle], 'request'):>14} for {counted(tweets[handle], 'Tweet')}"
+            asked = f"{counted(requests[handle], 'request'):>14} for {counted(tweets[handle], planned.endpoint.unit)}"
             lines.append(f"  {who:<16} {asked}")
         if planned.alone:
             lines.append(
-                f"  of these, {len(planned.alone):,} for a single Tweet each that was protected and is due again"
+                f"  of these, {len(planned.alone):,} for a single {planned.endpoint.unit} each that was protected "
+                "and is due again"
             )
         lines += [
-            f"  left out: {counted(number, 'Tweet')} {reason}"
+            f"  left out: {counted(number, planned.endpoint.unit)} {reason}"
             for reason, number in sorted(Counter(planned.left_out.values()).items())
         ]
     seconds = timedelta(seconds=round(prepared.seconds))

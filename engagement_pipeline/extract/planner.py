@@ -77,8 +77,16 @@ def plan(
     for tweet, reason in reasons.items():
         if not reason:
             by_handle[tweet.handle].append(tweet.tweet_id)
+    keys = {tweet.tweet_id: tweet.key for tweet in reasons if tweet.key}
     requests = tuple(
-        Request(endpoint=endpoint, handle=handle, tweet_ids=batch, types=served if handle else public, window=window)
+        Request(
+            endpoint=endpoint,
+            handle=handle,
+            tweet_ids=batch,
+            types=served if handle else public,
+            window=window,
+            keys={number: keys[number] for number in batch if number in keys},
+        )
         for handle, ids in sorted(by_handle.items())
         for batch in _batches(ids, endpoint.max_tweets, alone)
     )

@@ -5,20 +5,22 @@ In: Settings, an endpoint and UTC days. Out: Prepared: roster, accounts and the 
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from engagement_pipeline.core.endpoints import ANALYTICS, HISTORICAL, HOURLY, TOTALS
+from engagement_pipeline.core.endpoints import ANALYTICS, ANALYTICS_TOTALS, HISTORICAL, MEDIA, OF_TWEETS, TOTALS
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.metrics import METRICS
-from engagement_pipeline.extract import backlog, planner, roster
-from engagement_pipeline.lake import forgotten, request_log, set_aside
+from engagement_pipeline.extract import backlog, media, planner, roster
+from engagement_pipeline.lake import forgotten, raw, request_log, set_aside
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.sources import source_of
 from engagement_pipeline.transport import accounts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date, datetime
 
     from engagement_pipeline.core.endpoints import Endpoint
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
     from engagement_pipeline.core.spend import Limits, Used
     from engagement_pipeline.extract.roster import Roster
     from engagement_pipeline.transport.accounts import Accounts
+
+
+logger = logging.getLogger(__name__)
+OF_ANOTHER_SOURCE = "of accounts for which the settings have another API asked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +54,11 @@ class Prepared:
     rate: int
     types_left_out: tuple[str, ...] = ()
     over_budget: bool = False
+
+    @property
+    def unknown(self) -> tuple[Tweet, ...]:
+        """What nobody can ask for, because the accounts file lacks its handle; of media, nothing is told."""
+        return () if self.plans[0].endpoint is MEDIA else self.roster.unknown
 
     @property
     def requests(self) -> int:
@@ -84,18 +95,23 @@ def prepare(
     terms = source_of(endpoint).TERMS
     fingerprints = known.signing(oauth2=terms.oauth2).fingerprints
     resting, alone = set_aside.resting(lake, fingerprints, now=now), set_aside.asked_alone(lake)
-    gone = forgotten.load(lake).among(tweet.tweet_id for tweet in (*followed.tweets, *followed.unknown))
-    never = {tweet: forgotten.REASON for tweet in followed.tweets if tweet.tweet_id in gone}
+    known_gone = forgotten.load(lake)
+    gone = known_gone.among(tweet.tweet_id for tweet in (*followed.tweets, *followed.unknown))
+    tweets = _media(followed.without(gone)) if endpoint is MEDIA else followed.tweets
+    left = known_gone.among(tweet.tweet_id for tweet in tweets)
+    never = {tweet: forgotten.REASON for tweet in tweets if tweet.tweet_id in left}
+    elsewhere = dict.fromkeys(_elsewhere(settings, endpoint, tweets), OF_ANOTHER_SOURCE)
     plans = tuple(
         planner.plan(
-            followed.tweets,
-            endpoint,
+            tweets,
+            each,
             types=settings.types,
             window=window,
-            resting=_had(lake, followed, window, new_since) | resting | never,
+            resting=_had(lake, tweets, window, new_since) | resting | never | elsewhere,
             alone=alone,
         )
         for window in windows
+        for each in (endpoint, *_audit(settings, lake, endpoint, window))
     )
     chosen = settings.types if len(settings.types) < len(METRICS) else ()
     return Prepared(
@@ -115,10 +131,10 @@ def prepare(
 def prepare_sources(
     settings: Settings, first: date, last: date, *, new_since: datetime | None = None, over_budget: bool = False
 ) -> tuple[Prepared, ...]:
-    """Plan the requests for hours to each source that the setting `source` names. Arguments and errors as `prepare`."""
+    """Plan the requests for hours to each endpoint that the settings name. Arguments and errors as `prepare`."""
     return tuple(
-        prepare(settings, first, last, endpoint=HOURLY[source], new_since=new_since, over_budget=over_budget)
-        for source in settings.sources
+        prepare(settings, first, last, endpoint=endpoint, new_since=new_since, over_budget=over_budget)
+        for endpoint in settings.hourly
     )
 
 
@@ -142,11 +158,26 @@ def _windows(
         return (None,)
     assert first is not None
     assert last is not None
-    most = settings.x_window_days if endpoint == ANALYTICS else endpoint.max_days
+    most = endpoint.max_days if endpoint is HISTORICAL else settings.x_window_days
     most = min(most, lake.longest_days or most)
     return planner.windows(
         first, last, last_whole_day=settings.last_whole_day(), oldest_day=settings.oldest_day(), most=most
     )
+
+
+def _elsewhere(settings: Settings, endpoint: Endpoint, tweets: Sequence[Tweet]) -> list[Tweet]:
+    """Return the Tweets of accounts that the settings have another source asked for; the other endpoints have none."""
+    if not settings.source_of or endpoint not in OF_TWEETS.values():
+        return []
+    return [tweet for tweet in tweets if tweet.handle and endpoint.source not in settings.sources_of(tweet.handle)]
+
+
+def _audit(settings: Settings, lake: Lake, endpoint: Endpoint, window: Window | None) -> list[Endpoint]:
+    """Return what is asked for the API's own sums of a window, beside its hours: nothing where these have sums."""
+    if endpoint is not ANALYTICS or settings.x_audit == "off":
+        return []
+    begun = raw.all_pulls(lake, ANALYTICS_TOTALS) if settings.x_audit == "first" else []
+    return [] if any(pull.finished and pull.window == window for pull in begun) else [ANALYTICS_TOTALS]
 
 
 def _followed(settings: Settings, endpoint: Endpoint, known: Accounts) -> Roster:
@@ -166,8 +197,16 @@ def _followed(settings: Settings, endpoint: Endpoint, known: Accounts) -> Roster
     return followed
 
 
-def _had(lake: Lake, followed: Roster, window: Window | None, since: datetime | None) -> dict[Tweet, str]:
+def _media(followed: Roster) -> tuple[Tweet, ...]:
+    """Return the media of the roster, and say so where it names none."""
+    found = media.of_roster(followed)
+    if not found:
+        logger.warning("the roster names no video, so /media is asked for nothing: %s", media.CURE)
+    return found
+
+
+def _had(lake: Lake, tweets: Sequence[Tweet], window: Window | None, since: datetime | None) -> dict[Tweet, str]:
     """Return the Tweets that are left out, with the reason, if only new ones are asked for."""
     if not window or not since:
         return {}
-    return dict.fromkeys(backlog.had(lake, followed.tweets, window, since=since), "that are not new, or lack no day")
+    return dict.fromkeys(backlog.had(lake, tweets, window, since=since), "that are not new, or lack no day")

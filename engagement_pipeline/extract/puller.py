@@ -166,7 +166,12 @@ def repeat(pull: Pull, refused: Iterable[Landed], tweets: AbstractSet[Tweet]) ->
         named = {Tweet(tweet_id, landed.request.handle) for tweet_id in landed.request.tweet_ids} & tweets - repeated
         if named:
             pull.land(
-                replace(landed.request, tweet_ids=tuple(sorted(t.tweet_id for t in named)), window=pull.window),
+                replace(
+                    landed.request,
+                    endpoint=pull.endpoint,
+                    tweet_ids=tuple(sorted(t.tweet_id for t in named)),
+                    window=pull.window,
+                ),
                 Response(body=landed.body(), asked_at=landed.asked_at),
                 refusal=landed.refusal,
                 tokens=landed.tokens,
@@ -413,8 +418,9 @@ class _Run:
     def missed(self) -> list[EngagementError]:
         """Return a failure if a Tweet of the plan got neither an answer nor a refusal."""
         missed = sorted({tweet_id for request in self.plan.requests for tweet_id in request.tweet_ids} - self.settled)
+        unit = self.plan.endpoint.unit
         first = ", ".join(map(str, missed[:SHOWN_TWEETS])) + (", …" if len(missed) > SHOWN_TWEETS else "")
-        return [EngagementError(f"{counted(len(missed), 'Tweet')} got no answer: {first}")] if missed else []
+        return [EngagementError(f"{counted(len(missed), unit)} got no answer: {first}")] if missed else []
 
     def tell_what_it_waits_for(self, *, again: bool) -> None:
         """Say of a pull that is interrupted why it does not end at once; `again` is for who can press Ctrl-C again."""

@@ -18,6 +18,7 @@
     .catalog.note                            what engagement.duckdb holds, if this program wrote it last (seal.py)
     engagement.duckdb                        views over the Parquet (catalog.py)
     x_api_v2/                                the lake of another source: all of the above but what is one for all
+    x_api_v2_media/                          the same for media: their numbers stand for Tweets
 
 Every table is plain Parquet that is staged and then put in its place, so a glob never meets a half-written file.
 storage.py alone touches the files.
@@ -32,7 +33,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL, HOURLY
+from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL, HOURLY, OF_TWEETS
 from engagement_pipeline.core.errors import InputError, LakeError
 from engagement_pipeline.core.tables import DAILY
 from engagement_pipeline.lake.storage import LocalStorage
@@ -122,6 +123,11 @@ class Lake:
         """This lake, and those within it that are there."""
         within = (source for source in HOURLY if source != self.source and self.storage.exists(self.root / source))
         return (self, *map(self.of, within))
+
+    @property
+    def of_tweets(self) -> tuple[Lake, ...]:
+        """This lake, and those within it that are there and have counts of Tweets."""
+        return (self, *(lake for lake in self.of_each_source[1:] if lake.source in OF_TWEETS))
 
     @property
     def raw(self) -> Path:

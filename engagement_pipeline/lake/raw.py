@@ -95,8 +95,14 @@ class Pull:
         return "/".join(self.path.parts[-4:])
 
     def days(self) -> list[date]:
-        """Return the UTC days that it asks for; where the endpoint takes none, the one on which it was begun."""
-        return [*self.window.days()] if self.window else [self.started_at.date()]
+        """Return the UTC days under which its answers are kept.
+
+        They are those that it asks for; of sums of a window, the last of them; where the endpoint takes none, the day
+        on which it was begun.
+        """
+        if not self.window:
+            return [self.started_at.date()]
+        return [self.window.last] if self.endpoint.summed else [*self.window.days()]
 
     def land(
         self, request: Request, response: Response, *, refusal: str = "", tokens: str = "", unanswered: str = ""
@@ -113,6 +119,7 @@ class Pull:
             "tweet_ids": request.tweet_ids,
             "types": request.types,
             **_days(request.window),
+            **_keys(request),
             "asked_at": response.asked_at.isoformat(),
             "refusal": refusal,
             "tokens": tokens,
@@ -331,6 +338,7 @@ def _landed(storage: LocalStorage, path: Path) -> Landed:
             tweet_ids=tuple(map(index, header["tweet_ids"])),  # whole numbers, or TypeError
             types=tuple(header["types"]),
             window=_window(header),
+            keys={int(number): key for number, key in header.get("keys", {}).items()},
         )
         landed = Landed(
             path=path,
@@ -342,7 +350,7 @@ def _landed(storage: LocalStorage, path: Path) -> Landed:
             storage=storage,
         )
         _check_types(landed)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise damaged(path, repr(error)) from None
     return landed
 
@@ -350,7 +358,7 @@ def _landed(storage: LocalStorage, path: Path) -> Landed:
 def _check_types(landed: Landed) -> None:
     """Raise ValueError where a value of a header has another type than it is written with."""
     request = landed.request
-    texts = (request.handle, landed.refusal, landed.tokens, *request.types)
+    texts = (request.handle, landed.refusal, landed.tokens, *request.types, *request.keys.values())
     if not all(isinstance(text, str) for text in texts) or landed.asked_at.tzinfo is None:
         raise ValueError("a value has another type")
     if not request.tweet_ids or not all(map(is_tweet_id, request.tweet_ids)):
@@ -387,6 +395,12 @@ def damaged(path: Path, reason: str) -> LakeError:
         f"{path} is damaged ({reason}): put it back from a backup of the lake; without one, move it to {apart}: what "
         "was published of it stays, and the next pull of these days asks for its Tweets again"
     )
+
+
+def _keys(request: Request) -> dict[str, dict[int, str]]:
+    """Return the media keys of a request, which no other endpoint has."""
+    keys = {number: request.keys[number] for number in request.tweet_ids if number in request.keys}
+    return {"keys": keys} if keys else {}
 
 
 def _days(window: Window | None) -> dict[str, str]:

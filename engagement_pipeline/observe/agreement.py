@@ -36,7 +36,7 @@ def agreement(lake: Lake) -> Verdict:
     in the way fails it.
     """
     try:
-        types: list[dict[str, Any]] = catalog.query(lake, BY_TYPE).to_pylist() if len(lake.of_each_source) > 1 else []
+        types: list[dict[str, Any]] = catalog.query(lake, BY_TYPE).to_pylist() if len(lake.of_tweets) > 1 else []
     except LakeError as error:
         return Verdict(passed=False, words=str(error))
     if not types:

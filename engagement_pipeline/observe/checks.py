@@ -74,7 +74,7 @@ UNACCOUNTED = f"""
     select tweet_id, handle, asked.outcome, asked.text from tweets
     left join (from coverage where table_name = '{ENGAGEMENTS}') as asked using (tweet_id)
     anti join set_aside using (tweet_id)
-    where (outcome is null or not {ANSWERED}) and followed and handle is not null
+    where (outcome is null or not {ANSWERED}) and followed and handle is not null and handle not in ({{others}})
         and (posted_at is null or posted_at < {{end}})
     order by tweet_id
 """
@@ -152,12 +152,16 @@ def of_day(day: Day, *, names: Collection[str] | None = None) -> Iterator[tuple[
                 yield check, Verdict(passed=False, words=str(error))
 
 
-def unaccounted(day: date, ask: AskDay) -> list[dict[str, Any]]:
+def unaccounted(day: date, ask: AskDay, settings: Settings) -> list[dict[str, Any]]:
     """Return ID and handle of each Tweet of the roster that existed on a day, and is neither stored nor set aside.
 
-    If it was asked for in vain, `outcome` and `text` of coverage say why; else they are None.
+    Those of accounts that another source is asked for are left out. If it was asked for in vain, `outcome` and `text`
+    of coverage say why; else they are None.
     """
-    found: list[dict[str, Any]] = ask(day, UNACCOUNTED.format(end=_end(day))).to_pylist()
+    named = dict(settings.source_of or ())
+    others = ", ".join(quoted(handle) for handle in named if settings.sources[0] not in settings.sources_of(handle))
+    sql = UNACCOUNTED.format(end=_end(day), others=others or "''")
+    found: list[dict[str, Any]] = ask(day, sql).to_pylist()
     return found
 
 
@@ -176,7 +180,7 @@ def why(unaccounted_for: Mapping[str, Any]) -> str:
 def incomplete(settings: Settings, days: Iterable[date]) -> list[date]:
     """Return those of these days on which Tweets of the roster are neither stored nor set aside."""
     with by_day.by_day(judged(settings)) as ask:
-        return [day for day in days if unaccounted(day, ask)]
+        return [day for day in days if unaccounted(day, ask, settings)]
 
 
 def first_few(things: list[Any]) -> str:
@@ -273,7 +277,7 @@ def _hours_complete(day: Day) -> Verdict:
 
 
 def _tweets_accounted_for(day: Day) -> Verdict:
-    gone = unaccounted(day.day, day.ask)
+    gone = unaccounted(day.day, day.ask, day.settings)
     if not gone:
         words, older = "every Tweet of the roster is stored, or set aside with a reason", day.rows(OLDER)
         if older:

@@ -131,7 +131,7 @@ def older_copies(patient: Patient) -> Iterator[Finding]:
 
 
 def _of_one_time(look: Look, covered: Covered, day: date) -> bool:
-    """Tell whether a day's rows sum to what its coverage tells, or of TOTALS were observed when it tells."""
+    """Tell whether a day's rows sum to what its coverage tells, or of a snapshot were observed when it tells."""
     if look.table is ENGAGEMENTS:
         return covered.total is None or look.sums.get(day, 0) == covered.total
     return look.observed_at == covered.pulled_at

@@ -36,7 +36,7 @@ def fresh(lake: Lake, settings: Settings) -> checks.Verdict:
     missing = days
     if lake.storage.exists(lake.tweets):
         with by_day.by_day(lake) as ask:
-            lacking = {day: {row["tweet_id"] for row in checks.unaccounted(day, ask)} for day in days}
+            lacking = {day: {row["tweet_id"] for row in checks.unaccounted(day, ask, settings)} for day in days}
             due = datetime.combine(last + timedelta(days=1), settings.daily_at, UTC)
             served: set[int] = set()
             with_answers = {day for day in days if lacking[day] and checks.answered(day, ask)}

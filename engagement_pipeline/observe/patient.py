@@ -20,9 +20,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from engagement_pipeline.core.endpoints import ENDPOINTS
+from engagement_pipeline.core.endpoints import ENDPOINTS, OF_TWEETS
 from engagement_pipeline.core.errors import LakeError
-from engagement_pipeline.core.tables import COVERAGE, DAILY, ENGAGEMENTS, SET_ASIDE, TABLES, TOTALS, TWEETS
+from engagement_pipeline.core.tables import (
+    COVERAGE,
+    DAILY,
+    ENGAGEMENTS,
+    SET_ASIDE,
+    TABLES,
+    TOTALS,
+    TWEETS,
+    WINDOW_TOTALS,
+    Merge,
+)
 from engagement_pipeline.lake import inventory, raw
 from engagement_pipeline.lake.parquet import OF_OTHER_DAYS, check_columns, detail_of, plausible
 from engagement_pipeline.query import files
@@ -45,6 +55,7 @@ READ_ALWAYS = {  # columns of these tables, of which the others' pages are read 
     ENGAGEMENTS: ("count",),
     DAILY: ("day", "count"),
     TOTALS: ("observed_at",),
+    WINDOW_TOTALS: ("observed_at",),
     COVERAGE: ("tweet_id", "asked_at", "outcome", "pulled_at", "rows", "source", "answer_count", "kept_count"),
     SET_ASIDE: ("tweet_id",),
     TWEETS: ("tweet_id", "followed"),
@@ -84,7 +95,7 @@ class Covered:
 class Look:
     """What a file of a table holds; `problem` says why it cannot be read.
 
-    `sums` are by UTC day, `observed_at` is the newest moment of TOTALS.
+    `sums` are by UTC day, `observed_at` is the newest moment of a snapshot.
     """
 
     path: Path
@@ -156,7 +167,10 @@ class Patient:
 
     @cached_property
     def followed(self) -> pa.Array:
-        """The Tweets that are in the roster now."""
+        """The Tweets that are in the roster now; of media, whatever was asked for."""
+        if self.lake.source not in OF_TWEETS:
+            asked = [covered.outcomes["tweet_id"] for covered in self.covered.values()]
+            return pa.array(sorted({number for numbers in asked for number in numbers.to_pylist()}), pa.int64())
         if self.home:
             return self.home.followed
         look = self.looks.get(self.lake.tweets)
@@ -219,7 +233,7 @@ def _look(lake: Lake, path: Path, table: Table, *, reader: duckdb.DuckDBPyConnec
                 _check_statistics(file, group, found)
                 rows = plausible(found.rename_columns(names), path)
                 sums.update(_sums(path, table, rows))
-                kept += [rows] if table in (COVERAGE, TOTALS, TWEETS) else []
+                kept += [rows] if table in (COVERAGE, TOTALS, TWEETS, WINDOW_TOTALS) else []
             number = file.metadata.num_rows
         if reader:
             files.read_through(reader.cursor(), lake, path, in_file)
@@ -232,7 +246,7 @@ def _look(lake: Lake, path: Path, table: Table, *, reader: duckdb.DuckDBPyConnec
     look = Look(path=path, table=table, rows=number, sums=dict(sums))
     if table is TWEETS:
         return replace(look, tweets=frozenset(t for rows in kept for t in _followed(rows)))
-    if table is TOTALS and kept:
+    if table.merge is Merge.SNAPSHOT and kept:
         return replace(look, observed_at=max(pc.max(rows["observed_at"]).as_py() for rows in kept))
     return replace(look, covered=_covered(kept)) if table is COVERAGE else look
 
@@ -300,8 +314,10 @@ def quoted(path: Path) -> str:
 
 def pull_again(patient: Patient, first: object, last: object) -> str:
     """Return the command that pulls days of the lake's source."""
-    source = patient.lake.source
-    named = "" if source == patient.settings.source else f" --source {source}"
+    lake = patient.lake
+    named = f" --source {lake.source}" if lake.source in OF_TWEETS else f" --endpoint {lake.hourly}"
+    configured = lake.source == patient.settings.source or patient.settings.source_of
+    named = "" if configured and lake.source in OF_TWEETS else named
     return f"engagement pull --from {first} --to {last}{named}"
 
 

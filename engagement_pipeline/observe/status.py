@@ -94,7 +94,7 @@ def of_lake(lake: Lake, *, now: datetime) -> Standing | None:
     problem = ""
     aside: Counter[str] = Counter()
     try:
-        listed = {tweet: word for each in reversed(lake.of_each_source) for tweet, word in set_aside.load(each).items()}
+        listed = {tweet: word for each in reversed(lake.of_tweets) for tweet, word in set_aside.load(each).items()}
         aside.update(word.reason for word in listed.values())
     except LakeError as error:
         problem = str(error)

@@ -1,4 +1,4 @@
-"""Tweets forgotten: gone from every file of the lakes of all sources, and kept away.
+"""Tweets forgotten, and their media: gone from every file of the lakes of all sources, and kept away.
 
 In: the outer lake, and Tweets. Out: a Receipt: each file that was rewritten or removed, with its hashes.
 
@@ -26,6 +26,7 @@ from engagement_pipeline.lake import forgotten, shapes
 from engagement_pipeline.lake.layout import LAKE_LOCK, PULL_LOCK
 from engagement_pipeline.lake.recovery import recover
 from engagement_pipeline.publish import erasure_raw, erasure_tables
+from engagement_pipeline.publish.erasure_media import of_tweets_alone
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -54,8 +55,8 @@ class Change:
 class Receipt:
     """What was forgotten, when, and where.
 
-    `tweets` are the hashes that stand for the Tweets in forgotten.json. `unread` are the files that nobody could read,
-    each with why: they may hold them.
+    `tweets` are the hashes that stand for the Tweets, and for their media, in forgotten.json. `unread` are the files
+    that nobody could read, each with why: they may hold them.
     """
 
     at: datetime
@@ -74,7 +75,7 @@ class _Changes:
 
 def found(home: Lake, tweets: Collection[int]) -> dict[str, int]:
     """Return what the lakes hold of Tweets: rows by table, lines of the log, and responses. It changes nothing."""
-    erased, held = Erased(frozenset(tweets)), Counter[str]()
+    erased, held = Erased(of_tweets_alone(home, tweets).union(tweets)), Counter[str]()
     for lake in home.of_each_source:
         held += _found(lake, erased)
     return {name: number for name, number in held.items() if number}
@@ -100,7 +101,7 @@ def forget(home: Lake, tweets: Collection[int], *, now: datetime) -> Receipt:
     changes = _Changes()
     try:
         with _alone(home) as lakes:
-            known = forgotten.load(home).begun(tweets)
+            known = forgotten.load(home).begun(of_tweets_alone(home, tweets).union(tweets))
             forgotten.save(home, known)
             for lake in lakes if known.going else ():
                 _erase(lake, Erased(known.going), now, changes)

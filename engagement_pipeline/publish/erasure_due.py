@@ -43,7 +43,7 @@ SINCE = f"""
 
 def due(home: Lake, *, days: int, now: datetime) -> list[int]:
     """Return the Tweets that have been unavailable for so many days, sorted; LakeError where a file is damaged."""
-    lakes = home.of_each_source
+    lakes = home.of_tweets
     gone = set[int]().union(*map(set_aside.unavailable, lakes))
     if not gone:
         return []

@@ -1,7 +1,6 @@
-"""Tables of endpoints that know the present alone: /totals and /28hr.
+"""Tables of which a Tweet's later answer replaces its earlier one whole: of /totals, /28hr and /analytics_totals.
 
-In: what is pending. Out: staged, the one file of the day on which the pull was begun. Its rows say when they were
-observed; a Tweet's later answer replaces its earlier one whole.
+In: what is pending. Out: staged, the one file of the pull's day. Its rows say when they were observed.
 """
 
 from __future__ import annotations

@@ -259,7 +259,7 @@ def _create_views(
             sources[view.name] = view.sql
         for schema in sorted({name.partition(".")[0] for name in sources if "." in name}):
             connection.execute(f"create schema {schema}")
-        unnamed = {name: sources.pop(name) for name in BY_SOURCE.values()}  # no view has their names
+        unnamed = {name: sources.pop(name) for name in BY_SOURCE}  # no view has their names
         inner = unnamed | sources if live else unnamed  # what is in memory is never attached
         whole = partial(files.with_files, sources=inner)
         for name, select in sources.items():

@@ -20,6 +20,7 @@ from engagement_pipeline.core.tables import (
     SET_ASIDE,
     SHAPES,
     TABLES,
+    WINDOW_TOTALS,
 )
 from engagement_pipeline.query import files
 from engagement_pipeline.query.views import BY_SOURCE, quoted
@@ -28,33 +29,37 @@ if TYPE_CHECKING:
     from engagement_pipeline.core.tables import Table
     from engagement_pipeline.lake.layout import Lake
 
-OF_BOTH = (ENGAGEMENTS, DAILY, REVISIONS, COVERAGE, SET_ASIDE, REQUESTS, SHAPES)  # which each source has
+# Tables that each source has of its own: of the first ones, another source's rows may stand for those of a source.
+CHOSEN, ADDED = (ENGAGEMENTS, DAILY, REVISIONS, COVERAGE, SET_ASIDE), (WINDOW_TOTALS, REQUESTS, SHAPES)
 NOT_SHOWN = "engagements_by_source"  # what coverage calls the table of answers that another source's are shown for
 
 
 def selects(lake: Lake, place: files.Place, *, live: bool = False) -> dict[str, str]:
     """Return the SELECT of each table by its name; `place` and `live` are those of files.source."""
     found = {str(table): files.source(lake, table, place, live=live) for table in TABLES.values()}
-    lakes = lake.of_each_source
-    if len(lakes) > 1:
-        by_lake = {
-            each.source: {
-                table: found[str(table)] if each is lake else files.source(lake, table, place, within=each.source)
-                for table in OF_BOTH
-            }
-            for each in lakes
+    by_lake = {
+        each.source: {
+            table: found[str(table)] if each is lake else files.source(lake, table, place, within=each.source)
+            for table in (*CHOSEN, *ADDED)
         }
-        found |= {str(table): _both(table, by_lake, lake) for table in OF_BOTH}
+        for each in lake.of_each_source
+    }
+    if len(by_lake) > 1:
+        parts = {table: [f"from ({of_lake[table]})" for of_lake in by_lake.values()] for table in ADDED}
+        found |= {str(table): " union all by name ".join(each) for table, each in parts.items()}
+    if len(lake.of_tweets) > 1:
+        of_tweets = {each.source: by_lake[each.source] for each in lake.of_tweets}
+        found |= {str(table): _both(table, of_tweets, lake) for table in CHOSEN}
     return found
 
 
 def by_source(lake: Lake, place: files.Place, *, live: bool = False) -> dict[str, str]:
-    """Return the SELECT over the hours of each source, which there may be none of, under names that no view has."""
+    """Return the SELECT over the files of each source, which there may be none of, under names that no view has."""
     return {
-        name: files.source(lake, ENGAGEMENTS, place, live=live)
+        name: files.source(lake, table, place, live=live)
         if source == lake.source
-        else files.source(lake, ENGAGEMENTS, place, within=source)
-        for source, name in BY_SOURCE.items()
+        else files.source(lake, table, place, within=source)
+        for name, (source, table) in BY_SOURCE.items()
     }
 
 
@@ -65,8 +70,6 @@ def _both(table: Table, by_lake: dict[str, dict[Table, str]], lake: Lake) -> str
     shown, other = by_lake[first][table], by_lake[second][table]
     if table is COVERAGE:
         return _coverage(by_lake, lake, first=first, second=second)
-    if table in (REQUESTS, SHAPES):
-        return f"from ({shown}) union all by name from ({other})"
     if table is SET_ASIDE:
         listed = f"select tweet_id from ({shown})"
         return f"from ({shown}) union all by name from ({other}) anti join ({listed}) using (tweet_id)"

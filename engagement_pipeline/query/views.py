@@ -20,9 +20,9 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engagement_pipeline.core.endpoints import ENDPOINTS, HOURLY
+from engagement_pipeline.core.endpoints import ENDPOINTS, HOURLY, MEDIA
 from engagement_pipeline.core.metrics import METRICS
-from engagement_pipeline.core.tables import UNANSWERED
+from engagement_pipeline.core.tables import COVERAGE, ENGAGEMENTS, UNANSWERED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -34,7 +34,9 @@ COMMENT = re.compile(r" *--.*\n?")
 READ = re.compile(r"\b(?:from|join)\s+(\w+)", re.IGNORECASE)
 GRAIN = "One row is "
 MARTS = Path(__file__).parent / "marts"
-BY_SOURCE = {source: f"hours_of_{source}" for source in HOURLY}  # what a mart calls the hours of one source
+# What a mart calls the files of one source: that source, and the table.
+BY_SOURCE = {f"hours_of_{source}": (source, ENGAGEMENTS) for source in HOURLY}
+BY_SOURCE["coverage_of_media"] = (MEDIA.source, COVERAGE)
 # Of coverage: the Tweet's day had an answer, now or before. One that was only asked for in vain is still to be pulled.
 ANSWERED = f"(outcome not in {UNANSWERED} or rows > 0)"
 

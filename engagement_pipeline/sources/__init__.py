@@ -16,6 +16,7 @@ import orjson
 from engagement_pipeline.core import shape
 from engagement_pipeline.core.errors import ResponseError
 from engagement_pipeline.sources import audit, engagement, x_api_v2
+from engagement_pipeline.sources.x_api_v2 import media
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,11 +71,12 @@ class Source(Asking, Protocol):
     def place(self, tweet_id: int, engagement_type: str, day: date, hour: int) -> tuple[str, ...]:
         """Return the keys that lead to a count of a UTC hour in the JSON of a body, from the root.
 
-        A key such as `id=1890000000000000001` stands for the object in a list that has this value.
+        A key such as `id=1890000000000000001` stands for the object in a list that has this value, where `*` stands for
+        any text.
         """
 
 
-SOURCES: dict[str, Source] = {"engagement": engagement, "x_api_v2": x_api_v2}
+SOURCES: dict[str, Source] = {"engagement": engagement, "x_api_v2": x_api_v2, "x_api_v2_media": media}
 
 
 def read(body: bytes, request: Request) -> Flat:

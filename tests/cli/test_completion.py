@@ -5,6 +5,7 @@ import subprocess
 import pytest
 
 from engagement_pipeline.cli.commands import SHELLS
+from engagement_pipeline.core.endpoints import ENDPOINTS
 
 # What bash does for the Tab key: it runs the function that is registered for the command.
 TAB = r"""
@@ -38,7 +39,7 @@ def completed(engagement, tmp_path):
     ("words", "offered"),
     [
         (("sta",), {"status"}),
-        (("pull", "--endpoint", ""), {"historical", "totals", "28hr", "analytics"}),
+        (("pull", "--endpoint", ""), {*ENDPOINTS}),
         (("pull", "--skip"), {"--skip-bad-rows"}),
         (("help", "rebu"), {"rebuild"}),
         (("completion", ""), set(SHELLS)),

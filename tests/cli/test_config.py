@@ -45,12 +45,15 @@ def test_each_setting_is_shown_with_its_value_and_where_it_is_set(folder, engage
 
 
 def test_as_json_a_value_keeps_its_type(folder, shown, monkeypatch):
-    Path("engagement.local.toml").write_text('types = ["url_clicks", "impressions"]\n')
+    Path("engagement.local.toml").write_text(
+        'types = ["url_clicks", "impressions"]\nsource_of = { ann = "x_api_v2", Bob = "both" }\n'
+    )
     monkeypatch.setenv("ENGAGEMENT_NOW", "2026-02-01")
     told = shown()
     assert told["types"] == (["impressions", "url_clicks"], "engagement.local.toml")
     assert told["now"] == ("2026-02-01T00:00:00+00:00", "ENGAGEMENT_NOW")
     assert told["first_day"] == ("2025-01-01", "default")
+    assert told["source_of"] == (["ann=x_api_v2", "bob=both"], "engagement.local.toml")
     assert told["tries"] == (6, "default")
     assert told["history_days"] == (None, "default")
     assert told["skip_bad_rows"] == (False, "default")

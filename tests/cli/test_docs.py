@@ -143,6 +143,8 @@ def test_the_drawing_names_each_endpoint_table_and_view():
         "/28hr: 25 Tweets",
         "/historical: 25 Tweets, 28 days",
         "/analytics: 100 Tweets, 28 days",
+        "/analytics_totals: 100 Tweets, 28 days",
+        "/media: 100 media keys, 28 days",
     ]
 
 

@@ -14,6 +14,7 @@ from processes import started
 
 from engagement_pipeline.cli import output
 from engagement_pipeline.cli.main import main
+from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.extract.account_check import Finding
 
 VALUES = """
@@ -177,7 +178,7 @@ def test_csv_holds_lists_and_structs_as_json(lake, engagement):
     assert list(csv.DictReader(io.StringIO(out))) == [
         {"list": "[1, 2]", "nested": '{"tweet_id": "1890000000000000001"}', "gap": ""}
     ]
-    assert len(engagement("sql", "select * from metrics", "--format", "csv")[1].splitlines()) == 23
+    assert len(engagement("sql", "select * from metrics", "--format", "csv")[1].splitlines()) == 1 + len(METRICS)
 
 
 def test_parquet_is_not_for_a_terminal(lake, failed, monkeypatch):

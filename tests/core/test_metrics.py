@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from engagement_pipeline.core.endpoints import ANALYTICS, HISTORICAL, RECENT, TOTALS
+from engagement_pipeline.core.endpoints import ANALYTICS, HISTORICAL, MEDIA, RECENT, TOTALS
 from engagement_pipeline.core.metrics import METRICS
 
 SERVED_EVERYWHERE = {"impressions", "engagements", "favorites", "retweets", "replies", "video_views"}
@@ -46,6 +46,11 @@ def test_analytics_serves_20_types_four_of_them_alone():
     assert len(ANALYTICS.types) == 20
 
 
+def test_media_serves_10_types_nine_of_them_alone():
+    assert set(MEDIA.types) & {*HISTORICAL.types, *ANALYTICS.types, *TOTALS.types} == {"video_views"}
+    assert len(MEDIA.types) == 10
+
+
 def test_a_bearer_token_reads_5_types_of_totals_and_nothing_elsewhere():
     assert TOTALS.public_types == ("favorites", "quote_tweets", "replies", "retweets", "video_views")
     assert RECENT.public_types == HISTORICAL.public_types == ()
@@ -76,7 +81,7 @@ def test_types_come_in_alphabetical_order():
 
 def test_every_type_is_there_once_and_says_what_it_counts():
     names = [metric.name for metric in METRICS]
-    assert len(names) == len(set(names)) == 22
+    assert len(names) == len(set(names)) == 31
     assert all(metric.meaning for metric in METRICS)
 
 

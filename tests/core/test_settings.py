@@ -14,9 +14,10 @@ from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.redaction import redacted
 
 ALL_TYPES = (
-    "app_install_attempts app_opens bookmarks detail_expands email_tweet engagements favorites hashtag_clicks "
-    "impressions media_engagements media_views permalink_clicks quote_tweets replies retweets shares unfollows unlikes "
-    "url_clicks user_follows user_profile_clicks video_views"
+    "app_install_attempts app_opens bookmarks cta_url_clicks cta_watch_clicks detail_expands email_tweet engagements "
+    "favorites hashtag_clicks impressions media_engagements media_views permalink_clicks play_from_tap playback25 "
+    "playback50 playback75 playback_complete playback_start quote_tweets replies retweets shares unfollows unlikes "
+    "url_clicks user_follows user_profile_clicks video_views watch_time_ms"
 )
 CLONE = Path(__file__).parents[2]
 DEVNULL = Path(os.devnull)
@@ -48,7 +49,9 @@ def test_without_file_or_variable_every_setting_has_its_documented_default(tmp_p
     monkeypatch.chdir(tmp_path)
     assert settings.load({}) == settings.Settings(
         source="engagement",
+        source_of=None,
         shown_source="engagement",
+        media=False,
         api_url="https://data-api.twitter.com",
         x_api_url="https://api.x.com",
         auth_url="https://api.twitter.com",
@@ -67,6 +70,7 @@ def test_without_file_or_variable_every_setting_has_its_documented_default(tmp_p
         requests_per_minute=60,
         x_requests_per_15_minutes=300,
         x_window_days=28,
+        x_audit="first",
         types=tuple(ALL_TYPES.split()),
         patience_minutes=None,
         tries=6,
@@ -282,6 +286,8 @@ def test_brackets_in_the_name_of_a_folder_are_no_pattern(tmp_path, monkeypatch):
 
 MALFORMED = [
     ("source", "twitter", "must be engagement or x_api_v2 or both"),
+    ("source_of", "ann=twitter", "must be engagement or x_api_v2 or both"),
+    ("source_of", "a-b=both", "is not a handle"),
     ("shown_source", "both", "must be engagement or x_api_v2"),
     ("x_window_days", "29", "at most 28"),
     ("api_url", "ftp://api.twitter.com", "https://data-api.twitter.com"),
@@ -518,3 +524,29 @@ def test_now_is_refused_where_no_day_follows(config, written):
 def test_a_webhook_that_is_not_utf_8_is_refused_without_its_value(config):
     with pytest.raises(InputError, match="ENGAGEMENT_ALERT_WEBHOOK = …: must be a URL"):
         config("", ENGAGEMENT_ALERT_WEBHOOK="https://\udcff/s3cret-of-the-team")
+
+
+def test_an_account_may_have_a_source_of_its_own(config):
+    in_file = config('source_of = { Ann = "x_api_v2", bob = "both" }')
+    assert in_file == config("", ENGAGEMENT_SOURCE_OF="ann=x_api_v2 @Bob=both")
+    assert [in_file.sources_of(handle) for handle in ("ann", "bob", "eve")] == [
+        ("x_api_v2",),
+        ("engagement", "x_api_v2"),
+        ("engagement",),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "sources"),
+    [
+        ('source_of = { ann = "x_api_v2" }', ("engagement", "x_api_v2")),
+        ('source = "x_api_v2"\nsource_of = { ann = "engagement" }', ("x_api_v2", "engagement")),
+        ("source_of = {}", ("engagement",)),
+    ],
+)
+def test_a_pull_asks_each_source_that_an_account_has_that_of_most_accounts_first(config, text, sources):
+    assert config(text).sources == sources
+
+
+def test_sources_by_account_are_a_table(config):
+    assert "must be a table such as" in refusal(config, 'source_of = ["ann"]')

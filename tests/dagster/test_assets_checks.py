@@ -165,7 +165,7 @@ def test_the_lake_is_looked_over_twice_a_day_and_not_each_hour(definitions, job,
 
 def test_each_check_says_what_it_is_for(definitions):
     specs = {spec.name: spec for checks_def in definitions.asset_checks for spec in checks_def.check_specs}
-    assert list(specs) == [*NAMES, "fresh", "whole", "agreement", "spend", "shapes"]
+    assert list(specs) == [*NAMES, "fresh", "whole", "agreement", "window_sums", "spend", "shapes"]
     assert all(spec.description.endswith(".") for spec in specs.values())
     told = "".join(specs[name].description for name in NAMES)
     assert all(f"{check.name}: {check.meaning}" in told for check in checks.CHECKS)

@@ -4,6 +4,7 @@ import os
 
 import forks
 import pytest
+from kills import DIE_AT_FILE
 
 from engagement_pipeline import forgetting, pipeline
 from engagement_pipeline.core.endpoints import ANALYTICS, HISTORICAL
@@ -19,20 +20,6 @@ from engagement_pipeline.publish.erasure_search import search
 from engagement_pipeline.query import catalog
 
 TYPES = "impressions,favorites,bookmarks,video_views"
-# Runs the command, and dies instead of renaming a file of that name.
-DIE = """
-import os, sys
-from engagement_pipeline.cli.main import main
-really = os.replace
-
-def replace(source, target):
-    if str(target).endswith(sys.argv[1]):
-        os._exit(9)
-    really(source, target)
-
-os.replace = replace
-sys.exit(main(sys.argv[2:]))
-"""
 
 
 @pytest.fixture
@@ -195,7 +182,7 @@ def test_a_pull_that_was_killed_while_it_was_published_asks_for_nothing_again(ch
     true = undisturbed(chosen, world)
     command = ("pull", "--source", "x_api_v2", "--from", str(day), "--to", str(day))
     environment = os.environ | world.environment | {"ENGAGEMENT_TYPES": TYPES}
-    assert forks.run(DIE, f"day={day}/{file}.parquet", *command, environment=environment).code == 9
+    assert forks.run(DIE_AT_FILE, f"day={day}/{file}.parquet", *command, environment=environment).code == 9
     asked = len(world.emulator.v2.requests)
     (outcome,) = pulled(world.settings(source="x_api_v2", types=TYPES), days=1)
     assert (outcome.failure, len(world.emulator.v2.requests)) == (None, asked)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engagement_pipeline.core.endpoints import ANALYTICS, ENDPOINTS, HISTORICAL, RECENT, TOTALS
+from engagement_pipeline.core.endpoints import ANALYTICS, ANALYTICS_TOTALS, ENDPOINTS, HISTORICAL, MEDIA, RECENT, TOTALS
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.core.model import Tweet, Window
@@ -151,7 +151,7 @@ def test_whatever_the_endpoint_each_tweet_is_named_once_or_left_out_with_the_rea
         assert {owners[tweet_id] for tweet_id in request.tweet_ids} == {request.handle}
         assert set(request.types) == set(endpoint.types if request.handle else endpoint.public_types)
     asked = Counter(owners[tweet_id] for tweet_id in named)
-    most = {TOTALS: 250, RECENT: 25, HISTORICAL: 25, ANALYTICS: 100}[endpoint]
+    most = {TOTALS: 250, RECENT: 25, HISTORICAL: 25, ANALYTICS: 100, ANALYTICS_TOTALS: 100, MEDIA: 100}[endpoint]
     assert len(made.requests) == sum(-(-count // most) for count in asked.values())
 
 

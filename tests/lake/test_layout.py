@@ -14,7 +14,7 @@ import pytest
 from bodies import WINDOW, at, full, pulled
 from tables import counts, rebuilt
 
-from engagement_pipeline.core.endpoints import ANALYTICS, ENDPOINTS, HISTORICAL, RECENT, TOTALS
+from engagement_pipeline.core.endpoints import ANALYTICS, ANALYTICS_TOTALS, ENDPOINTS, HISTORICAL, MEDIA, RECENT, TOTALS
 from engagement_pipeline.core.errors import InputError, LakeError
 from engagement_pipeline.core.model import Window
 from engagement_pipeline.core.tables import COVERAGE
@@ -173,6 +173,8 @@ def test_each_endpoint_has_its_files_and_its_columns(lake):
         TOTALS: "totals/observed_on=2026-01-01/totals.parquet",
         RECENT: "recent.parquet",
         ANALYTICS: "engagements/day=2026-01-01/engagements.parquet",
+        ANALYTICS_TOTALS: "window_totals/last_day=2026-01-01/window_totals.parquet",
+        MEDIA: "engagements/day=2026-01-01/engagements.parquet",
     }
     assert lake.rows(RECENT.table, FIRST) == lake.rows(RECENT.table, SECOND)
     for endpoint in ENDPOINTS.values():
@@ -182,6 +184,8 @@ def test_each_endpoint_has_its_files_and_its_columns(lake):
     assert {endpoint: endpoint.table.schema.names for endpoint in ENDPOINTS.values()} == {
         HISTORICAL: key,
         ANALYTICS: key,
+        MEDIA: key,
+        ANALYTICS_TOTALS: ["tweet_id", "engagement_type", "first_day", "count", "observed_at"],
         RECENT: [*key, "partial", "observed_at"],
         TOTALS: ["tweet_id", "engagement_type", "count", "observed_at"],
     }

@@ -1,4 +1,4 @@
-"""A response of /2/tweets/analytics -> tidy rows.
+"""A response of /2/tweets/analytics, or of another endpoint with answers of its form -> tidy rows.
 
 In: a body as received, and the request that it answers. Out: an Arrow table with one row for each count that the
 API gave, sorted by its key; and why there is none of some Posts. Pure.
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -44,11 +45,12 @@ from engagement_pipeline.sources.x_api_v2.request import (
 from engagement_pipeline.sources.x_api_v2.shape import shape
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pyarrow as pa
 
     from engagement_pipeline.core.model import NotServed, Request
+    from engagement_pipeline.core.shape import Shape
 
 Ints = npt.NDArray[np.int64]
 DATA = "$.data"
@@ -67,22 +69,41 @@ class Series(NamedTuple):
     counts: Ints
 
 
-def read(body: bytes, request: Request) -> Flat:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """How an endpoint names what it counts: the key under which its name stands, and how the number is read from it.
+
+    `shape` is what its answers may hold.
+    """
+
+    key: str
+    number: Callable[[str], int | None]
+    shape: Callable[..., Shape] = shape
+
+
+def _post_id(text: str) -> int | None:
+    return int(text) if DIGITS.fullmatch(text) else None
+
+
+OF_POSTS = Form(key="id", number=_post_id)
+
+
+def read(body: bytes, request: Request, form: Form = OF_POSTS) -> Flat:
     """Flatten one body. Raises ResponseError with the path of what breaks the contract."""
     audit.check(body, address="x_api_url", largest=largest_answer(request), most_values=most_values(request))
-    root = _parsed(body)
+    root = parsed(body)
     metrics = {in_v2(name): TYPE_NAMES.index(name) for name in request.types}
     odd: set[str] = set()
     hours = _hours(request)
     series: dict[int, Series] = {}
-    for number, post in enumerate(_list(root.get("data"), DATA)):
-        tweet, at = _tweet(post, request, f"{DATA}[{number}]"), f"{DATA}[{number}].{SERIES}"
+    for number, post in enumerate(listed(root.get("data"), DATA)):
+        tweet, at = number_of(post, request, form, f"{DATA}[{number}]"), f"{DATA}[{number}].{SERIES}"
         if tweet in series:
-            raise ResponseError("stands there twice", path=f"{DATA}[{number}].id")
+            raise ResponseError("stands there twice", path=f"{DATA}[{number}].{form.key}")
         buckets = _buckets(post.get(SERIES), hours, at, odd)
         series[tweet] = _series(buckets, metrics, at, odd)
     rows, early = since_posted(_rows(series), request.tweet_ids, first=min(hours.values()))
-    reasons, said = _reasons(root, request, rows)
+    reasons, said = reasons_in(root, request, form, rows)
     return Flat(
         rows,
         frozenset(tweet for tweet, reason in reasons.items() if reason.outcome == UNAVAILABLE),
@@ -91,11 +112,11 @@ def read(body: bytes, request: Request) -> Flat:
         scanned=True,
         early=early,
         reasons=reasons,
-        news=news_of(root, shape(request, counts=bool(odd)), handle=request.handle),
+        news=news_of(root, form.shape(request, counts=bool(odd)), handle=request.handle),
     )
 
 
-def _parsed(body: bytes) -> dict[str, Any]:
+def parsed(body: bytes) -> dict[str, Any]:
     """Return the root of a body in which no key stands twice, with `data` or `errors`."""
     try:
         root = orjson.loads(body)
@@ -106,7 +127,7 @@ def _parsed(body: bytes) -> dict[str, Any]:
     except RecursionError:
         raise ResponseError("is not JSON that can be read: it is nested too deep", path="$") from None
     if not isinstance(root, dict):
-        raise ResponseError(f"must be an object, not {_shown(root)}", path="$")
+        raise ResponseError(f"must be an object, not {brief(root)}", path="$")
     if "data" not in root and "errors" not in root:
         raise ResponseError("has neither data nor errors: is a proxy in the way?", path="$")
     return root
@@ -144,21 +165,22 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def _list(value: Any, path: str) -> Sequence[Any]:  # noqa: ANN401
+def listed(value: Any, path: str) -> Sequence[Any]:  # noqa: ANN401
     """Return a list, an empty one for null."""
     if value is not None and not isinstance(value, list):
-        raise ResponseError(f"must be a list, not {_shown(value)}", path=path)
+        raise ResponseError(f"must be a list, not {brief(value)}", path=path)
     return value or []
 
 
-def _tweet(post: Any, request: Request, path: str) -> int:  # noqa: ANN401
-    """Return the ID of a Post, which was asked for."""
+def number_of(post: Any, request: Request, form: Form, path: str) -> int:  # noqa: ANN401
+    """Return the ID of a Post, or the number of media, which was asked for."""
     if not isinstance(post, dict):
-        raise ResponseError(f"must be an object, not {_shown(post)}", path=path)
-    text = str(post.get("id"))
-    if not DIGITS.fullmatch(text) or int(text) not in request.tweet_ids:
-        raise ResponseError(f"{_shown(post.get('id'))} was not asked for", path=f"{path}.id")
-    return int(text)
+        raise ResponseError(f"must be an object, not {brief(post)}", path=path)
+    name = post.get(form.key)
+    number = form.number(str(name))
+    if number is None or number not in request.tweet_ids:
+        raise ResponseError(f"{brief(name)} was not asked for", path=f"{path}.{form.key}")
+    return number
 
 
 def _hours(request: Request) -> dict[str, int]:
@@ -180,15 +202,15 @@ def _buckets(
     One without a timestamp or without metrics says nothing. Unknown keys are added to `odd`.
     """
     buckets = []
-    for number, bucket in enumerate(_list(found, path)):
+    for number, bucket in enumerate(listed(found, path)):
         at = f"{path}[{number}]"
         if not isinstance(bucket, dict):
-            raise ResponseError(f"must be an object, not {_shown(bucket)}", path=at)
+            raise ResponseError(f"must be an object, not {brief(bucket)}", path=at)
         if bucket.keys() != BUCKET_KEYS:
             odd |= bucket.keys() - BUCKET_KEYS
         moment, metrics = bucket.get("timestamp"), bucket.get("metrics")
         if metrics is not None and not isinstance(metrics, dict):
-            raise ResponseError(f"must be an object, not {_shown(metrics)}", path=f"{at}.metrics")
+            raise ResponseError(f"must be an object, not {brief(metrics)}", path=f"{at}.metrics")
         if moment is not None and metrics:
             buckets.append((_hour(moment, hours, f"{at}.timestamp"), metrics, number))
     buckets.sort(key=lambda bucket: bucket[0])
@@ -208,12 +230,12 @@ def _hour(moment: Any, hours: Mapping[str, int], path: str) -> int:  # noqa: ANN
     except ValueError:  # 30 February
         read = None
     if read is None:
-        raise ResponseError(f"must be a time such as 2026-01-01T00:00:00Z, not {_shown(moment)}", path=path)
+        raise ResponseError(f"must be a time such as 2026-01-01T00:00:00Z, not {brief(moment)}", path=path)
     seconds = read.timestamp()
     if seconds % 3600:
-        raise ResponseError(f"{_shown(moment)} is not on the hour, so nobody knows which hour it is", path=path)
+        raise ResponseError(f"{brief(moment)} is not on the hour, so nobody knows which hour it is", path=path)
     if int(seconds // 3600) not in hours.values():
-        raise ResponseError(f"{_shown(moment)} was not asked for", path=path)
+        raise ResponseError(f"{brief(moment)} was not asked for", path=path)
     return int(seconds // 3600)
 
 
@@ -231,7 +253,7 @@ def _series(
         if {*map(type, column)} - {int} or not 0 <= min(column, default=0) <= max(column, default=0) <= MOST:
             odd |= {name} if any(isinstance(value, str) for value in column) else set()
             places = [f"{path}[{number}].metrics.{name}" for _, _, number in buckets]
-            column = [_count(value, at) for value, at in zip(column, places, strict=True)]
+            column = [count_of(value, at) for value, at in zip(column, places, strict=True)]
         there = (
             slice(None) if None not in column else [place for place, count in enumerate(column) if count is not None]
         )
@@ -241,17 +263,17 @@ def _series(
     return Series(np.concatenate(hours), np.concatenate(types), np.concatenate(counts))
 
 
-def _count(value: Any, path: str) -> int | None:  # noqa: ANN401
+def count_of(value: Any, path: str) -> int | None:  # noqa: ANN401
     """Return a count, written as a number or as text of digits; None for null. Raises ResponseError for all else."""
     number = int(value) if isinstance(value, str) and DIGITS.fullmatch(value) else value
     if number is None:
         return None
     if type(number) is not int:
-        raise ResponseError(f"must be a whole number, not {_shown(value)}", path=path)
+        raise ResponseError(f"must be a whole number, not {brief(value)}", path=path)
     if number < 0:
         raise ResponseError(f"{number} is below zero, and v2 counts what was undone apart", path=path)
     if number > MOST:
-        raise ResponseError(f"{_shown(number)} is too large: the sum of its day needs more than 64 bits", path=path)
+        raise ResponseError(f"{brief(number)} is too large: the sum of its day needs more than 64 bits", path=path)
     return number
 
 
@@ -274,7 +296,7 @@ def _rows(series: Mapping[int, Series]) -> pa.Table:
     )
 
 
-def _reasons(root: dict[str, Any], request: Request, rows: pa.Table) -> tuple[dict[int, NotServed], str]:
+def reasons_in(root: dict[str, Any], request: Request, form: Form, rows: pa.Table) -> tuple[dict[int, NotServed], str]:
     """Return why there is no count of some Posts, and all that the answer says of errors.
 
     Raises ResponseError if it says that a Post is not served and counts it.
@@ -282,11 +304,11 @@ def _reasons(root: dict[str, Any], request: Request, rows: pa.Table) -> tuple[di
     found = problems_of(root)
     counted = {*pc.unique(rows["tweet_id"]).to_pylist()}
     reasons: dict[int, NotServed] = {}
-    of_all = next((problem.reason for problem in found if not DIGITS.fullmatch(problem.resource)), None)
+    of_all = next((problem.reason for problem in found if form.number(problem.resource) is None), None)
     if of_all:
         reasons = dict.fromkeys({*request.tweet_ids} - counted, of_all)
     for number, problem in enumerate(found):
-        tweet = int(problem.resource) if DIGITS.fullmatch(problem.resource) else 0
+        tweet = form.number(problem.resource)
         if tweet and tweet not in request.tweet_ids:
             raise ResponseError(f"names {tweet}, which was not asked for", path=f"$.errors[{number}]")
         if tweet in counted and problem.reason.outcome != MISSING and problem.kind not in OF_A_FIELD:
@@ -296,7 +318,7 @@ def _reasons(root: dict[str, Any], request: Request, rows: pa.Table) -> tuple[di
     return reasons, shown("; ".join(dict.fromkeys(problem.text for problem in found)))
 
 
-def _shown(value: Any) -> str:  # noqa: ANN401
+def brief(value: Any) -> str:  # noqa: ANN401
     """Return a value as an error message shows it."""
     text = repr(value)
     return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "…"

@@ -69,10 +69,12 @@ def _problem(error: Any) -> Problem:  # noqa: ANN401 - JSON holds anything
     return Problem(kind, str(resource), shown(text or kind or str(error)))
 
 
-def error_of(answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
+def error_of(
+    answer: Answer, *, handle: str, asked_at: datetime, instead: str = 'set source to "engagement"'
+) -> ApiError:
     """Translate any status but 200 into the error that says whether a retry can help.
 
-    Nothing in its texts looks like a secret.
+    `instead` is what to do on a plan without the analytics. Nothing in the texts looks like a secret.
     """
     status, url = answer.status, answer.url.partition("?")[0]
     root = _root(answer)
@@ -97,7 +99,7 @@ def error_of(answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
         needed = shown(str(root.get("required_enrollment") or ""))
         hint = (
             f": the app's plan lacks the analytics{f' (it needs: {needed})' if needed else ''}. They take an "
-            'Enterprise contract; until there is one, set source to "engagement"'
+            f"Enterprise contract; until there is one, {instead}"
         )
     if capped:
         hint = ": the app has read all Posts that its plan allows this month; a larger plan allows more"

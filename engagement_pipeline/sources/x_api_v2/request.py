@@ -36,21 +36,28 @@ def in_v2(engagement_type: str) -> str:
 
 def http_request(request: Request) -> HttpRequest:
     """Write a request: hours from the midnight that begins the window to the one that ends it."""
-    assert request.window
     query = {
         "ids": ",".join(map(str, request.tweet_ids)),
-        "start_time": f"{request.window.first}T00:00:00Z",
-        "end_time": f"{request.window.end}T00:00:00Z",
-        "granularity": "hourly",
+        **window_of(request),
         "analytics.fields": ",".join(["id", SERIES, *map(in_v2, request.types)]),
     }
     return HttpRequest(method="GET", path=f"{request.endpoint.path}?{urlencode(query)}")
 
 
-def hours_in(request: Request) -> int:
-    """Return the number of hours that a request asks for."""
+def window_of(request: Request) -> dict[str, str]:
+    """Return the part of a query that says of which hours the counts are to be."""
     assert request.window
-    return 24 * (request.window.end - request.window.first).days
+    return {
+        "start_time": f"{request.window.first}T00:00:00Z",
+        "end_time": f"{request.window.end}T00:00:00Z",
+        "granularity": "total" if request.endpoint.summed else "hourly",
+    }
+
+
+def hours_in(request: Request) -> int:
+    """Return the number of hours that a request asks for; a sum takes the room of one."""
+    assert request.window
+    return 1 if request.endpoint.summed else 24 * (request.window.end - request.window.first).days
 
 
 def largest_answer(request: Request) -> int:

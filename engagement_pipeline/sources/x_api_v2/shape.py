@@ -44,6 +44,7 @@ KIND = re.compile(rf"about:blank|(?:\S*/)?(?:{'|'.join(KINDS)})/?")
 # A Problem is known by its type, and its words are for people. Of an error without one, the program reads the words.
 WORDS = re.compile(rf"rate limit exceeded\.?|.*(?:{TOO_LONG.pattern}|{TOO_OLD.pattern}).*", re.IGNORECASE | re.DOTALL)
 COUNT = Shape((WHOLE, NULL))
+COUNT_OR_TEXT = Shape((WHOLE, STRING, NULL))  # as the description has those of media
 TEXT = Shape((STRING,))
 OF_A_PROBLEM: Mapping[str, Shape] = {
     "type": Shape((STRING,), texts=KIND),
@@ -58,13 +59,14 @@ PROBLEM = Shape((OBJECT,), keys=OF_A_PROBLEM)
 BESIDE_THE_DATA = {**OF_A_PROBLEM, "errors": Shape((LIST,), items=PROBLEM), "meta": ANY, "includes": ANY}
 
 
-def shape(request: Request, *, counts: bool = True) -> Shape:
+def shape(request: Request, *, counts: bool = True, key: str = "id", count: Shape = COUNT) -> Shape:
     """Return what an answer to a request may hold: the metrics that it asks for, and no others.
 
-    Without `counts`, anything may stand in the hours of a Post: who read them has found nothing odd there.
+    Without `counts`, anything may stand in the hours of a Post: who read them has found nothing odd there. `key` is
+    that of the name of what is counted.
     """
-    metrics = {in_v2(name): COUNT for name in request.types}
+    metrics = {in_v2(name): count for name in request.types}
     hour = Shape((OBJECT,), keys={"timestamp": Shape((STRING, NULL)), "metrics": Shape((OBJECT, NULL), keys=metrics)})
     hours = Shape((LIST, NULL), items=hour) if counts else ANY
-    post = Shape((OBJECT,), keys={"id": TEXT, SERIES: hours, **metrics})
+    post = Shape((OBJECT,), keys={key: TEXT, SERIES: hours, **metrics})
     return Shape((OBJECT,), keys={"data": Shape((LIST,), items=post), **BESIDE_THE_DATA})

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 import duckdb
 import pytest
 import v2_bodies
-from bodies import at, full, pulled
+from bodies import WINDOW, at, full, pulled
 from traps import OLD
 
+from engagement_pipeline.core.endpoints import ANALYTICS_TOTALS, MEDIA
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.query import catalog
@@ -23,7 +24,7 @@ CALLS = {
 }
 MARTS = {view.name: view for view in (*all_views(), *all_macros())}
 SOURCES = {name: CALLS.get(name, name) for name in MARTS}
-OF_TWO_SOURCES = {"source_agreement"}
+OF_TWO_SOURCES = {"source_agreement", "window_audit", "media", "media_coverage", "tweet_media"}
 ZONES = ("UTC", "Pacific/Kiritimati", "America/New_York")
 
 
@@ -58,11 +59,14 @@ def test_counts_are_of_64_bits_and_times_have_a_zone(connection, name):
 
 @pytest.fixture(scope="module")
 def of_two_sources(tmp_path_factory):
-    """A lake with the same hours of two sources, of which one was pulled soon."""
+    """A lake with the same hours of two sources, of which one was pulled soon; and of a video of the Tweet."""
     lake = Lake(tmp_path_factory.mktemp("two") / "lake")
     pulled(lake, full([1], 5), at(1))
     publish_pulls(lake)
     v2_bodies.pulled(lake, full([1], 6), datetime(2026, 1, 3, 1, tzinfo=UTC))
+    v2_bodies.pulled(lake, {(1, "impressions", WINDOW.first, 0): 24}, at(1), endpoint=ANALYTICS_TOTALS)
+    v2_bodies.pulled(lake, full([5], 7, types=("video_views",)), at(2), endpoint=MEDIA)
+    v2_bodies.follow(lake, {1: "7_5"})
     catalog.refresh(lake)
     return lake
 
