@@ -46,6 +46,11 @@ if "TMPDIR" not in os.environ and in_memory():
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
+def pytest_xdist_auto_num_workers():
+    """One worker more than cores: some tests wait for a process of theirs."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 @pytest.fixture(autouse=True, scope="module")
 def tables_alone(request):
     """No marts in the catalogues of some rooms: their views take most of the time of a test."""
