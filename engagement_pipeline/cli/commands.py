@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from engagement_pipeline.cli import arguments
 from engagement_pipeline.core.endpoints import ENDPOINTS, OF_TWEETS
-from engagement_pipeline.core.settings import BOTH
+from engagement_pipeline.core.setting_values import BOTH
 from engagement_pipeline.core.tables import REBUILDABLE
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from engagement_pipeline import pipeline
 from engagement_pipeline.cli import output, progress
-from engagement_pipeline.core import settings
+from engagement_pipeline.core import setting_values, settings
 from engagement_pipeline.core.endpoints import ENDPOINTS, MEDIA
 from engagement_pipeline.core.errors import EngagementError, InputError, PullError
 from engagement_pipeline.extract.prepare import Prepared, prepare
@@ -104,7 +104,7 @@ def _prepared(options: argparse.Namespace, chosen: settings.Settings, *, over_bu
         chosen = replace(chosen, source_of=None)
     named = ENDPOINTS[options.endpoint] if options.endpoint else None
     of_source = "x_api_v2" if named is MEDIA else named and named.source
-    if named and options.source and options.source not in (settings.BOTH, of_source):
+    if named and options.source and options.source not in (setting_values.BOTH, of_source):
         raise InputError(f"/{named} is of {of_source}, not of {options.source}: leave out --source or --endpoint")
     endpoints = [named] if named else chosen.hourly
     return [_prepared_for(endpoint, options, chosen, over_budget=over_budget) for endpoint in endpoints]

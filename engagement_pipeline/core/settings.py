@@ -15,24 +15,17 @@ Paths in a file are relative to the file. Paths in the environment are relative 
 
 from __future__ import annotations
 
-import glob
 import logging
-import math
 import os
-import re
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import SplitResult, urlsplit
 
-from engagement_pipeline.core import setting_files
-from engagement_pipeline.core.days import parse_day
+from engagement_pipeline.core import setting_files, setting_values
 from engagement_pipeline.core.endpoints import MEDIA, OF_TWEETS
 from engagement_pipeline.core.errors import InputError
-from engagement_pipeline.core.handles import parse_handle
-from engagement_pipeline.core.loopback import is_loopback
-from engagement_pipeline.core.metrics import HISTORICAL_SINCE, METRICS, RENAMED
+from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.core.nearest import nearest
 from engagement_pipeline.core.redaction import register_address
 from engagement_pipeline.core.spend import Limits
@@ -44,20 +37,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 PREFIX = "ENGAGEMENT_"
-MAX_LOOKBACK_DAYS = 28  # one window of /historical; more would cost a second request a batch every day
-OLDEST_DAY = HISTORICAL_SINCE
 SECRETS = {"alert_webhook"}  # settings: no message shows their values
 PATHS = {"data", "accounts", "tweets", "reports"}  # settings whose defaults are relative to the working directory
 AUDITS = ("off", "first", "always")  # of the setting x_audit
-BOTH = "both"  # of the setting source: each in turn
 DEFAULT = "default"  # the origin of what nobody has set
 PATIENCE_MINUTES = 15  # where nobody waits for the pull
 PATIENCE_AT_A_TERMINAL = 3  # minutes
-LARGEST_PORT = 65_535
-DAY_MINUTES = 24 * 60
-LAST_YEAR = 9998  # of `now`: there must be days after it
-LARGEST_NUMBER = 1_000_000  # of most settings; the system's clocks and time-outs allow little more
-LARGEST_OF_A_MONTH = 10**12  # requests, handles or Posts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,8 +127,8 @@ class Settings:
     def oldest_day(self) -> date:
         """Return the first UTC day that /historical serves completely; the setting `history_days` limits it."""
         if self.history_days is None:
-            return OLDEST_DAY
-        return max(OLDEST_DAY, self.current_time().date() - timedelta(days=self.history_days - 1))
+            return setting_values.OLDEST_DAY
+        return max(setting_values.OLDEST_DAY, self.current_time().date() - timedelta(days=self.history_days - 1))
 
     def last_whole_day(self) -> date:
         """Return the last UTC day that is over: the newest that /historical serves completely."""
@@ -161,7 +146,7 @@ class Settings:
 
 def _sources(name: str) -> tuple[str, ...]:
     """Return what a value of the settings source and source_of stands for."""
-    return tuple(OF_TWEETS) if name == BOTH else (name,)
+    return tuple(OF_TWEETS) if name == setting_values.BOTH else (name,)
 
 
 class Chosen(NamedTuple):
@@ -246,215 +231,47 @@ def _parsed(key: str, written: _Written) -> Chosen:
         raise InputError(f"{written.place} = {shown}: {error}") from None
 
 
-def _url(value: Any, _base: Path) -> str:  # noqa: ANN401
-    parts = _parts(value)
-    if parts is None:
-        raise ValueError("must be a URL such as https://data-api.twitter.com")
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
-        raise ValueError("must be https: http is only for the emulator on this machine")
-    return str(value).rstrip("/")
-
-
-def _one_of(*names: str) -> Callable[[Any, Path], str]:
-    def parsed(value: Any, _base: Path) -> str:  # noqa: ANN401
-        if value not in names:
-            raise ValueError(f"must be {' or '.join(names)}")
-        return str(value)
-
-    return parsed
-
-
-def _source_of(value: Any, base: Path) -> tuple[tuple[str, str], ...] | None:  # noqa: ANN401
-    written = dict(part.partition("=")[::2] for part in value.split()) if isinstance(value, str) else value
-    if not isinstance(written, dict):
-        raise ValueError('must be a table such as { some_handle = "x_api_v2" }')  # noqa: TRY004 - all parsers raise this one
-    one = _one_of(*OF_TWEETS, BOTH)
-    return tuple(sorted((parse_handle(handle), one(source, base)) for handle, source in written.items())) or None
-
-
-def _webhook(value: Any, _base: Path) -> str:  # noqa: ANN401
-    parts = _parts(value)
-    if parts is None or (parts.scheme == "http" and not is_loopback(parts.hostname)):
-        raise ValueError("must be a URL that begins with https://, as the channel gave it")
-    return str(value)
-
-
-def _page(value: Any, _base: Path) -> str:  # noqa: ANN401
-    if _parts(value) is None:
-        raise ValueError("must be a URL such as http://127.0.0.1:3000")
-    return str(value).rstrip("/")
-
-
-def _parts(value: Any) -> SplitResult | None:  # noqa: ANN401
-    """Split a web address into its parts; return None if it is not one."""
-    try:
-        parts = urlsplit(str(value))
-        (parts.hostname or "").encode("idna")  # as a look-up of the name will do
-        legal = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # not a port, a name or an IPv6 address
-        return None
-    return parts if legal else None
-
-
-def _mail_address(value: Any, _base: Path) -> str:  # noqa: ANN401
-    if not re.fullmatch(r"[^@\s<>,;:\"()]+@[^@\s<>,;:\"()]+", str(value)):
-        raise ValueError("must be one address such as team@example.com")
-    return str(value)
-
-
-def _relay(value: Any, _base: Path) -> str:  # noqa: ANN401
-    host, _, port = str(value).rpartition(":")
-    if not host or not port.isdecimal() or not 1 <= int(port) <= LARGEST_PORT or set(host) & set(" \t\n/@"):
-        raise ValueError("must be a host and a port such as localhost:25")
-    return str(value)
-
-
-def _path(value: Any, base: Path) -> Path:  # noqa: ANN401
-    if not isinstance(value, str | Path) or not str(value).strip() or "\0" in str(value):
-        raise ValueError("must be a path, as text")
-    try:
-        return base / Path(value).expanduser()
-    except RuntimeError:
-        raise ValueError("the home folder of ~ is not known: write the path in full") from None
-
-
-def _glob(value: Any, base: Path) -> str:  # noqa: ANN401
-    return str(_path(value, Path(glob.escape(str(base)))))  # only the user's part is a pattern
-
-
-def _yes_or_no(value: Any, _base: Path) -> bool:  # noqa: ANN401
-    text = str(value).strip().lower()
-    if text not in {"true", "false"}:
-        raise ValueError("must be true or false")
-    return text == "true"
-
-
-def _day(value: Any, _base: Path) -> date:  # noqa: ANN401
-    day = value if type(value) is date else parse_day(str(value))
-    if day < OLDEST_DAY:
-        raise ValueError(f"the API has no data before {OLDEST_DAY}")
-    return day
-
-
-def _at_least_one(value: Any, _base: Path) -> int:  # noqa: ANN401
-    text = str(value).strip()
-    if isinstance(value, bool | float) or not text.isdecimal() or not 1 <= int(text) <= LARGEST_NUMBER:
-        raise ValueError(f"must be a whole number of at least 1 and at most {LARGEST_NUMBER:,}")
-    return int(text)
-
-
-def _of_a_month(value: Any, _base: Path) -> int:  # noqa: ANN401
-    text = str(value).strip()
-    if isinstance(value, bool | float) or not text.isdecimal() or not 1 <= int(text) <= LARGEST_OF_A_MONTH:
-        raise ValueError(f"must be a whole number of at least 1 and at most {LARGEST_OF_A_MONTH:,}")
-    return int(text)
-
-
-def _price(value: Any, _base: Path) -> float:  # noqa: ANN401
-    try:
-        price = math.nan if isinstance(value, bool) else float(value)
-    except (ValueError, TypeError):
-        price = math.nan
-    if not 0 < price <= LARGEST_NUMBER:  # which no NaN is
-        raise ValueError("must be a number above 0 such as 0.005, in a currency of your own")
-    return price
-
-
-def _minutes(value: Any, _base: Path) -> int:  # noqa: ANN401
-    text = str(value).strip()
-    if isinstance(value, bool | float) or not text.isdecimal() or int(text) > DAY_MINUTES:
-        raise ValueError(f"must be a whole number of minutes, at most {DAY_MINUTES:,}; 0 does not wait")
-    return int(text)
-
-
-def _lookback(value: Any, base: Path) -> int:  # noqa: ANN401
-    days = _at_least_one(value, base)
-    if days > MAX_LOOKBACK_DAYS:
-        raise ValueError(f"must be at most {MAX_LOOKBACK_DAYS}, the days that one request can hold")
-    return days
-
-
-def _time_of_day(value: Any, _base: Path) -> time:  # noqa: ANN401
-    text = str(value)[: len("02:30")] if isinstance(value, time) else str(value)  # TOML has times too, with seconds
-    try:
-        moment = datetime.strptime(text, "%H:%M")  # noqa: DTZ007 - a time of the day; schedules are in UTC
-    except ValueError:
-        raise ValueError("must be a time of the day in UTC such as 02:30") from None
-    return moment.time()
-
-
-def _minute(value: Any, _base: Path) -> int:  # noqa: ANN401
-    text = str(value).strip()
-    if isinstance(value, bool | float) or not (text.isascii() and text.isdecimal()) or int(text) not in range(60):
-        raise ValueError("must be a minute of the hour, 0 to 59")
-    return int(text)
-
-
-def _types(value: Any, _base: Path) -> tuple[str, ...]:  # noqa: ANN401
-    names = value.replace(",", " ").split() if isinstance(value, str) else value
-    if not isinstance(names, list):
-        raise ValueError('must be a list such as ["impressions", "engagements"]')  # noqa: TRY004 - all parsers raise this one
-    known = [metric.name for metric in METRICS]
-    unknown = [str(name) for name in names if name not in known]
-    if unknown or not names:
-        told = [f"{name} (now {RENAMED[name]})" if name in RENAMED else name for name in unknown]
-        raise ValueError(f"{', '.join(told) or 'nothing'} is not an engagement type; choose from {', '.join(known)}")
-    return tuple(sorted(set(names)))
-
-
-def _now(value: Any, _base: Path) -> datetime:  # noqa: ANN401
-    try:
-        moment = datetime.fromisoformat(str(value))
-    except ValueError:
-        raise ValueError("must be a time such as 2026-02-01T00:00:00Z") from None
-    if moment.date() <= OLDEST_DAY:
-        raise ValueError(f"the API has no data before {OLDEST_DAY}")
-    if moment.year > LAST_YEAR:
-        raise ValueError(f"must be before the year {LAST_YEAR + 1}, in which the calendar ends")
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
-    "source": _one_of(*OF_TWEETS, BOTH),
-    "source_of": _source_of,
-    "shown_source": _one_of(*OF_TWEETS),
-    "media": _yes_or_no,
-    "api_url": _url,
-    "x_api_url": _url,
-    "auth_url": _url,
-    "data": _path,
-    "accounts": _path,
-    "tweets": _glob,
-    "skip_bad_rows": _yes_or_no,
-    "history_days": _at_least_one,
-    "requests_per_month": _of_a_month,
-    "handles_per_month": _of_a_month,
-    "posts_per_month": _of_a_month,
-    "price_per_read": _price,
-    "first_day": _day,
-    "lookback_days": _lookback,
-    "requests_per_minute": _at_least_one,
-    "x_requests_per_15_minutes": _at_least_one,
-    "x_window_days": _lookback,
-    "x_audit": _one_of(*AUDITS),
-    "types": _types,
-    "patience_minutes": _minutes,
-    "tries": _at_least_one,
-    "timeout_seconds": _at_least_one,
-    "resume_hours": _at_least_one,
-    "keep_raw_days": _at_least_one,
-    "forget_deleted_days": _at_least_one,
-    "restated_percent": _at_least_one,
-    "roster_at": _time_of_day,
-    "daily_at": _time_of_day,
-    "lifetime_at": _time_of_day,
-    "hourly_minute": _minute,
-    "alert_webhook": _webhook,
-    "alert_mail": _mail_address,
-    "alert_smtp": _relay,
-    "reports": _path,
-    "report_mail": _mail_address,
-    "dagster_url": _page,
-    "now": _now,
+    "source": setting_values.one_of(*OF_TWEETS, setting_values.BOTH),
+    "source_of": setting_values.source_of,
+    "shown_source": setting_values.one_of(*OF_TWEETS),
+    "media": setting_values.yes_or_no,
+    "api_url": setting_values.url,
+    "x_api_url": setting_values.url,
+    "auth_url": setting_values.url,
+    "data": setting_values.path,
+    "accounts": setting_values.path,
+    "tweets": setting_values.pattern,
+    "skip_bad_rows": setting_values.yes_or_no,
+    "history_days": setting_values.at_least_one,
+    "requests_per_month": setting_values.of_a_month,
+    "handles_per_month": setting_values.of_a_month,
+    "posts_per_month": setting_values.of_a_month,
+    "price_per_read": setting_values.price,
+    "first_day": setting_values.day,
+    "lookback_days": setting_values.lookback,
+    "requests_per_minute": setting_values.at_least_one,
+    "x_requests_per_15_minutes": setting_values.at_least_one,
+    "x_window_days": setting_values.lookback,
+    "x_audit": setting_values.one_of(*AUDITS),
+    "types": setting_values.types,
+    "patience_minutes": setting_values.minutes,
+    "tries": setting_values.at_least_one,
+    "timeout_seconds": setting_values.at_least_one,
+    "resume_hours": setting_values.at_least_one,
+    "keep_raw_days": setting_values.at_least_one,
+    "forget_deleted_days": setting_values.at_least_one,
+    "restated_percent": setting_values.at_least_one,
+    "roster_at": setting_values.time_of_day,
+    "daily_at": setting_values.time_of_day,
+    "lifetime_at": setting_values.time_of_day,
+    "hourly_minute": setting_values.minute,
+    "alert_webhook": setting_values.webhook,
+    "alert_mail": setting_values.mail_address,
+    "alert_smtp": setting_values.relay,
+    "reports": setting_values.path,
+    "report_mail": setting_values.mail_address,
+    "dagster_url": setting_values.page,
+    "now": setting_values.now,
 }
 assert set(_PARSERS) == {field.name for field in fields(Settings)}

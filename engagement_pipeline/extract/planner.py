@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from engagement_pipeline.core.endpoints import MAX_DAYS
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.model import Plan, Request, Tweet, Window, posted_at
-from engagement_pipeline.core.settings import OLDEST_DAY
+from engagement_pipeline.core.setting_values import OLDEST_DAY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
