@@ -12,7 +12,7 @@ import dagster as dg
 
 from assets.engagements import days, tell_by_hand
 from assets.runs import ENGAGEMENTS, days_of, failure, log_plan, log_progress, one_line, over_budget, try_again_later
-from engagement_pipeline import pipeline
+from engagement_pipeline import pipeline, pulling
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.days import parse_day
 from engagement_pipeline.core.endpoints import HISTORICAL
@@ -46,7 +46,7 @@ def pull_new_tweets(context: dg.OpExecutionContext, config: Lacking) -> None:
         log_plan(context, prepared)
         failed = None
         try:
-            pipeline.pull_sources(chosen, prepared, progress=log_progress(context))
+            pulling.pull_sources(chosen, prepared, progress=log_progress(context))
         except PullError as error:
             failed = error
         published = pipeline.publish_days(chosen, list(Window(first, last).days()))

@@ -22,7 +22,7 @@ from assets.runs import (
     over_budget,
     try_again_later,
 )
-from engagement_pipeline import pipeline
+from engagement_pipeline import pipeline, pulling
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import HISTORICAL, MAX_DAYS
 from engagement_pipeline.core.errors import EngagementError, InputError, LakeError, PullError
@@ -60,7 +60,7 @@ def responses(context: dg.AssetExecutionContext) -> None:
         prepared = prepare_sources(chosen, asked[0], asked[-1], over_budget=over_budget(context))
         log_plan(context, prepared)
         try:
-            reports = pipeline.pull_sources(chosen, prepared, progress=log_progress(context))
+            reports = pulling.pull_sources(chosen, prepared, progress=log_progress(context))
         except PullError as failed:
             damaged = _publish_the_rest(context, chosen, asked)
             try_again_later(context, chosen, failed, endpoint=HISTORICAL)

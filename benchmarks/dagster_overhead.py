@@ -44,7 +44,7 @@ defs = dg.Definitions(
 """
 LIBRARY = """
 from datetime import date, timedelta
-from engagement_pipeline import pipeline
+from engagement_pipeline import pipeline, pulling
 from engagement_pipeline.core import settings
 from engagement_pipeline.extract.prepare import prepare
 from engagement_pipeline.lake.layout import Lake
@@ -55,7 +55,7 @@ first, last = date.fromisoformat("{first}"), date.fromisoformat("{last}")
 days = [first + timedelta(days=place) for place in range((last - first).days + 1)]
 prepared = prepare(chosen, first, last)
 assert prepared.requests == 0
-pipeline.pull(chosen, prepared)
+pulling.pull(chosen, prepared)
 assert list(pipeline.publish_days(chosen, days).reports) == days
 assert not any(finding.failed for finding in combined.of_groups(chosen, days))
 catalog.refresh(Lake(chosen.data))

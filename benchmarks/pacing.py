@@ -23,7 +23,7 @@ from pathlib import Path
 
 from synthetic import write_roster
 
-from engagement_pipeline import pipeline
+from engagement_pipeline import pulling
 from engagement_pipeline.core import settings
 from engagement_pipeline.extract.prepare import prepare
 from engagement_pipeline.lake.layout import Lake
@@ -111,7 +111,7 @@ def run(url, accounts, lakes):
 def pull(environment):
     """In a process: what `engagement pull` does until everything has landed."""
     chosen = settings.load(environment)
-    pipeline.pull(chosen, prepare(chosen, DAY, DAY))
+    pulling.pull(chosen, prepare(chosen, DAY, DAY))
 
 
 if __name__ == "__main__":

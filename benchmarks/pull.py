@@ -21,7 +21,7 @@ from pathlib import Path
 
 from synthetic import write_roster
 
-from engagement_pipeline import pipeline
+from engagement_pipeline import pulling
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.model import Window
 from engagement_pipeline.extract.prepare import prepare
@@ -89,7 +89,7 @@ def pull(environment, path):
     chosen = settings.load(environment)
     prepared = prepare(chosen, WINDOW.first, WINDOW.last)
     began, used = time.perf_counter(), time.process_time()
-    pipeline.pull(chosen, prepared)
+    pulling.pull(chosen, prepared)
     path.write_text(json.dumps([time.perf_counter() - began, time.process_time() - used]))
 
 

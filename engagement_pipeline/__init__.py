@@ -2,7 +2,7 @@
 
 Data flows one way, and a room imports only from the rooms below it, which stand to its left here:
 
-    core -> sources · lake · charts -> transport · query · publish -> extract · observe ->
+    core -> sources · lake · charts -> transport · query · publish -> extract · observe -> pulling ->
         pipeline · reader · explain · report · explore · forgetting -> cli,
         and assets/ beside this package
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
-from engagement_pipeline import pipeline
+from engagement_pipeline import pulling
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import ANALYTICS, HISTORICAL, RECENT, TOTALS, Endpoint
 from engagement_pipeline.core.errors import PullError
@@ -94,7 +94,7 @@ def pull_at(morning: Morning, emulator: Emulator, environment: Mapping[str, str]
     """
     prepared = prepare_at(morning, emulator, environment)
     try:
-        pipeline.pull(_settings(morning, environment), prepared)
+        pulling.pull(_settings(morning, environment), prepared)
     except PullError:
         if not morning.refused:
             raise

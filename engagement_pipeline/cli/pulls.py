@@ -10,7 +10,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engagement_pipeline import pipeline
+from engagement_pipeline import pipeline, pulling
 from engagement_pipeline.cli import output, progress
 from engagement_pipeline.core import setting_values, settings
 from engagement_pipeline.core.endpoints import ENDPOINTS, MEDIA
@@ -53,7 +53,7 @@ def authorize(options: argparse.Namespace) -> None:
 
 def check(options: argparse.Namespace) -> None:
     """Try each account."""
-    findings = pipeline.check_accounts(_settings(options), over_budget=options.over_budget)
+    findings = pulling.check_accounts(_settings(options), over_budget=options.over_budget)
     output.show_findings(findings)
     failed = [finding.handle for finding in findings if finding.works is False]
     if failed:

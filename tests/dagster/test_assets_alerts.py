@@ -12,7 +12,7 @@ from dagster._core.storage.tags import PARENT_RUN_ID_TAG
 from dagster._grpc.server import DagsterApiServer
 from dagster_shared.error import SerializableErrorInfo
 
-from engagement_pipeline import pipeline
+from engagement_pipeline import pipeline, pulling
 from engagement_pipeline.core.days import parse_day
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.lake.layout import Lake
@@ -118,7 +118,7 @@ def token(in_world, monkeypatch):
     def mistaken(*_, **__):
         raise ValueError(f"Invalid header value b'Bearer {token}\\n'")
 
-    monkeypatch.setattr("assets.engagements.pipeline.pull", mistaken)
+    monkeypatch.setattr("assets.engagements.pulling.pull", mistaken)
     return token
 
 
@@ -229,7 +229,7 @@ def query_interrupted(*_, **__):
 
 
 @pytest.fixture(
-    params=[(pipeline, "pull", interrupted, "responses"), (pipeline, "publish_days", query_interrupted, "engagements")]
+    params=[(pulling, "pull", interrupted, "responses"), (pipeline, "publish_days", query_interrupted, "engagements")]
 )
 def stopped(request, monkeypatch):
     """The asset in which a stop meets the run."""

@@ -8,7 +8,7 @@ from code_location import DAYS, FEW, RANGE_END, RANGE_START, failures, metadata,
 from dagster._core.definitions.reconstruct import ReconstructableRepository
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
-from engagement_pipeline import pipeline
+from engagement_pipeline import pipeline, pulling
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.extract.prepare import prepare
 from engagement_pipeline.lake.layout import Lake
@@ -109,7 +109,7 @@ def test_the_job_rebuild_mends_a_damaged_day_from_the_ui(in_world, damaged, defi
 def test_a_damaged_day_outside_the_run_is_a_warning_in_its_log(in_world, damaged, definitions, instance):
     """It was pulled by another run, and stays to be published."""
     settings = in_world.settings()
-    pipeline.pull(settings, prepare(settings, FIRST, LAST))
+    pulling.pull(settings, prepare(settings, FIRST, LAST))
     result = run_days(definitions, instance, first=FEW[-1])
     assert result.success
     warned = [log.user_message for log in instance.all_logs(result.run_id) if log.level == 30]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from truth import ALL_TYPES, FIRST, LAST, TWO_TYPES, assert_true, follow, midnight, run, stored
 
-from engagement_pipeline import pipeline
+from engagement_pipeline import pipeline, pulling
 from engagement_pipeline.extract.prepare import prepare
 from engagement_pipeline.lake import set_aside
 from engagement_pipeline.lake.layout import Lake
@@ -190,7 +190,7 @@ def test_a_bad_tweet_is_found_once_however_many_windows_there_are(world):
 def test_what_has_landed_is_published_without_the_api(world):
     followed = follow(world, (3, 2, 1))
     settings = world.settings(types=" ".join(TWO_TYPES))
-    pipeline.pull(settings, prepare(settings, FIRST, LAST))
+    pulling.pull(settings, prepare(settings, FIRST, LAST))
     asked = len(world.emulator.requests)
     (publication,) = pipeline.publish_landed(settings)
     assert publication.stored == set(followed["ok"])

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from truth import FIRST, NOW, TWO_TYPES, assert_true, follow, run
 
-from engagement_pipeline import pipeline
+from engagement_pipeline import pipeline, pulling
 from engagement_pipeline.core.endpoints import TOTALS
 from engagement_pipeline.extract.prepare import prepare
 from engagement_pipeline.lake.layout import Lake
@@ -27,7 +27,7 @@ def at_time(world, monkeypatch):
     followed = follow(world, (3, 2, 1))
 
     def pull(moment, *, settled):
-        monkeypatch.setattr(pipeline, "_machine_now", lambda: moment)
+        monkeypatch.setattr(pulling, "_machine_now", lambda: moment)
         world.emulator.world.settle_hours = 0 if settled else 5000
         run(world.settings(types=" ".join(TWO_TYPES), now=""))
         return followed["ok"]
@@ -86,7 +86,7 @@ def test_a_lifetime_that_is_observed_after_the_clock_was_set_back_is_newer(world
     follow(world, (1, 0, 0))
     counts = []
     for hours in (0, -1):
-        monkeypatch.setattr(pipeline, "_machine_now", lambda hours=hours: RIGHT + timedelta(hours=hours))
+        monkeypatch.setattr(pulling, "_machine_now", lambda hours=hours: RIGHT + timedelta(hours=hours))
         world.emulator.world.settle_hours = 0 if hours else 5000
         settings = world.settings(now="")
         pipeline.run(settings, prepare(settings, endpoint=TOTALS))

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from faulty import CALLS, FAULTS, MISTAKE, Server
 
-from engagement_pipeline import pipeline
+from engagement_pipeline import pipeline, pulling
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.extract.prepare import prepare
 from engagement_pipeline.lake.layout import Lake
@@ -66,7 +66,7 @@ def template(world, request):
     if request.getfixturevalue("run") != "publication":
         pipeline.run(chosen, prepare(chosen, first, first))
     if request.getfixturevalue("run") != "pull":
-        pipeline.pull(chosen, prepare(chosen, first, last))
+        pulling.pull(chosen, prepare(chosen, first, last))
     if request.getfixturevalue("run") in {"rebuild", "prune"}:
         publish_pulls(lake)
     if request.getfixturevalue("run") == "rebuild":

@@ -13,7 +13,7 @@ from bodies import NEVER_STALE, TYPES, at, body, full, land, nothing
 from bodies import WINDOW as EARLIER
 from tables import counts
 
-from engagement_pipeline import pipeline
+from engagement_pipeline import pipeline, pulling
 from engagement_pipeline.cli import demo
 from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
 from engagement_pipeline.core.errors import AccountError, InputError, LakeError, PullError, UnavailableError
@@ -47,10 +47,10 @@ def test_what_has_landed_is_not_asked_for_again(world):
     world.emulator.faults.set(revoked_handles=["lumenaudio"])
     settings, plans = prepared(world)
     with pytest.raises(PullError, match="account lumenaudio"):
-        pipeline.pull(settings, plans)
+        pulling.pull(settings, plans)
     before = len(world.emulator.requests)
     world.emulator.faults.reset()
-    (report,) = pipeline.pull(settings, plans)
+    (report,) = pulling.pull(settings, plans)
     assert (report.planned, report.answered) == (1, 1)
     assert [request.tweet_ids for request in world.emulator.requests[before:]] == [tuple(tweets["lumenaudio"])]
     assert answered(world) == sorted(tweets["harborbooks"] + tweets["lumenaudio"])
@@ -59,7 +59,7 @@ def test_what_has_landed_is_not_asked_for_again(world):
 def test_a_published_pull_is_made_anew(world):
     settings, plans = prepared(world)
     for _ in range(2):
-        (report,) = pipeline.pull(settings, plans)
+        (report,) = pulling.pull(settings, plans)
         pipeline.publish_landed(settings)
         assert report.answered == plans.requests
     assert len(world.emulator.requests) == 2 * plans.requests
@@ -68,8 +68,8 @@ def test_a_published_pull_is_made_anew(world):
 def test_a_pull_that_is_not_published_yet_is_not_paid_for_again(world):
     """It was killed before or while it was published."""
     settings, plans = prepared(world)
-    pipeline.pull(settings, plans)
-    (report,) = pipeline.pull(settings, plans)
+    pulling.pull(settings, plans)
+    (report,) = pulling.pull(settings, plans)
     assert (report.planned, report.answered) == (0, 0)
     assert len(world.emulator.requests) == plans.requests
 
@@ -82,7 +82,7 @@ def test_a_body_that_was_never_looked_at_is_looked_at_before_going_on(world):
     pull = raw.begin(Lake(settings.data), nothing(WINDOW), now=at(1), resume=NEVER_STALE)
     killed = Response(body=body({}, by_type={"impressions": "1"}), asked_at=at(1))
     path = pull.land(replace(plans.plans[0].requests[0], window=WINDOW), killed)
-    pipeline.pull(world.settings(types=" ".join(TYPES), resume_hours="1000000"), plans)
+    pulling.pull(world.settings(types=" ".join(TYPES), resume_hours="1000000"), plans)
     assert [landed.request.tweet_ids for landed in pull.landed()] == [tuple(tweets)]
     assert (pull.path / "rejected" / path.name.removesuffix(".new")).exists()
     assert answered(world) == tweets
@@ -91,11 +91,11 @@ def test_a_body_that_was_never_looked_at_is_looked_at_before_going_on(world):
 def test_a_good_body_that_was_never_looked_at_counts_and_is_not_asked_for_again(world):
     world.follow({"harborbooks": world.tweets("harborbooks", 2)})
     settings, plans = prepared(world)
-    pipeline.pull(settings, plans)
+    pulling.pull(settings, plans)
     pull = raw.open_pulls(Lake(settings.data))[0].marked(finished=False)
     (landed,) = pull.landed()
     landed.path.rename(landed.path.with_name(landed.path.name + ".new"))
-    (report,) = pipeline.pull(settings, plans)
+    (report,) = pulling.pull(settings, plans)
     assert report.planned == 0
     assert [again.path for again in pull.landed()] == [landed.path]
 
@@ -133,9 +133,9 @@ def test_a_second_pull_waits_for_the_first(world, monkeypatch, shares):
     monkeypatch.setattr(puller, "run", held)
     monkeypatch.setattr((app_lock if shares == "app" else layout).logger, "warning", lambda *_: waiting.set())
     with ThreadPoolExecutor() as pool:
-        first = pool.submit(pipeline.pull, settings, plans)
+        first = pool.submit(pulling.pull, settings, plans)
         assert inside.wait(PATIENCE_SECONDS)
-        second = pool.submit(pipeline.pull, second_settings, plans)
+        second = pool.submit(pulling.pull, second_settings, plans)
         assert (first.result()[0].answered, second.result()[0].answered) == (plans.requests, 0)
     assert len(world.emulator.requests) == plans.requests
 
@@ -162,7 +162,7 @@ def test_a_pull_of_several_windows_names_every_cause_once_and_stops_when_the_api
     same = AccountError("account harborbooks: no, once more", account="harborbooks", status=403)
     begun = failing(monkeypatch, NOT_LET_IN, same, DOWN)
     with pytest.raises(PullError) as caught:
-        pipeline.pull(settings, plans)
+        pulling.pull(settings, plans)
     assert caught.value.failures == (NOT_LET_IN, DOWN)
     assert begun == [plan.window for plan in plans.plans[:3]]
 
@@ -262,7 +262,7 @@ def test_a_damaged_list_of_tweets_is_named(world):
     ours.open()
     ours.tweets.write_bytes(b"no parquet")
     with pytest.raises(LakeError, match=r"tweets\.parquet is damaged .*: restore it from a backup of the lake"):
-        pipeline.pull(settings, plans)
+        pulling.pull(settings, plans)
     assert world.emulator.requests == []
     ours.tweets.unlink()
     assert pipeline.run(settings, plans).failure is None
@@ -273,7 +273,7 @@ def test_handles_that_were_queried_in_this_month_are_known_to_the_next_plan(worl
     world.follow({"harborbooks": world.tweets("harborbooks", 1)})
     settings, plans = prepared(world)
     assert plans.used.handles == frozenset()
-    pipeline.pull(settings, plans)
+    pulling.pull(settings, plans)
     assert prepared(world)[1].used.handles == {"harborbooks"}
 
 

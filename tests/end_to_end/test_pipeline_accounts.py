@@ -8,7 +8,7 @@ from bodies import NEVER_STALE, TYPES, body, nothing
 from scripted_api import ScriptedApi, error
 from tables import outcomes
 
-from engagement_pipeline import pipeline
+from engagement_pipeline import pipeline, pulling
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.errors import AccountError, PullError
 from engagement_pipeline.core.model import Request, Response, Window
@@ -102,10 +102,10 @@ def test_what_was_served_before_a_pull_was_interrupted_still_shows_whose_the_tok
     world.emulator.faults.set(revoked_handles=["lumenaudio"])
     settings, plans = prepared(world)
     with pytest.raises(PullError):
-        pipeline.pull(settings, plans)
+        pulling.pull(settings, plans)
     world.follow({"harborbooks": [*mine, foreign], "lumenaudio": revoked})
     with pytest.raises(PullError) as caught:
-        pipeline.pull(settings, prepared(world)[1])
+        pulling.pull(settings, prepared(world)[1])
     assert [failure.account for failure in caught.value.failures] == ["lumenaudio"]
     assert answered(world) == mine
 
@@ -114,7 +114,7 @@ def test_an_account_that_is_not_let_in_is_asked_for_once_however_many_windows_th
     world.emulator.faults.set(revoked_handles=["harborbooks"])
     settings, plans = prepared(world, days=60)
     with pytest.raises(PullError) as caught:
-        pipeline.pull(settings, plans)
+        pulling.pull(settings, plans)
     assert [failure.account for failure in caught.value.failures] == ["harborbooks"]
     statuses = [(request.handle, request.status) for request in world.emulator.requests]
     assert sum(status == 401 for _, status in statuses) == 1
@@ -200,10 +200,10 @@ def test_a_refusal_does_not_count_once_the_owner_is_mended(world):
     world.emulator.faults.set(revoked_handles=["tidalcoffee"])
     settings, plans = prepared(world)
     with pytest.raises(PullError):
-        pipeline.pull(settings, plans)
+        pulling.pull(settings, plans)
     world.emulator.faults.reset()
     world.follow({"harborbooks": mine, "lumenaudio": [other], "tidalcoffee": revoked})
-    pipeline.pull(settings, prepared(world)[1])
+    pulling.pull(settings, prepared(world)[1])
     assert answered(world) == sorted([*mine, other, *revoked])
 
 
@@ -245,7 +245,7 @@ def test_a_refusal_counts_as_long_as_the_tokens_are_those_that_it_was_given_to(w
     tokens = "of before" if mended else accounts.load(world.accounts).by_handle["harborbooks"].fingerprint
     unfinished(world, request, refusal=REFUSAL, tokens=tokens)
     settings, plans = prepared(world)
-    (report,) = pipeline.pull(settings, plans)
+    (report,) = pulling.pull(settings, plans)
     assert report.planned == int(mended)
     assert answered(world) == (list(request.tweet_ids) if mended else [])
 
@@ -255,7 +255,7 @@ def test_an_answer_that_another_handle_got_does_not_count(world):
     request = requested(world, handle="lumenaudio")
     unfinished(world, request)
     settings, plans = prepared(world)
-    pipeline.pull(settings, plans)
+    pulling.pull(settings, plans)
     assert answered(world) == list(request.tweet_ids)
 
 
@@ -264,5 +264,5 @@ def test_a_refusal_given_to_an_account_that_is_gone_does_not_count(world):
     unfinished(world, request, refusal=REFUSAL, tokens="0123")
     world.accounts.write_text("\n\n".join(text for text in sections(world) if "tidalcoffee" not in text))
     settings, plans = prepared(world)
-    pipeline.pull(settings, plans)
+    pulling.pull(settings, plans)
     assert answered(world) == list(request.tweet_ids)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from engagement_pipeline import pipeline
+from engagement_pipeline import pipeline, pulling
 from engagement_pipeline.cli import status
 from engagement_pipeline.core.endpoints import ANALYTICS, HISTORICAL
 from engagement_pipeline.core.tables import ENGAGEMENTS
@@ -77,9 +77,9 @@ def test_a_new_tweet_lacks_the_days_that_its_own_api_was_not_asked_for(chosen, w
 
 
 def test_each_account_is_tried_with_its_api_alone(chosen):
-    found = {finding.handle: finding for finding in pipeline.check_accounts(chosen) if finding.works}
+    found = {finding.handle: finding for finding in pulling.check_accounts(chosen) if finding.works}
     assert {STAYS, MOVED} <= found.keys()
-    assert [finding.handle for finding in pipeline.check_accounts(chosen)].count(MOVED) == 1
+    assert [finding.handle for finding in pulling.check_accounts(chosen)].count(MOVED) == 1
 
 
 def test_the_status_tells_the_source_of_an_account(chosen):

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from engagement_pipeline import pipeline
+from engagement_pipeline import pipeline, pulling
 from engagement_pipeline.core.endpoints import TOTALS
 from engagement_pipeline.core.errors import OverBudgetError, PullError
 from engagement_pipeline.core.model import Window
@@ -128,9 +128,9 @@ def test_a_post_of_the_analytics_counts_once_a_day(world):
 
 def test_a_check_of_the_accounts_keeps_to_the_limit_too(world):
     with pytest.raises(OverBudgetError):
-        pipeline.check_accounts(world.settings(requests_per_month="2"))
+        pulling.check_accounts(world.settings(requests_per_month="2"))
     assert len(world.emulator.requests) == 2
-    assert len(pipeline.check_accounts(world.settings(requests_per_month="2"), over_budget=True)) == HANDLES
+    assert len(pulling.check_accounts(world.settings(requests_per_month="2"), over_budget=True)) == HANDLES
 
 
 def sync(settings, **options):
@@ -171,5 +171,5 @@ def test_totals_of_others_count_as_requests_and_not_as_handles(world):
     prepared = prepare(settings, endpoint=TOTALS)
     assert not pipeline.run(settings, prepared).failure
     with pytest.raises(PullError, match="requests_per_month"):
-        pipeline.pull(settings, prepare(settings, endpoint=TOTALS))
+        pulling.pull(settings, prepare(settings, endpoint=TOTALS))
     assert not set_aside(Lake(settings.data))

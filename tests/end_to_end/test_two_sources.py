@@ -6,7 +6,7 @@ import forks
 import pytest
 from kills import DIE_AT_FILE
 
-from engagement_pipeline import forgetting, pipeline
+from engagement_pipeline import forgetting, pipeline, pulling
 from engagement_pipeline.core.endpoints import ANALYTICS, HISTORICAL
 from engagement_pipeline.core.erased import Erased
 from engagement_pipeline.core.errors import PullError
@@ -68,7 +68,7 @@ def test_what_one_source_fails_with_does_not_stop_the_other(chosen, world):
     assert 'set source to "engagement"' in str(second.failure)
     last = chosen.last_whole_day()
     with pytest.raises(PullError, match="Enterprise"):
-        pipeline.pull_sources(chosen, prepare_sources(chosen, last, last))
+        pulling.pull_sources(chosen, prepare_sources(chosen, last, last))
 
 
 def test_both_lakes_are_made_anew_from_raw_and_are_whole(chosen):
@@ -88,7 +88,7 @@ def test_x_api_v2_alone_needs_nothing_of_the_engagement_api(chosen, world):
     alone = world.settings(source="x_api_v2", api_url="http://127.0.0.1:9", types=TYPES)
     (outcome,) = pulled(alone)
     assert outcome.failure is None
-    assert all(finding.works for finding in pipeline.check_accounts(alone) if finding.works is not None)
+    assert all(finding.works for finding in pulling.check_accounts(alone) if finding.works is not None)
     assert list(pipeline.report_days(alone, [alone.last_whole_day()]).reports) == [alone.last_whole_day()]
 
 

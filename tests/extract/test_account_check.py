@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from engagement_pipeline import pipeline
+from engagement_pipeline import pipeline, pulling
 from engagement_pipeline.emulator import HANDLES
 from engagement_pipeline.extract.prepare import prepare
 
@@ -13,7 +13,7 @@ NAMES = [handle.name for handle in HANDLES]
 
 def checked(world, **changes):
     """Return what was found by handle."""
-    return {finding.handle: finding for finding in pipeline.check_accounts(world.settings(**changes))}
+    return {finding.handle: finding for finding in pulling.check_accounts(world.settings(**changes))}
 
 
 @pytest.fixture

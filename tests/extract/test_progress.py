@@ -2,7 +2,7 @@
 
 import pytest
 
-from engagement_pipeline import pipeline
+from engagement_pipeline import pulling
 from engagement_pipeline.extract.prepare import prepare
 from engagement_pipeline.extract.progress import OnceAMinute, Whole, so_far
 
@@ -37,7 +37,7 @@ def test_the_progress_of_a_pull_is_over_all_its_windows(world):
     settings, heard = world.settings(), []
     prepared = prepare(settings, settings.last_whole_day().replace(day=1), settings.last_whole_day())
     assert len(prepared.plans) == 2
-    pipeline.pull(settings, prepared, progress=lambda *now, rows: heard.append((*now, rows > 0)))
+    pulling.pull(settings, prepared, progress=lambda *now, rows: heard.append((*now, rows > 0)))
     assert heard == [(done, 6, True) for done in range(1, 7)]
 
 

@@ -13,7 +13,7 @@ from contextlib import _GeneratorContextManager, contextmanager
 from datetime import UTC, date, datetime
 from types import GeneratorType
 
-from engagement_pipeline import pipeline
+from engagement_pipeline import pipeline, pulling
 from engagement_pipeline.core import settings
 from engagement_pipeline.extract.prepare import prepare
 from engagement_pipeline.lake import layout
@@ -96,7 +96,7 @@ def staged(first, last):
     """Run each stage of the pipeline, and yield its name once it has ended."""
     chosen = settings.load()
     lake, days = Lake(chosen.data), [first, last]
-    pipeline.pull(chosen, prepare(chosen, first, last))
+    pulling.pull(chosen, prepare(chosen, first, last))
     yield "pull"
     pipeline.publish_landed(chosen)
     yield "publication"

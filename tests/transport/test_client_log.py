@@ -23,7 +23,7 @@ from scripted_api import (
     raised,
 )
 
-from engagement_pipeline import pipeline
+from engagement_pipeline import pulling
 from engagement_pipeline.core.errors import AccountError, ApiError, PullError, RefusedError
 from engagement_pipeline.extract.prepare import prepare
 from engagement_pipeline.lake.layout import Lake
@@ -170,6 +170,6 @@ def test_the_tries_of_a_pull_that_was_stopped_are_as_many_as_the_api_counted(wor
     world.emulator.faults.set(**dials)
     settings = world.settings()
     with pytest.raises(PullError):
-        pipeline.pull(settings, prepare(settings, date(2026, 1, 30), date(2026, 1, 31)))
+        pulling.pull(settings, prepare(settings, date(2026, 1, 30), date(2026, 1, 31)))
     told = catalog.query(Lake(world.lake), "select sum(tries)::int as tries, count(*) as requests from requests")
     assert told["tries"].to_pylist() == [len(world.emulator.requests)]
