@@ -16,6 +16,9 @@ from engagement_pipeline.query import files
 from engagement_pipeline.query.views import BY_SOURCE, quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from datetime import date
+
     from engagement_pipeline.core.tables import Table
     from engagement_pipeline.lake.layout import Lake
 
@@ -23,19 +26,24 @@ OF_BOTH = (ENGAGEMENTS, DAILY, REVISIONS, COVERAGE, SET_ASIDE, REQUESTS)  # tabl
 NOT_SHOWN = "engagements_by_source"  # what coverage calls the table of answers that another source's are shown for
 
 
-def selects(lake: Lake, place: files.Place, *, live: bool = False) -> dict[str, str]:
-    """Return the SELECT of each table by its name; `place` and `live` are those of files.source."""
-    found = {str(table): files.source(lake, table, place, live=live) for table in TABLES.values()}
+def selects(
+    lake: Lake, place: files.Place, *, live: bool = False, days: Collection[date] = (), tables: Iterable[Table] = ()
+) -> dict[str, str]:
+    """Return the SELECT of each table, or of some, by its name; the rest is as files.source has it."""
+    chosen = [*tables] or [*TABLES.values()]
+    found = {str(table): files.source(lake, table, place, live=live, days=days) for table in chosen}
     lakes = lake.of_each_source
     if len(lakes) > 1:
         by_lake = {
             each.source: {
-                table: found[str(table)] if each is lake else files.source(lake, table, place, within=each.source)
+                table: files.source(lake, table, place, live=live, days=days)
+                if each is lake
+                else files.source(lake, table, place, within=each.source, days=days)
                 for table in OF_BOTH
             }
             for each in lakes
         }
-        found |= {str(table): _both(table, by_lake, lake) for table in OF_BOTH}
+        found |= {str(table): _both(table, by_lake, lake) for table in OF_BOTH if table in chosen}
     return found
 
 

@@ -1,6 +1,7 @@
 -- One row is a Tweet and a UTC day with counts.
 -- It is daily with a column for each type of /historical, and reads faster. NULL is a count that the API has not given,
--- never zero. Whether a day is complete, tweet_daily tells. The key is tweet_id and day.
+-- never zero. Whether a day is complete, tweet_daily tells. It is stored, a file a month.
+-- The key is tweet_id and day.
 --   tweet_id  The Tweet. Text in JSON and JavaScript, which round such numbers.
 --   day  The UTC day on which it happened.
 --   types  How many engagement types have a count.

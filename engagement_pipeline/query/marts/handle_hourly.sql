@@ -1,6 +1,6 @@
 -- One row is a handle, an engagement type and a UTC hour.
 -- It sums the counts of all the handle's Tweets, from their hour of posting on. An hour without a count has no row.
--- The key is handle, engagement_type, day and hour.
+-- It is stored, a file a month. The key is handle, engagement_type, day and hour.
 --   handle  The account that owns the Tweets; NULL if the lake does not know it.
 --   engagement_type  What was counted, under the API's own name. The view metrics says what each means.
 --   day  The UTC day on which it happened.
