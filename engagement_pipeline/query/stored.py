@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
+    import pyarrow as pa
+
     from engagement_pipeline.core.tables import Table
     from engagement_pipeline.lake.layout import Lake
     from engagement_pipeline.query.views import View
@@ -104,8 +106,13 @@ def renew(lake: Lake) -> None:
     if not any(days(lake, view).others for view in stored_views()) or lake.storage.is_read_only():
         return
     try:
-        with lake.locked(LAKE_LOCK, "a publication"), lake.storage.staging(lake.staging):
-            months = {path: made for view in stored_views() for path, made in _renewed(lake, view)}
+        with (
+            lake.locked(LAKE_LOCK, "a publication"),
+            lake.storage.staging(lake.staging) as aside,
+            duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": str(aside)}) as connection,
+        ):
+            connection.execute("set timezone = 'UTC'")
+            months = {path: made for view in stored_views() for path, made in _renewed(connection, lake, view)}
             lake.storage.swap({staged: path for path, staged in months.items() if staged})
             for path in (path for path, staged in months.items() if not staged):
                 lake.storage.remove(path)
@@ -226,7 +233,7 @@ def _listed(chosen: Iterable[date]) -> str:
     return ", ".join(f"date {quoted(day)}" for day in sorted(chosen))
 
 
-def _renewed(lake: Lake, view: View) -> Iterator[tuple[Path, Path | None]]:
+def _renewed(connection: duckdb.DuckDBPyConnection, lake: Lake, view: View) -> Iterator[tuple[Path, Path | None]]:
     """Yield each file of a mart with days that do not hold, and where a new one is staged; None: no day is left."""
     now, owner, known = _made_of(lake, view), _owners(lake, view)[-1], days(lake, view)
     for first in sorted({day.replace(day=1) for day in known.others}):
@@ -239,40 +246,36 @@ def _renewed(lake: Lake, view: View) -> Iterator[tuple[Path, Path | None]]:
         staged = lake.staging / f"{view.name}.{path.name}"
         try:
             if fresh or keep:
-                _write(lake, view, staged, path=path, keep=keep, fresh=fresh)
+                rows = _rows(lake, view, path=path, keep=keep, fresh=fresh)
+                _write(connection.sql(rows).to_arrow_reader(ROW_GROUP), staged, keep=keep, fresh=fresh)
         except duckdb.Error as error:  # a file of the tables is damaged, and other commands name it
             _tell_unwritten(f"{path} cannot be made: {str(error).splitlines()[0]}")
         else:
             yield path, staged if fresh or keep else None
 
 
-def _write(
-    lake: Lake,
-    view: View,
-    staged: Path,
-    *,
-    path: Path,
-    keep: Mapping[date, list[str]],
-    fresh: Mapping[date, list[str]],
-) -> None:
-    """Write a month's file: the days to keep from the one that is there, the fresh ones computed."""
-    import pyarrow.compute as pc  # noqa: PLC0415
-    import pyarrow.parquet as pq  # noqa: PLC0415
-
+def _rows(lake: Lake, view: View, *, path: Path, keep: Collection[date], fresh: Collection[date]) -> str:
+    """Return the SELECT of a month's rows: those of the days to keep from its file, those of fresh days computed."""
     place = files.fixed(lake)
     parts = [_computed(lake, view, place, fresh)] if fresh else []
     if keep:
         there = files.at(place, literally(path.relative_to(lake.root)))
         parts.append(f"{_from_files(view, there)} where day in ({_listed(keep)})")
+    return f"select * from ({' union all '.join(parts)}) order by {', '.join(map(identifier, view.key))}"
+
+
+def _write(
+    rows: pa.RecordBatchReader, into: Path, *, keep: Mapping[date, list[str]], fresh: Mapping[date, list[str]]
+) -> None:
+    """Write a month's rows, and what its days are made of."""
+    import pyarrow.compute as pc  # noqa: PLC0415 - a query needs no Arrow
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
     unknown: set[Any] = set()
-    with duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": str(lake.staging)}) as connection:
-        connection.execute("set timezone = 'UTC'")
-        ordered = f"select * from ({' union all '.join(parts)}) order by {', '.join(map(identifier, view.key))}"
-        batches = connection.sql(ordered).to_arrow_reader(ROW_GROUP)
-        with pq.ParquetWriter(staged, batches.schema, compression="zstd", write_page_checksum=True) as sink:
-            for batch in batches:
-                sink.write_batch(batch, row_group_size=ROW_GROUP)
-                if "handle" in batch.schema.names:
-                    unknown.update(pc.unique(batch["day"].filter(pc.is_null(batch["handle"]))).to_pylist())
-            made_of = {**keep, **{day: [*of[:2], "unknown"] if day in unknown else of for day, of in fresh.items()}}
-            sink.add_key_value_metadata({MADE_OF: json.dumps({str(day): of for day, of in made_of.items()})})
+    with pq.ParquetWriter(into, rows.schema, compression="zstd", write_page_checksum=True) as sink:
+        for batch in rows:
+            sink.write_batch(batch, row_group_size=ROW_GROUP)
+            if "handle" in batch.schema.names:
+                unknown.update(pc.unique(batch["day"].filter(pc.is_null(batch["handle"]))).to_pylist())
+        made_of = {**keep, **{day: [*of[:2], "unknown"] if day in unknown else of for day, of in fresh.items()}}
+        sink.add_key_value_metadata({MADE_OF: json.dumps({str(day): of for day, of in made_of.items()})})
