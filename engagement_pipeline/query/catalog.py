@@ -53,9 +53,10 @@ def refresh(lake: Lake) -> Path:
     if seal.is_whole(lake) and seal.is_current(lake):
         return lake.catalog
     stored.renew(lake)
+    stamps = stored.stamps(lake)
     if not seal.is_current(lake):
-        return _written(lake)
-    seal.put(lake)
+        return _written(lake, stamps)
+    seal.put(lake, stamps)
     return lake.catalog
 
 
@@ -63,12 +64,12 @@ def write(lake: Lake) -> Path:
     """Write engagement.duckdb anew beside the old one, and put it in its place; marts in files first."""
     lake.open()
     stored.renew(lake)
-    return _written(lake)
+    return _written(lake, stored.stamps(lake))
 
 
-def _written(lake: Lake) -> Path:
+def _written(lake: Lake, stamps: str) -> Path:
     written = _write(lake, lake.catalog, files.beside(lake.catalog.absolute()), storage=lake.storage)
-    seal.put(lake)
+    seal.put(lake, stamps)
     return written
 
 

@@ -26,9 +26,12 @@ if TYPE_CHECKING:
 NOTE = "catalog"
 
 
-def put(lake: Lake) -> None:
-    """Note what the catalogue is, which this program has just written."""
-    lake.storage.note(NOTE, b" ".join((_origin(lake), stored.stamps(lake).encode(), _found(lake))))
+def put(lake: Lake, stamps: str) -> None:
+    """Note what the catalogue is, which this program has just written.
+
+    `stamps` are those of stored.py from before: where a publication has ended since, the catalogue is not whole.
+    """
+    lake.storage.note(NOTE, b" ".join((_origin(lake), stamps.encode(), _found(lake))))
 
 
 def is_whole(lake: Lake) -> bool:

@@ -275,6 +275,20 @@ def test_a_query_between_a_publication_and_the_next_refresh_sees_the_new_counts(
     assert rows(lake, 'select max("count") as most from handle_hourly') == [{"most": 9}]
 
 
+def test_a_publication_that_ends_while_the_catalogue_is_written_is_seen(lake, monkeypatch):
+    really = catalog._write
+
+    def beside_a_publication(*given, **named):
+        written = really(*given, **named)
+        publish(lake, [1, 2], 9, at(2))
+        return written
+
+    monkeypatch.setattr(catalog, "_write", beside_a_publication)
+    catalog.write(lake)
+    assert not seal.is_whole(lake)
+    assert rows(lake, 'select max("count") as most from handle_hourly') == [{"most": 9}]
+
+
 def test_a_file_that_is_damaged_inside_keeps_no_query_from_its_answer(lake):
     catalog.refresh(lake)
     before = rows(lake, "from handle_hourly order by all")
