@@ -4,6 +4,7 @@
 -- The key is tweet_id and day.
 --   tweet_id  The Tweet. Text in JSON and JavaScript, which round such numbers.
 --   day  The UTC day on which it happened.
+--   handle  The account that owns the Tweet; NULL if the lake does not know it.
 --   types  How many engagement types have a count.
 --   types_of_analytics  How many of them /analytics alone can have given.
 --   types_of_historical  How many of them /historical alone can have given.
@@ -25,7 +26,7 @@
 --   app_opens  How often an app was opened from the Tweet.
 --   app_install_attempts  Clicks to install an app from the Tweet.
 select
-    tweet_id, day, count(*) as types,
+    tweet_id, day, handle, count(*) as types,
     count(*) filter (
         engagement_type in ('bookmarks', 'quote_tweets', 'shares', 'unfollows', 'unlikes')
     ) as types_of_analytics,
@@ -48,4 +49,5 @@ select
     max("count") filter (engagement_type = 'app_opens') as app_opens,
     max("count") filter (engagement_type = 'app_install_attempts') as app_install_attempts
 from daily
-group by tweet_id, day
+left join (select tweet_id, handle from tweets) using (tweet_id)
+group by tweet_id, day, handle

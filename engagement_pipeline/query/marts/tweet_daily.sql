@@ -39,12 +39,7 @@
 --             answer came after the end of the day.
 --   reason  Why the day is not complete, or why its counts are older than the newest request; NULL if neither.
 --   pulled_at  When the newest request that gave counts was sent; NULL if none did.
-with wide as (  -- by handle too: so a question about one handle reaches its Tweets before all counts are read
-    select daily_wide.*, handle
-    from daily_wide
-    join (select tweet_id, handle from tweets) using (tweet_id)
-),
-asked as (
+with asked as (
     select tweet_id, day, handle, posted_at, outcome, text, rows, pulled_at, left_out, endpoint
     from coverage
     join (select tweet_id, handle, posted_at from tweets where handle is not null) using (tweet_id)
@@ -61,7 +56,8 @@ measured as (
         end as hours_expected,
         pulled_at >= (asked.day + 1)::timestamp at time zone 'UTC' as whole_day
     from asked
-    left join wide on wide.tweet_id = asked.tweet_id and wide.day = asked.day and wide.handle = asked.handle
+    -- By handle too: so a question about one handle reaches its Tweets before all counts are read.
+    left join daily_wide as wide on wide.tweet_id = asked.tweet_id and wide.day = asked.day and wide.handle = asked.handle
     where posted_at is null or posted_at < (asked.day + 1)::timestamp at time zone 'UTC'
 ),
 rated as (
