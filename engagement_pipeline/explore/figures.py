@@ -10,10 +10,11 @@ They sum up the whole lake; here it is the hours of a range.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from engagement_pipeline.core.errors import InputError
-from engagement_pipeline.explore.view import MOST_TWEETS
+from engagement_pipeline.explore.view import DEFAULT_ZONE, MOST_TWEETS
 from engagement_pipeline.query import catalog
 from engagement_pipeline.query.views import quoted
 
@@ -108,8 +109,8 @@ def _whole(view: View) -> str:
     """Return the query for all but what is asked of a few Tweets."""
     ranked = f"""
         select tweet_id
-        from counted
-        where tweet_id is not null and engagement_type = {quoted(view.metrics[0])}
+        from by_tweet
+        where engagement_type = {quoted(view.metrics[0])}
         order by total desc, tweet_id
         limit {TOP}
         """
@@ -130,6 +131,8 @@ def _named(view: View) -> str:
     first, last = f"date {quoted(view.first)}", f"date {quoted(view.last)}"
     days = f"day between {first} - 1 and {last} + 1"  # of UTC, for any time zone
     metrics = f"engagement_type in ({_listed(view.metrics)})"
+    of_handles = f"{owned} and {metrics} and {days}"
+    counted = _of_tweets_counted(metrics, days) if view.tweets else _of_handles_counted(view, metrics, of_handles)
     return f"""
         moments as (
             select day, hour::int as hour, {HOUR} as number,
@@ -144,14 +147,7 @@ def _named(view: View) -> str:
             cross join (select min(number) as begins, max(number) as ends from grid)
             where {owned} {tweets}
         ),
-        counted as (
-            select engagement_type, tweet_id, day, hour, sum("count") as total
-            from (select * from engagements where {metrics} and {days})
-            join (select tweet_id, begins, ends from owned) using (tweet_id)
-            where {HOUR} between begins and ends
-            group by grouping sets ((engagement_type, tweet_id), (engagement_type, day, hour))
-        ),
-        by_hour as (select engagement_type, day, hour, local_time, total from counted join grid using (day, hour)),
+        {counted},
         asked as (
             select pulled_at
             from coverage
@@ -161,6 +157,59 @@ def _named(view: View) -> str:
         trusted as (select * from completeness where {owned} and {days}),
         whole as ({_whole_tweets(view, days) if view.tweets else WHOLE}),
         settling_down as (select * from settling where {metrics} and day between {first} and {last})
+        """
+
+
+def _of_tweets_counted(metrics: str, days: str) -> str:
+    """Return the queries for the counts of chosen Tweets: by hour, and by Tweet."""
+    return f"""
+        counted as (
+            select engagement_type, tweet_id, day, hour, sum("count") as total
+            from (select * from engagements where {metrics} and {days})
+            join (select tweet_id, begins, ends from owned) using (tweet_id)
+            where {HOUR} between begins and ends
+            group by grouping sets ((engagement_type, tweet_id), (engagement_type, day, hour))
+        ),
+        by_hour as (select engagement_type, day, hour, local_time, total from counted join grid using (day, hour)),
+        by_tweet as (select engagement_type, tweet_id, total from counted where tweet_id is not null)
+        """
+
+
+def _of_handles_counted(view: View, metrics: str, of_handles: str) -> str:
+    """Return the same for all Tweets of handles, from the sums that the lake keeps.
+
+    Of the days at the ends of a range in another zone than UTC, only some hours count.
+    """
+    day = timedelta(days=1)
+    in_utc = view.zone == DEFAULT_ZONE
+    first, last = (view.first, view.last) if in_utc else (view.first + day, view.last - day)
+    ends = set() if in_utc else {view.first - day, view.first, view.last, view.last + day}
+    wide = [
+        f"select {quoted(name)} as engagement_type, tweet_id, {name} as total from daily_wide "
+        f"where day between date {quoted(first)} and date {quoted(last)}"
+        for name in view.metrics
+    ]
+    hours = f"""
+        select engagement_type, tweet_id, "count" as total
+        from (select * from engagements where {metrics} and day in ({", ".join(f"date {quoted(d)}" for d in ends)}))
+        join grid using (day, hour)
+        join (select tweet_id, begins from owned) using (tweet_id)
+        where {HOUR} >= begins
+        """
+    return f"""
+        by_hour as (
+            select engagement_type, day, hour, local_time, sum("count") as total
+            from (select * from handle_hourly where {of_handles})
+            join grid using (day, hour)
+            group by engagement_type, day, hour, local_time
+        ),
+        by_tweet as (
+            select engagement_type, tweet_id, sum(total) as total
+            from ({" union all ".join([*wide, hours] if ends else wide)})
+            join (select tweet_id from owned) using (tweet_id)
+            where total is not null
+            group by engagement_type, tweet_id
+        )
         """
 
 
@@ -211,7 +260,7 @@ TOP_TWEETS = """
 select
     summed.tweet_id::varchar as tweet_id, summed.engagement_type, summed.total::bigint as total,
     owned.handle, owned.posted_at, columns(owned.*) as 'roster_\\0'
-from counted as summed
+from by_tweet as summed
 join owned on owned.tweet_id = summed.tweet_id
 where summed.tweet_id in (select tweet_id from ranked)
 """

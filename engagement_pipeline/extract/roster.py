@@ -26,6 +26,7 @@ from engagement_pipeline.core.rows import TIMESTAMP
 from engagement_pipeline.extract import roster_files, roster_rows, rounded_ids
 from engagement_pipeline.extract.roster_columns import FOLLOWED, HANDLE, POSTED_AT, TWEET_ID, joined, named
 from engagement_pipeline.extract.roster_rows import Bad
+from engagement_pipeline.lake import owners
 from engagement_pipeline.lake.parquet import detail_of
 
 if TYPE_CHECKING:
@@ -228,12 +229,12 @@ def tell_unavailable(roster: Roster, unavailable: Collection[int]) -> None:
 def save_roster(lake: Lake, roster: Roster) -> None:
     """Write the roster into the lake, so that SQL can join it. A Tweet that has left the roster stays, unfollowed."""
     table = _followed(roster.table, value=True)
-    if lake.storage.exists(lake.tweets):
-        known = _known(lake)
+    known = _known(lake) if lake.storage.exists(lake.tweets) else None
+    if known is not None:
         gone = known.filter(pc.invert(pc.is_in(known[TWEET_ID], table[TWEET_ID])))
         table = joined([table, _followed(gone, value=False)]).sort_by(TWEET_ID)
     buffer = io.BytesIO()
-    pq.write_table(table, buffer, write_page_checksum=True)
+    pq.write_table(owners.told(lake, known, table), buffer, write_page_checksum=True)
     lake.storage.write_whole(lake.tweets, buffer.getvalue())
 
 

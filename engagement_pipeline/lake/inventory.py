@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from engagement_pipeline.core.dated import A_STAMP, is_real
+from engagement_pipeline.core.dated import A_MONTH, A_STAMP, is_real
 from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL, HOURLY
 from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.lake import raw
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 # The kinds of files beside those of TABLES, which have the names of their tables.
 PULL, RESPONSE, LANDED, REJECTED, UNANSWERED = "pull", "response", "landed", "rejected", "unanswered"
 KEPT = "kept though it is damaged"
+MART = "a mart's file"
 MARKER, FORGOTTEN, CATALOG, WRITTEN_INTO, LOCK, NOTE, STAND_IN = (
     "lake.json",
     "forgotten.json",
@@ -132,6 +133,7 @@ def _each_place(endpoints: Mapping[str, Endpoint]) -> Iterator[Place]:
             yield _glob(STAND_IN, f".{glob[1:]}")
             if glob == table.glob:
                 break
+    yield _glob(MART, f"marts/[a-z_]*/{A_MONTH}.parquet")
     response = re.compile(RESPONSE_NAME)
     for endpoint in endpoints.values():
         folder = _glob("", f"raw/{raw.place(endpoint)}").parts

@@ -5,6 +5,7 @@
     raw/                                     responses as received (raw.py)
     engagements/day=…/engagements.parquet    the tidy table, from /historical
     daily/MONTH.parquet                      the same with the hours summed (daily.py)
+    marts/MART/MONTH.parquet                 answers of marts that are asked often; they are made anew (stored.py)
     revisions/pulled_on=…/PULL.parquet       counts that a later pull changed (revisions.py)
     totals/observed_on=…/totals.parquet      lifetime counts as observed that day, from /totals
     recent.parquet                           the last 28 hours, provisional, from /28hr
@@ -158,6 +159,11 @@ class Lake:
     def catalog(self) -> Path:
         """The DuckDB file of views."""
         return self.root / "engagement.duckdb"
+
+    @property
+    def marts(self) -> list[Path]:
+        """The files of marts that are kept, which can be removed at any time."""
+        return self.storage.find("marts/*/*.parquet")
 
     @property
     def set_aside(self) -> Path:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     Check = Callable[[Patient], Iterator[Finding]]
 
-OF_THE_WHOLE = {"forgotten", "catalogue", "accounts", "room", "clock"}  # checks of the outer lake alone
+OF_THE_WHOLE = {"forgotten", "catalogue", "marts", "accounts", "room", "clock"}  # checks of the outer lake alone
 LOOKS = 3  # at most, while a publication is going on
 FIRST: dict[str, Check] = {  # what these find keeps the others from looking
     "rights": doctor_files.rights,
@@ -54,6 +54,7 @@ CHECKS: dict[str, Check] = {
     "missing_response": doctor_raw.gone,
     "unpublished": doctor_raw.unpublished,
     "catalogue": doctor_files.views,
+    "marts": doctor_files.marts,
     "accounts": doctor_files.accounts,
     "open_to_all": doctor_files.open_to_all,
     "room": doctor_files.room,

@@ -19,7 +19,7 @@ from engagement_pipeline.lake.clock import newest as newest_moment
 from engagement_pipeline.lake.layout import FORMAT, LAKE_LOCK, PULL_LOCK
 from engagement_pipeline.lake.parquet import opened
 from engagement_pipeline.observe.patient import Finding, apart, quoted
-from engagement_pipeline.query import catalog
+from engagement_pipeline.query import catalog, stored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -172,6 +172,30 @@ def views(patient: Patient) -> Iterator[Finding]:
             meaning="tools that open it get wrong answers or none; engagement sql does without",
             fix=f"engagement catalog --root {quoted(lake.root)}",
         )
+
+
+def marts(patient: Patient) -> Iterator[Finding]:
+    """Find files of marts that are damaged, or that are not of what the tables hold now."""
+    lake = patient.lake
+    anew = f"engagement catalog --root {quoted(lake.root)}"
+    for entry in patient.inventory.of(inventory.MART):
+        if entry.readable and not stored.is_sound(lake, entry.path):
+            yield Finding(
+                path=entry.path,
+                what=f"{entry.path} is damaged",
+                meaning="tools that open engagement.duckdb fail over it; engagement sql does without",
+                fix=f"rm {quoted(entry.path)} && {anew}",
+            )
+    if lake.storage.busy(LAKE_LOCK) or lake.storage.busy(PULL_LOCK):
+        return
+    for view in stored.stored_views():
+        if late := stored.days(lake, view).others:
+            yield Finding(
+                path=lake.root / "marts" / view.name,
+                what=f"the files of the mart {view.name} are not of what the tables hold now, of {len(late):,} days",
+                meaning="tools that open engagement.duckdb may see the counts of before; engagement sql does without",
+                fix=anew,
+            )
 
 
 def accounts(patient: Patient) -> Iterator[Finding]:

@@ -2,7 +2,8 @@
 
 In: the outer lake, and Tweets. Out: a Receipt: each file that was rewritten or removed, with its hashes.
 
-    forgotten.json: going ─> raw, rewritten ─> tables ─> logs ─> raw that goes ─> forgotten.json: gone
+    forgotten.json: going ─> marts, removed ─> raw, rewritten ─> tables ─> logs ─> raw that goes ─>
+    forgotten.json: gone
 
 From the first file on, nothing brings them back: no plan asks for them, and no publication takes them from raw. Each
 file is whole before and after. Whatever stops it, the next one finds in forgotten.json that they are going, and does
@@ -103,6 +104,8 @@ def forget(home: Lake, tweets: Collection[int], *, now: datetime) -> Receipt:
         with _alone(home) as lakes:
             known = forgotten.load(home).begun(of_tweets_alone(home, tweets).union(tweets))
             forgotten.save(home, known)
+            if known.going:
+                _remove_marts(home, changes)
             for lake in lakes if known.going else ():
                 _erase(lake, Erased(known.going), now, changes)
             forgotten.save(home, known.finished(now))
@@ -143,6 +146,13 @@ def resume(home: Lake, *, now: datetime) -> None:
             len(receipt.tweets),
             len(receipt.changes),
         )
+
+
+def _remove_marts(home: Lake, changes: _Changes) -> None:
+    """Remove the files of marts, which hold Tweets and sums over them; the next refresh of the views makes new ones."""
+    for path in home.marts:
+        changes.made.append(Change(path=_name(home, path), before=_hash(home, path), after=""))
+        home.storage.remove(path)
 
 
 def _erase(lake: Lake, erased: Erased, now: datetime, changes: _Changes) -> None:

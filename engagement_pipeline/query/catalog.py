@@ -25,7 +25,7 @@ import duckdb
 from engagement_pipeline.core.errors import InputError, LakeError
 from engagement_pipeline.core.tables import TABLES, TWEETS
 from engagement_pipeline.lake.storage import LocalStorage, literally
-from engagement_pipeline.query import files, seal, truth
+from engagement_pipeline.query import files, seal, stored, truth
 from engagement_pipeline.query.problems import closed, of_system, refused, told
 from engagement_pipeline.query.views import BY_SOURCE, all_macros, all_views, identifier, quoted
 
@@ -48,16 +48,28 @@ STORAGE = "v1.0.0"  # of DuckDB's files: the oldest that 2.0 writes
 
 
 def refresh(lake: Lake) -> Path:
-    """Write engagement.duckdb, unless it is as one written now would be; return where it is."""
+    """Write engagement.duckdb, unless it is as one written now would be; marts in files first. Return where it is."""
     lake.open()
-    return lake.catalog if seal.is_current(lake) else write(lake)
+    if seal.is_whole(lake) and seal.is_current(lake):
+        return lake.catalog
+    stored.renew(lake)
+    stamps = stored.stamps(lake)
+    if not seal.is_current(lake):
+        return _written(lake, stamps)
+    seal.put(lake, stamps)
+    return lake.catalog
 
 
 def write(lake: Lake) -> Path:
-    """Write engagement.duckdb anew beside the old one and put it in its place; return where it is."""
+    """Write engagement.duckdb anew beside the old one, and put it in its place; marts in files first."""
     lake.open()
+    stored.renew(lake)
+    return _written(lake, stored.stamps(lake))
+
+
+def _written(lake: Lake, stamps: str) -> Path:
     written = _write(lake, lake.catalog, files.beside(lake.catalog.absolute()), storage=lake.storage)
-    seal.put(lake)
+    seal.put(lake, stamps)
     return written
 
 
@@ -118,12 +130,15 @@ def _write(lake: Lake, target: Path, place: files.Place, *, storage: LocalStorag
     return target
 
 
-def connect(lake: Lake, *, marts: bool = True) -> duckdb.DuckDBPyConnection:
-    """Return a connection of one's own with all views, or those of the tables alone, in memory and in UTC."""
+def connect(lake: Lake, *, marts: bool = True, kept: bool = True) -> duckdb.DuckDBPyConnection:
+    """Return a connection of one's own with all views, or those of the tables alone, in memory and in UTC.
+
+    Unless `kept`, no mart is read from files.
+    """
     connection = duckdb.connect()
     connection.execute("set timezone = 'UTC'")
     try:
-        _create_views(connection, lake, files.fixed(lake), marts=marts)
+        _create_views(connection, lake, files.fixed(lake), marts=marts, kept=kept)
     except duckdb.Error as error:
         raise LakeError(f"the files of {lake.root} cannot be read: {' '.join(str(error).split())}") from None
     return connection
@@ -184,7 +199,8 @@ def answers(
 ) -> list[T]:
     """Run the statements of a text, and return what `take` makes of each answer; of a statement without one, of None.
 
-    The views are those of engagement.duckdb, if that is as this program wrote it, and else new ones in memory.
+    The views are those of engagement.duckdb, if that is as this program wrote it, and else new ones in memory. Where
+    they cannot answer, new ones over the tables alone have the last word: a mart's file may be damaged.
 
     Raises InputError where there is no lake, where a statement does more than to read, or where it is wrong. Raises
     LakeError where a damaged file of the lake is in the way, or a folder that this user may not read.
@@ -192,18 +208,23 @@ def answers(
     lake.open(create=False)
     if unread := closed(lake):
         raise unread
-    if not unsafe and seal.is_whole(lake):
-        with (
-            suppress(duckdb.Error),  # the new views tell why
-            duckdb.connect(str(lake.catalog), read_only=True) as connection,
-        ):
-            connection.execute("set timezone = 'UTC'")
+    if not unsafe:  # else a statement that does more than to read might do it twice
+        with suppress(duckdb.Error, LakeError), _views(lake) as connection:
             return _taken(connection, lake, sql, take, unsafe=False)
-    with connect(lake) as connection:
+    with connect(lake, kept=False) as connection:
         try:
             return _taken(connection, lake, sql, take, unsafe=unsafe)
         except duckdb.Error as error:
             raise _damage(lake, error) or InputError(f"the query failed: {told(error, sql)}") from None
+
+
+def _views(lake: Lake) -> duckdb.DuckDBPyConnection:
+    """Return a connection with the views of engagement.duckdb, or with new ones, in UTC."""
+    if not seal.is_whole(lake):
+        return connect(lake)
+    connection = duckdb.connect(str(lake.catalog), read_only=True)
+    connection.execute("set timezone = 'UTC'")
+    return connection
 
 
 def _taken(
@@ -250,13 +271,20 @@ def _confine(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
 
 
 def _create_views(
-    connection: duckdb.DuckDBPyConnection, lake: Lake, place: files.Place, *, live: bool = False, marts: bool = True
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    place: files.Place,
+    *,
+    live: bool = False,
+    marts: bool = True,
+    kept: bool = True,
 ) -> None:
     """Create all views, or those of the tables alone; raises LakeError where a damaged file is in the way."""
     try:
         sources = truth.by_source(lake, place, live=live) | truth.selects(lake, place, live=live)
+        in_files = stored.selects(lake, place) if marts and kept else {}
         for view in all_views() if marts else ():
-            sources[view.name] = view.sql
+            sources[view.name] = in_files.get(view.name, view.sql)
         for schema in sorted({name.partition(".")[0] for name in sources if "." in name}):
             connection.execute(f"create schema {schema}")
         unnamed = {name: sources.pop(name) for name in BY_SOURCE}  # no view has their names
@@ -275,7 +303,7 @@ def create_day_views(connection: duckdb.DuckDBPyConnection, lake: Lake, tables: 
     """Create a view over the files of each table that are of one UTC day; typed and empty where there are none."""
     for table in tables:
         of = lake.home if table is TWEETS else lake
-        select = files.source(of, table, files.fixed(of), day=day)
+        select = files.source(of, table, files.fixed(of), days=(day,))
         connection.execute(f"create or replace view {table} as {select}")
 
 

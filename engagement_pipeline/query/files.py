@@ -20,7 +20,7 @@ from engagement_pipeline.lake.storage import literally
 from engagement_pipeline.query.views import identifier, quoted, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from datetime import date
     from pathlib import Path
 
@@ -101,32 +101,33 @@ def source(
     table: Table,
     place: Place,
     *,
-    day: date | None = None,
+    days: Collection[date] = (),
     live: bool = False,
     within: str = "",
 ) -> str:
-    """Return the SELECT over a table's files, or over those of one UTC day alone.
+    """Return the SELECT over a table's files, or over those of some UTC days alone.
 
     Where there are none it has the table's types and no rows; `live` has it find the files that come later too, and a
     stand-in must be there. `within` is the folder of another lake in the lake, where the files are then.
     """
-    pattern = f"{within}/{glob_of(table, day)}" if within else glob_of(table, day)
-    if not lake.storage.holds(pattern):  # DuckDB refuses a glob that matches nothing
+    globs = dict.fromkeys(glob_of(table, day) for day in sorted(days)) or (table.glob,)
+    patterns = [f"{within}/{glob}" if within else glob for glob in globs]
+    found = [pattern for pattern in patterns if lake.storage.holds(pattern)]  # DuckDB refuses one that matches nothing
+    if not found:
         if not live:
             columns = ", ".join(f'null::{kind} as "{name}"' for name, kind in _read_types(table).items())
             return _rows(table, f"(select {columns} where false)", [])
-        pattern = f"[.{pattern[0]}]{pattern[1:]}"
-    return over(table, place, pattern)
+        found = [f"[.{patterns[0][0]}]{patterns[0][1:]}"]
+    return over(table, place, *found)
 
 
-def over(table: Table, place: Place, pattern: str) -> str:
-    """Return the SELECT over the files of a table that a pattern finds; DuckDB refuses one that finds none."""
+def over(table: Table, place: Place, *patterns: str) -> str:
+    """Return the SELECT over the files of a table that patterns find; DuckDB refuses one that finds none."""
     conditions = [*_are_real(table)]
-    if "endpoint=*" in pattern:
+    if any("endpoint=*" in pattern for pattern in patterns):
         conditions.append(f"endpoint in ({', '.join(map(quoted, ENDPOINTS.values()))})")
-    if place.advice:
-        pattern = f"{pattern[:-1]}[{pattern[-1]}{place.advice}]"
-    files = f"{place.root} || {quoted(pattern)}, filename = {bool([*_are_real(table)])}"
+    globs = ", ".join(at(place, pattern) for pattern in patterns)
+    files = f"{f'[{globs}]' if patterns[1:] else globs}, filename = {bool([*_are_real(table)])}"
     if table.glob.endswith(".jsonl"):
         # A line that a power cut left torn is left out.
         types = _read_types(table)
@@ -138,6 +139,12 @@ def over(table: Table, place: Place, pattern: str) -> str:
     folders = _in_folders(table)
     hive = f", hive_types = {{{', '.join(f'{name}: varchar' for name in folders)}}}" if folders else ""
     return _rows(table, f"read_parquet({files}, hive_partitioning = {bool(folders)}{hive})", conditions)
+
+
+def at(place: Place, pattern: str) -> str:
+    """Return the SQL for a pattern in a place."""
+    told = f"{pattern[:-1]}[{pattern[-1]}{place.advice}]" if place.advice else pattern
+    return f"{place.root} || {quoted(told)}"
 
 
 def _are_real(table: Table) -> Iterator[str]:

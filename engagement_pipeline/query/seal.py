@@ -1,7 +1,8 @@
 """Whether a lake's catalogue is as this program wrote it, and as it would write it now.
 
-In: a lake. Out: yes or no, from a note beside the catalogue: the version of its views, what its bytes were, and the
-files that were there for its views to read. Where the note is lost, the catalogue is written again.
+In: a lake. Out: yes or no, from a note beside the catalogue: the version of its views, what its bytes were, the files
+that were there for its views to read, and those that marts in files were made of. Where the note is lost, the catalogue
+is written again.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from engagement_pipeline.core.tables import TABLES, TWEETS
-from engagement_pipeline.query import files, truth
+from engagement_pipeline.query import files, stored, truth
 from engagement_pipeline.query.views import all_macros, all_views
 
 if TYPE_CHECKING:
@@ -25,18 +26,20 @@ if TYPE_CHECKING:
 NOTE = "catalog"
 
 
-def put(lake: Lake) -> None:
-    """Note what the catalogue is, which this program has just written."""
-    lake.storage.note(NOTE, _origin(lake) + _found(lake))
+def put(lake: Lake, stamps: str) -> None:
+    """Note what the catalogue is, which this program has just written.
+
+    `stamps` are those of stored.py from before: where a publication has ended since, the catalogue is not whole.
+    """
+    lake.storage.note(NOTE, b" ".join((_origin(lake), stamps.encode(), _found(lake))))
 
 
 def is_whole(lake: Lake) -> bool:
-    """Tell whether the catalogue is as this program wrote it for the place where it lies."""
-    try:
-        noted = lake.storage.noted(NOTE)
-        return noted.startswith(_origin(lake)) and not lake.storage.exists(written_into(lake.catalog))
-    except OSError:
-        return False
+    """Tell whether the catalogue is as this program wrote it for the place where it lies.
+
+    It is not where a mart in a file may be older than the tables.
+    """
+    return _noted(lake)[:1] == [stored.stamps(lake).encode()]
 
 
 def is_current(lake: Lake) -> bool:
@@ -44,8 +47,17 @@ def is_current(lake: Lake) -> bool:
 
     Raises LakeError where a damaged file is in the way.
     """
-    whole = is_whole(lake) and lake.storage.noted(NOTE).endswith(_found(lake)) and not blind(lake)
-    return whole and _opens(lake)
+    return _noted(lake)[1:] == [_found(lake)] and not blind(lake) and _opens(lake)
+
+
+def _noted(lake: Lake) -> list[bytes]:
+    """Return what is noted of the marts in files and of all files, nothing if the catalogue is another by now."""
+    try:
+        noted, origin = lake.storage.noted(NOTE), _origin(lake)
+        intact = noted.startswith(origin) and not lake.storage.exists(written_into(lake.catalog))
+    except OSError:
+        return []
+    return noted.removeprefix(origin).split() if intact else []
 
 
 def blind(lake: Lake) -> str:
@@ -68,14 +80,15 @@ def written_into(catalog: Path) -> Path:
 def _origin(lake: Lake) -> bytes:
     """Return what changes with the version of the views, with their place, and with the bytes of the catalogue."""
     held = hashlib.sha256(lake.storage.read(lake.catalog)).hexdigest()
-    return f"{version(files.beside(lake.catalog.absolute()))} {held} ".encode()
+    return f"{version(files.beside(lake.catalog.absolute()))} {held}".encode()
 
 
 def _found(lake: Lake) -> bytes:
     """Return what changes with the files that the views find: which tables have any, and what is in the roster's."""
     place = files.beside(lake.catalog.absolute())
     sources = truth.by_source(lake, place, live=True) | truth.selects(lake, place, live=True)
-    return _hash(duckdb.__version__, _roster_columns(lake), *sources.values()).encode()
+    kept = stored.selects(lake, place)
+    return _hash(duckdb.__version__, _roster_columns(lake), *sources.values(), *kept.values()).encode()
 
 
 def _roster_columns(lake: Lake) -> str:

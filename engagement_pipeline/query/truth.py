@@ -26,6 +26,9 @@ from engagement_pipeline.query import files
 from engagement_pipeline.query.views import BY_SOURCE, quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from datetime import date
+
     from engagement_pipeline.core.tables import Table
     from engagement_pipeline.lake.layout import Lake
 
@@ -34,22 +37,29 @@ CHOSEN, ADDED = (ENGAGEMENTS, DAILY, REVISIONS, COVERAGE, SET_ASIDE), (WINDOW_TO
 NOT_SHOWN = "engagements_by_source"  # what coverage calls the table of answers that another source's are shown for
 
 
-def selects(lake: Lake, place: files.Place, *, live: bool = False) -> dict[str, str]:
-    """Return the SELECT of each table by its name; `place` and `live` are those of files.source."""
-    found = {str(table): files.source(lake, table, place, live=live) for table in TABLES.values()}
+def selects(
+    lake: Lake, place: files.Place, *, live: bool = False, days: Collection[date] = (), tables: Iterable[Table] = ()
+) -> dict[str, str]:
+    """Return the SELECT of each table, or of some, by its name; the rest is as files.source has it."""
+    chosen = [*tables] or [*TABLES.values()]
+    found = {str(table): files.source(lake, table, place, live=live, days=days) for table in chosen}
+    lakes = lake.of_each_source
+    if len(lakes) == 1:
+        return found
     by_lake = {
         each.source: {
-            table: found[str(table)] if each is lake else files.source(lake, table, place, within=each.source)
+            table: files.source(lake, table, place, live=live, days=days)
+            if each is lake
+            else files.source(lake, table, place, within=each.source, days=days)
             for table in (*CHOSEN, *ADDED)
         }
-        for each in lake.of_each_source
+        for each in lakes
     }
-    if len(by_lake) > 1:
-        parts = {table: [f"from ({of_lake[table]})" for of_lake in by_lake.values()] for table in ADDED}
-        found |= {str(table): " union all by name ".join(each) for table, each in parts.items()}
-    if len(lake.of_tweets) > 1:
-        of_tweets = {each.source: by_lake[each.source] for each in lake.of_tweets}
-        found |= {str(table): _both(table, of_tweets, lake) for table in CHOSEN}
+    for table in (table for table in ADDED if table in chosen):
+        found[str(table)] = " union all by name ".join(f"from ({of_lake[table]})" for of_lake in by_lake.values())
+    of_tweets = {each.source: by_lake[each.source] for each in lake.of_tweets}
+    if len(of_tweets) > 1:
+        found |= {str(table): _both(table, of_tweets, lake) for table in CHOSEN if table in chosen}
     return found
 
 

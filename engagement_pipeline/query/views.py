@@ -9,6 +9,9 @@ other marts. The comment at its head becomes the catalogue's:
     -- What else must be known.
     --   (parameter)  its meaning: the mart is then a table macro
     --   column  its meaning
+
+A mart with the words of STORED in its head is kept in files too (stored.py). It has a column `day`, and its rows of a
+day come from the files of that day or its month alone, and from the roster.
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ COLUMN = re.compile(r"--   (\w+)  (.+)")
 CONTINUED = re.compile(r"--      +(.+)")  # of the column above
 COMMENT = re.compile(r" *--.*\n?")
 READ = re.compile(r"\b(?:from|join)\s+(\w+)", re.IGNORECASE)
-GRAIN = "One row is "
+GRAIN, KEY, STORED = "One row is ", "The key is ", "It is stored, a file a month."
 MARTS = Path(__file__).parent / "marts"
 # What a mart calls the files of one source: that source, and the table.
 BY_SOURCE = {f"hours_of_{source}": (source, ENGAGEMENTS) for source in HOURLY}
@@ -59,6 +62,17 @@ class View:
     def call(self) -> str:
         """The name, with the parameters of a macro."""
         return f"{self.name}({', '.join(self.parameters)})" if self.parameters else self.name
+
+    @property
+    def stored(self) -> bool:
+        """Whether it is kept in files too."""
+        return STORED in self.description
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that tell rows apart."""
+        named = self.description.rpartition(KEY)[2].replace(" and ", " ")
+        return tuple(re.findall(r"\w+", named))
 
 
 def all_views() -> tuple[View, ...]:

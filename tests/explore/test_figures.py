@@ -124,6 +124,18 @@ def test_the_top_tweets_are_those_with_the_most_of_the_first_metric(looked, hour
     assert {type(row["tweet_id"]) for row in (*found.top, *found.ages)} == {str}
 
 
+@pytest.mark.parametrize("last", ["2026-01-09", "2026-01-10", "2026-01-12"])
+@pytest.mark.parametrize("zone", OFFSETS)
+def test_a_top_tweet_s_sum_is_of_the_hours_of_the_range(looked, hours, zone, last):
+    found = looked(zone=[zone], first=["2026-01-09"], last=[last], metric=["impressions", "replies"])
+    chosen = {row["day"] for row in found.days}
+    for name in ("impressions", "replies"):
+        told = {int(row["tweet_id"]): row[name] for row in found.top}
+        for tweet, total in told.items():
+            days = by_local_day(hours, [tweet], name, OFFSETS[zone])
+            assert total == sum(n for day, n in days.items() if day in chosen)
+
+
 def test_a_top_tweet_says_how_many_of_its_days_are_not_complete(looked):
     short = {int(row["tweet_id"]): row["days_incomplete"] for row in looked().top}
     assert short[OLD] == 3

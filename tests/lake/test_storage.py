@@ -89,6 +89,18 @@ def test_it_tells_whether_anything_matches(storage, pattern, there):
     assert storage.holds(pattern) == there
 
 
+def test_a_file_that_is_replaced_has_another_stamp(storage):
+    made(storage, "day=2026-01-01/a", "day=2026-01-02/a", "day=2026-02-30/a", "day=2026-01-02/b", "c")
+    pattern = "day=[0-9]*/a"
+    before = storage.stamps(pattern)
+    assert [*before] == ["day=2026-01-01/a", "day=2026-01-02/a"]
+    assert storage.stamps("c").keys() == {"c"}
+    assert storage.stamps("none/*") == storage.stamps("none") == {}
+    storage.write_whole(storage.root / "day=2026-01-02/a", storage.read(storage.root / "day=2026-01-02/a"))
+    after = storage.stamps(pattern)
+    assert [name for name in before if after[name] != before[name]] == ["day=2026-01-02/a"]
+
+
 def test_a_file_is_read_whole_or_by_line(storage):
     (path,) = made(storage, "a")
     path.write_bytes(b"1\n\n2")

@@ -24,7 +24,7 @@ def made(monkeypatch):
     """The lakes for which views are made in memory."""
     lakes = []
     connect = catalog.connect
-    monkeypatch.setattr(catalog, "connect", lambda lake: (lakes.append(lake), connect(lake))[1])
+    monkeypatch.setattr(catalog, "connect", lambda lake, **options: (lakes.append(lake), connect(lake, **options))[1])
     return lakes
 
 

@@ -150,7 +150,7 @@ def test_with_one_source_the_views_are_those_over_its_files(tmp_path):
 
 
 def test_the_marts_that_know_which_types_one_source_alone_serves_are_right():
-    sql = next(view.sql for view in all_views() if view.name == "tweet_daily")
+    sql = next(view.sql for view in all_views() if view.name == "daily_wide")
     for mine, other in ((ANALYTICS, HISTORICAL), (HISTORICAL, ANALYTICS)):
         alone = ", ".join(f"'{name}'" for name in mine.types if name not in other.types)
         assert f"({alone})" in " ".join(sql.split()).replace("( ", "(")

@@ -9,21 +9,12 @@
 --   count  How often it happened in these hours, over all Tweets.
 --   hours  How many such hours have counts of at least one Tweet.
 --   per_hour  count divided by hours.
-with summed as (
-    select handle, engagement_type, day, hour, sum("count") as total
-    from engagements
-    left join (
-        select tweet_id, handle, coalesce(floor(epoch(posted_at) / 3600), 0)::int as posted from tweets
-    ) using (tweet_id)
-    where (day - date '1970-01-01') * 24 + hour >= coalesce(posted, 0)
-    group by handle, engagement_type, day, hour
-),
-local as (
+with local as (
     select *, (day + hour * interval 1 hour) at time zone 'UTC' at time zone tz::varchar as local_time
-    from summed
+    from handle_hourly
 )
 select
     handle, engagement_type, isodow(local_time) as weekday, hour(local_time) as local_hour,
-    sum(total)::bigint as "count", count(*) as hours, sum(total) / count(*)::double as per_hour
+    sum("count")::bigint as "count", count(*) as hours, sum("count") / count(*)::double as per_hour
 from local
 group by handle, engagement_type, isodow(local_time), hour(local_time)

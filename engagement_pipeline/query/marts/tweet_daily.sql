@@ -39,35 +39,7 @@
 --             answer came after the end of the day.
 --   reason  Why the day is not complete, or why its counts are older than the newest request; NULL if neither.
 --   pulled_at  When the newest request that gave counts was sent; NULL if none did.
-with wide as (  -- by handle too: so a question about one handle reaches its Tweets before all counts are read
-    select
-        tweet_id, day, handle, count(*) as types,
-        count(*) filter (
-            engagement_type in ('bookmarks', 'quote_tweets', 'shares', 'unfollows', 'unlikes')
-        ) as of_analytics,  -- alone, as the next are of the other source
-        count(*) filter (engagement_type in ('media_engagements', 'video_views')) as of_historical,
-        max("count") filter (engagement_type = 'impressions') as impressions,
-        max("count") filter (engagement_type = 'engagements') as engagements,
-        max("count") filter (engagement_type = 'favorites') as favorites,
-        max("count") filter (engagement_type = 'replies') as replies,
-        max("count") filter (engagement_type = 'retweets') as retweets,
-        max("count") filter (engagement_type = 'video_views') as video_views,
-        max("count") filter (engagement_type = 'media_views') as media_views,
-        max("count") filter (engagement_type = 'media_engagements') as media_engagements,
-        max("count") filter (engagement_type = 'url_clicks') as url_clicks,
-        max("count") filter (engagement_type = 'hashtag_clicks') as hashtag_clicks,
-        max("count") filter (engagement_type = 'detail_expands') as detail_expands,
-        max("count") filter (engagement_type = 'permalink_clicks') as permalink_clicks,
-        max("count") filter (engagement_type = 'user_profile_clicks') as user_profile_clicks,
-        max("count") filter (engagement_type = 'user_follows') as user_follows,
-        max("count") filter (engagement_type = 'email_tweet') as email_tweet,
-        max("count") filter (engagement_type = 'app_opens') as app_opens,
-        max("count") filter (engagement_type = 'app_install_attempts') as app_install_attempts
-    from daily
-    join (select tweet_id, handle from tweets) using (tweet_id)
-    group by tweet_id, day, handle
-),
-asked as (
+with asked as (
     select tweet_id, day, handle, posted_at, outcome, text, rows, pulled_at, left_out, endpoint
     from coverage
     join (select tweet_id, handle, posted_at from tweets where handle is not null) using (tweet_id)
@@ -77,14 +49,15 @@ measured as (
     select
         asked.*, posted_at at time zone 'UTC' as posted,
         wide.* exclude (tweet_id, day, handle, types), coalesce(types, 0) as types,
-        types - case endpoint when 'historical' then of_analytics else of_historical end as types_of_source,
+        types - case endpoint when 'historical' then types_of_analytics else types_of_historical end as types_of_source,
         favorites + replies + retweets as public_engagements,
         case
             when (posted_at at time zone 'UTC')::date = asked.day then 24 - hour(posted_at at time zone 'UTC') else 24
         end as hours_expected,
         pulled_at >= (asked.day + 1)::timestamp at time zone 'UTC' as whole_day
     from asked
-    left join wide on wide.tweet_id = asked.tweet_id and wide.day = asked.day and wide.handle = asked.handle
+    -- By handle too: so a question about one handle reaches its Tweets before all counts are read.
+    left join daily_wide as wide on wide.tweet_id = asked.tweet_id and wide.day = asked.day and wide.handle = asked.handle
     where posted_at is null or posted_at < (asked.day + 1)::timestamp at time zone 'UTC'
 ),
 rated as (
