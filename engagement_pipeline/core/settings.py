@@ -32,7 +32,7 @@ from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.loopback import is_loopback
 from engagement_pipeline.core.metrics import HISTORICAL_SINCE, METRICS, RENAMED
 from engagement_pipeline.core.nearest import nearest
-from engagement_pipeline.core.redaction import register_address
+from engagement_pipeline.core.redaction import MASK, register_address, without_password
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -209,8 +209,16 @@ def _parsed(key: str, written: _Written) -> Chosen:
     try:
         return Chosen(_PARSERS[key](value, written.base), written.origin)
     except ValueError as error:
-        shown = "…" if key in SECRETS else value if isinstance(value, date) else repr(value)
-        raise InputError(f"{written.place} = {shown}: {error}") from None
+        told = shown(key, value)
+        quoted = told if key in SECRETS or isinstance(value, date) else repr(told)
+        raise InputError(f"{written.place} = {quoted}: {error}") from None
+
+
+def shown(key: str, value: Any) -> Any:  # noqa: ANN401 - a setting of any type
+    """Return the value of a setting as it may be seen: no secret, and no login in an address."""
+    if key in SECRETS:
+        return MASK
+    return without_password(str(value)) if key in ADDRESSES else value
 
 
 def _url(value: Any, _base: Path) -> str:  # noqa: ANN401
@@ -219,6 +227,8 @@ def _url(value: Any, _base: Path) -> str:  # noqa: ANN401
         raise ValueError("must be a URL such as https://data-api.twitter.com")
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError("must be https: http is only for the emulator on this machine")
+    if "@" in str(value):
+        raise ValueError("must have no login in it: the keys and tokens of the accounts file sign each request")
     return str(value).rstrip("/")
 
 
@@ -264,7 +274,7 @@ def _mail_address(value: Any, _base: Path) -> str:  # noqa: ANN401
 def _relay(value: Any, _base: Path) -> str:  # noqa: ANN401
     host, _, port = str(value).rpartition(":")
     if not host or not port.isdecimal() or not 1 <= int(port) <= LARGEST_PORT or set(host) & set(" \t\n/@"):
-        raise ValueError("must be a host and a port such as localhost:25")
+        raise ValueError("must be a host and a port such as localhost:25, without a login")
     return str(value)
 
 
@@ -393,4 +403,5 @@ _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "dagster_url": _page,
     "now": _now,
 }
+ADDRESSES = frozenset(key for key, parser in _PARSERS.items() if parser in {_url, _page, _relay})  # not the webhook
 assert set(_PARSERS) == {field.name for field in fields(Settings)}
