@@ -17,9 +17,9 @@ from assets.dagster_internals import (
 )
 from assets.runs import one_line
 from engagement_pipeline.core import settings
+from engagement_pipeline.core.errors import QUERY_INTERRUPTED
 from engagement_pipeline.core.orchestration import RANGE_END, RANGE_START
 from engagement_pipeline.observe import alert
-from engagement_pipeline.query.catalog import INTERRUPTED
 from engagement_pipeline.transport import accounts
 
 PLANNED = {dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED, dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED}
@@ -109,7 +109,7 @@ def _error(context: dg.RunFailureSensorContext) -> str:
         error = told.error
     if error and is_failed_check(error):
         return _failed_checks(context)
-    if error and not any(is_interrupt(one) or INTERRUPTED in one.message for one in with_causes(error)):
+    if error and not any(is_interrupt(one) or QUERY_INTERRUPTED in one.message for one in with_causes(error)):
         return (error.cause or error).message
     if failure.message and not failure.message.startswith(WITHOUT_REASON):
         return failure.message

@@ -9,7 +9,13 @@ import dagster as dg
 from assets.dagster_internals import PARTITION_NAME_TAG, keep_connections, newest
 from engagement_pipeline.core.days import parse_day
 from engagement_pipeline.core.endpoints import Endpoint
-from engagement_pipeline.core.errors import EngagementError, InputError, PullError, refused_by_system
+from engagement_pipeline.core.errors import (
+    QUERY_INTERRUPTED,
+    EngagementError,
+    InputError,
+    PullError,
+    refused_by_system,
+)
 from engagement_pipeline.core.orchestration import MAX_RUNTIME, OUTAGE_PAUSE, RANGE_END, RANGE_START
 from engagement_pipeline.core.redaction import redacted, traceback_of
 from engagement_pipeline.core.settings import Settings
@@ -18,7 +24,6 @@ from engagement_pipeline.extract import plan_text, planner
 from engagement_pipeline.extract.prepare import Prepared
 from engagement_pipeline.extract.progress import REQUESTS, OnceAMinute
 from engagement_pipeline.observe import combined
-from engagement_pipeline.query.catalog import INTERRUPTED
 
 ENGAGEMENTS = dg.AssetKey("engagements")
 Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext | dg.OpExecutionContext
@@ -40,7 +45,7 @@ def one_line() -> Iterator[None]:
     except OSError as error:  # of the disk: an error of the network is an EngagementError
         raise dg.Failure(redacted(refused_by_system(error))) from None
     except Exception as error:
-        if INTERRUPTED in str(error):  # the run is being stopped, and Dagster takes this for what it is
+        if QUERY_INTERRUPTED in str(error):  # the run is being stopped, and Dagster takes this for what it is
             raise
         what = redacted(f"{type(error).__name__}: {error}")
         raise dg.Failure(

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from engagement_pipeline.cli import output
 from engagement_pipeline.core import settings
-from engagement_pipeline.core.redaction import MASK, without_password
 
 if TYPE_CHECKING:
     import argparse
@@ -34,7 +33,7 @@ def _plain(key: str, value: Any) -> JSON:  # noqa: ANN401 - a setting of any typ
     if isinstance(value, date | time):  # a datetime is a date too
         return f"{value:%H:%M}" if isinstance(value, time) else value.isoformat()
     if isinstance(value, str | Path):
-        return MASK if key in settings.SECRETS else without_password(str(value))
+        return str(settings.shown(key, value))
     if isinstance(value, tuple):
         return [each if isinstance(each, str) else "=".join(each) for each in value]
     assert isinstance(value, int)

@@ -13,10 +13,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from engagement_pipeline.cli import INTERRUPTED, commands, failures
-from engagement_pipeline.core.errors import EngagementError, refused_by_system
+from engagement_pipeline.core.errors import QUERY_INTERRUPTED, EngagementError, refused_by_system
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+STOPPED = "interrupted; what a pull has landed is kept: run the same pull again to resume it"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -36,8 +38,10 @@ def main(argv: Sequence[str]) -> int:
         failures.end_output()
         return _failed(refused_by_system(error), EngagementError.exit_code)
     except KeyboardInterrupt:
-        return _failed("interrupted; what a pull has landed is kept: run the same pull again to resume it", INTERRUPTED)
+        return _failed(STOPPED, INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - the last resort, since any may hold a secret
+        if str(error) == QUERY_INTERRUPTED:  # in any of the queries that a command asks
+            return _failed(STOPPED, INTERRUPTED)
         failures.show_mistake(error, where=options.traceback)
         return EngagementError.exit_code
     return 0

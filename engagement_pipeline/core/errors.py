@@ -35,6 +35,7 @@ REMEDIES = {  # of what the system refuses, by its number; for all else, its own
     errno.EROFS: "name a place that can be written",
     errno.EIO: "look at the disk",
 }
+QUERY_INTERRUPTED = "Query interrupted"  # what DuckDB makes of Ctrl-C, in a RuntimeError
 SHOWN_CHARACTERS = 200  # of the path to the fault: its keys come from the body
 
 

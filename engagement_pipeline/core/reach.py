@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from requests import exceptions
 
 from engagement_pipeline.core.bounds import NoCertificatesError, TooLargeError
-from engagement_pipeline.core.proxies import proxy_for
-from engagement_pipeline.core.redaction import printable, without_password
+from engagement_pipeline.core.proxies import named, proxy_for
+from engagement_pipeline.core.redaction import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +51,7 @@ def _by_proxy(url: str, error: OSError) -> tuple[str, str] | None:
     address = proxy_for(url)
     if not address or isinstance(error, NoCertificatesError):
         return None
-    proxy = f"the proxy {printable(without_password(address))}"
+    proxy = f"the proxy {named(address)}"
     remedy = f"check the variables {VARIABLES}"
     text = str(error)
     if refused := REFUSED.search(text):

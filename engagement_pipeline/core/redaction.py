@@ -38,6 +38,7 @@ ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})")  # of JSON, in which it may write an
 ESCAPE_BYTES = re.compile(ESCAPE.pattern.encode())
 KEY = re.compile(rb'"[a-z_]+":')  # of JSON; in a secret there is no quote
 FEW_LETTERS = 2**16  # these are searched in no time; where there are more, most are the same keys again and again
+LOGIN = re.compile(r"^(\w[\w+.-]*://)?(.*)@", re.DOTALL)  # of an address: its scheme, and what stands before its host
 SURE_LETTERS = 16  # of a secret, in their order and nothing else between them: no other text has them
 
 
@@ -86,6 +87,13 @@ def register_address(address: str) -> None:
     host, path = re.sub(r"^\w+://", "", address.rstrip("/")).partition("/")[::2]
     password = host.rpartition("@")[0].partition(":")[2]
     register(address, address.rstrip("/"), f"/{path}", path.rpartition("/")[2], password)
+
+
+def register_login(address: str) -> None:
+    """Have the password of an address masked, or the name where it has no password: some are tokens."""
+    if login := LOGIN.match(address):
+        name, _, password = login[2].partition(":")
+        register(password or name)
 
 
 def _written(secret: str) -> Iterator[str]:
@@ -165,8 +173,11 @@ def _in_escapes(body: bytes) -> bool:
 
 
 def without_password(address: str) -> str:
-    """Return a web address without the name and password that may stand before its host; any other text as it is."""
-    return re.sub(r"^(\w[\w+.-]*://)[^/?#]*@", r"\1", address)
+    """Return an address without the name and password that may stand before its host.
+
+    A password ends with the last @: people write theirs as it is, with a / or a # in it, and leave out the scheme.
+    """
+    return LOGIN.sub(r"\1", address)
 
 
 def masked(text: str) -> str:

@@ -40,6 +40,8 @@ def url(value: Any, _base: Path) -> str:  # noqa: ANN401
         raise ValueError("must be a URL such as https://data-api.twitter.com")
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError("must be https: http is only for the emulator on this machine")
+    if "@" in str(value):
+        raise ValueError("must have no login in it: the keys and tokens of the accounts file sign each request")
     return str(value).rstrip("/")
 
 
@@ -100,7 +102,7 @@ def relay(value: Any, _base: Path) -> str:  # noqa: ANN401
     """Read a host and a port."""
     host, _, port = str(value).rpartition(":")
     if not host or not port.isdecimal() or not 1 <= int(port) <= LARGEST_PORT or set(host) & set(" \t\n/@"):
-        raise ValueError("must be a host and a port such as localhost:25")
+        raise ValueError("must be a host and a port such as localhost:25, without a login")
     return str(value)
 
 

@@ -27,7 +27,7 @@ from engagement_pipeline.core.endpoints import MEDIA, OF_TWEETS
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.core.nearest import nearest
-from engagement_pipeline.core.redaction import register_address
+from engagement_pipeline.core.redaction import MASK, register_address, without_password
 from engagement_pipeline.core.spend import Limits
 
 if TYPE_CHECKING:
@@ -227,8 +227,16 @@ def _parsed(key: str, written: _Written) -> Chosen:
     try:
         return Chosen(_PARSERS[key](value, written.base), written.origin)
     except ValueError as error:
-        shown = "…" if key in SECRETS else value if isinstance(value, date) else repr(value)
-        raise InputError(f"{written.place} = {shown}: {error}") from None
+        told = shown(key, value)
+        quoted = told if key in SECRETS or isinstance(value, date) else repr(told)
+        raise InputError(f"{written.place} = {quoted}: {error}") from None
+
+
+def shown(key: str, value: Any) -> Any:  # noqa: ANN401 - a setting of any type
+    """Return the value of a setting as it may be seen: no secret, and no login in an address."""
+    if key in SECRETS:
+        return MASK
+    return without_password(str(value)) if key in ADDRESSES else value
 
 
 _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
@@ -274,4 +282,6 @@ _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "dagster_url": setting_values.page,
     "now": setting_values.now,
 }
+_OF_ADDRESSES = {setting_values.url, setting_values.page, setting_values.relay}
+ADDRESSES = frozenset(key for key, parser in _PARSERS.items() if parser in _OF_ADDRESSES)  # not the webhook
 assert set(_PARSERS) == {field.name for field in fields(Settings)}

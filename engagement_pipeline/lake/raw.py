@@ -47,6 +47,7 @@ logger = logging.getLogger(__name__)
 ZSTD = pa.Codec("zstd", compression_level=3)  # higher levels cost more time than they save space
 SUFFIX = ".json.zst"
 PULL = "pull.json"
+APART = {State.REJECTED.value, State.UNANSWERED.value}  # the folders of what holds no answer that counts
 HEADER_BYTES = 16_384  # read at a time until the header's line ends
 LARGEST_HEADER = 2**20  # bytes; 250 Tweets are 6,000
 
@@ -125,11 +126,9 @@ class Pull:
             "tokens": tokens,
             **({"unanswered": unanswered} if unanswered else {}),
         }
-        owner = request.handle or "bearer"
-        name = f"{owner}-{request.tweet_ids[0]}-{response.asked_at.strftime(STAMP)}"
         content = packed(header, response.body)
         state = State.UNANSWERED if unanswered else State.COUNTS if refusal else State.LANDED
-        return self.storage.put(self.path / (name + SUFFIX), content, state)
+        return self.storage.put(self.path / _name(request, response.asked_at), content, state)
 
     def accept(self, path: Path) -> Path:
         """Let a landed response count, since it adds up; return where it is."""
@@ -350,6 +349,7 @@ def _landed(storage: LocalStorage, path: Path) -> Landed:
             storage=storage,
         )
         _check_types(landed)
+        _check_place(landed)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise damaged(path, repr(error)) from None
     return landed
@@ -363,6 +363,26 @@ def _check_types(landed: Landed) -> None:
         raise ValueError("a value has another type")
     if not request.tweet_ids or not all(map(is_tweet_id, request.tweet_ids)):
         raise ValueError("a Tweet ID is none")
+    if not {*request.types} <= {*request.endpoint.types}:
+        raise ValueError("it names a type that there is not")
+
+
+def _check_place(landed: Landed) -> None:
+    """Raise ValueError where a header tells of another request than the names of its file and folders.
+
+    With one letter of it changed on the disk, an older answer would seem to be the newest.
+    """
+    request, folder = landed.request, landed.path.parent
+    endpoint, days = (folder.parent if folder.name in APART else folder).parts[-3:-1]
+    window = "_".join(_days(request.window).values())
+    is_of_folder = endpoint == request.endpoint.name and window == (days if request.endpoint.max_days else "")
+    if not is_of_folder or landed.path.name.removesuffix(UNSETTLED) != _name(request, landed.asked_at):
+        raise ValueError("it is of another request than its name says")
+
+
+def _name(request: Request, asked_at: datetime) -> str:
+    """Return the name of a response's file."""
+    return f"{request.handle or 'bearer'}-{request.tweet_ids[0]}-{asked_at.strftime(STAMP)}{SUFFIX}"
 
 
 def _read(storage: LocalStorage, path: Path, *, header_only: bool = False) -> tuple[dict[str, Any], bytes]:

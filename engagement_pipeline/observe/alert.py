@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from engagement_pipeline.core import bounds
 from engagement_pipeline.core.errors import AlertError
 from engagement_pipeline.core.reach import unreachable
-from engagement_pipeline.core.redaction import redacted, shown
+from engagement_pipeline.core.redaction import redacted, shown, without_password
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,7 @@ def message(failed: FailedRun, *, dagster_url: str) -> str:
     lines += [f"partitions: {failed.partitions}"] if failed.partitions else []
     lines.append(f"error: {error if len(error) <= SHOWN_CHARACTERS else error[:SHOWN_CHARACTERS] + '…'}")
     lines += ["next: Dagster should try the run again by itself: check that it does"] if failed.again else []
-    lines.append(f"run: {dagster_url}/runs/{failed.run_id}")
+    lines.append(f"run: {without_password(dagster_url)}/runs/{failed.run_id}")
     return "\n".join(lines)
 
 

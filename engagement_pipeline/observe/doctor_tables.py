@@ -166,12 +166,13 @@ def sums_apart(patient: Patient) -> Iterator[Finding]:
             meaning = "its days answer no query about days"
             yield Finding(path=path, what=f"{path} is missing", meaning=meaning, fix=_of_month(min(days)))
             continue
+        hourly = patient.lake.hourly
         gone = [day for day in days if day not in of_rows and not _told(patient, day)]
+        asked = [day for day in gone if not patient.in_raw(hourly, day)]
+        made = {day for day in days if day in of_rows} | ({*gone} - {*asked})
         if not files[path].problem:
-            yield from _apart(
-                path, [day for day in days if day in of_rows], partial(_rebuild, patient, patient.lake.hourly)
-            )
-            yield from _apart(path, gone, partial(pull_again, patient))
+            yield from _apart(path, made, partial(_rebuild, patient, hourly))
+            yield from _apart(path, asked, partial(pull_again, patient))
 
 
 def lost(patient: Patient) -> Iterator[Finding]:

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 REWRITTEN = "rewritten"  # the key of a header that says when, and how many Tweets are left out
-APART = {State.REJECTED.value, State.UNANSWERED.value}  # the folders of what holds no answer that counts
 
 
 class Rewritten(NamedTuple):
@@ -73,7 +72,7 @@ def without(lake: Lake, path: Path, erased: Erased, *, now: datetime) -> Rewritt
     request = replace(landed.request, tweet_ids=stays)
     new = _body(path, body, request, erased)
     target = path.with_name(_name(path.name, asked[0], stays[0]))
-    if path.parent.name not in APART and not path.name.endswith(UNSETTLED) and not landed.refusal:
+    if path.parent.name not in raw.APART and not path.name.endswith(UNSETTLED) and not landed.refusal:
         target = _audited(target, new, request)
     return Rewritten(target, raw.packed(rest | {"tweet_ids": stays, REWRITTEN: left_out}, new))
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import duckdb
 
-from engagement_pipeline.core.errors import InputError, LakeError
+from engagement_pipeline.core.errors import QUERY_INTERRUPTED, InputError, LakeError
 from engagement_pipeline.core.tables import TABLES, TWEETS
 from engagement_pipeline.lake.storage import LocalStorage, literally
 from engagement_pipeline.query import files, seal, stored, truth
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ELSEWHERE = "mend that, or name another place"
-INTERRUPTED = "Query interrupted"  # what DuckDB makes of a signal
 HUGE = "hugeint"  # the type of a sum of whole numbers
 STORAGE = "v1.0.0"  # of DuckDB's files: the oldest that 2.0 writes
 
@@ -242,7 +241,7 @@ def _taken(
     try:
         return [take(connection.sql(statement)) for statement in statements] or [take(None)]
     except RuntimeError as error:
-        if str(error) == INTERRUPTED:
+        if str(error) == QUERY_INTERRUPTED:
             raise KeyboardInterrupt from None
         raise
 

@@ -274,9 +274,10 @@ def test_a_pull_tells_nothing_of_another_one_that_stopped_before(in_world, engag
     ]
 
 
-def test_an_interrupt_ends_with_one_line(in_world, failed, monkeypatch):
+@pytest.mark.parametrize("made_of_it", [KeyboardInterrupt(), RuntimeError("Query interrupted")], ids=type)
+def test_an_interrupt_ends_with_one_line_also_where_duckdb_is_at_a_query(in_world, failed, monkeypatch, made_of_it):
     def interrupted(*_arguments, **_options):
-        raise KeyboardInterrupt
+        raise made_of_it
 
     monkeypatch.setattr("engagement_pipeline.pipeline.run", interrupted)
     code, line = failed("pull", "--from", "2026-01-31")

@@ -4,7 +4,7 @@ import pytest
 from proxy import Proxy, proxy
 
 from engagement_pipeline.core.bounds import bounded_session, send
-from engagement_pipeline.core.proxies import proxy_for
+from engagement_pipeline.core.proxies import named, proxy_for
 from engagement_pipeline.core.redaction import redacted
 from engagement_pipeline.emulator import Emulator
 
@@ -47,3 +47,28 @@ def test_the_emulator_is_reached_past_a_proxy(monkeypatch):
         answer = send(session, "GET", f"{emulator.url}/admin/requests", seconds=10, largest=2**16)
     assert answer.status == 200
     assert company.asked == []
+
+
+ODD = [
+    ("ann:PasswordAsItIs@proxy.example.com:3128", "proxy.example.com:3128"),
+    ("http://ann:a/PasswordAsItIs@proxy.example.com:3128", "http://proxy.example.com:3128"),
+    ("http://ann:a#PasswordAsItIs@proxy.example.com", "http://proxy.example.com"),
+    ("http://ann:a@PasswordAsItIs@[2001:db8::1]:3128", "http://[2001:db8::1]:3128"),
+    ("http://ann:PasswordAsItIs", "http://ann"),
+    ("http://ann:PasswordAsItIs@[2001:db8::1", "of the environment"),
+    ("http://TokenInPlaceOfAName@proxy.example.com", "http://proxy.example.com"),
+]
+
+
+@pytest.mark.parametrize(("address", "place"), ODD)
+def test_of_an_address_that_is_written_wrong_only_what_is_a_place_is_named(behind, address, place):
+    behind(https_proxy=address)
+    assert named(proxy_for("https://data-api.twitter.com")) == place
+
+
+@pytest.mark.parametrize("address", [address for address, _ in ODD if "@" in address])
+def test_a_login_that_is_written_wrong_is_masked_too(behind, address):
+    behind(https_proxy=address)
+    proxy_for("https://data-api.twitter.com")
+    login = address.removeprefix("http://").rpartition("@")[0]
+    assert redacted(login.partition(":")[2] or login) == "…"

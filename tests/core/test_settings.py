@@ -432,6 +432,24 @@ def test_the_address_of_a_webhook_is_kept_as_given_and_does_not_print(config):
     assert "s3cret" not in repr(chosen)
 
 
+@pytest.mark.parametrize("key", ["api_url", "x_api_url", "auth_url"])
+@pytest.mark.parametrize("login", ["ann:pa55word@", "pa55word@", "ann:a/pa55word@", "ann:12/pa55word@", "@"])
+def test_the_address_of_an_api_has_no_login_since_messages_name_it(config, key, login):
+    assert "pa55word" not in refusal(config, f'{key} = "https://{login}api.example.com"')
+
+
+@pytest.mark.parametrize(
+    ("key", "bad"),
+    [
+        ("api_url", "ann:pa55word@api.example.com"),
+        ("dagster_url", "ann:pa55word@dagster.example.com"),
+        ("alert_smtp", "ann:pa55word@relay.example.com:25"),
+    ],
+)
+def test_an_address_is_refused_without_the_login_in_it(config, key, bad):
+    assert "pa55word" not in refusal(config, f'{key} = "{bad}"')
+
+
 @pytest.mark.parametrize("scheme", ["https", "ftp"])
 def test_the_address_of_a_webhook_and_its_parts_are_masked_even_where_it_is_refused(config, scheme):
     parts = (f"/services/T0/B0/S3cretOf{scheme}", f"S3cretOf{scheme}", f"pass-of-{scheme}")

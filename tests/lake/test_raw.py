@@ -248,6 +248,11 @@ DAMAGES = {
     "no Tweets": lambda whole: with_header(whole, tweet_ids=[]),
     "a Tweet of another type": lambda whole: with_header(whole, tweet_ids=["1"]),
     "a Tweet of 70 bits": lambda whole: with_header(whole, tweet_ids=[2**70]),
+    "a type that there is not": lambda whole: with_header(whole, types=["impressinns"]),
+    "another endpoint": lambda whole: with_header(whole, endpoint="28hr"),
+    "another time than its name": lambda whole: with_header(whole, asked_at="2027-02-01T09:30:00+00:00"),
+    "other days than its folder": lambda whole: with_header(whole, first="2025-12-31"),
+    "another handle than its name": lambda whole: with_header(whole, handle="bnn"),
     "a time without a zone": lambda whole: with_header(whole, asked_at="2026-02-01T09:30:00"),
     "a bad time": lambda _: bytes(raw.ZSTD.compress(b'{"handle": "a", "tweet_ids": 1}\n{}')),
 }

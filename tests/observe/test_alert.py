@@ -52,6 +52,10 @@ def test_the_message_tells_job_asset_partitions_error_and_link():
     assert alert.message(FAILED, dagster_url="https://dagster.example.com") == TEXT
 
 
+def test_the_link_has_no_login_since_others_read_it():
+    assert alert.message(FAILED, dagster_url="https://ann:pa55@dagster.example.com") == TEXT
+
+
 def test_a_run_without_partitions_that_died_has_neither_line():
     died = alert.FailedRun(run_id="1b2c", job="lifetime", assets=(), partitions="", error="the machine died")
     assert alert.message(died, dagster_url="http://127.0.0.1:3000").splitlines()[1:] == [

@@ -405,6 +405,15 @@ def test_a_catalogue_of_another_version(lived, monkeypatch):
     assert "another version of this program wrote it" in found(lived)["catalogue"].what
 
 
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"")])
+def test_what_raw_can_make_again_costs_no_request_though_rows_and_coverage_are_gone(lived, damage):
+    damage(lived.rows(ENGAGEMENTS, FIRST))
+    damage(lived.coverage(HISTORICAL, FIRST))
+    chosen = Settings(data=lived.root, accounts=lived.root / "accounts.toml")
+    fixes = {finding.fix for finding in doctor.examine(lived, chosen, now=NOW).findings}
+    assert {fix.split(" --")[0] for fix in fixes} == {"engagement rebuild"}
+
+
 def test_the_command_prints_a_line_a_finding_and_fails(in_world, engagement):
     assert engagement("pull", "--from", "2026-01-30", "--to", "2026-01-31")[0] == 0
     code, said, told = engagement("doctor")

@@ -34,7 +34,7 @@ def parquet(**columns):
         ("notes/copy.txt", f"see {GONE}.".encode()),
         ("a.json.zst", raw.ZSTD.compress(f'{{"{GONE}": 1}}'.encode())),
         ("a.json.zst.new", raw.ZSTD.compress(f'{{"{GONE}": 1}}'.encode())),
-        ("a.csv.gz", gzip.compress(f"tweet_id\n{GONE}\n".encode())),
+        ("a.csv.gz", gzip.compress(f"tweet_id\n{GONE}\n".encode(), mtime=0)),
         ("cut.json.zst", f"no zstd, and it names {GONE}".encode()),
         ("cut.parquet", f"no Parquet, and it names {GONE}".encode()),
         ("other.duckdb", b"\0" + GONE.to_bytes(8, "little")),
