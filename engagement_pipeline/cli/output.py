@@ -117,12 +117,12 @@ def show_estimates(estimates: Sequence[Estimate], *, price: float | None) -> Non
         about = f"about {each.likely:,}, " if each.since else ""
         _say(f"{each.handle:<16} {about}at most {counted(each.most, 'read')}: {since}")
     likely, most = (sum(getattr(each, name) for each in estimates) for name in ("likely", "most"))
-    _say(f"in all about {counted(likely, 'read')}, at most {most:,}")
+    about = f"about {likely:,}, " if likely < most else ""
+    _say(f"in all {about}at most {counted(most, 'read')}")
     if price is None:
         return
-    _say(
-        f"where reads are billed: ${likely * price:,.2f}, at most ${most * price:,.2f}, at ${price:g} for an own Tweet"
-    )
+    about = f"about ${likely * price:,.2f}, " if likely < most else ""
+    _say(f"where reads are billed: {about}at most ${most * price:,.2f}, at ${price:g} for an own Tweet")
 
 
 def show_merged(merged: Merged) -> None:

@@ -74,11 +74,19 @@ def test_wrong_arguments_are_told_in_one_line_with_the_fix(in_world, failed, arg
         ("TWEETS=/no/tweets/*", "no roster: /no/tweets/* names no file"),
         ("REQUESTS_PER_MINUTE=0", "ENGAGEMENT_REQUESTS_PER_MINUTE = '0': must be a whole number of at least 1"),
         ("TYPES=impressions,likes", "likes is not an engagement type; choose from"),
+        (
+            "SOURCE_OF=harborboks=x_api_v2",
+            "source_of names harborboks, which is not in the accounts file: did you mean harb",
+        ),
+        (
+            "SOURCE_OF=ann=both",
+            "source_of names ann, which is not in the accounts file: engagement authorize ann adds it",
+        ),
         ("TYPES=quote_tweets", "none of the setting types is served by /historical: add some of app_install"),
     ],
 )
 def test_wrong_settings_are_told_in_one_line_with_the_fix(in_world, failed, monkeypatch, setting, words):
-    monkeypatch.setenv(*f"ENGAGEMENT_{setting}".split("="))
+    monkeypatch.setenv(*f"ENGAGEMENT_{setting}".split("=", 1))
     code, line = failed("pull")
     assert code == 2
     assert words in line
