@@ -49,7 +49,7 @@ class Parser(argparse.ArgumentParser):
         try:
             super()._check_value(action, value)
         except argparse.ArgumentError as error:
-            error.message += _nearest(str(value), map(str, action.choices or ()))
+            error.message += _nearest(value, map(str, action.choices or ())) if isinstance(value, str) else ""
             raise
 
 

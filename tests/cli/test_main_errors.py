@@ -43,6 +43,10 @@ from engagement_pipeline.emulator import Credentials
         (("plan", "--endpoint", "28hr", "--to", "2026-01-31"), "/28hr knows only the present: leave out --from and"),
         (("sql", "select 1", "--file", "x.sql"), "there are two queries, in --file and beside it: leave one out"),
         (("sql", "select 1", "--format", "xml"), "invalid choice: 'xml'"),
+        (
+            ("explain", "1", "impressions", "2026-01-31", "25"),
+            "20, 21, 22, 23); see engagement explain --help",
+        ),
         (("authorize",), "required: HANDLE; see engagement authorize --help"),
         (("authorize", "a/b"), "argument HANDLE: 'a/b' is not a handle: letters, digits and _ only; see engagement"),
         (("emulator",), "required: --port; see engagement emulator --help"),
