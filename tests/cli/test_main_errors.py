@@ -47,6 +47,7 @@ from engagement_pipeline.emulator import Credentials
             ("explain", "1", "impressions", "2026-01-31", "25"),
             "20, 21, 22, 23); see engagement explain --help",
         ),
+        (("--config", "x.toml", "plan"), "'help'); an option of a command stands behind it; see engagement --help"),
         (("authorize",), "required: HANDLE; see engagement authorize --help"),
         (("authorize", "a/b"), "argument HANDLE: 'a/b' is not a handle: letters, digits and _ only; see engagement"),
         (("emulator",), "required: --port; see engagement emulator --help"),
