@@ -49,7 +49,9 @@ class Parser(argparse.ArgumentParser):
         try:
             super()._check_value(action, value)
         except argparse.ArgumentError as error:
-            error.message += _nearest(str(value), map(str, action.choices or ()))
+            near = _nearest(value, map(str, action.choices or ())) if isinstance(value, str) else ""
+            is_command = action.nargs == argparse.PARSER  # where an option stands too early, its value is taken for one
+            error.message += near or "; an option of a command stands behind it" * is_command
             raise
 
 

@@ -45,7 +45,7 @@ def _start(commands: arguments.Commands) -> None:
     text = "ask a few questions, and write accounts.toml, your settings and an example of a roster"
     sub = arguments.add_command(commands, "init", "init:run", text, reads_settings=False)
     for key, question in QUESTIONS.items():
-        text = f"{question.partition(', or Enter')[0]}; with this option, it is not asked"
+        text = f"{question[0].lower()}{question[1:].partition(', or Enter')[0]}; with this option, it is not asked"
         sub.add_argument(f"--{key.replace('_', '-')}", metavar="DAY" if key == "first_day" else "N", help=text)
     text = "ask nothing: take the options and the defaults, and leave the keys in accounts.toml empty"
     sub.add_argument("--no-questions", action="store_true", help=text)

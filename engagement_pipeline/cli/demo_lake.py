@@ -99,7 +99,7 @@ def pull_at(morning: Morning, emulator: Emulator, environment: Mapping[str, str]
         if not morning.refused:
             raise
     publisher.publish_pulls(lake.of(morning.endpoint.source))  # the views over it are written once, in the end
-    tweets = counted(sum(len(planned.tweets) for planned in prepared.plans), "Tweet")
+    tweets = counted(len({tweet for planned in prepared.plans for tweet in planned.tweets}), "Tweet")
     lacking = "".join(
         f"; the API refused the token of {handle}, so its Tweets lack this day" for handle in morning.refused
     )

@@ -99,7 +99,7 @@ def _next(places: Places, chosen: settings.Settings) -> list[str]:
         "next:",
         *keys,
         "  engagement authorize HANDLE   for each handle, to get its tokens",
-        f"  engagement roster sync   to find your Tweets; or put them into {chosen.tweets}, as in {places.example}",
+        f"  engagement roster sync   to find your Tweets; or list them in {chosen.tweets}, as in {places.example}",
         "  engagement check   to see which accounts work",
     ]
 

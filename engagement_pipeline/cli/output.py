@@ -52,9 +52,15 @@ def _say(text: str = "") -> None:
     print(on_terminal(redacted(text)))
 
 
+def _show_page(url: str, handle: str) -> None:
+    """Print the address of a page whole: it names the client ID, which is masked elsewhere and no secret in it."""
+    _say(f"Open this page, logged in as {handle}, and let the app in:")
+    print(f"  {on_terminal(url)}")
+
+
 def ask_pin(url: str, *, handle: str) -> str:
     """Print the address of the page with the PIN; return what the user types, or nothing if input ends."""
-    _say(f"Open this page, logged in as {handle}, and let the app in:\n  {url}")
+    _show_page(url, handle)
     try:
         return input("PIN: ")
     except (EOFError, UnicodeDecodeError):
@@ -64,7 +70,7 @@ def ask_pin(url: str, *, handle: str) -> str:
 
 def ask_code(url: str, *, handle: str) -> str:
     """Print the address of the page that leads to a code; return what the user pastes, or nothing if input ends."""
-    _say(f"Open this page, logged in as {handle}, and let the app in:\n  {url}")
+    _show_page(url, handle)
     _say("The browser then lands on an address of this machine, where nothing answers. Copy that whole address.")
     try:
         return input("Address: ")
@@ -111,12 +117,12 @@ def show_estimates(estimates: Sequence[Estimate], *, price: float | None) -> Non
         about = f"about {each.likely:,}, " if each.since else ""
         _say(f"{each.handle:<16} {about}at most {counted(each.most, 'read')}: {since}")
     likely, most = (sum(getattr(each, name) for each in estimates) for name in ("likely", "most"))
-    _say(f"in all about {counted(likely, 'read')}, at most {most:,}")
+    about = f"about {likely:,}, " if likely < most else ""
+    _say(f"in all {about}at most {counted(most, 'read')}")
     if price is None:
         return
-    _say(
-        f"where reads are billed: ${likely * price:,.2f}, at most ${most * price:,.2f}, at ${price:g} for an own Tweet"
-    )
+    about = f"about ${likely * price:,.2f}, " if likely < most else ""
+    _say(f"where reads are billed: {about}at most ${most * price:,.2f}, at ${price:g} for an own Tweet")
 
 
 def show_merged(merged: Merged) -> None:
@@ -166,7 +172,7 @@ def _show_answers(reports: Sequence[PullReport]) -> None:
     )
     _say(f"answered: {counted(answered, 'request')}, {planned:,} planned")
     if answered > planned:
-        _say(f"  {answered - planned:,} more than planned, to find Tweets with whole requests refused; now set aside")
+        _say(f"  {answered - planned:,} more than planned: what was refused for a Tweet in it was asked again in parts")
     if rejected:
         _say(f"  {counted(rejected, 'response')} did not pass the audit: kept in rejected/, and asked for again")
     if negative:

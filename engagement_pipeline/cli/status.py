@@ -205,12 +205,13 @@ def _some(handles: tuple[str, ...]) -> str:
 
 
 def _pull_lines(pulls: tuple[PullState, ...]) -> Iterator[str]:
-    yield f"last pulls    {'days':<24}  {'began (UTC)':<16}  answers" if pulls else "last pulls   none"
+    width = max((len(pull.endpoint) for pull in pulls), default=0)
+    yield f"{'last pulls':<{width + 3}} {'days':<24} {'began (UTC)':<16} answers" if pulls else "last pulls   none"
     open_first = sorted(pulls, key=lambda pull: (pull.outcome == "published", pull.began_at))
     for pull in sorted(open_first[-SHOWN_PULLS:], key=lambda pull: pull.began_at):
         days = f"{pull.first} to {pull.last}" if pull.first != pull.last else str(pull.first)
         began = f"{pull.began_at:%Y-%m-%d %H:%M}"
-        yield f"  /{pull.endpoint:<10} {days:<24}  {began}  {pull.responses:>7,}  {pull.outcome}"
+        yield f"  /{pull.endpoint:<{width}} {days:<24} {began} {pull.responses:>7,} {pull.outcome}"
     left = sum(pull.outcome in {"stopped", "not published"} for pull in pulls)
     if left:
         verb = "is" if left == 1 else "are"

@@ -163,9 +163,7 @@ METRICS = (
         since=REACTIONS_SINCE,
     ),
     Metric("shares", ANALYTICS, "times the Tweet was shared", title="Shares", since=None),
-    Metric(
-        "unfollows", ANALYTICS, "times the author was left by a follower from the Tweet", title="Unfollows", since=None
-    ),
+    Metric("unfollows", ANALYTICS, "followers who left the author from the Tweet", title="Unfollows", since=None),
     Metric("unlikes", ANALYTICS, "likes that were taken back", title="Likes taken back", since=None),
     Metric(
         "url_clicks",

@@ -54,6 +54,6 @@ def read(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise InputError(f"{path} does not exist: create it, or name another with --config or {NAMING}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not valid TOML: {error}") from None
+        raise InputError(f'{path} is not valid TOML: {error}; a text stands in quotes, as in tweets = "FILE"') from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}; name a file that this user can read") from None

@@ -58,9 +58,10 @@ def one_of(*names: str) -> Callable[[Any, Path], str]:
 
 def source_of(value: Any, base: Path) -> tuple[tuple[str, str], ...] | None:  # noqa: ANN401
     """Read the source of each of some handles."""
-    written = dict(part.partition("=")[::2] for part in value.split()) if isinstance(value, str) else value
-    if not isinstance(written, dict):
-        raise ValueError('must be a table such as { some_handle = "x_api_v2" }')  # noqa: TRY004 - all parsers raise this one
+    parts = [part.partition("=") for part in value.split()] if isinstance(value, str) else []
+    written = {handle: source for handle, _, source in parts} if isinstance(value, str) else value
+    if not isinstance(written, dict) or not all(sign for _, sign, _ in parts):
+        raise ValueError('must be a table such as { some_handle = "x_api_v2" }, in a variable some_handle=x_api_v2')
     one = one_of(*OF_TWEETS, BOTH)
     return tuple(sorted((parse_handle(handle), one(source, base)) for handle, source in written.items())) or None
 

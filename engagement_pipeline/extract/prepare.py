@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from engagement_pipeline.core.endpoints import ANALYTICS, ANALYTICS_TOTALS, HISTORICAL, MEDIA, OF_TWEETS, TOTALS
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.metrics import METRICS
+from engagement_pipeline.core.nearest import nearest
 from engagement_pipeline.extract import backlog, media, planner, roster
 from engagement_pipeline.lake import forgotten, raw, request_log, set_aside
 from engagement_pipeline.lake.layout import Lake
@@ -88,6 +89,7 @@ def prepare(
     `new_since`, the plan has only Tweets that are new since then and lack one of the days (backlog.py).
     """
     known = accounts.load(settings.accounts)
+    _raise_for_strangers(settings, known)
     followed = _followed(settings, endpoint, known)
     lake, now = Lake(settings.data).of(endpoint.source), settings.current_time()
     windows = _windows(settings, lake, endpoint, first, last)
@@ -163,6 +165,15 @@ def _windows(
     return planner.windows(
         first, last, last_whole_day=settings.last_whole_day(), oldest_day=settings.oldest_day(), most=most
     )
+
+
+def _raise_for_strangers(settings: Settings, known: Accounts) -> None:
+    """Raise InputError for a handle of source_of that has no account: a typo would ask another API than was meant."""
+    for handle in dict(settings.source_of or ()):
+        if handle not in known.by_handle:
+            near = nearest(handle, known.by_handle)
+            advice = f"did you mean {near}?" if near else f"engagement authorize {handle} adds it"
+            raise InputError(f"source_of names {handle}, which is not in the accounts file: {advice}")
 
 
 def _elsewhere(settings: Settings, endpoint: Endpoint, tweets: Sequence[Tweet]) -> list[Tweet]:

@@ -123,8 +123,8 @@ def _files(pattern: str, handles: Collection[str]) -> list[Rows]:
     if not found:
         also = f", but {left}" if ignored else ""
         raise RosterError(
-            f"no roster: {pattern} names no file ending in {kinds}, with the columns tweet_id and handle{also}: run "
-            "engagement roster sync, which finds the Tweets of your accounts, or write a file as the README shows"
+            f"no roster: {pattern} names no file ending in {kinds}{also}: run engagement roster sync, which finds the "
+            "Tweets of your accounts, or write a file with the columns tweet_id and handle"
         )
     if ignored:
         logger.warning(

@@ -305,7 +305,7 @@ def _check(path: Path, header: Sequence[str]) -> None:
             shown = ", ".join(header) or "none"
             shown = shown if shown.isprintable() else repr(shown)
             cut = shown if len(shown) <= SHOWN_CHARACTERS else shown[:SHOWN_CHARACTERS] + "…"
-            raise RosterError(f"{path} has no column {column}: it has {cut}")
+            raise RosterError(f"{path} has no column {column}: it has {cut}; add it, or rename the one that is meant")
         if number > 1:
             raise RosterError(f"{path} has the column {column} {number} times: rename all but one")
 

@@ -43,6 +43,11 @@ from engagement_pipeline.emulator import Credentials
         (("plan", "--endpoint", "28hr", "--to", "2026-01-31"), "/28hr knows only the present: leave out --from and"),
         (("sql", "select 1", "--file", "x.sql"), "there are two queries, in --file and beside it: leave one out"),
         (("sql", "select 1", "--format", "xml"), "invalid choice: 'xml'"),
+        (
+            ("explain", "1", "impressions", "2026-01-31", "25"),
+            "20, 21, 22, 23); see engagement explain --help",
+        ),
+        (("--config", "x.toml", "plan"), "'help'); an option of a command stands behind it; see engagement --help"),
         (("authorize",), "required: HANDLE; see engagement authorize --help"),
         (("authorize", "a/b"), "argument HANDLE: 'a/b' is not a handle: letters, digits and _ only; see engagement"),
         (("emulator",), "required: --port; see engagement emulator --help"),
@@ -74,11 +79,19 @@ def test_wrong_arguments_are_told_in_one_line_with_the_fix(in_world, failed, arg
         ("TWEETS=/no/tweets/*", "no roster: /no/tweets/* names no file"),
         ("REQUESTS_PER_MINUTE=0", "ENGAGEMENT_REQUESTS_PER_MINUTE = '0': must be a whole number of at least 1"),
         ("TYPES=impressions,likes", "likes is not an engagement type; choose from"),
+        (
+            "SOURCE_OF=harborboks=x_api_v2",
+            "source_of names harborboks, which is not in the accounts file: did you mean harb",
+        ),
+        (
+            "SOURCE_OF=ann=both",
+            "source_of names ann, which is not in the accounts file: engagement authorize ann adds it",
+        ),
         ("TYPES=quote_tweets", "none of the setting types is served by /historical: add some of app_install"),
     ],
 )
 def test_wrong_settings_are_told_in_one_line_with_the_fix(in_world, failed, monkeypatch, setting, words):
-    monkeypatch.setenv(*f"ENGAGEMENT_{setting}".split("="))
+    monkeypatch.setenv(*f"ENGAGEMENT_{setting}".split("=", 1))
     code, line = failed("pull")
     assert code == 2
     assert words in line

@@ -60,8 +60,8 @@ def test_a_sync_tells_the_reads_and_their_price_and_then_what_it_found(synced, i
     *told, found = out.splitlines()
     assert told == [
         "harborbooks      at most 3,200 reads: all that its timeline shows",
-        "in all about 3,200 reads, at most 3,200",
-        "where reads are billed: $3.20, at most $3.20, at $0.001 for an own Tweet",
+        "in all at most 3,200 reads",
+        "where reads are billed: at most $3.20, at $0.001 for an own Tweet",
         "this month (UTC), with this sync:",
         "  requests   0 + 33 = 33",
         "  handles    0 + 0 = 0",

@@ -50,7 +50,7 @@ def test_after_a_pull_its_days_its_outcome_and_what_it_cost_are_shown(in_world, 
     assert said[1].startswith("  days       2 days, 2026-01-30 to 2026-01-31, no gap; ")
     (pull,) = [line for line in said if line.startswith("  /historical")]
     assert pull.split()[1:4] == ["2026-01-30", "to", "2026-01-31"]
-    assert pull.endswith("3  published")
+    assert pull.endswith(" 3 published")
     assert "this month   3 requests, 3 answered; 3 handles queried" in said
     assert "set aside    0 Tweets" in said
 
@@ -74,7 +74,9 @@ def test_the_vendor_s_own_count_is_asked_for_where_somebody_wants_it(in_world, e
     asked = len(in_world.emulator.v2.requests)
     assert "X counts" not in engagement("status")[1]
     assert len(in_world.emulator.v2.requests) == asked
-    said = engagement("status", "--vendor")[1].splitlines()
+    _, out, warnings = engagement("status", "--vendor")
+    said = out.splitlines()
+    assert warnings == []
     place = said.index("X counts     6 Posts read this month")
     assert said[place + 1] == "             1,006 of 2,000,000 in a month that begins on day 7"
     assert "this month   4 requests, 4 answered; 0 handles queried; 6 Posts read" in said
@@ -98,11 +100,26 @@ def test_the_vendor_is_not_asked_where_the_month_has_no_request_left(in_world, e
     assert len(in_world.emulator.v2.requests) == 1
 
 
+def test_the_pulls_of_endpoints_with_longer_and_shorter_names_stand_in_columns(
+    in_world, engagement, lines, monkeypatch
+):
+    monkeypatch.setenv("ENGAGEMENT_X_AUDIT", "always")
+    assert engagement("pull", "--from", "2026-01-30", "--to", "2026-01-31", "--source", "x_api_v2")[0] == 0
+    said = lines()
+    place = next(number for number, line in enumerate(said) if line.startswith("last pulls"))
+    days, began = said[place].index("days"), said[place].index("began")
+    for line in said[place + 1 : place + 3]:
+        assert line[days - 1 : days + 3] == " 202"
+        assert line[began - 1 : began + 3] == " 202"
+        assert line.endswith(" published")
+        assert len(line) <= 80
+
+
 def test_a_pull_that_stopped_is_shown_with_the_command_that_says_more(in_world, engagement, lines):
     in_world.emulator.faults.set(revoked_handles=["lumenaudio"])
     assert engagement("pull", "--from", "2026-01-31")[0] == 1
     said = lines()
-    assert any(line.endswith("2  stopped") for line in said)
+    assert any(line.endswith(" 2 stopped") for line in said)
     assert "  1 pull is not in the tables: engagement doctor says what to run" in said
 
 

@@ -288,6 +288,7 @@ MALFORMED = [
     ("source", "twitter", "must be engagement or x_api_v2 or both"),
     ("source_of", "ann=twitter", "must be engagement or x_api_v2 or both"),
     ("source_of", "a-b=both", "is not a handle"),
+    ("source_of", "both", "in a variable some_handle=x_api_v2"),
     ("shown_source", "both", "must be engagement or x_api_v2"),
     ("x_window_days", "29", "at most 28"),
     ("api_url", "ftp://api.twitter.com", "https://data-api.twitter.com"),

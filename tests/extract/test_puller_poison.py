@@ -104,5 +104,5 @@ def test_a_response_that_fills_the_memory_of_a_pull_is_named_and_stays_for_the_n
     runs_out_at(1, monkeypatch)
     request = next(pull.unsettled()).request
     with pytest.raises(MemoryLackError, match=f"the memory ran out while {path} was looked at; "):
-        puller._audit(pull, path, b"{}", request)
+        puller._audit(pull, path, b"{}", request, asked_at=at(1))
     assert path.exists()

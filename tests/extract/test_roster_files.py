@@ -121,7 +121,11 @@ def test_without_a_roster_file_the_pattern_and_the_kinds_are_named(folder, files
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("r.csv", "id,handle\n1,a\n", "has no column tweet_id: it has id, handle"),
+        (
+            "r.csv",
+            "id,handle\n1,a\n",
+            "has no column tweet_id: it has id, handle; add it, or rename the one that is meant",
+        ),
         ("r.csv", "tweet_id,owner\n1,a\n", "has no column handle: it has tweet_id, owner"),
         ("r.csv", "", "is empty: write the columns tweet_id and handle, or move the file away"),
         ("r.jsonl", "", "is empty: write the columns"),

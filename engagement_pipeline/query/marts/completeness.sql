@@ -11,7 +11,7 @@
 --   failed  Of how many no counts came for another reason.
 --   not_asked  How many no request has asked for.
 --   old  Of how many the counts are older than the newest request, because it gave none.
---   reason  Why, in words, each with the number of Tweets; NULL if all are stored and none is old.
+--   reason  Why, in words, each with the number of Tweets; NULL if all are stored and none is old. IDs are left out.
 --   trusted  Whether all Tweets that the API serves are stored.
 with known as (
     select
@@ -39,7 +39,7 @@ asked as (
         count(*) filter (complete and reason is not null) as old,
         count(*) filter (known_id is not null) as followed,
         count(*) filter (resting) as resting
-    from tweet_daily
+    from (select * replace (regexp_replace(reason, '[0-9]{6,}', '…', 'g') as reason) from tweet_daily)
     left join (select tweet_id as known_id, resting from known) on known_id = tweet_id
     group by handle, day, reason
 ),

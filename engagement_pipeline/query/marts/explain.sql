@@ -13,8 +13,8 @@
 --   reason  What came of the newest request for the Tweet's day, with the API's own words. NULL: nothing asked for it.
 --   asked_at  When that request was sent, or given up.
 --   known_since  When the request was sent that first gave this count; NULL if there is none.
---   given_at  When the newest request was sent that gave it. NULL if there is no count, and where the newest answer
---             lacks counts that are stored, so that an earlier one may have given this one.
+--   given_at  When the newest request was sent that gave it. NULL if there is no count. NULL too if the newest
+--             answer lacks some of the stored counts: an earlier one may have given this one.
 --   source  The file of that response, in the lake.
 --   handle  The account that sent that request.
 --   status  Its HTTP status; NULL if the log of requests lacks it.

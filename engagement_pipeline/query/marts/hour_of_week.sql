@@ -1,6 +1,7 @@
 -- One row is a handle, an engagement type, a weekday and an hour of a time zone.
 -- It sums the UTC hours that begin in this hour of the week, over all days of the lake. Compare per_hour, since clocks
--- change and not all hours are measured equally often. The key is handle, engagement_type, weekday and local_hour.
+-- change and not all hours are measured equally often. For an hour over several weekdays, divide the sum of count by the
+-- sum of hours. The key is handle, engagement_type, weekday and local_hour.
 --   (tz)  The name of a time zone, such as 'Europe/Berlin'.
 --   handle  The account that owns the Tweets; NULL if the lake does not know it.
 --   engagement_type  What was counted, under the API's own name. The view metrics says what each means.

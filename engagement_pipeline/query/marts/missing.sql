@@ -1,11 +1,11 @@
--- One row is a Tweet that an endpoint did not serve when it was last asked, and that endpoint.
+-- One row is a Tweet and an endpoint that did not serve it when it was last asked.
 -- A Tweet that is served again leaves the view. The key is tweet_id and endpoint.
 --   tweet_id  The Tweet. Text in JSON and JavaScript, which round such numbers.
 --   endpoint  The endpoint that was asked.
 --   handle  The account that owns the Tweet; NULL for a Tweet of others.
 --   reason  What came of the newest request.
 --   text  The API's own words for a refusal, or why no answer came.
---   since  When the first request was sent that it is known not to have been served for, after it last was.
+--   since  Since when it is not served: when the first such request that is known was sent.
 --   asked_at  When the newest request was sent, or given up.
 --   next_try  When it is due to be asked for again. NULL: at the next pull, or for a forbidden Tweet once the tokens of
 --             its account change.

@@ -1,6 +1,6 @@
 -- One row is a UTC day, an engagement type and an age of 1, 2, 7 or 28 days.
--- It tells how much of its present value the day's count had when the day was so old. Only Tweets count that had been
--- pulled for the day by then, and that were pulled for it again since: of others, there is nothing to compare.
+-- It tells how much of its present value the day's count had when the day was so old. A Tweet counts if it had
+-- been pulled for the day by then, and again since: of others, there is nothing to compare.
 -- The key is day, engagement_type and age.
 --   day  The UTC day on which it happened.
 --   engagement_type  What was counted, under the API's own name.

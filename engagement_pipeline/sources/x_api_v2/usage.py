@@ -17,7 +17,7 @@ from engagement_pipeline.core.model import HttpRequest, Request, Terms
 from engagement_pipeline.core.tables import REQUESTS
 from engagement_pipeline.sources.x_api_v2 import rate
 from engagement_pipeline.sources.x_api_v2.problems import error_of
-from engagement_pipeline.sources.x_api_v2.rate import rate_of
+from engagement_pipeline.sources.x_api_v2.timeline import rate_of
 
 if TYPE_CHECKING:
     from datetime import date

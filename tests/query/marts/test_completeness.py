@@ -7,7 +7,7 @@ import traps
 from bodies import WINDOW, at, begin, full, land, pulled
 from traps import DELETED, FIRST, GONE, LAST, LEFT_OUT, NEVER_ASKED, OWNERS, REVOKED, posted_at
 
-from engagement_pipeline.core.tables import ACCOUNT_REFUSED
+from engagement_pipeline.core.tables import ACCOUNT_REFUSED, NO_ANSWER
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.publish.publisher import publish_pulls
 
@@ -76,3 +76,14 @@ def test_a_day_that_was_asked_again_in_vain_keeps_its_counts_as_old_ones(tmp_pat
     assert [(row["stored"], row["old"], row["failed"], row["trusted"]) for row in found] == [(1, 1, 1, False)] * 2
     assert {row["reason"] for row in found} == {f"2 account refused: {traps.SAID}"}
     assert [row["day"] for row in found] == [*WINDOW.days()]
+
+
+def test_texts_that_differ_in_ids_alone_are_one_reason(tmp_path):
+    lake = Lake(tmp_path / "lake")
+    traps.save_tweets(lake, {1: "ann", 2: "ann"}, posted=lambda _: None)
+    pull = begin(lake, at(2))
+    for tweet in (1, 2):
+        land(pull, {}, tweets=[tweet], refusal=f"No post has the ID 189000000000000000{tweet}.", unanswered=NO_ANSWER)
+    publish_pulls(lake)
+    reasons = {row["reason"] for row in traps.rows(lake, "from completeness")}
+    assert reasons == {"2 no answer: No post has the ID …."}

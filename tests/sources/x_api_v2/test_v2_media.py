@@ -10,6 +10,7 @@ import v2_bodies
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engagement_pipeline.core.shape import KEY
 from engagement_pipeline.core.endpoints import MEDIA
 from engagement_pipeline.core.erased import Erased
 from engagement_pipeline.core.errors import RefusedError, ResponseError
@@ -91,7 +92,12 @@ def test_media_that_are_not_served_have_the_api_s_words():
 
 def test_an_unknown_metric_is_news_and_not_stored():
     found = flat(changed(lambda one: one["timestamped_metrics"][0]["metrics"].update(replays=3)))
-    assert (found.unknown, rows(found)) == ({"replays"}, rows(flat(GOLDEN)))
+    assert [(news.kind, news.name) for news in found.news] == [(KEY, "replays")]
+    assert rows(found) == rows(flat(GOLDEN))
+
+
+def test_a_count_as_text_is_documented_of_media():
+    assert flat(changed(lambda one: one["timestamped_metrics"][0]["metrics"].update(video_views="55"))).news == ()
 
 
 @pytest.mark.parametrize(
