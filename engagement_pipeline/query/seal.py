@@ -1,8 +1,8 @@
 """Whether a lake's catalogue is as this program wrote it, and as it would write it now.
 
-In: a lake. Out: yes or no, from a note beside the catalogue: the version of its views, what its bytes were, the files
-that were there for its views to read, and those that marts in files were made of. Where the note is lost, the catalogue
-is written again.
+In: a lake. Out: yes or no, from a note beside the catalogue. It has the version of the views, what the catalogue's bytes
+were, the files that were there to read, and those that marts in files were made of. Where the note is lost, the
+catalogue is written again.
 """
 
 from __future__ import annotations

@@ -10,11 +10,11 @@ import v2_bodies
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engagement_pipeline.core.shape import KEY
 from engagement_pipeline.core.endpoints import MEDIA
 from engagement_pipeline.core.erased import Erased
 from engagement_pipeline.core.errors import RefusedError, ResponseError
 from engagement_pipeline.core.model import Answer, NotServed, Request, Window
+from engagement_pipeline.core.shape import KEY
 from engagement_pipeline.core.tables import UNAVAILABLE
 from engagement_pipeline.sources.x_api_v2 import media
 

@@ -6,10 +6,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from engagement_pipeline.core.shape import KEY
 from engagement_pipeline.core.endpoints import ANALYTICS_TOTALS
 from engagement_pipeline.core.errors import ResponseError
 from engagement_pipeline.core.model import Request, Window
+from engagement_pipeline.core.shape import KEY
 from engagement_pipeline.core.tables import UNAVAILABLE
 from engagement_pipeline.sources import x_api_v2
 
@@ -62,7 +62,7 @@ def test_what_is_not_served_has_its_reason():
 @pytest.mark.parametrize("body", [post(**SUMS, dwells=3), bucket(SUMS | {"dwells": 3})], ids=["flat", "series"])
 def test_an_unknown_key_is_reported_and_not_stored(body):
     found = flat(body)
-    assert [(news.kind, news.name) for news in found.news] == [(KEY, "dwells")]
+    assert (KEY, "dwells") in {(news.kind, news.name) for news in found.news}
     assert rows(found) == ROWS
 
 
