@@ -114,10 +114,11 @@ def rebuild(
 def upgrade(settings: Settings, *, progress: Progress = quiet) -> Upgraded:
     """Bring a lake of an older format to this one, in place and without raw; and the views.
 
-    Raises InputError where there is no lake, LakeError where a file cannot be written.
+    The lakes within it come first, so that it says the new format once all have it. Raises InputError where there is no
+    lake, LakeError where a file cannot be written.
     """
     home = Lake(settings.data)
-    of_each = [upgrading.upgrade(lake, progress=progress) for lake in home.of_each_source]
+    of_each = [upgrading.upgrade(lake, progress=progress) for lake in reversed(home.of_each_source)]
     upgraded = upgrading.joined(of_each)
     with suppress(LakeError) if upgraded.damaged else nullcontext():  # the damage may be in the way of the views
         catalog.write(home)

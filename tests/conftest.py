@@ -4,6 +4,7 @@ import logging
 import os
 import shutil
 import tempfile
+from collections import defaultdict
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from threading import Thread
 
 import hypothesis
 import pytest
+from each_source import SOURCES
 from histories import live
 from processes import CLONE
 from truth import NOW
@@ -30,6 +32,30 @@ MEMORY = Path("/dev/shm")
 ROOM = 4 * 2**30  # a run leaves a tenth of it
 TABLES_ALONE = {"dagster", "end_to_end", "observe"}  # rooms whose tests ask no mart, but for the mark `marts`
 WINDOW_START = datetime(2026, 1, 4, tzinfo=UTC)  # of the 28 days that end there
+
+
+def pytest_generate_tests(metafunc):
+    """Run what asks for `each_source`, itself or by a fixture, for each."""
+    named = [name for mark in metafunc.definition.iter_markers("parametrize") for name in mark.args[:1]]
+    if "each_source" in metafunc.fixturenames and "each_source" not in named:
+        metafunc.parametrize("each_source", SOURCES, scope="session")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Of the cases of a test that are not under `faults`, run the one in the middle for further sources; mark the rest.
+
+    The code of a lake is the same for all sources, so one case a scenario tells where it is not.
+    """
+    cases = defaultdict(list)
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        if callspec and callspec.params.get("each_source") in SOURCES[1:] and not item.get_closest_marker("faults"):
+            cases[item.parent, item.originalname, callspec.params["each_source"]].append(item)
+    for found in cases.values():
+        for item in found:
+            if item is not found[len(found) // 2]:
+                item.add_marker(pytest.mark.faults)
 
 
 def in_memory():
@@ -204,6 +230,14 @@ def past(tmp_path_factory):
 def history(tmp_path, past):
     """A lake with a past, of one's own."""
     return Lake(shutil.copytree(past, tmp_path / "lake"))
+
+
+@pytest.fixture(scope="session")
+def past_of_source(tmp_path_factory, each_source):
+    """The folder of a lake with a past of a source, to be copied."""
+    home = Lake(tmp_path_factory.mktemp(f"past of {each_source}") / "lake")
+    live(home.of(each_source))
+    return home.root
 
 
 @pytest.fixture(scope="session")

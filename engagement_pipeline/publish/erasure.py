@@ -141,11 +141,12 @@ def resume(home: Lake, *, now: datetime) -> None:
     """Go on where a removal of Tweets was stopped, if one was."""
     if forgotten.load(home).going:
         receipt = forget(home, (), now=now)
-        logger.warning(
-            "a removal of %d Tweets that was stopped has gone on: %d files are changed",
-            len(receipt.tweets),
-            len(receipt.changes),
-        )
+        if receipt.tweets:  # else it was not stopped: another process has ended it, and was waited for
+            logger.warning(
+                "a removal of %d Tweets that was stopped has gone on: %d files are changed",
+                len(receipt.tweets),
+                len(receipt.changes),
+            )
 
 
 def _remove_marts(home: Lake, changes: _Changes) -> None:

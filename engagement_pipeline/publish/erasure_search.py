@@ -62,7 +62,11 @@ def _holds(lake: Lake, path: Path, erased: Erased) -> bool:
     if path.suffix == ".parquet":
         with suppress(LakeError):  # its bytes are searched
             return _in_parquet(lake, path, erased)
-    return _in_bytes(_unpacked(path, lake.storage.read(path)), erased)
+    try:
+        content = lake.storage.read(path)
+    except FileNotFoundError:  # a pull has renamed it since; it asks for none of them
+        return False
+    return _in_bytes(_unpacked(path, content), erased)
 
 
 def _in_parquet(lake: Lake, path: Path, erased: Erased) -> bool:

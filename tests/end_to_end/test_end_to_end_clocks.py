@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from truth import FIRST, NOW, TWO_TYPES, assert_true, follow, run
+from truth import FIRST, NOW, TWO_TYPES, api_of, assert_true, follow, run
 
 from engagement_pipeline import pipeline, pulling
 from engagement_pipeline.core.endpoints import TOTALS
@@ -19,7 +19,7 @@ SET_BACK = pytest.mark.parametrize("back", [timedelta(minutes=10), timedelta(day
 
 
 @pytest.fixture
-def at_time(world, monkeypatch):
+def at_time(world, monkeypatch, each_source):
     """Return a function that pulls and publishes while the machine's clock says a time, and counts are settled or not.
 
     It returns the Tweets that are followed.
@@ -29,7 +29,7 @@ def at_time(world, monkeypatch):
     def pull(moment, *, settled):
         monkeypatch.setattr(pulling, "_machine_now", lambda: moment)
         world.emulator.world.settle_hours = 0 if settled else 5000
-        run(world.settings(types=" ".join(TWO_TYPES), now=""))
+        run(world.settings(types=" ".join(TWO_TYPES), now="", source=each_source))
         return followed["ok"]
 
     return pull
@@ -65,9 +65,9 @@ def test_it_is_told_once_a_pull_and_not_once_the_clock_is_right(at_time, caplog,
     assert len(told()) == 1
 
 
-def test_so_it_is_where_raw_and_the_last_pull_s_answers_are_pruned(world, at_time):
+def test_so_it_is_where_raw_and_the_last_pull_s_answers_are_pruned(world, at_time, each_source):
     at_time(RIGHT, settled=False)
-    lake = Lake(world.settings().data)
+    lake = Lake(world.settings().data).of(each_source)
     retention.drop(lake, retention.spent(lake, before=RIGHT + timedelta(days=1)))
     tweets = at_time(RIGHT - timedelta(days=1), settled=True)
     assert_true(world, tweets, types=TWO_TYPES)
@@ -95,9 +95,9 @@ def test_a_lifetime_that_is_observed_after_the_clock_was_set_back_is_newer(world
     assert counts[0]["at"] < counts[1]["at"]
 
 
-def test_that_a_tweet_vanished_after_the_clock_was_set_back_is_known(world, at_time):
+def test_that_a_tweet_vanished_after_the_clock_was_set_back_is_known(world, at_time, each_source):
     (tweet, *_) = at_time(RIGHT, settled=True)
-    world.emulator.faults.set(vanished_tweet_ids=[tweet])
+    api_of(world, each_source).faults.set(vanished_tweet_ids=[tweet])
     at_time(RIGHT - timedelta(hours=1), settled=True)
     outcomes = ask(world, f"select distinct outcome from coverage where tweet_id = {tweet} and day = '{FIRST}'")
     assert outcomes == [{"outcome": "unavailable"}]

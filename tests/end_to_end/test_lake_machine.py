@@ -1,5 +1,7 @@
 """Pulls, publications, rebuilds, prunes, rosters, time and power cuts in any order: the lake holds what it must."""
 
+from functools import partial
+
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
@@ -11,6 +13,6 @@ from lake_machine import LakeMachine
     [(8, 10, True), pytest.param(500, 30, False, marks=pytest.mark.faults)],
     ids=["short", "long"],
 )
-def test_a_lake_holds_what_its_model_holds(walks, steps, same):
+def test_a_lake_holds_what_its_model_holds(each_source, walks, steps, same):
     chosen = settings(max_examples=walks, stateful_step_count=steps, deadline=None, derandomize=same)
-    run_state_machine_as_test(LakeMachine, settings=chosen)
+    run_state_machine_as_test(partial(LakeMachine, each_source), settings=chosen)

@@ -1,6 +1,7 @@
 """Two sources, each with a lake of its own: what one pull of both brings, and what goes wrong with one alone."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import forks
 import pytest
@@ -154,6 +155,24 @@ def undisturbed(chosen, world):
     (outcome,) = pulled(world.settings(source="x_api_v2", types=TYPES, data=f"{chosen.data}.undisturbed"), days=1)
     assert outcome.failure is None
     return cells(Lake(chosen.data.with_name(f"{chosen.data.name}.undisturbed")).of("x_api_v2"), chosen.last_whole_day())
+
+
+def test_two_pulls_of_both_at_once_take_turns_and_a_removal_comes_between(chosen, world):
+    """Nobody waits for another that waits for him, and whatever the order, the Tweet is gone."""
+    day, home = chosen.last_whole_day(), Lake(chosen.data)
+    pulled(chosen, days=1)
+    before, asked = [cells(lake, day) for lake in home.of_each_source], len(world.emulator.v2.requests)
+    gone = min(tweet for tweet, *_ in before[0])
+    with ThreadPoolExecutor() as threads:
+        pulls = [threads.submit(pulled, chosen, days=1) for _ in range(2)]
+        removal = threads.submit(forgetting.forget, chosen, [gone])
+        assert not any(outcome.failure for each in pulls for outcome in each.result())
+        assert removal.result().receipt.unread == ()
+    assert asked < len(world.emulator.v2.requests) <= asked + 2  # one may take up what the other has landed
+    stays = [{cell: count for cell, count in each.items() if cell[0] != gone} for each in before]
+    assert [cells(lake, day) for lake in home.of_each_source] == stays
+    assert search(home, Erased(frozenset({gone}))).holding == ()
+    assert pipeline.examine(chosen, quick=False).findings == ()
 
 
 @pytest.mark.parametrize("dial", ["text_counts", "unknown_keys", "unknown_metrics", "null_counts", "missing_metrics"])

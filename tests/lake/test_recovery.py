@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -9,7 +10,6 @@ import pytest
 from bodies import at, begin, full, land, pulled
 from tables import contents, counts
 
-from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.lake import raw
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.publish.publisher import publish_pulls
@@ -48,8 +48,10 @@ DAMAGES = {
 
 
 @pytest.fixture
-def lake(tmp_path):
-    return Lake(tmp_path / "lake")
+def lake(tmp_path, each_source):
+    lake = Lake(tmp_path / "lake").of(each_source)
+    lake.home.open()
+    return lake
 
 
 @pytest.fixture
@@ -70,6 +72,7 @@ def dead():
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_a_damaged_pull_json_is_written_anew_from_its_responses(two, damage, caplog):
     lake, path, _ = two
+    damage = damage.replace(b'"historical"', f'"{lake.hourly}"'.encode())
     path.write_bytes(damage)
     publish_pulls(lake)
     assert counts(lake) == FIRST | SECOND
@@ -108,13 +111,14 @@ def test_a_rebuild_takes_the_pull_of_a_damaged_pull_json_up(two, caplog):
     before = contents(lake)
     path.write_bytes(b"{")
     other.unlink()
-    rebuild_table(lake, HISTORICAL)
+    rebuild_table(lake, lake.hourly)
     assert contents(lake) == before
     assert len(caplog.messages) == 2
 
 
-def test_a_pull_that_is_published_again_changes_nothing(history):
+def test_a_pull_that_is_published_again_changes_nothing(tmp_path, past_of_source, each_source):
     """Whichever it was: its answers are not newer than the tables."""
+    history = Lake(shutil.copytree(past_of_source, tmp_path / "lake")).of(each_source)
     before = contents(history)
     for folder in raw.folders(history):
         (folder / "pull.json").write_bytes(b"")
@@ -178,7 +182,7 @@ def leave(lake, name):
 @pytest.mark.parametrize("name", HIDDEN)
 def test_what_a_dead_process_was_writing_goes_with_the_next_publication(lake, name):
     begin(lake, at(1))
-    left = leave(lake, name.format(dead()))
+    left = leave(lake, name.format(dead()).replace("historical", str(lake.hourly)))
     publish_pulls(lake)
     assert not left.exists()
 
@@ -186,7 +190,7 @@ def test_what_a_dead_process_was_writing_goes_with_the_next_publication(lake, na
 @pytest.mark.parametrize("name", HIDDEN)
 def test_what_a_live_process_is_writing_stays(lake, name):
     begin(lake, at(1))
-    left = leave(lake, name.format(os.getppid()))
+    left = leave(lake, name.format(os.getppid()).replace("historical", str(lake.hourly)))
     publish_pulls(lake)
     catalog.refresh(lake)
     assert left.exists()

@@ -60,6 +60,14 @@ def test_these_are_all_the_renames_of_that_removal(lake):
     assert not kills.dies_at(RENAMES + 1, lake, FORGET)
 
 
+def test_a_removal_that_another_process_ends_meanwhile_is_not_called_stopped(lake, monkeypatch, caplog):
+    erasure.forget(lake, [GONE], now=NOW)
+    looks, really = [forgotten.load(lake).begun([GONE])], forgotten.load
+    monkeypatch.setattr(forgotten, "load", lambda home: looks.pop() if looks else really(home))
+    erasure.resume(lake, now=NOW)
+    assert (looks, caplog.messages) == ([], [])
+
+
 def test_one_that_dies_before_it_has_written_what_is_to_go_has_changed_nothing(lake):
     wanted = everything(lake)
     assert kills.dies_at(1, lake, FORGET)

@@ -9,6 +9,7 @@ import pytest
 from engagement_pipeline.core.erased import Erased
 from engagement_pipeline.lake import raw
 from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.publish import erasure_search
 from engagement_pipeline.publish.erasure_search import search
 
 GONE, STAYS = 1_600_000_000_000_000_002, 1_600_000_000_000_000_003
@@ -66,3 +67,10 @@ def test_it_is_not_seen_where_it_is_not(lake, name, content):
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(content)
     assert search(lake, ERASED).holding == ()
+
+
+def test_a_response_that_a_pull_renames_meanwhile_stops_no_search(tmp_path, monkeypatch):
+    home = Lake(tmp_path / "lake")
+    home.open()
+    monkeypatch.setattr(erasure_search, "_files", lambda lake, _: [lake.raw / "ann-1.json.zst.new"])
+    assert erasure_search.search(home, Erased(frozenset({1}))).holding == ()

@@ -5,9 +5,9 @@ import json
 import forks
 import pytest
 from bodies import WINDOW, at, begin, full, land, pulled
+from each_source import LONG
 from tables import contents, counts
 
-from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.lake import raw
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.publish.publisher import publish_pulls
@@ -17,24 +17,25 @@ POISON = 666  # a Tweet; whoever reads an answer about it is killed, or takes al
 RUN = f"""
 import os, resource, sys
 from pathlib import Path
-from engagement_pipeline.core.endpoints import HISTORICAL
+from engagement_pipeline import sources
 from engagement_pipeline.core.errors import EngagementError
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.publish.rebuild import rebuild_table
-from engagement_pipeline.sources import engagement
 
-really, lake, how, what = engagement.read, Lake(Path(sys.argv[1])), sys.argv[2], sys.argv[3]
+lake, how, what = Lake(Path(sys.argv[1]), source=sys.argv[4]), sys.argv[2], sys.argv[3]
+source = sources.SOURCES[lake.source]
+really = source.read
 
 def read(body, request):
     if {POISON} in request.tweet_ids:
         os.kill(os.getpid(), 9) if how == "killed" else bytearray(2**36)
     return really(body, request)
 
-engagement.read = read
+source.read = read
 resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))
 try:
-    publish_pulls(lake) if what == "publication" else rebuild_table(lake, HISTORICAL)
+    publish_pulls(lake) if what == "publication" else rebuild_table(lake, lake.hourly)
 except EngagementError as error:
     sys.exit(str(error))
 """
@@ -42,9 +43,9 @@ HOW = ("killed", "without memory")
 
 
 @pytest.fixture
-def lake(tmp_path):
+def lake(tmp_path, each_source):
     """A lake with three pulls, the second of which holds poison beside a good response."""
-    lake = Lake(tmp_path / "lake")
+    lake = Lake(tmp_path / "lake").of(each_source)
     pulled(lake, full([1], 1), at(1))
     pull = begin(lake, at(2))
     land(pull, full([2], 2))
@@ -56,7 +57,7 @@ def lake(tmp_path):
 
 def run(lake, how, what="publication"):
     """Run in a process with 4 GB of addresses; return its exit code and what it said."""
-    ended = forks.run(RUN, str(lake.root), how, what)
+    ended = forks.run(RUN, str(lake.root), how, what, lake.source)
     return ended.code, ended.said.splitlines()
 
 
@@ -77,12 +78,14 @@ def test_a_publication_names_what_killed_two_and_publishes_the_rest(lake, how):
     assert [*path.parent.glob(f"rejected/{path.name}")]
 
 
+@LONG
 def test_what_was_read_when_a_person_killed_the_publication_is_published_by_the_next(lake):
     assert run(lake, "killed")[0] == -9
     publish_pulls(lake)
     assert counts(lake) == full([1], 1) | full([2], 2) | full([3], 3) | full([POISON], 6)
 
 
+@LONG
 @pytest.mark.parametrize("how", HOW)
 def test_a_rebuild_keeps_the_rows_of_what_killed_two(lake, how):
     publish_pulls(lake)
@@ -90,10 +93,11 @@ def test_a_rebuild_keeps_the_rows_of_what_killed_two(lake, how):
     while run(lake, how, "rebuild")[0]:
         assert contents(lake) == before
     assert contents(lake) == before
-    rebuild_table(lake, HISTORICAL)
+    rebuild_table(lake, lake.hourly)
     assert contents(lake) == before
 
 
+@LONG
 def test_what_was_set_apart_can_be_put_back(lake):
     path = poison(lake)
     while run(lake, "killed")[0]:
@@ -103,6 +107,7 @@ def test_what_was_set_apart_can_be_put_back(lake):
     assert counts(lake)[POISON, "impressions", WINDOW.first, 0] == 6
 
 
+@LONG
 def test_the_tweets_of_what_was_set_apart_are_missing_in_its_pull(lake):
     """So the next pull of the window asks for them again."""
     while run(lake, "killed")[0]:

@@ -5,11 +5,12 @@ import shutil
 import pyarrow.parquet as pq
 import pytest
 from bodies import WINDOW, at, begin, full, land, observed, parts, pulled, totals
+from each_source import LONG
 from histories import FIRST, TODAY, delete, live
 from power_cuts import recorded
 from tables import counts
 
-from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
+from engagement_pipeline.core.endpoints import RECENT, TOTALS
 from engagement_pipeline.core.model import Window
 from engagement_pipeline.extract import puller
 from engagement_pipeline.lake import raw
@@ -20,8 +21,9 @@ from engagement_pipeline.publish.rebuild import rebuild_table
 
 
 @pytest.fixture
-def lake(tmp_path):
-    lake = Lake(tmp_path / "lake")
+def lake(tmp_path, each_source):
+    lake = Lake(tmp_path / "lake").of(each_source)
+    lake.home.open()
     lake.open()
     return lake
 
@@ -43,12 +45,13 @@ def everything(lake):
 
 def left_by(lake, what, *, most):
     """Do it, and yield the lakes that a power cut meanwhile may leave, or so many; there must be several."""
-    with recorded(lake.root) as recording:
+    home = lake.home.root
+    with recorded(home) as recording:
         what(lake)
     cuts = recording.cuts(most=most)
     assert len(cuts) > 1
     for number, cut in enumerate(cuts):
-        yield Lake(recording.restore(cut, lake.root.with_name(f"cut {number}")))
+        yield Lake(recording.restore(cut, home.with_name(f"cut {number}"))).of(lake.source)
 
 
 def check_all(lake, what, *runs, most):
@@ -57,10 +60,11 @@ def check_all(lake, what, *runs, most):
     for left in left_by(lake, what, most=most):
         wanted = wanted or everything(lake)
         for run in runs:
-            mended = Lake(shutil.copytree(left.root, left.root.with_name("mended")))
+            home = left.home.root
+            mended = Lake(shutil.copytree(home, home.with_name("mended"))).of(lake.source)
             run(mended)
             assert everything(mended) == wanted
-            shutil.rmtree(mended.root)
+            shutil.rmtree(mended.home.root)
 
 
 def revise(lake):
@@ -75,11 +79,13 @@ def test_a_publication_over_older_rows(lake, most):
     check_all(lake, publish_pulls, publish_pulls, most=most)
 
 
+@LONG
 def test_the_first_publication_of_a_lake(lake, most):
     pulled(lake, full([1, 2], 1), at(1), tweets=[1, 2, 9], unavailable_tweet_ids=["9"])
     check_all(lake, publish_pulls, publish_pulls, most=most)
 
 
+@LONG
 def test_a_publication_of_many_days(lake, most):
     """Their files are too many for all subsets; some are drawn."""
     window = Window(WINDOW.first, WINDOW.first.replace(day=9))
@@ -91,7 +97,9 @@ def test_a_publication_of_many_days(lake, most):
 
 
 @pytest.mark.parametrize("endpoint", [TOTALS, RECENT])
-def test_a_publication_of_the_present(lake, endpoint, most):
+def test_a_publication_of_the_present(tmp_path, endpoint, most):
+    lake = Lake(tmp_path / "lake")
+    lake.open()
     for hour in (1, 2):
         content = totals({(1, "favorites"): hour})
         if endpoint == RECENT:
@@ -103,7 +111,7 @@ def test_a_publication_of_the_present(lake, endpoint, most):
 
 
 def rebuild(lake):
-    return rebuild_table(lake, HISTORICAL)
+    return rebuild_table(lake, lake.hourly)
 
 
 def rebuild_and_publish(lake):
@@ -117,9 +125,10 @@ def test_a_rebuild_that_puts_in_what_is_not_published(lake, most):
     check_all(lake, lambda lake: (rebuild(lake), publish_pulls(lake)), rebuild_and_publish, publish_pulls, most=most)
 
 
+@LONG
 def test_a_rebuild_of_deleted_days(lake, most):
     live(lake)
-    delete(lake, "daily", f"engagements/day={FIRST}", f"coverage/endpoint=historical/day={FIRST}")
+    delete(lake, "daily", f"engagements/day={FIRST}", f"coverage/endpoint={lake.hourly}/day={FIRST}")
     check_all(lake, rebuild, rebuild_and_publish, most=most)
 
 
@@ -127,6 +136,7 @@ def prune(lake):
     retention.drop(lake, retention.spent(lake, before=at(23)))
 
 
+@LONG
 def test_a_prune(lake, most):
     """Whatever of raw is left, a rebuild changes no table."""
     live(lake)

@@ -6,10 +6,10 @@ import pytest
 from bodies import WINDOW, at, full, observed, pulled, totals
 from tables import counts, file_of, rebuilt
 
-from engagement_pipeline.core.endpoints import HISTORICAL, TOTALS
+from engagement_pipeline.core.endpoints import TOTALS
 from engagement_pipeline.core.errors import LakeError, PublishError
 from engagement_pipeline.core.model import Window
-from engagement_pipeline.core.tables import REVISIONS
+from engagement_pipeline.core.tables import ENGAGEMENTS, REVISIONS
 from engagement_pipeline.lake import raw
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.parquet import read
@@ -22,9 +22,9 @@ MIDDLE = DAYS[2]
 
 
 @pytest.fixture
-def lake(tmp_path):
+def lake(tmp_path, each_source):
     """A lake with five days published, and newer answers for them all."""
-    lake = Lake(tmp_path / "lake")
+    lake = Lake(tmp_path / "lake").of(each_source)
     pulled(lake, full([1, 2], 1, window=FIVE), at(1), window=FIVE)
     publish_pulls(lake)
     pulled(lake, full([2, 3], 2, window=FIVE), at(2), window=FIVE)
@@ -36,7 +36,7 @@ TRUTH = full([1], 1, window=FIVE) | full([2, 3], 2, window=FIVE)
 
 def of_days(lake, days):
     """Return what the files of some days hold, by cell."""
-    tables = [read(lake, lake.rows(HISTORICAL.table, day), HISTORICAL.table).to_pylist() for day in days]
+    tables = [read(lake, file_of(lake, "rows", day), ENGAGEMENTS).to_pylist() for day in days]
     return {tuple(row.values())[:4]: row["count"] for rows in tables for row in rows}
 
 
@@ -68,7 +68,7 @@ def test_the_days_around_damaged_ones_are_published(lake, table, days):
 
 def test_a_day_that_turns_out_to_be_damaged_half_way_is_left_as_it_is(lake):
     """Its footer is whole, so that this is seen once the other days are half written."""
-    path = lake.rows(HISTORICAL.table, MIDDLE)
+    path = lake.rows(ENGAGEMENTS, MIDDLE)
     content = path.read_bytes()
     damage = content[:4] + bytes(40) + content[44:]
     path.write_bytes(damage)
@@ -79,14 +79,14 @@ def test_a_day_that_turns_out_to_be_damaged_half_way_is_left_as_it_is(lake):
 
 
 def test_rows_of_another_day_are_damage_and_nothing_is_revised_against_them(lake):
-    shutil.copy(lake.rows(HISTORICAL.table, DAYS[0]), lake.rows(HISTORICAL.table, MIDDLE))
+    shutil.copy(lake.rows(ENGAGEMENTS, DAYS[0]), lake.rows(ENGAGEMENTS, MIDDLE))
     assert failed_days(lake) == [MIDDLE]
     (revised,) = (read(lake, path, REVISIONS) for path in lake.root.glob("revisions/*/*.parquet"))
     assert {*revised["day"].to_pylist()} == {*DAYS} - {MIDDLE}
 
 
 def test_the_next_publication_takes_a_mended_day_up(lake):
-    path = lake.rows(HISTORICAL.table, MIDDLE)
+    path = lake.rows(ENGAGEMENTS, MIDDLE)
     content = path.read_bytes()
     path.write_bytes(b"")
     failed_days(lake)
@@ -98,7 +98,7 @@ def test_the_next_publication_takes_a_mended_day_up(lake):
 
 
 def test_pulls_that_do_not_hold_the_damaged_day_are_done_with(lake):
-    lake.rows(HISTORICAL.table, MIDDLE).write_bytes(b"")
+    lake.rows(ENGAGEMENTS, MIDDLE).write_bytes(b"")
     last = Window(FIVE.last, FIVE.last)
     pulled(lake, full([1], 3, window=last), at(3), window=last)
     failed_days(lake)
@@ -124,10 +124,10 @@ def test_a_damaged_day_of_totals_does_not_keep_history_from_being_published(lake
 )
 def test_the_message_names_the_days_the_first_file_and_what_mends_it(lake, days, told):
     for day in days:
-        lake.rows(HISTORICAL.table, day).write_bytes(b"")
+        lake.rows(ENGAGEMENTS, day).write_bytes(b"")
     with pytest.raises(LakeError) as caught:
         publish_pulls(lake)
-    assert str(caught.value).startswith(f"{told}: {lake.rows(HISTORICAL.table, MIDDLE)} is damaged (")
+    assert str(caught.value).startswith(f"{told}: {lake.rows(ENGAGEMENTS, MIDDLE)} is damaged (")
     assert str(caught.value).endswith(f": engagement rebuild --from {MIDDLE} --to {MIDDLE} makes it anew from raw")
 
 

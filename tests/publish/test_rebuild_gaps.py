@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 from bodies import TYPES, WINDOW, at, begin, full, land, observed, pulled, totals
+from each_source import LONG
 from histories import FIRST, IMPRESSIONS, SECOND, THIRD, forget
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tables import check_daily, contents, counts, coverage, rebuilt
 
-from engagement_pipeline.core.endpoints import HISTORICAL, TOTALS
+from engagement_pipeline.core.endpoints import TOTALS
 from engagement_pipeline.core.model import Exchange, Request, Window
 from engagement_pipeline.core.tables import ENGAGEMENTS
 from engagement_pipeline.lake import request_log
@@ -27,8 +28,8 @@ WINDOWS = [Window(*days) for days in ((FIRST, FIRST), (FIRST, SECOND), (SECOND, 
 
 
 @pytest.fixture
-def lake(tmp_path):
-    return Lake(tmp_path / "lake")
+def lake(tmp_path, each_source):
+    return Lake(tmp_path / "lake").of(each_source)
 
 
 def published(lake, cells, hour, **further):
@@ -40,7 +41,7 @@ def published(lake, cells, hour, **further):
 
 def logged(lake, moment):
     """Log a request that was answered."""
-    asked = Request(endpoint=HISTORICAL, handle="ann", tweet_ids=(1,), window=WINDOW, types=TYPES)
+    asked = Request(endpoint=lake.hourly, handle="ann", tweet_ids=(1,), window=WINDOW, types=TYPES)
     request_log.write(lake, Exchange(request=asked, asked_at=moment, status=200, tries=1, size=9, seconds=0.1))
 
 
@@ -174,7 +175,8 @@ def test_the_last_word_on_a_tweet_stays_if_its_response_is_lost(lake):
     assert coverage(lake, "*") == before
 
 
-def test_a_lost_observation_of_a_day_is_not_replaced_by_an_earlier_one_of_it(lake):
+def test_a_lost_observation_of_a_day_is_not_replaced_by_an_earlier_one_of_it(tmp_path):
+    lake = Lake(tmp_path / "lake")
     observed(lake, TOTALS, totals({(1, "favorites"): 5}), at(1), tweets=[1])
     publish_pulls(lake)
     lost = observed(lake, TOTALS, totals({(1, "favorites"): 6}), at(2), tweets=[1])
@@ -328,13 +330,16 @@ LOOKS = [  # answers without a count are looks at the counts too
 @pytest.mark.parametrize(
     ("examples", "same"), [(6, True), pytest.param(500, False, marks=pytest.mark.faults)], ids=["short", "long"]
 )
-def test_whatever_is_lost_the_tables_say_only_what_was_published(examples, same):
-    made = given(steps.filter(lambda made: made[0][0] == "pull"))(tell_what_was_published)
-    settings(max_examples=examples, deadline=None, derandomize=same)(example(LOOKS)(made))()
+@LONG
+def test_whatever_is_lost_the_tables_say_only_what_was_published(each_source, examples, same):
+    made = steps.filter(lambda made: made[0][0] == "pull")
+    told = given(st.just(each_source), made)(tell_what_was_published)
+    settings(max_examples=examples, deadline=None, derandomize=same)(example(each_source, LOOKS)(told))()
 
 
-def tell_what_was_published(made):
+def tell_what_was_published(source, made):
     with tempfile.TemporaryDirectory() as folder:
-        lake, model = Lake(Path(folder)), Model()
+        lake, model = Lake(Path(folder)).of(source), Model()
+        lake.home.open()
         lake.open()
         live(lake, model, [*made, ("rebuild", None)])

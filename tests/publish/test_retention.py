@@ -23,9 +23,9 @@ ALL_OF_IT = at(0) + timedelta(days=365)
 
 
 @pytest.fixture
-def lake(tmp_path, monkeypatch):
-    lake = Lake(tmp_path / "lake")
-    monkeypatch.setenv("ENGAGEMENT_DATA", str(lake.root))
+def lake(tmp_path, monkeypatch, each_source):
+    lake = Lake(tmp_path / "lake").of(each_source)
+    monkeypatch.setenv("ENGAGEMENT_DATA", str(lake.home.root))
     return lake
 
 
@@ -105,7 +105,8 @@ def test_a_pull_that_went_on_after_a_later_one_stays_with_it(lake):
     assert len(retention.spent(lake, before=at(3))) == 2
 
 
-def test_one_endpoint_does_not_keep_another_s(lake):
+def test_one_endpoint_does_not_keep_another_s(tmp_path):
+    lake = Lake(tmp_path / "lake")
     observed(lake, TOTALS, parts({}), at(1), tweets=[1])
     pulled(lake, full([1], 1), at(2))
     publish_pulls(lake)
@@ -113,8 +114,9 @@ def test_one_endpoint_does_not_keep_another_s(lake):
     assert [pull.endpoint for pull in pruned(lake, ALL_OF_IT)] == [TOTALS]
 
 
-def test_what_the_last_hours_are_made_of_stays(lake):
+def test_what_the_last_hours_are_made_of_stays(tmp_path):
     """Whatever the setting: the table has nothing but raw to be made of."""
+    lake = Lake(tmp_path / "lake")
     for now in (at(1) - timedelta(days=3), at(1), at(20)):
         observed(lake, RECENT, parts(full([now.hour], 1, window=Window(TODAY, TODAY))), now, tweets=[now.hour])
     publish_pulls(lake)
@@ -141,8 +143,8 @@ def test_only_the_folders_of_what_is_spent_go(lake):
 
 
 @pytest.mark.parametrize("hour", [0, 3, 6, *(pytest.param(hour, marks=pytest.mark.faults) for hour in (1, 2, 4, 5))])
-def test_no_published_row_changes_and_none_when_the_rest_is_rebuilt(lake, past, hour):
-    shutil.copytree(past, lake.root)
+def test_no_published_row_changes_and_none_when_the_rest_is_rebuilt(lake, past_of_source, hour):
+    shutil.copytree(past_of_source, lake.home.root)
     before = contents(lake)
     pulls = pruned(lake, at(hour))
     assert contents(lake) == before
@@ -198,16 +200,16 @@ def test_what_a_killed_prune_left_is_removed_by_the_next(lake, monkeypatch):
     assert [pull.started_at for pull in raw.all_pulls(lake)] == [at(2)]
     assert not any(path.name.startswith(".") for path in folders(lake))
     pruned(lake, ALL_OF_IT)
-    assert folders(lake) == [Path("historical")]
+    assert folders(lake) == [Path(str(lake.hourly))]
 
 
 def test_an_empty_window_that_a_killed_prune_left_goes_too(lake):
     pull = pulled(lake, full([1], 1), at(1))
     publish_pulls(lake)
     pull.path.rename(pull.path.with_name(storage.DROPPED + pull.path.name))
-    assert list(lake.raw.glob("historical/*"))
+    assert list(lake.raw.glob(f"{lake.hourly}/*"))
     retention.drop(lake, [])
-    assert not list(lake.raw.glob("historical/*"))
+    assert not list(lake.raw.glob(f"{lake.hourly}/*"))
 
 
 def test_what_cannot_be_removed_is_named(lake, monkeypatch):
@@ -246,7 +248,7 @@ def test_the_command_says_first_what_would_go_and_removes_nothing(aged, engageme
     assert (code, errors) == (0, [])
     day = ago(days=91).date()
     assert out.startswith("published and begun more than 90 days ago: 1 pull\n")
-    assert f"  /historical: 1 pull of {day} to {day}, 1 response, 0.0 MB\n" in out
+    assert f"  /{aged.hourly}: 1 pull of {day} to {day}, 1 response, 0.0 MB\n" in out
     assert out.endswith("nothing is removed: engagement prune --yes removes them\n")
     assert folders(aged) == before
 
@@ -271,7 +273,7 @@ def test_how_long_raw_is_kept_is_a_setting(aged, engagement, monkeypatch):
 def test_the_command_without_a_lake_says_so(lake, failed):
     code, line = failed("prune")
     assert code == 2
-    assert line.startswith(f"there is no lake in {lake.root}")
+    assert line.startswith(f"there is no lake in {lake.home.root}")
 
 
 def test_after_a_prune_a_rebuild_says_what_it_keeps(aged, engagement, monkeypatch):
@@ -285,7 +287,7 @@ def test_after_a_prune_a_rebuild_says_what_it_keeps(aged, engagement, monkeypatc
 
 
 def test_the_library_takes_the_days_from_the_settings(aged):
-    chosen = settings.load({"ENGAGEMENT_DATA": str(aged.root), "ENGAGEMENT_CONFIG": "/dev/null"})
+    chosen = settings.load({"ENGAGEMENT_DATA": str(aged.home.root), "ENGAGEMENT_CONFIG": "/dev/null"})
     spent = pipeline.spent(chosen)
     pipeline.drop(chosen, spent)
     assert len(spent) == len(raw.all_pulls(aged)) == 1

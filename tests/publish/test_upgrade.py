@@ -6,12 +6,13 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 from bodies import TYPES, WINDOW, at, full, observed, parts, pulled
+from each_source import LONG
 from histories import live
 from kills import dies_at
 from older import keep_all_zeros, made_format_1, made_format_2, tweet_posted
 from tables import VIEWS, check_daily, contents, coverage
 
-from engagement_pipeline.core.endpoints import HISTORICAL, RECENT
+from engagement_pipeline.core.endpoints import RECENT
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import Window
 from engagement_pipeline.core.tables import COVERAGE, ENGAGEMENTS, REVISIONS
@@ -40,6 +41,8 @@ def fill(lake):
     cells[YOUNG, TYPES[0], SECOND, 5] = 8
     pulled(lake, cells, at(2))
     publish_pulls(lake)
+    if RECENT not in lake.endpoints:
+        return
     day = Window(at(0).date(), at(0).date())
     recent = {**full([TODAY], 0, window=day, hours=range(13)), (TODAY, TYPES[0], day.first, 9): 3}
     observed(lake, RECENT, parts(recent), at(13), tweets=[TODAY])
@@ -47,29 +50,29 @@ def fill(lake):
 
 
 @pytest.fixture(scope="module")
-def fresh(tmp_path_factory):
+def fresh(tmp_path_factory, each_source):
     """What this program makes of the raw, to be looked at."""
-    lake = Lake(tmp_path_factory.mktemp("fresh"))
+    lake = Lake(tmp_path_factory.mktemp("fresh")).of(each_source)
     fill(lake)
     return lake
 
 
 @pytest.fixture
-def older(tmp_path, made_by_an_older):
+def older(tmp_path, made_by_an_older, each_source):
     """What an older program had made of the same raw; it has gone since."""
-    return Lake(shutil.copytree(made_by_an_older, tmp_path / "older"))
+    return Lake(shutil.copytree(made_by_an_older, tmp_path / "older")).of(each_source)
 
 
 @pytest.fixture(scope="module")
-def made_by_an_older(tmp_path_factory):
+def made_by_an_older(tmp_path_factory, each_source):
     """The folder of that lake, to be copied."""
-    lake = Lake(tmp_path_factory.mktemp("older"))
+    lake = Lake(tmp_path_factory.mktemp("older")).of(each_source)
     with pytest.MonkeyPatch.context() as monkeypatch:
         keep_all_zeros(monkeypatch)
         fill(lake)
     made_format_2(lake)
     shutil.rmtree(lake.raw)
-    return lake.root
+    return lake.home.root
 
 
 def types_of(lake, table):
@@ -80,8 +83,9 @@ def test_an_upgraded_lake_is_what_a_fresh_publication_makes(fresh, older):
     with pytest.raises(LakeError, match="has format 2, this program knows 3: run engagement upgrade"):
         older.open()
     report = upgrade(older)
-    assert (report.older, report.days, report.damaged) == (2, 3, ())
-    assert report.dropped == (24 + 5) * len(TYPES) + 9 * len(TYPES)
+    present = RECENT in older.endpoints
+    assert (report.older, report.days, report.damaged) == (2, 2 + present, ())
+    assert report.dropped == (24 + 5) * len(TYPES) + 9 * len(TYPES) * present
     assert older.open() == FORMAT
     assert contents(older) == contents(fresh)
     check_daily(older)
@@ -89,7 +93,7 @@ def test_an_upgraded_lake_is_what_a_fresh_publication_makes(fresh, older):
 
 def test_an_upgraded_lake_has_this_format_s_columns(older):
     upgrade(older)
-    for table in (ENGAGEMENTS, COVERAGE, REVISIONS, RECENT.table):
+    for table in (ENGAGEMENTS, COVERAGE, REVISIONS, *([RECENT.table] if RECENT in older.endpoints else [])):
         assert types_of(older, table) == {table.file_schema}
 
 
@@ -101,6 +105,7 @@ def test_an_upgraded_day_names_its_newest_pull_as_before(fresh, older):
     assert made_by[0] == made_by[1]
 
 
+@LONG
 @pytest.mark.parametrize("step", [pytest.param(6, id="some"), pytest.param(1, id="each", marks=pytest.mark.faults)])
 def test_an_upgrade_that_is_killed_anywhere_is_run_again(fresh, older, tmp_path, step):
     """Killed at its renames, that of the catalogue included, until one is past the last."""
@@ -108,18 +113,17 @@ def test_an_upgrade_that_is_killed_anywhere_is_run_again(fresh, older, tmp_path,
     died = True
     while died:
         place += step
-        lake = Lake(tmp_path / f"killed-{place}")
-        shutil.copytree(older.root, lake.root)
-        died = dies_at(place, lake, UPGRADE)
-        assert not dies_at(0, lake, UPGRADE)
-        assert contents(lake) == wanted
-        with duckdb.connect(str(lake.catalog), read_only=True) as connection:
+        home = Lake(shutil.copytree(older.home.root, tmp_path / f"killed-{place}"))
+        died = dies_at(place, home, UPGRADE)
+        assert not dies_at(0, home, UPGRADE)
+        assert contents(home.of(older.source)) == wanted
+        with duckdb.connect(str(home.catalog), read_only=True) as connection:
             assert connection.sql("from engagements").fetchall()
     assert place > 8
 
 
 def test_an_upgrade_that_is_killed_leaves_the_older_format(older):
-    assert dies_at(4, older, UPGRADE)
+    assert dies_at(4, older.home, UPGRADE)
     with pytest.raises(LakeError, match="has format 2"):
         older.open()
 
@@ -152,7 +156,7 @@ def test_a_second_upgrade_changes_nothing(older):
 def test_a_damaged_file_is_named_and_left_and_all_others_are_upgraded(older, kind):
     path = {
         "rows": older.rows(ENGAGEMENTS, SECOND),
-        "coverage": older.coverage(HISTORICAL, SECOND),
+        "coverage": older.coverage(older.hourly, SECOND),
         "revisions": next(older.root.glob(REVISIONS.glob)),
         "recent": older.rows(RECENT.table, SECOND),
     }[kind]

@@ -1,4 +1,4 @@
-"""Bodies of /historical rendered from a table of counts, and pulls that hold them.
+"""Bodies rendered from a table of counts, and pulls that hold them: of /historical, or of the source of the lake.
 
 Nothing here asks the emulator: what the pipeline must read is said by the contract alone.
 """
@@ -6,6 +6,8 @@ Nothing here asks the emulator: what the pipeline must read is said by the contr
 import json
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
+
+import v2_body
 
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.model import Plan, Request, Response, Window
@@ -58,21 +60,31 @@ def full(tweets, count, *, types=TYPES, window=WINDOW, hours=(0, 23)):
 def land(pull, cells, *, tweets=None, handle="ann", asked_at=None, refusal="", tokens="", unanswered="", **root):
     """Land one response that holds `cells`, asked for `tweets` (by default those in it); return its path."""
     asked = tuple(sorted(tweets or {cell[0] for cell in cells}))
-    request = Request(endpoint=HISTORICAL, handle=handle, tweet_ids=asked, window=pull.window, types=pull.types)
-    response = Response(body=body(cells, **root), asked_at=asked_at or pull.started_at)
+    request = Request(endpoint=pull.endpoint, handle=handle, tweet_ids=asked, window=pull.window, types=pull.types)
+    response = Response(body=body_of(pull.endpoint, cells, **root), asked_at=asked_at or pull.started_at)
     path = pull.land(request, response, refusal=refusal, tokens=tokens, unanswered=unanswered)
     return path if refusal else pull.accept(path)
 
 
+def body_of(endpoint, cells, **root):
+    """Return a body as the API of an endpoint of hours sends it; v2 says of unavailable Tweets alone."""
+    if endpoint is HISTORICAL:
+        return body(cells, **root)
+    unavailable = root.pop("unavailable_tweet_ids", ())
+    assert not root
+    return v2_body.body(cells, errors=v2_body.not_found(*unavailable), endpoint=endpoint)
+
+
 def begin(lake, now, *, window=WINDOW, types=TYPES):
-    """Begin a pull of its own in a lake."""
+    """Begin a pull of its own in a lake, of the hours of its source."""
+    lake.home.open()
     lake.open()
-    return raw.begin(lake, nothing(window, types), now=now, resume=ALWAYS_STALE)
+    return raw.begin(lake, nothing(window, types, endpoint=lake.hourly), now=now, resume=ALWAYS_STALE)
 
 
-def nothing(window=WINDOW, types=TYPES):
-    """Return a plan of /historical without a request."""
-    return Plan(endpoint=HISTORICAL, window=window, types=types, requests=())
+def nothing(window=WINDOW, types=TYPES, *, endpoint=HISTORICAL):
+    """Return a plan without a request."""
+    return Plan(endpoint=endpoint, window=window, types=types, requests=())
 
 
 def pulled(lake, cells, now, *, window=WINDOW, types=TYPES, **further):

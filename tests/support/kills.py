@@ -34,8 +34,9 @@ sys.exit(main(sys.argv[2:]))
 def dies_at(place, lake, command, *, uncounted="//"):
     """Run Python that finds the lake in sys.argv[1], and end it instead of its rename number `place`.
 
-    Renames of which the target holds the text `uncounted` do not count. Tell whether it died.
+    Renames of which the target holds the text `uncounted` do not count. The lake's source is in sys.argv[4]. Tell
+    whether it died.
     """
-    ended = forks.run(DIE + command, str(lake.root), str(place), uncounted)
+    ended = forks.run(DIE + command, str(lake.root), str(place), uncounted, lake.source)
     assert ended.code in {0, 9}, ended.said
     return ended.code == 9

@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 from power_cuts import recorded
 
-from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.extract import puller, roster
 from engagement_pipeline.lake import raw
 from engagement_pipeline.lake.layout import Lake
@@ -84,13 +83,14 @@ class Model:
 
 
 class LakeMachine(RuleBasedStateMachine):
-    """A lake and its model."""
+    """The lake of a source, and its model."""
 
-    def __init__(self):
+    def __init__(self, source):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
         self.lakes = 0
-        self.lake = Lake(self.folder / "lake")
+        self.lake = Lake(self.folder / "lake").of(source)
+        self.lake.home.open()
         self.lake.open()
         self.now = at(0)
         self.answers, self.model = {}, Model()
@@ -110,14 +110,15 @@ class LakeMachine(RuleBasedStateMachine):
         if cut is None:
             what(self.lake)
             return True
-        with recorded(self.lake.root) as recording:
+        before = self.lake.home.root
+        with recorded(before) as recording:
             what(self.lake)
         left = recording.cuts()
         if not left:
             return True
         self.lakes += 1
-        before = self.lake.root
-        self.lake = Lake(recording.restore(left[cut % len(left)], self.folder / f"lake {self.lakes}"))
+        restored = recording.restore(left[cut % len(left)], self.folder / f"lake {self.lakes}")
+        self.lake = Lake(restored).of(self.lake.source)
         shutil.rmtree(before)
         return False
 
@@ -137,7 +138,7 @@ class LakeMachine(RuleBasedStateMachine):
         file = self.folder / "roster.csv"
         file.write_text("tweet_id,handle\n" + "".join(f"{tweet},ann\n" for tweet in sorted(self.followed)))
         loaded = roster.load(str(file), handles={"ann"})
-        return self._do(lambda lake: roster.save_roster(lake, loaded), cut)
+        return self._do(lambda lake: roster.save_roster(lake.home, loaded), cut)
 
     def _roster(self):
         rows = pq.read_table(self.lake.tweets).to_pylist()
@@ -150,7 +151,7 @@ class LakeMachine(RuleBasedStateMachine):
             assert not left.finished or not [*left.unsettled()]
             puller.settle(left)
         self.now += timedelta(minutes=1)
-        pull = raw.begin(self.lake, nothing(window), now=self.now, resume=RESUME)
+        pull = raw.begin(self.lake, nothing(window, endpoint=self.lake.hourly), now=self.now, resume=RESUME)
         have = {tweet for landed in pull.landed() for tweet in landed.request.tweet_ids}
         left = sorted(self.followed - have)
         size = data.draw(st.integers(1, 2))
@@ -194,7 +195,7 @@ class LakeMachine(RuleBasedStateMachine):
 
     @rule(cut=cuts)
     def rebuild(self, cut):
-        if self._do(lambda lake: rebuild_table(lake, HISTORICAL), cut):
+        if self._do(lambda lake: rebuild_table(lake, lake.hourly), cut):
             self._take()
 
     @rule(age=st.sampled_from([timedelta(0), timedelta(days=3)]), cut=cuts)

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from engagement_pipeline.core.model import SNOWFLAKE_EPOCH
 from engagement_pipeline.publish import coverage
 from engagement_pipeline.sources.engagement import flatten
+from engagement_pipeline.sources.x_api_v2 import flatten as v2_flatten
 
 
 def tweet_posted(*moment):
@@ -20,6 +21,7 @@ def tweet_posted(*moment):
 def keep_all_zeros(monkeypatch):
     """Read answers as format 2 did: zeros of hours before a Tweet was posted are rows."""
     monkeypatch.setattr(flatten, "_since_posted", lambda rows, _request: (rows, 0))
+    monkeypatch.setattr(v2_flatten, "since_posted", lambda rows, _tweets, first: (rows, 0))
     monkeypatch.setattr(coverage, "before_posted", lambda tweets, _hours: np.zeros(len(tweets), np.bool_))
 
 

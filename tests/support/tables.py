@@ -6,7 +6,6 @@ import pyarrow.parquet as pq
 
 from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
-from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.query import catalog
 
 
@@ -56,7 +55,7 @@ def outcomes(lake):
 
 def rebuilt(lake, table=None, *, first=None, last=None):
     """Do what `engagement rebuild` does."""
-    chosen = settings.load({"ENGAGEMENT_CONFIG": os.devnull, "ENGAGEMENT_DATA": str(lake.root)})
+    chosen = settings.load({"ENGAGEMENT_CONFIG": os.devnull, "ENGAGEMENT_DATA": str(lake.home.root)})
     return pipeline.rebuild(chosen, table, first=first, last=last)
 
 
@@ -74,5 +73,5 @@ def everything(lake):
 
 
 def file_of(lake, kind, day):
-    """Return where the `rows` or the `coverage` of a day of /historical lie."""
-    return lake.coverage(HISTORICAL, day) if kind == "coverage" else lake.rows(HISTORICAL.table, day)
+    """Return where the `rows` or the `coverage` of a day's hours lie."""
+    return lake.coverage(lake.hourly, day) if kind == "coverage" else lake.rows(lake.hourly.table, day)

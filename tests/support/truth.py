@@ -35,9 +35,24 @@ def follow(world, numbers, *, states=("ok",)):
     }
 
 
-def run(settings, first=FIRST, last=LAST, *, endpoint=HISTORICAL):
-    """Pull and publish with nothing going wrong; return what was planned, pulled and published."""
-    days = (first, last) if endpoint == HISTORICAL else ()
+def api_of(world, source):
+    """Return the emulated API of a source, with its `faults` and `requests`."""
+    return world.emulator if source == HISTORICAL.source else world.emulator.v2
+
+
+def answered(api):
+    """Return the Tweets of all requests that an emulated API has answered, sorted; one may be there twice."""
+    requests = [request for request in api.requests if request.status == 200]
+    return sorted(int(tweet) for each in requests for tweet in getattr(each, "ids", None) or each.tweet_ids)
+
+
+def run(settings, first=FIRST, last=LAST, *, endpoint=None):
+    """Pull and publish with nothing going wrong, by default the hours of the first source that the settings name.
+
+    Return what was planned, pulled and published.
+    """
+    endpoint = endpoint or settings.hourly[0]
+    days = (first, last) if endpoint.max_days else ()
     prepared = prepare(settings, *days, endpoint=endpoint)
     outcome = pipeline.run(settings, prepared)
     assert outcome.failure is None

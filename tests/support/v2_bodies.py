@@ -1,38 +1,14 @@
-"""Bodies of /2/tweets/analytics and /2/media/analytics rendered from a table of counts, and pulls that hold them."""
-
-import json
-from collections import defaultdict
+"""Pulls that hold bodies of /2/tweets/analytics and /2/media/analytics, and the roster of media."""
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from bodies import ALWAYS_STALE, WINDOW, at
+from v2_body import body, key_of
 
 from engagement_pipeline.core.endpoints import ANALYTICS, MEDIA
 from engagement_pipeline.core.model import Plan, Request, Response
 from engagement_pipeline.lake import raw
 from engagement_pipeline.publish.publisher import publish_pulls
-from engagement_pipeline.sources.x_api_v2.request import in_v2
-
-
-def key_of(number):
-    """Return the media key of a video."""
-    return f"7_{number}"
-
-
-def body(cells, *, errors=(), endpoint=ANALYTICS):
-    """Return {(tweet, type, day, hour): count} as the API writes it, with objects under `errors`."""
-    of_media = endpoint is MEDIA
-    posts = defaultdict(lambda: defaultdict(dict))
-    for (tweet, name, day, hour), count in cells.items():
-        posts[key_of(tweet) if of_media else str(tweet)][f"{day}T{hour:02}:00:00Z"][in_v2(name)] = count
-    data = [
-        {
-            "media_key" if of_media else "id": tweet,
-            "timestamped_metrics": [{"timestamp": at, "metrics": metrics} for at, metrics in sorted(hours.items())],
-        }
-        for tweet, hours in sorted(posts.items())
-    ]
-    return json.dumps({"data": data, "errors": list(errors)}).encode()
 
 
 def pulled(home, cells, now, *, tweets=None, window=WINDOW, errors=(), endpoint=ANALYTICS):
