@@ -1,7 +1,7 @@
 """Whether a lake's catalogue is as this program wrote it, and as it would write it now.
 
-In: a lake. Out: yes or no, from a note beside the catalogue. It has the version of the views, what the catalogue's bytes
-were, the files that were there to read, and those that marts in files were made of. Where the note is lost, the
+In: a lake. Out: yes or no, from a note beside the catalogue. It has the version of the views, what the catalogue's
+bytes were, the files that were there to read, and those that marts in files were made of. Where the note is lost, the
 catalogue is written again.
 """
 

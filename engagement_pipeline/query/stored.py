@@ -249,7 +249,7 @@ def _renewed(connection: duckdb.DuckDBPyConnection, lake: Lake, view: View) -> I
                 rows = _rows(lake, view, path=path, keep=keep, fresh=fresh)
                 _write(connection.sql(rows).to_arrow_reader(ROW_GROUP), staged, keep=keep, fresh=fresh)
         except duckdb.Error as error:  # a file of the tables is damaged, and other commands name it
-            _tell_unwritten(f"{path} cannot be made: {str(error).splitlines()[0]}")
+            logger.debug("%s cannot be made: %s", path, error)
         else:
             yield path, staged if fresh or keep else None
 

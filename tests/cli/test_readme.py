@@ -96,6 +96,7 @@ def test_the_commands_are_the_ones_tested_here():
         ["mkdir", "-p"],
         [dagster, ".venv/bin/dagster"],
         [dagster, ".venv/bin/dg"],
+        [program, "sql"],
         [program, "rebuild"],
         [program, "prune"],
         [program, "forget"],

@@ -100,11 +100,11 @@ def test_a_cancelled_run_loses_nothing(in_world, definitions, instance, monkeypa
     """What has landed, and what is on the wire, is not asked for again by the next run."""
     audit = puller._audit
 
-    def cancelling(*arguments):
+    def cancelling(*arguments, **named):
         monkeypatch.setattr(puller, "_audit", audit)
         instance.report_run_canceling(*instance.get_runs())  # as Dagster does for the button in its UI
         signal.raise_signal(signal.SIGINT)
-        return audit(*arguments)
+        return audit(*arguments, **named)
 
     monkeypatch.setattr(puller, "_audit", cancelling)
     run_days(definitions, instance)

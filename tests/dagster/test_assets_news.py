@@ -46,7 +46,9 @@ def known(in_world):
 
 def check(definitions, instance):
     """Run the checks of the lake alone, as from the page of `catalog`."""
-    keys = {dg.AssetCheckKey(CHECK.asset_key, name) for name in ("whole", "agreement", "shapes")}
+    keys = {
+        dg.AssetCheckKey(CHECK.asset_key, name) for name in ("whole", "agreement", "window_sums", "spend", "shapes")
+    }
     whole = definitions.resolve_implicit_global_asset_job_def()
     job = whole.get_subset(asset_selection=set(), asset_check_selection=keys)
     return job.execute_in_process(instance=instance, raise_on_error=False)
