@@ -117,7 +117,11 @@ def renew(lake: Lake) -> None:
             for path in (path for path, staged in months.items() if not staged):
                 lake.storage.remove(path)
     except OSError as error:
-        _tell_unwritten(f"{error.filename or lake.root} cannot be written: {error.strerror or error}")
+        logger.warning(
+            "%s cannot be written: %s; so queries over the marts that need it compute it each time, which takes longer",
+            error.filename or lake.root,
+            error.strerror or error,
+        )
 
 
 def is_sound(lake: Lake, path: Path) -> bool:
@@ -131,10 +135,6 @@ def is_sound(lake: Lake, path: Path) -> bool:
     except LakeError:
         return False
     return True
-
-
-def _tell_unwritten(problem: str) -> None:
-    logger.warning("%s; so queries over the marts that need it compute it each time, which takes longer", problem)
 
 
 def _holds(made_of: list[str], now: str | None, owners: tuple[str, ...]) -> bool:

@@ -262,7 +262,7 @@ def test_a_damaged_table_leaves_the_other_months_in_files(lake, caplog):
     path = lake.daily(DAYS[0])
     path.write_bytes(path.read_bytes()[:-9])
     stored.renew(lake)
-    assert "2026-01.parquet cannot be made" in caplog.text
+    assert not caplog.text  # other commands name the file, with what mends it
     assert {day.month for day in stored.days(lake, VIEWS["daily_wide"]).holding} == {2}
 
 
