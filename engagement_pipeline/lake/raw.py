@@ -23,6 +23,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from operator import index
 from typing import TYPE_CHECKING, Any, Self
+from zlib import crc32
 
 import pyarrow as pa
 
@@ -47,6 +48,7 @@ logger = logging.getLogger(__name__)
 ZSTD = pa.Codec("zstd", compression_level=3)  # higher levels cost more time than they save space
 SUFFIX = ".json.zst"
 PULL = "pull.json"
+CHECKSUMS = "crc32"  # in a header: of the rest of it, and of the body
 APART = {State.REJECTED.value, State.UNANSWERED.value}  # the folders of what holds no answer that counts
 HEADER_BYTES = 16_384  # read at a time until the header's line ends
 LARGEST_HEADER = 2**20  # bytes; 250 Tweets are 6,000
@@ -198,8 +200,9 @@ class Pull:
 
 
 def packed(header: dict[str, Any], body: bytes) -> bytes:
-    """Return what the file of a response holds."""
-    content: bytes = ZSTD.compress(json.dumps(header).encode() + b"\n" + body)
+    """Return what the file of a response holds: the header, with the checksums of it and of the body, and the body."""
+    sums = [crc32(json.dumps(header).encode()), crc32(body)]
+    content: bytes = ZSTD.compress(json.dumps(header | {CHECKSUMS: sums}).encode() + b"\n" + body)
     return content
 
 
@@ -399,7 +402,10 @@ def _read(storage: LocalStorage, path: Path, *, header_only: bool = False) -> tu
             if not header_only:
                 body += stream.read(LARGEST_BODY + 1)
         fields = json.loads(header)
-    except (OSError, ValueError, RecursionError) as error:
+        sums = fields.pop(CHECKSUMS, None)  # none in files of older programs
+        if sums and sums != [crc32(json.dumps(fields).encode()), sums[1] if header_only else crc32(body)]:
+            raise ValueError("it is not what was written")  # noqa: TRY301 - told as all that is wrong with a file
+    except (OSError, ValueError, RecursionError, AttributeError, LookupError, TypeError) as error:
         raise damaged(path, detail_of(error)) from None
     if len(body) > LARGEST_BODY:  # a small file may hold any number of blanks
         raise damaged(path, f"its body has more than {LARGEST_BODY // 2**20} MB, and none of the API is that large")

@@ -66,7 +66,9 @@ def test_a_response_lands_byte_for_byte(pull):
 
 def test_the_header_says_what_was_asked_and_when(pull):
     path = pull.land(REQUEST, ANSWER)
-    assert json.loads(content(path).partition(b"\n")[0]) == {
+    header = json.loads(content(path).partition(b"\n")[0])
+    assert header == {
+        "crc32": header["crc32"],
         "endpoint": "historical",
         "handle": "ann",
         "tweet_ids": [1890000000000000001, 1890000000000000002],
@@ -231,7 +233,9 @@ def with_header(whole, **changes):
     """Return a landed file with other values in its header."""
     with pa.CompressedInputStream(pa.BufferReader(whole), "zstd") as stream:
         header, _, body = stream.read().partition(b"\n")
-    return bytes(raw.ZSTD.compress(json.dumps(json.loads(header) | changes).encode() + b"\n" + body))
+    return bytes(
+        raw.ZSTD.compress(json.dumps({**json.loads(header), raw.CHECKSUMS: None, **changes}).encode() + b"\n" + body)
+    )
 
 
 DAMAGES = {
@@ -295,6 +299,25 @@ def test_a_damaged_response_that_is_moved_as_the_message_says_is_read_no_more(pu
     place.parent.mkdir()
     path.rename(place)
     assert [*pull.landed()] == []
+
+
+def test_a_response_without_checksums_is_read_as_an_older_program_wrote_it(pull):
+    path = kept(pull)
+    path.write_bytes(with_header(path.read_bytes()))
+    (landed,) = pull.landed()
+    assert (landed.request, landed.body()) == (REQUEST, ANSWER.body)
+
+
+def test_a_byte_that_has_changed_is_told_wherever_it_is(pull):
+    path = kept(pull)
+    held = content(path)
+    name = held.index(raw.CHECKSUMS.encode())  # without the name of the checksums there are none
+    for place in {*range(len(held))} - {*range(name, name + len(raw.CHECKSUMS))}:
+        changed = bytearray(held)
+        changed[place] ^= 1
+        path.write_bytes(raw.ZSTD.compress(bytes(changed)))
+        with pytest.raises(LakeError, match="is damaged"):
+            [landed.body() for landed in pull.landed()]
 
 
 def test_a_response_that_is_damaged_past_its_header_is_named_when_it_is_read(pull):
