@@ -48,6 +48,7 @@ logger = logging.getLogger(__name__)
 ZSTD = pa.Codec("zstd", compression_level=3)  # higher levels cost more time than they save space
 SUFFIX = ".json.zst"
 PULL = "pull.json"
+CHANGED = "it is not what was written"
 CHECKSUMS = "crc32"  # in a header: of the rest of it, and of the body
 APART = {State.REJECTED.value, State.UNANSWERED.value}  # the folders of what holds no answer that counts
 HEADER_BYTES = 16_384  # read at a time until the header's line ends
@@ -403,12 +404,14 @@ def _read(storage: LocalStorage, path: Path, *, header_only: bool = False) -> tu
                 body += stream.read(LARGEST_BODY + 1)
         fields = json.loads(header)
         sums = fields.pop(CHECKSUMS, None)  # none in files of older programs
-        if sums and sums != [crc32(json.dumps(fields).encode()), sums[1] if header_only else crc32(body)]:
-            raise ValueError("it is not what was written")  # noqa: TRY301 - told as all that is wrong with a file
+        if sums and sums[0] != crc32(json.dumps(fields).encode()):
+            raise ValueError(CHANGED)  # noqa: TRY301 - told as all that is wrong with a file
     except (OSError, ValueError, RecursionError, AttributeError, LookupError, TypeError) as error:
         raise damaged(path, detail_of(error)) from None
     if len(body) > LARGEST_BODY:  # a small file may hold any number of blanks
         raise damaged(path, f"its body has more than {LARGEST_BODY // 2**20} MB, and none of the API is that large")
+    if sums and not header_only and sums[1] != crc32(body):
+        raise damaged(path, CHANGED)
     return fields, body
 
 

@@ -27,10 +27,10 @@ from engagement_pipeline.core.tables import TABLES, TWEETS
 from engagement_pipeline.lake.storage import LocalStorage, literally
 from engagement_pipeline.query import files, seal, stored, truth
 from engagement_pipeline.query.problems import closed, of_system, refused, told
-from engagement_pipeline.query.views import BY_SOURCE, all_macros, all_views, identifier, quoted
+from engagement_pipeline.query.views import BY_SOURCE, all_macros, all_views, identifier, needed, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from datetime import date
     from pathlib import Path
 
@@ -129,15 +129,17 @@ def _write(lake: Lake, target: Path, place: files.Place, *, storage: LocalStorag
     return target
 
 
-def connect(lake: Lake, *, marts: bool = True, kept: bool = True) -> duckdb.DuckDBPyConnection:
+def connect(
+    lake: Lake, *, marts: bool = True, kept: bool = True, only: Collection[str] = ()
+) -> duckdb.DuckDBPyConnection:
     """Return a connection of one's own with all views, or those of the tables alone, in memory and in UTC.
 
-    Unless `kept`, no mart is read from files.
+    Unless `kept`, no mart is read from files. With `only`, there are none but these, which must be with all they read.
     """
     connection = duckdb.connect()
     connection.execute("set timezone = 'UTC'")
     try:
-        _create_views(connection, lake, files.fixed(lake), marts=marts, kept=kept)
+        _create_views(connection, lake, files.fixed(lake), marts=marts, kept=kept, only=only)
     except duckdb.Error as error:
         raise LakeError(f"the files of {lake.root} cannot be read: {' '.join(str(error).split())}") from None
     return connection
@@ -208,7 +210,7 @@ def answers(
     if unread := closed(lake):
         raise unread
     if not unsafe:  # else a statement that does more than to read might do it twice
-        with suppress(duckdb.Error, LakeError), _views(lake) as connection:
+        with suppress(duckdb.Error, LakeError), _views(lake, sql) as connection:
             return _taken(connection, lake, sql, take, unsafe=False)
     with connect(lake, kept=False) as connection:
         try:
@@ -217,10 +219,10 @@ def answers(
             raise _damage(lake, error) or InputError(f"the query failed: {told(error, sql)}") from None
 
 
-def _views(lake: Lake) -> duckdb.DuckDBPyConnection:
-    """Return a connection with the views of engagement.duckdb, or with new ones, in UTC."""
+def _views(lake: Lake, sql: str) -> duckdb.DuckDBPyConnection:
+    """Return a connection with the views of engagement.duckdb, or with new ones for a query, in UTC."""
     if not seal.is_whole(lake):
-        return connect(lake)
+        return connect(lake, only=needed(sql, [str(table) for table in TABLES.values()]))
     connection = duckdb.connect(str(lake.catalog), read_only=True)
     connection.execute("set timezone = 'UTC'")
     return connection
@@ -277,12 +279,17 @@ def _create_views(
     live: bool = False,
     marts: bool = True,
     kept: bool = True,
+    only: Collection[str] = (),
 ) -> None:
     """Create all views, or those of the tables alone; raises LakeError where a damaged file is in the way."""
+    views = [view for view in all_views() if marts and (not only or view.name in only)]
+    macros = [macro for macro in all_macros() if marts and (not only or macro.name in only)]
     try:
         sources = truth.by_source(lake, place, live=live) | truth.selects(lake, place, live=live)
-        in_files = stored.selects(lake, place) if marts and kept else {}
-        for view in all_views() if marts else ():
+        if only:
+            sources = {name: select for name, select in sources.items() if name in only or name in BY_SOURCE}
+        in_files = stored.selects(lake, place) if kept and any(view.stored for view in views) else {}
+        for view in views:
             sources[view.name] = in_files.get(view.name, view.sql)
         for schema in sorted({name.partition(".")[0] for name in sources if "." in name}):
             connection.execute(f"create schema {schema}")
@@ -291,7 +298,7 @@ def _create_views(
         whole = partial(files.with_files, sources=inner)
         for name, select in sources.items():
             connection.execute(f"create view {name} as {files.guarded(whole(select), place)}")
-        for macro in all_macros() if marts else ():
+        for macro in macros:
             connection.execute(f"create macro {macro.call} as table {files.guarded(whole(macro.sql), place)}")
     except duckdb.Error as error:
         # A view takes its columns from its first file, whichever that is; a mart then lacks some.

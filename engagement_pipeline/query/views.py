@@ -34,6 +34,7 @@ PARAMETER = re.compile(r"--   \((\w+)\)  (.+)")
 COLUMN = re.compile(r"--   (\w+)  (.+)")
 CONTINUED = re.compile(r"--      +(.+)")  # of the column above
 COMMENT = re.compile(r" *--.*\n?")
+WORD = re.compile(r"\w+")
 READ = re.compile(r"\b(?:from|join)\s+(\w+)", re.IGNORECASE)
 GRAIN, KEY, STORED = "One row is ", "The key is ", "It is stored, a file a month."
 MARTS = Path(__file__).parent / "marts"
@@ -96,6 +97,21 @@ def _in_order() -> tuple[View, ...]:
 def reading(sql: str, names: Collection[str]) -> set[str]:
     """Return which of some tables and views a SELECT reads."""
     return {name for name in READ.findall(sql) if name in names}
+
+
+def needed(sql: str, tables: Collection[str]) -> set[str]:
+    """Return the tables and views that a query may read, with those that these read; all, where that is not sure."""
+    views = {view.name: view for view in _in_order()}
+    known = {*views, *tables}
+    named = {name.lower() for name in READ.findall(sql)}
+    if not named or not named <= known:
+        return known
+    found: set[str] = set()
+    beyond = {*WORD.findall(sql.lower())} & known
+    while beyond:
+        found |= beyond
+        beyond = {name for view in beyond & views.keys() for name in reading(views[view].sql, known)} - found
+    return found
 
 
 def quoted(text: object) -> str:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from each_source import LONG
 from truth import FIRST, NOW, TWO_TYPES, api_of, assert_true, follow, run
 
 from engagement_pipeline import pipeline, pulling
@@ -43,6 +44,7 @@ def total(world, table):
     return ask(world, f'select sum("count")::bigint as n from {table}')[0]["n"]
 
 
+@LONG
 @SET_BACK
 def test_what_is_pulled_after_the_clock_was_set_back_is_newer(world, at_time, back):
     at_time(RIGHT, settled=False)
@@ -52,6 +54,7 @@ def test_what_is_pulled_after_the_clock_was_set_back_is_newer(world, at_time, ba
     assert times == [{"later": True}]
 
 
+@LONG
 @SET_BACK
 def test_it_is_told_once_a_pull_and_not_once_the_clock_is_right(at_time, caplog, back):
     def told():
@@ -65,6 +68,7 @@ def test_it_is_told_once_a_pull_and_not_once_the_clock_is_right(at_time, caplog,
     assert len(told()) == 1
 
 
+@LONG
 def test_so_it_is_where_raw_and_the_last_pull_s_answers_are_pruned(world, at_time, each_source):
     at_time(RIGHT, settled=False)
     lake = Lake(world.settings().data).of(each_source)
@@ -73,6 +77,7 @@ def test_so_it_is_where_raw_and_the_last_pull_s_answers_are_pruned(world, at_tim
     assert_true(world, tweets, types=TWO_TYPES)
 
 
+@LONG
 def test_the_table_as_of_the_right_time_is_as_it_was_then(world, at_time):
     at_time(RIGHT, settled=False)
     young = total(world, "engagements")

@@ -8,6 +8,7 @@ import time
 
 import forks
 import pytest
+from each_source import LONG
 from truth import FIRST, LAST, TWO_TYPES, answered, api_of, assert_true, follow, run
 
 from engagement_pipeline import pipeline
@@ -85,6 +86,7 @@ def test_a_pull_that_was_killed_goes_on_without_asking_twice(world, each_source)
     assert answered(api) == followed["ok"]  # each exactly once
 
 
+@LONG
 @pytest.mark.parametrize(
     ("file", "place"),
     [

@@ -3,11 +3,13 @@
 from functools import partial
 
 import pytest
+from each_source import LONG
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 from lake_machine import LakeMachine
 
 
+@LONG
 @pytest.mark.parametrize(
     ("walks", "steps", "same"),
     [(8, 10, True), pytest.param(500, 30, False, marks=pytest.mark.faults)],

@@ -15,7 +15,7 @@ from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.set_aside import load as set_aside
 from engagement_pipeline.publish import retention
 from engagement_pipeline.query import catalog
-from engagement_pipeline.transport import accounts
+from engagement_pipeline.transport import accounts, patience
 
 WINDOW = Window(date(2026, 1, 30), date(2026, 1, 31))
 HANDLES = 3  # of the world, each with one request
@@ -59,7 +59,8 @@ def test_handles_that_were_asked_for_before_may_be_asked_again(world):
     assert "needs 3 handles" in refusal(pull(world.settings(handles_per_month="2", data=str(world.root / "new"))))
 
 
-def test_retries_never_go_over_a_limit_and_what_came_is_kept(world):
+def test_retries_never_go_over_a_limit_and_what_came_is_kept(world, monkeypatch):
+    monkeypatch.setattr(patience, "PAUSES", (0.01,))
     world.emulator.faults.set(status_503=0.5)
     outcome = pull(world.settings(requests_per_month="4", tries="50", patience_minutes="1"))
     assert len(world.emulator.requests) <= 4

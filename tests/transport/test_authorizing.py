@@ -208,16 +208,14 @@ def test_no_log_holds_a_token_a_code_or_a_verifier(in_world, caplog):
 
 def test_the_command_authorises_and_says_where_the_tokens_are(in_world, engagement, monkeypatch):
     def paste(prompt):
-        return landing(prompts[0], HANDLE)
+        return landing(next(text for text in prompts if text.startswith("http")), HANDLE)
 
     prompts = []
     monkeypatch.setattr("builtins.input", paste)
-    monkeypatch.setattr(
-        "engagement_pipeline.cli.output._say", lambda text="": prompts.extend(re.findall(r"http\S+", text))
-    )
+    monkeypatch.setattr("engagement_pipeline.cli.output.on_terminal", lambda text: prompts.append(text) or text)
     code, out, errors = engagement("authorize", HANDLE, "--oauth2")
     assert (code, errors) == (0, [])
-    assert out == f"the OAuth 2 tokens of {HANDLE} are in {in_world.accounts}\n"
+    assert out.endswith(f"\nthe OAuth 2 tokens of {HANDLE} are in {in_world.accounts}\n")
     assert tokens_of(in_world)
 
 
