@@ -13,6 +13,8 @@ from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.query import dictionary
 
+pytestmark = pytest.mark.marts
+
 
 @pytest.fixture
 def lake(tmp_path, monkeypatch):

@@ -17,6 +17,8 @@ from engagement_pipeline.cli.main import main
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.extract.account_check import Finding
 
+pytestmark = pytest.mark.marts
+
 VALUES = """
     select 1890000000000000001::bigint as tweet_id, sum(i) as n, sum(i)::hugeint * 10 as huge,
         2.50::decimal(9, 2) as part, 0.5::double as half,

@@ -11,6 +11,8 @@ import pytest
 from engagement_pipeline.cli import pager
 from engagement_pipeline.cli.main import main
 
+pytestmark = pytest.mark.marts
+
 MARKED = "sed s/^/paged:/"  # a pager that shows what it was given
 SHORT, LONG = 9, 10  # lines; the screen has 10, and the last is for the prompt
 ALL = [str(number) for number in range(LONG)]

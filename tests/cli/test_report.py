@@ -7,6 +7,8 @@ from pages import Page
 
 from engagement_pipeline.report import page
 
+pytestmark = pytest.mark.marts
+
 
 @pytest.fixture
 def of_traps(trapped, folder, monkeypatch):
