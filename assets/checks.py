@@ -19,6 +19,13 @@ from engagement_pipeline.observe import agreement, alert, combined, freshness, n
 from engagement_pipeline.transport import accounts
 
 SHOWN = 20  # findings; the command shows all
+OF_THE_LAKE = {
+    "whole": "The lake is whole, as `engagement doctor --quick` sees it. Each finding says what mends it.",
+    "agreement": "X API v2 and the Engagement API gave the same counts, where both gave one of a settled hour.",
+    "window_sums": "The hours of X API v2 sum up to its own totals of their windows, once these are settled.",
+    "spend": "Less than 80 % of each limit of the month are used: requests, handles and Posts read.",
+    "shapes": "The APIs send nothing new that their documents do not have. Each piece of news is told once.",
+}
 
 
 @dg.multi_asset_check(
@@ -75,50 +82,26 @@ def fresh(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvalu
     name="whole",
     specs=[
         dg.AssetCheckSpec(
-            "whole",
+            name,
             asset=catalog,  # which has no partitions, as the lake has none
             additional_deps=[totals],  # the job that makes these looks at the lake with them
-            description="The lake is whole, as `engagement doctor --quick` sees it. Each finding says what mends it.",
-        ),
-        dg.AssetCheckSpec(
-            "agreement",
-            asset=catalog,
-            additional_deps=[totals],
-            description="X API v2 and the Engagement API gave the same counts, where both gave one of a settled hour.",
-        ),
-        dg.AssetCheckSpec(
-            "window_sums",
-            asset=catalog,
-            additional_deps=[totals],
-            description="The hours of X API v2 sum up to its own totals of their windows, once these are settled.",
-        ),
-        dg.AssetCheckSpec(
-            "spend",
-            asset=catalog,
-            additional_deps=[totals],
-            description="Less than 80 % of each limit of the month are used: requests, handles and Posts read.",
-        ),
-        dg.AssetCheckSpec(
-            "shapes",
-            asset=catalog,
-            additional_deps=[totals],
-            description="The APIs send nothing new that their documents do not have. Each piece of news is told once.",
-        ),
+            description=description,
+        )
+        for name, description in OF_THE_LAKE.items()
     ],
 )
 def whole(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvaluation | dg.Output[None]]:
     """Look the lake over, compare its APIs with each other and with their own sums, and look at the month's limits.
 
-    What is new of the APIs is told too.
-
-    It blocks nothing: what is wrong may be far from the run's days.
+    What is new of the APIs is told too. It blocks nothing: what is wrong may be far from the run's days.
     """
     with one_line():
         chosen = settings.load()
+        home = Lake(chosen.data)
         found = pipeline.examine(chosen, quick=True)
         warned = {
-            "agreement": agreement.agreement(Lake(chosen.data)),
-            "window_sums": window_audit.window_audit(Lake(chosen.data)),
+            "agreement": agreement.agreement(home),
+            "window_sums": window_audit.window_audit(home),
             "spend": spending.within(chosen),
         }
     told = [printable(redacted(str(finding))) for finding in found.findings]
@@ -138,7 +121,7 @@ def whole(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvalu
             description=verdict.words,
             metadata=dict(verdict.numbers),
         )
-    home, seen = Lake(chosen.data), news.untold(Lake(chosen.data))
+    seen = news.untold(home)
     problem = _not_alerted(chosen, seen)
     yield dg.AssetCheckEvaluation(
         asset_key=catalog.key,

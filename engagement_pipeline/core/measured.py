@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from engagement_pipeline.core.model import FIRST_SNOWFLAKE, SNOWFLAKE_EPOCH
 from engagement_pipeline.core.tables import EPOCH
+from engagement_pipeline.core.tweet_ids import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 HOURS = 24  # of a day
 _MILLISECONDS = 3_600_000  # of an hour
 _SNOWFLAKE_EPOCH = round(SNOWFLAKE_EPOCH.timestamp() * 1000)
-_LAST_ID = int(np.iinfo(np.int64).max)
 
 
 def first_hour(day: date) -> int:
@@ -33,7 +33,7 @@ def first_hour(day: date) -> int:
 def youngest_from(hour: int) -> int:
     """Return the least ID that says that its Tweet was posted after an hour since 1970: such IDs sort by their time."""
     milliseconds = (hour + 1) * _MILLISECONDS - _SNOWFLAKE_EPOCH
-    return min(max(milliseconds << 22, FIRST_SNOWFLAKE), _LAST_ID)
+    return min(max(milliseconds << 22, FIRST_SNOWFLAKE), LARGEST)
 
 
 def hour_posted(tweets: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -48,14 +48,14 @@ def selects(
         return found
     by_lake = {
         each.source: {
-            table: files.source(lake, table, place, live=live, days=days)
-            if each is lake
-            else files.source(lake, table, place, within=each.source, days=days)
+            table: files.source(lake, table, place, within=each.source, days=days)
+            if each is not lake
+            else found.get(str(table)) or files.source(lake, table, place, live=live, days=days)
             for table in (*CHOSEN, *ADDED)
         }
         for each in lakes
     }
-    for table in (table for table in ADDED if table in chosen):
+    for table in [table for table in ADDED if table in chosen]:
         found[str(table)] = " union all by name ".join(f"from ({of_lake[table]})" for of_lake in by_lake.values())
     of_tweets = {each.source: by_lake[each.source] for each in lake.of_tweets}
     if len(of_tweets) > 1:

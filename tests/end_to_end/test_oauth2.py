@@ -4,6 +4,7 @@ import re
 
 import forks
 import pytest
+from kills import DIE_AT_FILE
 from oauth2_page import app_alone, expire_in_file, held, let_in, refreshes, revoke
 
 from engagement_pipeline import pipeline
@@ -16,20 +17,6 @@ from engagement_pipeline.transport import accounts, oauth2
 
 HANDLE, OTHER = "harborbooks", "lumenaudio"
 ANALYTICS = "/2/tweets/analytics"
-# Runs the command, and dies instead of renaming a file of that name.
-DIE = """
-import os, sys
-from engagement_pipeline.cli.main import main
-really = os.replace
-
-def replace(source, target):
-    if str(target).endswith(sys.argv[1]):
-        os._exit(9)
-    really(source, target)
-
-os.replace = replace
-sys.exit(main(sys.argv[2:]))
-"""
 
 
 @pytest.fixture
@@ -109,7 +96,7 @@ def test_a_token_that_is_over_in_the_file_is_refreshed_before_the_pull(alone):
 def test_a_pull_that_dies_before_the_new_tokens_are_in_the_file_costs_no_authorisation(alone):
     expire_in_file(alone)
     before = held(alone, HANDLE)
-    assert forks.run(DIE, "accounts.toml", "pull", "--from", "2026-01-31").code == 9
+    assert forks.run(DIE_AT_FILE, "accounts.toml", "pull", "--from", "2026-01-31").code == 9
     assert held(alone, HANDLE) == before
     assert refreshes(alone) == [200, 200]
     assert pulled(alone) == []

@@ -103,7 +103,14 @@ def read(body: bytes, request: Request, form: Form = OF_POSTS) -> Flat:
         buckets = _buckets(post.get(SERIES), hours, at, odd)
         series[tweet] = _series(buckets, metrics, at, odd)
     rows, early = since_posted(_rows(series), request.tweet_ids, first=min(hours.values()))
-    reasons, said = reasons_in(root, request, form, rows)
+    return flat(root, request, form, rows, early=early, odd=bool(odd))
+
+
+def flat(
+    root: dict[str, Any], request: Request, form: Form, rows: pa.Table, *, early: int = 0, odd: bool = True
+) -> Flat:
+    """Return the rows of an answer with what it says beside them; unless `odd`, nothing in its hours can be news."""
+    reasons, said = _reasons(root, request, form, rows)
     return Flat(
         rows,
         frozenset(tweet for tweet, reason in reasons.items() if reason.outcome == UNAVAILABLE),
@@ -112,7 +119,7 @@ def read(body: bytes, request: Request, form: Form = OF_POSTS) -> Flat:
         scanned=True,
         early=early,
         reasons=reasons,
-        news=news_of(root, form.shape(request, counts=bool(odd)), handle=request.handle),
+        news=news_of(root, form.shape(request, counts=odd), handle=request.handle),
     )
 
 
@@ -296,7 +303,7 @@ def _rows(series: Mapping[int, Series]) -> pa.Table:
     )
 
 
-def reasons_in(root: dict[str, Any], request: Request, form: Form, rows: pa.Table) -> tuple[dict[int, NotServed], str]:
+def _reasons(root: dict[str, Any], request: Request, form: Form, rows: pa.Table) -> tuple[dict[int, NotServed], str]:
     """Return why there is no count of some Posts, and all that the answer says of errors.
 
     Raises ResponseError if it says that a Post is not served and counts it.

@@ -15,28 +15,25 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from engagement_pipeline.core.errors import ResponseError
-from engagement_pipeline.core.model import Flat
 from engagement_pipeline.core.rows import type_column
-from engagement_pipeline.core.shape import news_of
-from engagement_pipeline.core.tables import TYPE_NAMES, UNAVAILABLE, WINDOW_TOTALS
+from engagement_pipeline.core.tables import TYPE_NAMES, WINDOW_TOTALS
 from engagement_pipeline.sources import audit
 from engagement_pipeline.sources.x_api_v2.flatten import (
     DATA,
     OF_POSTS,
     brief,
     count_of,
+    flat,
     listed,
     number_of,
     parsed,
-    reasons_in,
 )
 from engagement_pipeline.sources.x_api_v2.request import SERIES, in_v2, largest_answer, most_values
-from engagement_pipeline.sources.x_api_v2.shape import shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from engagement_pipeline.core.model import Request
+    from engagement_pipeline.core.model import Flat, Request
 
 SUMS = pa.schema([field for field in WINDOW_TOTALS.schema if field.name != "observed_at"])
 
@@ -53,17 +50,7 @@ def read(body: bytes, request: Request) -> Flat:
         if tweet in sums:
             raise ResponseError("stands there twice", path=f"{at}.id")
         sums[tweet] = _sums(post, metrics, at)
-    rows = _rows(sums, request)
-    reasons, said = reasons_in(root, request, OF_POSTS, rows)
-    return Flat(
-        rows,
-        frozenset(tweet for tweet, reason in reasons.items() if reason.outcome == UNAVAILABLE),
-        said,
-        negative=0,
-        scanned=True,
-        reasons=reasons,
-        news=news_of(root, shape(request), handle=request.handle),
-    )
+    return flat(root, request, OF_POSTS, _rows(sums, request))
 
 
 def _sums(post: dict[str, Any], metrics: Mapping[str, int], path: str) -> dict[int, int]:
