@@ -32,7 +32,7 @@ from engagement_pipeline.observe.day_report import DayReport, describe
 from engagement_pipeline.publish import erasure, erasure_due, publisher, retention
 from engagement_pipeline.publish import upgrade as upgrading
 from engagement_pipeline.publish.rebuild import rebuild_table
-from engagement_pipeline.pulling import lake_now, pull
+from engagement_pipeline.pulling import beside_lake, lake_now, pull
 from engagement_pipeline.query import by_day, catalog
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def publish_landed(settings: Settings, *, progress: Progress = quiet) -> list[Pu
     home = Lake(settings.data)
     home.open()
     home.show(settings.shown_source)
-    erasure.resume(home, now=lake_now(settings))
+    erasure.resume(home, now=lake_now(settings), beside=beside_lake(settings))
     publications: list[Publication] = []
     failed: LakeError | None = None
     for lake in home.of_each_source:
@@ -77,7 +77,9 @@ def publish_landed(settings: Settings, *, progress: Progress = quiet) -> list[Pu
             catalog.refresh(home)
         raise failed
     if settings.forget_deleted_days:
-        erasure_due.forget(home, days=settings.forget_deleted_days, now=lake_now(settings))
+        erasure_due.forget(
+            home, days=settings.forget_deleted_days, now=lake_now(settings), beside=beside_lake(settings)
+        )
     catalog.refresh(home)
     return publications
 
@@ -99,7 +101,7 @@ def rebuild(
     home = Lake(settings.data)
     home.open(create=False)
     home.show(settings.shown_source)
-    erasure.resume(home, now=lake_now(settings))
+    erasure.resume(home, now=lake_now(settings), beside=beside_lake(settings))
     tables = [REBUILDABLE[table]] if table else REBUILDABLE.values()
     rebuilt = [
         day

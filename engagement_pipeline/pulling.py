@@ -21,7 +21,7 @@ from engagement_pipeline.core.errors import (
     RefusedError,
 )
 from engagement_pipeline.core.model import Plan, Progress, Request, Tweet, Window, quiet
-from engagement_pipeline.extract import account_check, drift, planner, puller, roster, turn
+from engagement_pipeline.extract import account_check, drift, planner, puller, roster, roster_synced, turn
 from engagement_pipeline.extract.prepare import unforgotten
 from engagement_pipeline.extract.progress import Whole
 from engagement_pipeline.extract.roster import save_roster
@@ -39,6 +39,7 @@ from engagement_pipeline.transport.rate_limit import AccountLimiters, RateLimite
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from engagement_pipeline.core.erased import Beside
     from engagement_pipeline.core.settings import Settings
     from engagement_pipeline.extract.account_check import Finding
     from engagement_pipeline.extract.prepare import Prepared
@@ -58,7 +59,7 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
     lake = home.of(prepared.plans[0].endpoint.source)
     home.open()
     lake.open()
-    erasure.resume(home, now=lake_now(settings))
+    erasure.resume(home, now=lake_now(settings), beside=beside_lake(settings))
     reports: list[PullReport] = []
     refusals: list[Landed] = []
     failures: dict[str, EngagementError] = {}
@@ -184,6 +185,11 @@ def _machine_now() -> datetime:
 def lake_now(settings: Settings) -> datetime:
     """Return the time that a lake's stamps follow: the fixed `now`, or the machine's."""
     return settings.now or _machine_now()
+
+
+def beside_lake(settings: Settings) -> Beside:
+    """Return what takes Tweets out of the roster's files that the program has written."""
+    return partial(roster_synced.clear, settings.tweets)
 
 
 def _client(

@@ -9,6 +9,7 @@ found where it stands as an ID.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -66,3 +67,31 @@ class Erased:
     def _is_theirs(self, member: object) -> bool:
         """Tell whether a member of a list tells of one of them."""
         return isinstance(member, dict) and any(str(member.get(key)) in self.texts for key in OWNERS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A file that was changed: its path, and the SHA-256 of what it held and holds; empty: no file.
+
+    The path is in the outer lake; of a file beside it, it is whole.
+    """
+
+    path: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cleared:
+    """What was done to take Tweets out of some files; `unread` says of each that may still hold them why."""
+
+    changes: tuple[Change, ...] = ()
+    unread: tuple[str, ...] = ()
+
+
+Beside = Callable[[Erased], Cleared]  # takes Tweets out of files that are no part of a lake
+
+
+def nothing_beside(_: Erased) -> Cleared:
+    """Have no files beside the lake."""
+    return Cleared()

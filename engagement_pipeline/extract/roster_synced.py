@@ -16,9 +16,11 @@ import io
 import logging
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engagement_pipeline.core.erased import Change, Cleared
 from engagement_pipeline.core.errors import InputError, RosterError
 from engagement_pipeline.core.posts import COLUMNS
 from engagement_pipeline.extract import roster_files, roster_rows
@@ -109,7 +111,22 @@ def names(path: Path, erased: Erased) -> int:
     return len(_known(path, path.name.removesuffix(SYNCED)).keys() & erased.ids)
 
 
-def forget(path: Path, erased: Erased) -> tuple[bytes, bytes]:
+def clear(pattern: str, erased: Erased) -> Cleared:
+    """Take Tweets out of all files that the program has written."""
+    changes, unread = [], []
+    for path in files(pattern):
+        try:
+            before, after = (sha256(content).hexdigest() for content in _forget(path, erased))
+            if after != before:
+                changes.append(Change(path=str(path.absolute()), before=before, after=after))
+        except RosterError as error:
+            unread.append(str(error))
+        except OSError as error:
+            unread.append(f"{path} cannot be changed: {error.strerror}; get permission to write it")
+    return Cleared(changes=tuple(changes), unread=tuple(unread))
+
+
+def _forget(path: Path, erased: Erased) -> tuple[bytes, bytes]:
     """Take Tweets out of a file, and mask what names them elsewhere; return what it held, and what it holds.
 
     Raises RosterError for a bad file, OSError for one that cannot be written.

@@ -8,6 +8,7 @@
     shapes          what was sent that is not documented
     set_aside       the Tweets that the API would not serve
     forgotten       what keeps Tweets away that were forgotten
+    saved           the reports that were saved
     parquet         tables, read and checked
     storage         under all of these: the only module that touches a file
 

@@ -31,9 +31,11 @@ if TYPE_CHECKING:
 PULL, RESPONSE, LANDED, REJECTED, UNANSWERED = "pull", "response", "landed", "rejected", "unanswered"
 KEPT = "kept though it is damaged"
 MART = "a mart's file"
-MARKER, FORGOTTEN, CATALOG, WRITTEN_INTO, LOCK, NOTE, STAND_IN = (
+MARKER, FORGOTTEN, RECEIPT, SAVED, CATALOG, WRITTEN_INTO, LOCK, NOTE, STAND_IN = (
     "lake.json",
     "forgotten.json",
+    "receipt",
+    "saved.jsonl",
     "catalogue",
     "catalogue.wal",
     "lock",
@@ -146,6 +148,7 @@ def _each_place(endpoints: Mapping[str, Endpoint]) -> Iterator[Place]:
         for depth in range(1, len(folder) + 1):
             yield Place(LEFT, (*folder[:depth], re.compile(r"\..+\.\d+")))
         yield Place(LEFT, (*folder[:-1], re.compile(r"\.dropped-.+")), folder=True)
+    yield _glob(RECEIPT, f"receipts/{A_STAMP}.json")
     for kind, name in SINGLE.items():
         yield Place(kind, (re.compile(name),))
     yield Place(LEFT, (re.compile(r"\.(aside|rebuild|engagement\.duckdb\.staging\.\d+)"),), folder=True)
@@ -157,6 +160,7 @@ def _each_place(endpoints: Mapping[str, Endpoint]) -> Iterator[Place]:
 SINGLE = {
     MARKER: r"lake\.json",
     FORGOTTEN: r"forgotten\.json",
+    SAVED: r"saved\.jsonl",
     CATALOG: r"engagement\.duckdb",
     WRITTEN_INTO: r"engagement\.duckdb\.wal",
     LOCK: r"\.(lake|pull|shapes)\.lock",

@@ -15,6 +15,8 @@
     shapes.jsonl                             what the API sent that is not documented (shapes.py)
     tweets.parquet                           every Tweet that was ever in the roster
     forgotten.json                           what keeps Tweets away that were forgotten (forgotten.py)
+    receipts/WHEN.json                       what a removal of Tweets has done
+    saved.jsonl                              where reports were saved, which may show Tweets (saved.py)
     .lake.note, .pull.note                   what is looked at under a lock (looking.py)
     .catalog.note                            what engagement.duckdb holds, if this program wrote it last (seal.py)
     engagement.duckdb                        views over the Parquet (catalog.py)
@@ -154,6 +156,16 @@ class Lake:
     def forgotten(self) -> Path:
         """What keeps Tweets away that were forgotten, from the lakes of all sources."""
         return self.home.root / "forgotten.json"
+
+    @property
+    def receipts(self) -> Path:
+        """What each removal of Tweets has done, a file each."""
+        return self.home.root / "receipts"
+
+    @property
+    def saved(self) -> Path:
+        """Where reports were saved from the lake, a line each."""
+        return self.home.root / "saved.jsonl"
 
     @property
     def catalog(self) -> Path:

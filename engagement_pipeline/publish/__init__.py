@@ -4,7 +4,8 @@
                            snapshots
 
     rebuild: the same from raw, with no request        retention: raw that has served
-    erasure: Tweets gone from all of it (erasure_raw · erasure_tables), by themselves (erasure_due); erasure_search
+    erasure: Tweets gone from all of it (erasure_raw · erasure_tables · erasure_reports), by themselves (erasure_due);
+    erasure_search; receipts
 
 In: pulls whose responses have landed. Out: the files of the tables, replaced together.
 May import: core, sources, lake.

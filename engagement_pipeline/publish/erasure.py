@@ -2,8 +2,8 @@
 
 In: the outer lake, and Tweets. Out: a Receipt: each file that was rewritten or removed, with its hashes.
 
-    forgotten.json: going ─> marts, removed ─> raw, rewritten ─> tables ─> logs ─> raw that goes ─>
-    forgotten.json: gone
+    forgotten.json: going ─> marts, removed ─> raw, rewritten ─> tables ─> logs ─> raw that goes ─> reports, removed ─>
+    files beside the lake ─> the receipt ─> forgotten.json: gone
 
 From the first file on, nothing brings them back: no plan asks for them, and no publication takes them from raw. Each
 file is whole before and after. Whatever stops it, the next one finds in forgotten.json that they are going, and does
@@ -21,49 +21,25 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from engagement_pipeline import sources
-from engagement_pipeline.core.erased import Erased
+from engagement_pipeline.core.erased import Change, Erased, nothing_beside
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.lake import forgotten, shapes
 from engagement_pipeline.lake.layout import LAKE_LOCK, PULL_LOCK
 from engagement_pipeline.lake.recovery import recover
-from engagement_pipeline.publish import erasure_raw, erasure_tables
+from engagement_pipeline.publish import erasure_raw, erasure_reports, erasure_tables, receipts
 from engagement_pipeline.publish.erasure_media import of_tweets_alone
+from engagement_pipeline.publish.receipts import Receipt
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from datetime import datetime
     from pathlib import Path
 
+    from engagement_pipeline.core.erased import Beside, Cleared
     from engagement_pipeline.lake.layout import Lake
 
 logger = logging.getLogger(__name__)
-RESPONSES = "responses"  # what raw holds, beside the names of tables
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """A file that was changed: its path, and the SHA-256 of what it held and holds; empty: no file.
-
-    The path is in the outer lake; of a file beside it, it is whole.
-    """
-
-    path: str
-    before: str
-    after: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
-    """What was forgotten, when, and where.
-
-    `tweets` are the hashes that stand for the Tweets, and for their media, in forgotten.json. `unread` are the files
-    that nobody could read, each with why: they may hold them.
-    """
-
-    at: datetime
-    tweets: tuple[str, ...]
-    changes: tuple[Change, ...]
-    unread: tuple[str, ...]
+RESPONSES, REPORTS = "responses", "reports"  # what raw and saved files hold, beside the names of tables
 
 
 @dataclass(slots=True)
@@ -73,12 +49,18 @@ class _Changes:
     made: list[Change] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
 
+    def add(self, cleared: Cleared) -> None:
+        """Add what was done to further files."""
+        self.made += cleared.changes
+        self.unread += cleared.unread
+
 
 def found(home: Lake, tweets: Collection[int]) -> dict[str, int]:
-    """Return what the lakes hold of Tweets: rows by table, lines of the log, and responses. It changes nothing."""
+    """Return what there is of Tweets: rows by table, lines of the log, responses, and reports. It changes nothing."""
     erased, held = Erased(of_tweets_alone(home, tweets).union(tweets)), Counter[str]()
     for lake in home.of_each_source:
         held += _found(lake, erased)
+    held[REPORTS] = erasure_reports.found(home, erased)
     return {name: number for name, number in held.items() if number}
 
 
@@ -94,32 +76,40 @@ def _found(lake: Lake, erased: Erased) -> Counter[str]:
     return held
 
 
-def forget(home: Lake, tweets: Collection[int], *, now: datetime) -> Receipt:
+def forget(home: Lake, tweets: Collection[int], *, now: datetime, beside: Beside = nothing_beside) -> Receipt:
     """Remove Tweets from the lakes, with those that an earlier one that was stopped has left; LakeError if it stops.
 
-    It waits for pulls and publications to end.
+    `beside` takes them out of files that are no part of a lake. It waits for pulls and publications to end. Where there
+    is no Tweet to remove, no receipt is kept.
     """
     changes = _Changes()
     try:
         with _alone(home) as lakes:
             known = forgotten.load(home).begun(of_tweets_alone(home, tweets).union(tweets))
+            erased = Erased(known.going)
             forgotten.save(home, known)
             if known.going:
                 _remove_marts(home, changes)
-            for lake in lakes if known.going else ():
-                _erase(lake, Erased(known.going), now, changes)
+                for lake in lakes:
+                    _erase(lake, erased, now, changes)
+                changes.add(erasure_reports.clear(home, erased))
+                changes.add(beside(erased))
+            receipt = Receipt(
+                at=now,
+                path=receipts.free(home, now),
+                tweets=tuple(map(known.hash_of, sorted(known.going))),
+                changes=tuple(changes.made),
+                unread=tuple(changes.unread),
+            )
+            if known.going:
+                receipts.save(home, receipt, erased)
             forgotten.save(home, known.finished(now))
     except OSError as error:
         raise LakeError(
             f"{error.filename or home.root} cannot be written: {error.strerror}; the Tweets are not gone from all "
             "files yet, and none comes back. Make room or mend the rights, then run again: that goes on"
         ) from error
-    return Receipt(
-        at=now,
-        tweets=tuple(map(known.hash_of, sorted(known.going))),
-        changes=tuple(changes.made),
-        unread=tuple(changes.unread),
-    )
+    return receipt
 
 
 @contextmanager
@@ -137,15 +127,16 @@ def _alone(home: Lake) -> Iterator[tuple[Lake, ...]]:
         yield lakes
 
 
-def resume(home: Lake, *, now: datetime) -> None:
-    """Go on where a removal of Tweets was stopped, if one was."""
+def resume(home: Lake, *, now: datetime, beside: Beside = nothing_beside) -> None:
+    """Go on where a removal of Tweets was stopped, if one was; `beside` is as `forget` has it."""
     if forgotten.load(home).going:
-        receipt = forget(home, (), now=now)
+        receipt = forget(home, (), now=now, beside=beside)
         if receipt.tweets:  # else it was not stopped: another process has ended it, and was waited for
             logger.warning(
-                "a removal of %d Tweets that was stopped has gone on: %d files are changed",
+                "a removal of %d Tweets that was stopped has gone on: %d files are changed; %s has the receipt",
                 len(receipt.tweets),
                 len(receipt.changes),
+                receipt.path,
             )
 
 

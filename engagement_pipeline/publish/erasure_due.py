@@ -17,6 +17,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from engagement_pipeline.core.erased import nothing_beside
 from engagement_pipeline.core.tables import COVERAGE, UNAVAILABLE
 from engagement_pipeline.lake import set_aside
 from engagement_pipeline.lake.layout import PULL_LOCK
@@ -26,6 +27,7 @@ from engagement_pipeline.publish import erasure
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from engagement_pipeline.core.erased import Beside
     from engagement_pipeline.lake.layout import Lake
 
 logger = logging.getLogger(__name__)
@@ -59,14 +61,15 @@ def due(home: Lake, *, days: int, now: datetime) -> list[int]:
     return [tweet_id for (tweet_id,) in found]
 
 
-def forget(home: Lake, *, days: int, now: datetime) -> None:
-    """Forget the Tweets that are due, unless a pull goes on; tell how many."""
+def forget(home: Lake, *, days: int, now: datetime, beside: Beside = nothing_beside) -> None:
+    """Forget the Tweets that are due, unless a pull goes on; tell how many. `beside` is as erasure.forget has it."""
     tweets = [] if home.storage.busy(PULL_LOCK) else due(home, days=days, now=now)
     if tweets:
-        receipt = erasure.forget(home, tweets, now=now)
+        receipt = erasure.forget(home, tweets, now=now, beside=beside)
         logger.warning(
-            "%d Tweets that have been unavailable for %d days are forgotten: %d files are changed",
+            "%d Tweets that have been unavailable for %d days are forgotten: %d files are changed; %s has the receipt",
             len(tweets),
             days,
             len(receipt.changes),
+            receipt.path,
         )

@@ -5,12 +5,16 @@ In: a lake, a UTC month, and for the mails the settings report_mail and alert_sm
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import TYPE_CHECKING
 
-from engagement_pipeline.core.errors import AlertError, InputError
+from engagement_pipeline.core.errors import AlertError, InputError, LakeError
+from engagement_pipeline.core.nearest import nearest
+from engagement_pipeline.lake import saved
+from engagement_pipeline.lake.saved import Saved
 from engagement_pipeline.lake.storage import LocalStorage
 from engagement_pipeline.observe import alert
 from engagement_pipeline.query import catalog
@@ -24,7 +28,9 @@ if TYPE_CHECKING:
     from engagement_pipeline.lake.layout import Lake
     from engagement_pipeline.report.figures import Figures, Month
 
+logger = logging.getLogger(__name__)
 EXTRA = "in a clone of the project, pip install '.[report]'"
+HANDLES = "select distinct handle from tweets where handle is not null order by handle"
 FOLLOWED = "select distinct handle from tweets where followed and handle is not null order by handle"
 
 
@@ -43,18 +49,35 @@ def name_of(handle: str, month: Month) -> str:
 
 
 def write(lake: Lake, handle: str, month: Month, *, path: Path) -> Written:
-    """Write the report of a handle's month, in a folder that is there.
+    """Write the report of a handle's month, in a folder that is there; the lake keeps where it is.
 
-    Raises InputError without the extra or a lake, and LakeError if a file is damaged or cannot be written.
+    Raises InputError without the extra or a lake, and for a handle of which the lake has no Tweet. Raises LakeError if
+    a file is damaged or cannot be written.
     """
     try:
         from engagement_pipeline.report.page import nothing, page  # noqa: PLC0415 - an extra, and slow to import
     except ModuleNotFoundError as error:
         raise InputError(f"{error.name} is not installed, and a report needs it: {EXTRA}") from None
     found = figures(lake, handle, month)
+    if not found.tweets:
+        raise InputError(f"the lake has no Tweet of {handle}{_advice(lake, handle)}")
+    _note(lake, Saved(path=str(path.absolute()), handle=handle, month=f"{month.first:%Y-%m}"))
     LocalStorage(path.parent).write_whole(path, page(found).encode())
     told = nothing(found) or f"{found.complete} of {len(found.month.days)} days are complete"
     return Written(figures=found, path=path, told=told)
+
+
+def _advice(lake: Lake, handle: str) -> str:
+    near = nearest(handle, catalog.query(lake, HANDLES)["handle"].to_pylist())
+    return f"; did you mean {near}?" if near else ": put its Tweets into the roster, and pull"
+
+
+def _note(lake: Lake, report: Saved) -> None:
+    """Have the lake know a report before it is there: whatever stops this, what is forgotten goes from it too."""
+    try:
+        saved.note(lake, report)
+    except LakeError as error:  # somebody who may only read the lake may have a report of it
+        logger.warning("%s; engagement forget will not know of %s", error, report.path)
 
 
 def write_all(lake: Lake, month: Month, *, folder: Path) -> list[Written]:

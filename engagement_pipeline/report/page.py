@@ -17,6 +17,7 @@ from engagement_pipeline.charts.pages import environment, style
 from engagement_pipeline.charts.svg import svg
 from engagement_pipeline.charts.trust import doubtful, each_day, state
 from engagement_pipeline.core.redaction import redacted
+from engagement_pipeline.lake.saved import GENERATOR
 from engagement_pipeline.report.figures import COHORT_HOURS
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def page(figures: Figures) -> str:
     trust = each_day(figures.trust, figures.month.days)
     text = template.render(
         f=figures,
+        generator=GENERATOR,
         nothing=nothing(figures),
         style=Markup(style()),  # noqa: S704 - the package's own
         picture=partial(_picture, figures, trust),
@@ -52,8 +54,6 @@ def page(figures: Figures) -> str:
 
 def nothing(figures: Figures) -> str:
     """Return in one line why a report has no counts; empty if it has some."""
-    if not figures.tweets:
-        return f"The lake has no Tweet of @{figures.handle}: put its Tweets into the roster, and pull."
     if not figures.as_of:
         return f"The lake has no counts of @{figures.handle} for {figures.month}: pull its days."
     return ""

@@ -2,11 +2,12 @@
 
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
 from archives import archive, tweet
-from forgetting import GONE, LAST, NOW, lived
+from forgetting import GONE, LAST, NOW, lived, reported
 from tables import counts
 
 from engagement_pipeline import pipeline
@@ -40,13 +41,35 @@ def test_without_a_terminal_and_without_yes_it_shows_what_would_go_and_removes_n
     assert GONE in tweets_of(had)
 
 
-def test_with_yes_it_prints_a_receipt_and_that_no_file_holds_it(had, engagement):
+def test_with_yes_it_prints_what_was_done_where_and_that_no_file_holds_it(had, engagement):
     code, out, errors = engagement("forget", str(GONE), "--yes")
     assert (code, errors) == (0, [])
-    assert forgotten.load(had).hash_of(GONE) in out
-    assert "rewritten  recent.parquet  sha256 " in out
+    lines = out.splitlines()
+    assert re.fullmatch(r"forgotten on 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\+00:00: 1 Tweet", lines[0])
+    assert "  recent.parquet 1 rewritten" in lines
+    assert "  raw          6 rewritten, 5 removed" in lines
     assert "of the lake: none holds them any more" in out
+    (receipt,) = had.receipts.iterdir()
+    assert f"receipt: {receipt}" in lines
     assert GONE not in tweets_of(had)
+
+
+def test_a_person_reads_no_hash_and_the_receipt_that_is_kept_has_them(had, engagement):
+    out = engagement("forget", str(GONE), "--yes")[1]
+    assert not re.search("[0-9a-f]{32}", out)
+    (receipt,) = had.receipts.iterdir()
+    kept = json.loads(receipt.read_text())
+    assert kept["tweets"] == [forgotten.load(had).hash_of(GONE)]
+    assert kept["searched"]["holding"] == []
+
+
+def test_a_report_that_shows_it_goes_with_the_command_that_writes_it_anew(had, engagement, tmp_path):
+    path = reported(had, tmp_path / "january.html", shows=[GONE])
+    assert "  reports      1 file" in engagement("forget", str(GONE))[1].splitlines()
+    lines = engagement("forget", str(GONE), "--yes")[1].splitlines()
+    assert f"  {path} 1 removed" in lines
+    assert f"to write a report anew without them: engagement report ann 2026-01 --output {path}" in lines
+    assert not path.exists()
 
 
 def test_the_receipt_as_json_names_each_file_and_no_tweet(had, engagement):
@@ -67,8 +90,8 @@ def test_a_file_of_somebody_else_that_names_it_is_told(had, failed, engagement):
     assert lines[0].startswith("1 file still holds a Tweet, or cannot be read: see above; mend or remove each")
 
 
-def test_a_file_names_the_tweets_an_id_a_line(had, engagement, tmp_path):
-    (tmp_path / "ids.txt").write_text(f"tweet_id\n{GONE}\n\n{LAST}\n")
+def test_a_file_names_the_tweets_an_id_a_line_with_or_without_quotes(had, engagement, tmp_path):
+    (tmp_path / "ids.txt").write_text(f'"tweet_id"\n"{GONE}"\n\n{LAST}\n')
     assert engagement("forget", "--file", str(tmp_path / "ids.txt"), "--yes")[0] == 0
     assert tweets_of(had).isdisjoint({GONE, LAST})
 
@@ -80,7 +103,7 @@ def test_a_file_names_the_tweets_an_id_a_line(had, engagement, tmp_path):
         (("--file", "bad.txt"), "bad.txt:2: 'x' is no Tweet's ID: write one ID a line"),
         (("--file", "long.txt"), "long.txt:1: '99999999999999999999' is no Tweet's ID: write one ID a line"),
         (("--file", "none.txt"), "none.txt cannot be read: No such file or directory"),
-        (("--handle", "nobody"), "the lake knows no Tweet of nobody"),
+        (("--handle", "nobody"), "the lake knows no Tweet of nobody: name the Tweets, or look at the handle"),
         (("1", "--json"), "--json prints the receipt, so it needs --yes"),
         (("9" * 20,), f"{'9' * 20} is no Tweet's ID: no ID has 64 bits"),
         (("x",), "argument TWEET: 'x' is not a whole number of at least 1"),
@@ -93,6 +116,13 @@ def test_wrong_use_is_one_line(had, failed, monkeypatch, arguments, told):
     code, line = failed("forget", *arguments)
     assert code == 2
     assert line.startswith(told)
+
+
+def test_a_handle_that_is_mistyped_is_answered_with_the_nearest(in_world, failed, engagement):
+    in_world.follow({"harborbooks": in_world.tweets("harborbooks", 1)})
+    assert engagement("pull", "--from", "2026-01-31", "--to", "2026-01-31")[0] == 0
+    told = "the lake knows no Tweet of harborboks; did you mean harborbooks?"
+    assert failed("forget", "--handle", "harborboks") == (2, told)
 
 
 def test_a_removal_that_was_stopped_goes_on_without_a_name(had, engagement):
@@ -157,7 +187,7 @@ def test_a_tweet_goes_from_the_roster_that_the_program_wrote_and_no_import_bring
     (synced,) = roster_synced.files(in_world.settings().tweets)
     Lake(in_world.lake).open()
     assert "  roster       1 row" in engagement("forget", str(gone))[1].splitlines()
-    assert f"rewritten  {synced}  sha256 " in engagement("forget", str(gone), "--yes")[1]
+    assert f"  {synced} 1 rewritten" in engagement("forget", str(gone), "--yes")[1].splitlines()
     assert str(gone) not in synced.read_text()
     told = engagement(*taking_in)[1].splitlines()
     assert told == [

@@ -25,11 +25,12 @@ def test_a_report_is_written_here_under_the_names_of_the_handle_and_the_month(of
     assert Page((of_traps / "bob-2026-01.html").read_text(encoding="utf-8")).words.startswith("@bob, January 2026")
 
 
-def test_a_handle_without_tweets_gets_a_report_of_one_line(of_traps, engagement):
-    code, told, _ = engagement("report", "nobody", "2026-01", "--output", "there.html")
-    line = "The lake has no Tweet of @nobody: put its Tweets into the roster, and pull."
-    assert (code, told) == (0, f"there.html: {line}\n")
-    assert line in (of_traps / "there.html").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("handle", "advice"), [("bobb", "; did you mean bob?"), ("nobody", ": put its Tweets into the roster, and pull")]
+)
+def test_a_handle_without_tweets_gets_no_report(of_traps, failed, handle, advice):
+    assert failed("report", handle, "2026-01") == (2, f"the lake has no Tweet of {handle}{advice}")
+    assert not any(of_traps.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -47,8 +48,9 @@ def test_a_wrong_month_is_told(failed, month, line):
     assert failed("report", "ann", month) == (2, line)
 
 
-def test_a_place_that_cannot_be_written_is_told(of_traps, failed):
-    code, line = failed("report", "nobody", "2026-01", "--output", "no/such.html")
+def test_a_place_that_cannot_be_written_is_told(of_traps, failed, monkeypatch):
+    monkeypatch.setattr(page, "_picture", lambda *_: "")
+    code, line = failed("report", "bob", "2026-01", "--output", "no/such.html")
     assert code == 1
     assert line.startswith("no/such.html cannot be written: No such file or directory")
 

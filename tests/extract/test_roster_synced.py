@@ -1,11 +1,12 @@
 """The file that the program writes for each handle: where it lies, what a merge keeps, and who wins."""
 
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pytest
 from rosters import BIG, HEADER
 
-from engagement_pipeline.core.erased import Erased
+from engagement_pipeline.core.erased import Cleared, Erased
 from engagement_pipeline.core.errors import InputError, RosterError
 from engagement_pipeline.core.model import Tweet
 from engagement_pipeline.core.posts import Post
@@ -158,16 +159,17 @@ def test_forgotten_tweets_go_from_a_file_and_what_names_them_is_masked(merge):
     assert roster_synced.files(str(merge.path.parent)) == [merge.path]
     erased = Erased(frozenset({BIG}))
     assert roster_synced.names(merge.path, erased) == 1
-    before, after = roster_synced.forget(merge.path, erased)
-    assert before != after == merge.path.read_bytes()
+    (change,) = roster_synced.clear(str(merge.path.parent), erased).changes
+    assert change.path == str(merge.path)
+    assert change.before != change.after == sha256(merge.path.read_bytes()).hexdigest()
     assert {tweet: row["links"] for tweet, row in rows(merge).items()} == {
         BIG + 1: "https://x.com/a/status/[forgotten]"
     }
-    assert roster_synced.forget(merge.path, erased) == (after, after)
+    assert roster_synced.clear(str(merge.path.parent), erased) == Cleared()
 
 
 def test_a_file_of_which_no_tweet_is_left_is_still_a_roster(merge):
     merge(Post(tweet_id=BIG))
-    roster_synced.forget(merge.path, Erased(frozenset({BIG})))
+    roster_synced.clear(str(merge.path.parent), Erased(frozenset({BIG})))
     assert rows(merge) == {}
     assert merge(Post(tweet_id=BIG + 1)).tweets == 1

@@ -8,7 +8,7 @@ import kills
 import pytest
 import v2_bodies
 from bodies import WINDOW, at, full, pulled
-from forgetting import ALL, GONE, STAYS
+from forgetting import ALL, GONE, STAYS, reported
 from older import made_format_2
 from tables import everything, file_of
 
@@ -25,16 +25,17 @@ from engagement_pipeline.publish.publisher import publish_pulls
 VIDEO, OTHER_VIDEO = (1_700_000_000_000_000_000 + number for number in (5, 6))
 OF_VIDEO = ("video_views", "watch_time_ms")
 NAMED = {"CONFIG": os.devnull, "NOW": "2026-02-09T00:00:00Z", "KEEP_RAW_DAYS": "1"}
+ROSTER = f"tweet_id,handle,found_in\n{GONE},ann,archive\n{STAYS[0]},ann,archive\n"
 CHOSEN = f"""
 from engagement_pipeline import forgetting, pipeline
 from engagement_pipeline.core import settings
 from engagement_pipeline.query import catalog
 catalog.refresh = catalog.write = lambda lake: lake.catalog
-named = {NAMED} | {{"DATA": sys.argv[1]}}
+named = {NAMED} | {{"DATA": sys.argv[1], "TWEETS": sys.argv[1] + "/../tweets"}}
 chosen = settings.load({{f"ENGAGEMENT_{{name}}": value for name, value in named.items()}})
 """
 # Each command, and the number of its renames.
-FORGET = CHOSEN + f"forgetting.forget(chosen, [{GONE}])", 27
+FORGET = CHOSEN + f"forgetting.forget(chosen, [{GONE}])", 30
 REBUILD = CHOSEN + "pipeline.rebuild(chosen)", 54
 UPGRADE = CHOSEN + "pipeline.upgrade(chosen)", 21
 
@@ -64,8 +65,17 @@ def home(tmp_path, full_life):
     return Lake(shutil.copytree(full_life, tmp_path / "lake"))
 
 
+@pytest.fixture
+def beside(home, tmp_path):
+    """A file of the roster and a report, both of which name the Tweet, beside the lake."""
+    roster = tmp_path / "tweets" / "ann.synced.csv"
+    roster.parent.mkdir()
+    roster.write_text(ROSTER)
+    return roster, reported(home, tmp_path / "january.html", shows=ALL)
+
+
 def chosen(home):
-    named = NAMED | {"DATA": str(home.root)}
+    named = NAMED | {"DATA": str(home.root), "TWEETS": str(home.root.parent / "tweets")}
     return settings.load({f"ENGAGEMENT_{name}": value for name, value in named.items()})
 
 
@@ -78,8 +88,10 @@ def without_it(full_life, tmp_path_factory):
 
 
 @pytest.mark.parametrize("go_on", [pipeline.publish_landed, lambda chosen: forgetting.forget(chosen, [GONE])])
-@places(FORGET, 22)
-def test_a_removal_goes_on_with_the_media_of_the_tweet(home, without_it, place, go_on):
+@places(FORGET, 22, 28)
+def test_a_removal_goes_on_with_the_media_of_the_tweet_and_what_lies_beside_the_lake(
+    home, beside, without_it, place, go_on
+):
     """The Tweet is gone from the list that tells its media by then."""
     assert kills.dies_at(place, home, FORGET[0])
     if place == 1:  # nothing says yet that it is to go
@@ -87,6 +99,9 @@ def test_a_removal_goes_on_with_the_media_of_the_tweet(home, without_it, place, 
     go_on(chosen(home))
     assert everything(home) == without_it
     assert search(home, Erased(frozenset({GONE, VIDEO}))).holding == ()
+    roster, report = beside
+    assert str(GONE) not in roster.read_text()
+    assert not report.exists()
     known = forgotten.load(home)
     assert (known.going, known.among([GONE, VIDEO, OTHER_VIDEO])) == (frozenset(), {GONE, VIDEO})
 
@@ -116,7 +131,9 @@ def test_a_lake_is_of_the_older_format_until_those_of_all_sources_are_upgraded(h
 
 @pytest.mark.faults
 @pytest.mark.parametrize("command", [FORGET, REBUILD, UPGRADE], ids=["forget", "rebuild", "upgrade"])
-def test_these_are_all_the_renames(home, command):
+def test_these_are_all_the_renames(home, command, request):
+    if command is FORGET:
+        request.getfixturevalue("beside")
     if command is UPGRADE:
         for lake in home.of_each_source:
             made_format_2(lake)

@@ -7,8 +7,9 @@ from datetime import date
 import pytest
 import receivers
 
-from engagement_pipeline.core.errors import AlertError, InputError
+from engagement_pipeline.core.errors import AlertError, InputError, LakeError
 from engagement_pipeline.core.settings import Settings
+from engagement_pipeline.lake import saved
 from engagement_pipeline.report import files, page
 from engagement_pipeline.report.figures import Month
 
@@ -35,6 +36,26 @@ def test_each_handle_gets_a_file_in_a_folder_that_is_made(written, folder):
     assert [report.path.name for report in written] == ["ann-2026-01.html", "bob-2026-01.html"]
     assert sorted(folder.iterdir()) == [report.path for report in written]
     assert [report.told for report in written] == ["12 of 31 days are complete", "28 of 31 days are complete"]
+
+
+def test_the_lake_knows_where_each_is_and_takes_it_for_a_report(written, trapped):
+    known = {report.path: report.handle for report in saved.load(trapped)}
+    for report in written:
+        assert known[str(report.path)] == report.figures.handle
+        assert saved.MARK in report.path.read_bytes()
+
+
+def test_somebody_who_may_only_read_the_lake_has_a_report_of_it_with_a_word(trapped, tmp_path, monkeypatch, caplog):
+    def refused(*_):
+        raise LakeError("saved.jsonl cannot be written: Permission denied")
+
+    monkeypatch.setattr(page, "_picture", lambda *_: "")
+    monkeypatch.setattr(saved, "note", refused)
+    path = files.write(trapped, "bob", JANUARY, path=tmp_path / "mine.html").path
+    assert path.exists()
+    assert caplog.messages == [
+        f"saved.jsonl cannot be written: Permission denied; engagement forget will not know of {path}"
+    ]
 
 
 def test_a_handle_that_nobody_follows_any_more_gets_none(trapped, tmp_path, monkeypatch):

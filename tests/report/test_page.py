@@ -9,7 +9,6 @@ from pages import Page
 from traps import GONE
 
 from engagement_pipeline.core import redaction
-from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.report import page as pages_of_reports
 from engagement_pipeline.report.figures import Month, figures
 from engagement_pipeline.report.page import nothing, page
@@ -148,14 +147,6 @@ def test_only_the_newest_of_many_missing_tweets_are_shown(bare):
     assert "The newest 50 of 60 are shown" in read.words
     assert "1000049" in read.words
     assert "1000050" not in read.words
-
-
-def test_an_empty_lake_is_told_in_one_line_without_a_picture(lake):
-    found = figures(Lake(lake), "ann", Month(first=date(2026, 1, 1)))
-    read = Page(page(found))
-    assert nothing(found) == "The lake has no Tweet of @ann: put its Tweets into the roster, and pull."
-    assert nothing(found) in read.words
-    assert read.all("svg") == read.all("table") == []
 
 
 @pytest.mark.usefixtures("without_pictures")

@@ -5,6 +5,7 @@ from histories import TODAY
 
 from engagement_pipeline.core.endpoints import RECENT, TOTALS
 from engagement_pipeline.core.model import Window
+from engagement_pipeline.lake import saved
 from engagement_pipeline.publish.publisher import publish_pulls
 
 GONE, FIRST, LAST, NEVER = (1_600_000_000_000_000_000 + number for number in (2, 1, 3, 4))
@@ -35,3 +36,10 @@ def lived(lake, *, gone=(GONE,)):
         observed(lake, endpoint, content, at(22), tweets=[*gone, *others])
         publish_pulls(lake)
     return lake
+
+
+def reported(lake, path, *, shows, is_report=True):
+    """Save a report that shows some Tweets, as the program does; or leave what is no report any more in its place."""
+    saved.note(lake, saved.Saved(path=str(path), handle="ann", month="2026-01"))
+    path.write_bytes((saved.MARK if is_report else b"") + " ".join(map(str, shows)).encode())
+    return path
