@@ -74,8 +74,8 @@ class Proof:
         left = len(self.searched.holding) + len(self.receipt.unread)
         verb = "holds" if left == 1 else "hold"
         return (
-            f"{counted(left, 'file')} still {verb} a Tweet, or cannot be read: see above; mend or remove each, then "
-            "forget the Tweets again"
+            f"{counted(left, 'file')} still {verb} a Tweet, or cannot be read: the receipt names them; mend or "
+            "remove each, then forget the Tweets again"
             if left
             else ""
         )
@@ -108,7 +108,7 @@ def named(
     if handle:
         asked.update(_of_handle(settings, handle))
     if not asked:
-        raise InputError("name the Tweets to forget, or take --handle or --file; see engagement forget --help")
+        raise InputError("name the Tweets to forget, a handle, or a file of IDs; see engagement forget --help")
     return frozenset(asked)
 
 

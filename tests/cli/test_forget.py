@@ -87,7 +87,7 @@ def test_a_file_of_somebody_else_that_names_it_is_told(had, failed, engagement):
     code, out, lines = engagement("forget", str(GONE), "--yes")
     assert (code, len(lines)) == (1, 1)
     assert "still there: notes.txt" in out
-    assert lines[0].startswith("1 file still holds a Tweet, or cannot be read: see above; mend or remove each")
+    assert lines[0].startswith("1 file still holds a Tweet, or cannot be read: the receipt names them; mend or")
 
 
 def test_a_file_names_the_tweets_an_id_a_line_with_or_without_quotes(had, engagement, tmp_path):
@@ -99,7 +99,7 @@ def test_a_file_names_the_tweets_an_id_a_line_with_or_without_quotes(had, engage
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ((), "name the Tweets to forget, or take --handle or --file"),
+        ((), "name the Tweets to forget, a handle, or a file of IDs; see engagement forget --help"),
         (("--file", "bad.txt"), "bad.txt:2: 'x' is no Tweet's ID: write one ID a line"),
         (("--file", "long.txt"), "long.txt:1: '99999999999999999999' is no Tweet's ID: write one ID a line"),
         (("--file", "none.txt"), "none.txt cannot be read: No such file or directory"),
