@@ -32,9 +32,9 @@ def forget_tweets(context: dg.OpExecutionContext, config: Forgetting) -> None:
     with one_line():
         chosen = settings.load()
         tweets = _named(chosen, config)
-        if not config.apply:
+        if not (config.apply and tweets):
             holding = forgetting.found(chosen, tweets)
-            context.log.info("nothing is removed: run it again with apply: true")
+            context.log.info("nothing is removed: a run with apply: true removes what there is")
             told = {"removed": False, "tweets": len(tweets), "forgotten before": holding.before}
             context.add_output_metadata(told | holding.held)
             return

@@ -96,7 +96,8 @@ def named(
 ) -> frozenset[int]:
     """Return the Tweets that are to go: these, those of a handle, of a file, and of a removal that was stopped.
 
-    Raises InputError where there is none, where one cannot be a Tweet, and where there is no lake.
+    There is none where a file names none. Raises InputError where nothing is named, where one cannot be a Tweet, and
+    where there is no lake.
     """
     asked = {*tweets}
     for tweet in asked:
@@ -107,7 +108,7 @@ def named(
         asked.update(_of_file(file))
     if handle:
         asked.update(_of_handle(settings, handle))
-    if not asked:
+    if not (asked or file):
         raise InputError("name the Tweets to forget, a handle, or a file of IDs; see engagement forget --help")
     return frozenset(asked)
 

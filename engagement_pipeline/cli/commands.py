@@ -219,7 +219,7 @@ def _tables(commands: arguments.Commands) -> None:
     sub.add_argument("--file", type=Path, metavar="FILE", help="the Tweets in this file, an ID a line")
     text = "remove them and ask nothing; without it, only a person at a terminal can say yes"
     sub.add_argument("--yes", action="store_true", help=text)
-    sub.add_argument("--json", action="store_true", help="print the receipt as one JSON object, for programs")
+    sub.add_argument("--json", action="store_true", help="print the receipt as JSON, for programs")
 
 
 def _health(commands: arguments.Commands) -> None:

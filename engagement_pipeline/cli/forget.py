@@ -34,6 +34,9 @@ def run(options: argparse.Namespace) -> None:
     tweets = forgetting.named(chosen, options.tweets, handle=options.handle, file=options.file)
     if options.json and not options.yes:
         raise InputError("--json prints the receipt, so it needs --yes: leave out both to see what would go")
+    if not tweets:
+        print("null" if options.json else f"{options.file} names no Tweet: nothing to forget")
+        return
     if not options.yes:
         _say(held_lines(forgetting.found(chosen, tweets), len(tweets)))
         if not _agreed(len(tweets)):

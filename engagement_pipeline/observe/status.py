@@ -1,8 +1,8 @@
 """Where a lake stands: the days that it holds, its last pulls, what is set aside, and what was asked for this month.
 
-In: a lake and a moment. Out: a Standing. Of the tables only footers are read, of raw only pull.json, so a
-lake of a year answers at once. Nothing is written, and nobody is kept waiting. Whether all of it is sound, the doctor
-tells.
+In: a lake and a moment. Out: a Standing. Of the tables only footers are read, of raw only pull.json, so a lake of a
+year answers at once; coverage is read only where a Tweet is unavailable. Nothing is written, and nobody is kept
+waiting. Whether all of it is sound, the doctor tells.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from engagement_pipeline.core.endpoints import ENDPOINTS
-from engagement_pipeline.core.errors import InputError, LakeError
-from engagement_pipeline.core.tables import ENGAGEMENTS, TABLES
+from engagement_pipeline.core.errors import EngagementError, InputError, LakeError
+from engagement_pipeline.core.tables import ENGAGEMENTS, TABLES, UNAVAILABLE
 from engagement_pipeline.lake import raw, request_log, set_aside
 from engagement_pipeline.lake.layout import PULL_LOCK
 from engagement_pipeline.lake.parquet import opened
 from engagement_pipeline.lake.storage import State
 from engagement_pipeline.observe.patient import day_of, spans
+from engagement_pipeline.query import catalog
+from engagement_pipeline.query.views import quoted
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,6 +31,13 @@ if TYPE_CHECKING:
     from engagement_pipeline.lake.raw import Pull
 
 PULLS = 2  # that are told of each endpoint, the newest last
+TO_FORGET = """
+    select
+        count(distinct tweet_id) as tweets,
+        count(distinct tweet_id) filter (forget_by < {now}::timestamptz) as overdue
+    from missing
+    where forget_by is not null
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +81,15 @@ class PullState:
 class Standing:
     """Where a lake stands. `set_aside` counts Tweets by reason; `problem` says what could not be read, else empty.
 
-    `used` is what this month has used of what contracts count.
+    `to_forget` counts the Tweets that are to be forgotten, as `missing` has them under forget_by, and `overdue` those
+    that should be gone by now. `used` is what this month has used of what contracts count.
     """
 
     held: Held
     pulls: tuple[PullState, ...]
     set_aside: dict[str, int]
+    to_forget: int
+    overdue: int
     used: Used
     problem: str
 
@@ -93,18 +105,28 @@ def of_lake(lake: Lake, *, now: datetime) -> Standing | None:
         return None
     problem = ""
     aside: Counter[str] = Counter()
+    to_forget = overdue = 0
     try:
         listed = {tweet: word for each in reversed(lake.of_tweets) for tweet, word in set_aside.load(each).items()}
         aside.update(word.reason for word in listed.values())
-    except LakeError as error:
+        to_forget, overdue = _to_forget(lake, now) if aside[UNAVAILABLE] else (0, 0)
+    except EngagementError as error:
         problem = str(error)
     return Standing(
         held=_held(lake),
         pulls=tuple(pull for each in lake.of_each_source for pull in _last_pulls(each)),
         set_aside=dict(sorted(aside.items())),
+        to_forget=to_forget,
+        overdue=overdue,
         used=request_log.used(lake.of_each_source, now.date()),
         problem=problem,
     )
+
+
+def _to_forget(lake: Lake, now: datetime) -> tuple[int, int]:
+    """Return how many Tweets are to be forgotten, and how many of them are overdue."""
+    (found,) = catalog.query(lake, TO_FORGET.format(now=quoted(now.isoformat()))).to_pylist()
+    return found["tweets"], found["overdue"]
 
 
 def _held(lake: Lake) -> Held:

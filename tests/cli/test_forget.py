@@ -97,6 +97,16 @@ def test_a_file_names_the_tweets_an_id_a_line_with_or_without_quotes(had, engage
 
 
 @pytest.mark.parametrize(
+    ("options", "told"), [((), "ids.csv names no Tweet: nothing to forget"), (("--json",), "null")]
+)
+def test_a_file_without_a_tweet_is_no_mistake_of_whoever_runs_it_daily(had, engagement, monkeypatch, options, told):
+    monkeypatch.chdir(had.root.parent)
+    Path("ids.csv").write_text('"tweet_id"\n')
+    assert engagement("forget", "--file", "ids.csv", "--yes", *options) == (0, f"{told}\n", [])
+    assert not had.receipts.exists()
+
+
+@pytest.mark.parametrize(
     ("arguments", "told"),
     [
         ((), "name the Tweets to forget, a handle, or a file of IDs; see engagement forget --help"),

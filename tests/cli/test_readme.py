@@ -100,6 +100,8 @@ def test_the_commands_are_the_ones_tested_here():
         [program, "rebuild"],
         [program, "prune"],
         [program, "forget"],
+        [program, "sql"],
+        [program, "forget"],
         [program, "status"],
         [program, "doctor"],
         [program, "upgrade"],

@@ -151,6 +151,21 @@ def test_json_has_the_same_for_programs(in_world, engagement):
     assert "nothing answers" in told["problems"]["next run"]
 
 
+@pytest.mark.parametrize(
+    ("to_forget", "overdue", "line"),
+    [
+        (0, 0, []),
+        (1, 0, ["to forget    1 Tweet: forget_by in the view missing"]),
+        (3, 2, ["to forget    3 Tweets, 2 overdue: forget_by in the view missing"]),
+    ],
+)
+def test_what_is_to_be_forgotten_is_a_line_if_there_is_any(in_world, engagement, to_forget, overdue, line):
+    assert engagement("pull", "--from", "2026-01-31")[0] == 0
+    found = status.gathered(in_world.settings(), now=datetime.now(UTC))
+    told = replace(found, standing=replace(found.standing, to_forget=to_forget, overdue=overdue))
+    assert [each for each in status.lines(told) if each.startswith("to forget")] == line
+
+
 def test_a_large_project_fits_on_a_screen(in_world, engagement):
     """Many handles, gaps, open pulls and schedules are shown in part."""
     assert engagement("pull", "--from", "2026-01-31")[0] == 0
@@ -168,6 +183,8 @@ def test_a_large_project_fits_on_a_screen(in_world, engagement):
             held=replace(found.standing.held, gaps=(gap,) * 100, damaged=9),
             pulls=(replace(pull, outcome="stopped", unanswered=9),) * 100,
             set_aside={"forbidden": 1_000, "protected": 1_000, "unavailable": 1_000},
+            to_forget=1_000_000,
+            overdue=999_999,
         ),
         next_runs=tuple(NextRun(schedule=f"daily{i}", at=datetime(2026, 2, 1, tzinfo=UTC)) for i in range(9)),
         problems={"roster": "it cannot be read", "set aside": "it is damaged", "X counts": "it does not answer"},

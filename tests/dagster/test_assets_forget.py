@@ -63,6 +63,12 @@ def test_a_file_keeps_the_ids_out_of_what_dagster_keeps(run, lake, tmp_path, ins
     assert str(GONE) not in "".join(kept)
 
 
+def test_a_file_without_a_tweet_is_no_mistake(run, lake, tmp_path):
+    (tmp_path / "ids.txt").write_text("tweet_id\n")
+    shown = told(run(file=str(tmp_path / "ids.txt"), apply=True))
+    assert (shown["removed"], shown["tweets"], lake.receipts.exists()) == (False, 0, False)
+
+
 def test_a_file_of_somebody_else_that_names_it_fails_the_run_with_the_receipt(run, lake):
     (lake.root / "notes.txt").write_text(f"our best Tweet: {GONE}\n")
     result = run(tweets=[str(GONE)], apply=True)

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 
+import pytest
 from bodies import WINDOW, at, begin, full, land, pulled
 from histories import FIRST, SECOND, THIRD
 
@@ -10,7 +11,9 @@ from engagement_pipeline.core.tables import ENGAGEMENTS
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.observe import status
 from engagement_pipeline.publish.publisher import publish_pulls
+from engagement_pipeline.query import catalog
 
+pytestmark = pytest.mark.marts
 NOW = at(0) + timedelta(days=1)
 
 
@@ -98,6 +101,23 @@ def test_a_pull_tells_its_days_and_what_came(history):
     told = next(each for each in standing(history).pulls if each.began_at == at(6))
     assert (told.first, told.last) == (WINDOW.first, WINDOW.last)
     assert (told.responses, told.rejected, told.unanswered) == (2, 1, 0)
+
+
+def test_tweets_that_are_to_be_forgotten_are_counted_and_those_that_are_overdue(tmp_path):
+    lake = Lake(tmp_path / "lake")
+    for hour, tweet in ((1, 1), (3, 2)):
+        pulled(lake, {}, at(hour), tweets=[tweet], unavailable_tweet_ids=[str(tweet)])
+    publish_pulls(lake)
+    told = [status.of_lake(lake, now=at(hour) + timedelta(days=1)) for hour in (1, 2, 4)]
+    assert [(each.problem, each.to_forget, each.overdue) for each in told] == [("", 2, 0), ("", 2, 1), ("", 2, 2)]
+
+
+def test_where_no_tweet_is_unavailable_none_is_to_be_forgotten_and_nothing_is_asked(tmp_path, monkeypatch):
+    lake = Lake(tmp_path / "lake")
+    pulled(lake, full([1], 5), at(1))
+    publish_pulls(lake)
+    monkeypatch.setattr(catalog, "query", None)
+    assert (standing(lake).to_forget, standing(lake).overdue) == (0, 0)
 
 
 def test_tweets_set_aside_are_counted_by_reason(history):

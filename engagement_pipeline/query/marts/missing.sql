@@ -9,6 +9,9 @@
 --   asked_at  When the newest request was sent, or given up.
 --   next_try  When it is due to be asked for again. NULL: at the next pull, or for a forbidden Tweet once the tokens of
 --             its account change.
+--   forget_by  When it must be gone from here: 24 hours after the first answer that called it unavailable. The developer
+--              policy of X gives 24 hours from a request to delete it, and that answer is taken for one. A suspended
+--              account's Tweet is unavailable too. NULL: it is not called so, or an endpoint has served it since.
 --   days_held  Of how many UTC days the lake has counts from this endpoint.
 with heard as (
     select
@@ -19,10 +22,16 @@ with heard as (
     where outcome <> 'before it was posted'
     group by tweet_id, endpoint
 ),
+served as (
+    select tweet_id, endpoint, served_at, max(served_at) over (partition by tweet_id) as anywhere_at
+    from heard
+),
 refused as (
-    select tweet_id, endpoint, min(asked_at) as since
+    select
+        tweet_id, endpoint, min(asked_at) as since,
+        min(asked_at) filter (outcome = 'unavailable' and (asked_at > anywhere_at or anywhere_at is null)) as gone_at
     from coverage
-    join (select tweet_id, endpoint, served_at from heard) using (tweet_id, endpoint)
+    join served using (tweet_id, endpoint)
     where outcome <> 'before it was posted' and (asked_at > served_at or served_at is null)
     group by tweet_id, endpoint
 )
@@ -33,6 +42,8 @@ select
         when set_aside.reason = 'protected' or set_aside.reason = 'forbidden' and set_aside.handle = ''
             then set_aside.asked_at + interval 168 hours
     end as next_try,
+    case when last.outcome = 'unavailable' then min(gone_at) over (partition by tweet_id) + interval 24 hours
+    end as forget_by,
     days_held
 from heard
 join refused using (tweet_id, endpoint)
