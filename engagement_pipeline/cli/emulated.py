@@ -30,10 +30,17 @@ def emulator(options: argparse.Namespace) -> None:
             settle_hours=options.settle_hours,
             max_age_days=options.max_age_days,
             require_gzip=options.require_gzip,
-            ready=lambda url: print(f"the Engagement API and X API v2, emulated, at {url}; Ctrl-C ends it", flush=True),
+            ready=lambda url: print(served(url, has_keys=bool(options.accounts)), flush=True),
         )
     except (ValueError, OSError) as error:  # an impossible number, a port that is taken, a file of somebody else
         raise InputError(str(error)) from None
+
+
+def served(url: str, *, has_keys: bool) -> str:
+    """Return what is said once it answers; a client without keys is refused, so it says who has them."""
+    told = f"the Engagement API and X API v2, emulated, at {url}; Ctrl-C ends it"
+    keys = "it accepts keys of its own alone: --accounts FILE writes them to a file, and --tweets FILE its Tweets"
+    return told if has_keys else f"{told}\n{keys}"
 
 
 def demo(options: argparse.Namespace) -> None:

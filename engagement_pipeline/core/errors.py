@@ -147,7 +147,7 @@ class PullError(EngagementError):
     def __init__(self, failures: Sequence[EngagementError]) -> None:
         first = str(failures[0]).rstrip(".") + _others(failures[1:])
         stop = "" if first.endswith("?") else "."
-        super().__init__(f"{first}{stop} What has landed is kept: run the same pull again to resume it")
+        super().__init__(f"{first}{stop} {_what_next(failures)}")
         self.failures = tuple(failures)
 
     @property
@@ -158,6 +158,16 @@ class PullError(EngagementError):
         """
         kinds = {type(failure) for failure in self.failures}
         return OutageError in kinds and OverBudgetError not in kinds
+
+
+def _what_next(failures: Sequence[EngagementError]) -> str:
+    """Return what to do about a pull; to run it again alone helps only against what passes by itself."""
+    kinds = (OverBudgetError, AccountError, RefusedError)
+    if all(isinstance(failure, OverBudgetError) for failure in failures):
+        return "What has landed is kept: the same pull goes on then"
+    if all(isinstance(failure, kinds) for failure in failures):
+        return "What has landed is kept: mend that first, then run the same pull again to resume it"
+    return "What has landed is kept: run the same pull again to resume it"
 
 
 def _others(failures: Sequence[EngagementError]) -> str:

@@ -267,6 +267,7 @@ class _Run:
     report: PullReport
     in_flight: dict[Future[Flat], Ask] = field(default_factory=dict)
     failures: list[EngagementError] = field(default_factory=list)
+    sent: int = 0  # requests, those included that end without an answer
     given_up_in_a_row: int = 0
     settled: set[int] = field(default_factory=set)  # Tweets that were answered or set aside
     given_up: dict[int, EngagementError] = field(default_factory=dict)  # by Tweet, the error of its own request
@@ -283,6 +284,7 @@ class _Run:
         self.failures += self._leave_out_wrong_tokens()
 
     def _send(self, asked: Ask) -> None:
+        self.sent += 1
         self.in_flight[self.pool.submit(self._fetch, asked.request)] = asked
 
     def _fetch(self, request: Request) -> Flat:
@@ -319,7 +321,7 @@ class _Run:
             self._end(error)
         else:
             self._take_answer(standing, asked, flat)
-        self.progress(self.report.answered, self.report.answered + len(self.in_flight), rows=self.report.rows)
+        self.progress(self.report.answered, self.sent, rows=self.report.rows)
 
     def _drop(self, error: AccountError) -> None:
         """Note an account that is not let in, once, and stop asking for it; the others go on."""

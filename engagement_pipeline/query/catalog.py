@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+MEND = "what has landed or is published is kept. Make room or mend the rights, then run engagement catalog"
 ELSEWHERE = "mend that, or name another place"
 HUGE = "hugeint"  # the type of a sum of whole numbers
 STORAGE = "v1.0.0"  # of DuckDB's files: the oldest that 2.0 writes
@@ -67,7 +68,8 @@ def write(lake: Lake) -> Path:
 
 
 def _written(lake: Lake, stamps: str) -> Path:
-    written = _write(lake, lake.catalog, files.beside(lake.catalog.absolute()), storage=lake.storage)
+    place = files.beside(lake.catalog.absolute())
+    written = _write(lake, lake.catalog, place, storage=lake.storage, advice=MEND)
     seal.put(lake, stamps)
     return written
 
@@ -97,11 +99,14 @@ def elsewhere(lake: Lake, *, root: Path, output: Path) -> Path:
     Raises InputError where there is no lake, LakeError where the file cannot be written.
     """
     lake.open(create=False)
-    return _write(lake, output, files.elsewhere(root), storage=LocalStorage(output.parent))
+    return _write(lake, output, files.elsewhere(root), storage=LocalStorage(output.parent), advice=ELSEWHERE)
 
 
-def _write(lake: Lake, target: Path, place: files.Place, *, storage: LocalStorage) -> Path:
-    """Write a catalogue whole or not at all, read-only: a tool that opens it to write would lock all others out."""
+def _write(lake: Lake, target: Path, place: files.Place, *, storage: LocalStorage, advice: str) -> Path:
+    """Write a catalogue whole or not at all, read-only: a tool that opens it to write would lock all others out.
+
+    `advice` is what to do where it cannot be written.
+    """
     try:
         storage.sweep_unfinished(target.parent, f"{literally(target.name)}.*")
         with storage.staging(target.with_name(f".{target.name}.staging.{os.getpid()}")) as folder:
@@ -123,9 +128,9 @@ def _write(lake: Lake, target: Path, place: files.Place, *, storage: LocalStorag
             storage.remove(seal.written_into(target))
             storage.swap({staged: target}, writable=False)
     except OSError as error:
-        raise LakeError(f"{target} cannot be written: {error.strerror or error}; {ELSEWHERE}") from None
+        raise LakeError(f"{target} cannot be written: {error.strerror or error}; {advice}") from None
     except duckdb.Error as error:
-        raise LakeError(f"{target} cannot be written: {of_system(error)}; {ELSEWHERE}") from None
+        raise LakeError(f"{target} cannot be written: {of_system(error)}; {advice}") from None
     return target
 
 

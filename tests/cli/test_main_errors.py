@@ -164,7 +164,9 @@ def test_an_api_that_does_not_answer_as_it_should_is_told_in_one_line(in_world, 
     code, line = failed("pull", "--from", "2026-01-31")
     assert code == 1
     assert words in line
-    assert line.rstrip().endswith(" What has landed is kept: run the same pull again to resume it")
+    refused = dials.keys() & {"revoked_handles", "app_not_approved"}  # as they would be again
+    advice = "mend that first, then " if refused else ""
+    assert line.rstrip().endswith(f" What has landed is kept: {advice}run the same pull again to resume it")
     assert ".." not in line
     assert "?." not in line
 
@@ -251,6 +253,15 @@ def test_an_emulator_whose_port_is_taken_says_so(in_world, failed):
     code, line = failed("emulator", "--port", port)
     assert code == 2
     assert line == f"cannot listen on 127.0.0.1:{port}: Address already in use; choose another port"
+
+
+@pytest.mark.parametrize("files", [(), ("--accounts", "accounts.toml")])
+def test_the_emulator_says_how_a_client_gets_its_keys_if_no_file_has_them(engagement, monkeypatch, files):
+    monkeypatch.setattr("engagement_pipeline.cli.emulated.serve", lambda ready, **_: ready("http://here"))
+    first, *hint = engagement("emulator", "--port", "0", *files)[1].splitlines()
+    assert first == "the Engagement API and X API v2, emulated, at http://here; Ctrl-C ends it"
+    keys = "it accepts keys of its own alone: --accounts FILE writes them to a file, and --tweets FILE its Tweets"
+    assert hint == ([] if files else [keys])
 
 
 def test_the_emulator_s_switches_reach_it(engagement, monkeypatch):

@@ -32,7 +32,7 @@ def test_a_pull_over_a_limit_is_one_line_that_says_what_to_do(in_world, engageme
     assert line == (
         "this pull needs 3 requests, and 2 of this month's 2 are left (requests_per_month): nothing is sent. Raise "
         "requests_per_month, wait until 2026-03-01 (UTC), or go over it with --over-budget, in Dagster with the tag "
-        "engagement/over_budget: true. What has landed is kept: run the same pull again to resume it"
+        "engagement/over_budget: true. What has landed is kept: the same pull goes on then"
     )
     assert not in_world.emulator.requests
     assert engagement(*PULL, "--over-budget")[0] == 0

@@ -5,7 +5,14 @@ import os
 
 import pytest
 
-from engagement_pipeline.core.errors import OutageError, OverBudgetError, PullError, refused_by_system
+from engagement_pipeline.core.errors import (
+    AccountError,
+    OutageError,
+    OverBudgetError,
+    PullError,
+    UnavailableError,
+    refused_by_system,
+)
 
 
 @pytest.mark.parametrize(
@@ -29,3 +36,17 @@ def test_an_outage_beside_a_month_that_is_used_up_does_not_end_by_itself():
     down, used_up = OutageError("down", account="ann"), OverBudgetError("0 of this month's 9 requests are left")
     assert PullError([down]).is_outage
     assert not PullError([down, used_up]).is_outage
+
+
+@pytest.mark.parametrize(
+    ("failures", "advice"),
+    [
+        ([OverBudgetError("used up")], "the same pull goes on then"),
+        ([AccountError("no", account="ann")], "mend that first, then run the same pull again to resume it"),
+        ([AccountError("no", account="ann"), OverBudgetError("used up")], "mend that first, then run the same pull ag"),
+        ([AccountError("no", account="ann"), UnavailableError("down", account="bob")], "run the same pull again to re"),
+    ],
+)
+def test_to_run_a_pull_again_is_advised_alone_only_where_that_may_help(failures, advice):
+    told = str(PullError(failures))
+    assert told.partition(" What has landed is kept: ")[2].startswith(advice)

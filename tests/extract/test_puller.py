@@ -337,6 +337,13 @@ def test_progress_ends_at_all_requests(scripted):
     assert seen == [(1, 3), (2, 3), (3, 3)]
 
 
+def test_progress_counts_requests_that_end_without_an_answer_among_all(scripted):
+    seen = []
+    with scripted(error(401, "no")) as script, pytest.raises(PullError):
+        script.run(3, progress=lambda *now: seen.append(now))
+    assert {total for _, total in seen} == {3}
+
+
 def test_a_plan_without_requests_is_done(scripted):
     with scripted(FINE) as script:
         report = script.run(0)

@@ -59,7 +59,10 @@ def test_a_catalog_that_does_not_fit_on_the_disk_leaves_the_old_one(lake, part):
     catalog.refresh(lake)
     before = lake.catalog.read_bytes()
     with small_files(int((len(before) - 1) * part)):
-        assert refused(lake) == f"{lake.catalog} cannot be written: File too large; mend that, or name another place"
+        assert refused(lake) == (
+            f"{lake.catalog} cannot be written: File too large; what has landed or is published is kept. Make room or "
+            "mend the rights, then run engagement catalog"
+        )
     assert lake.catalog.read_bytes() == before
     assert catalogs(lake) == ["engagement.duckdb"]
     with duckdb.connect(str(lake.catalog), read_only=True) as connection:
