@@ -282,8 +282,9 @@ def test_a_clock_that_is_behind_the_newest_request_though_raw_is_gone(lived):
     assert found(lived)["clock"].what.endswith("before the newest request of the lake, 2999-01-01 00:00:00 (UTC)")
 
 
-def test_the_way_out_of_a_clock_that_was_ahead_leaves_no_time_of_the_future(lived, tmp_path):
+def test_the_way_out_of_a_clock_that_was_ahead_leaves_no_time_of_the_future_and_brings_nothing_back(lived, tmp_path):
     """As the page on upkeep has it."""
+    forgotten.save(lived, forgotten.load(lived).begun([77]).finished(NOW))
     before = contents(lived)
     pulled(lived, full([1, 2], 99), AHEAD)
     publish_pulls(lived)
@@ -295,6 +296,7 @@ def test_the_way_out_of_a_clock_that_was_ahead_leaves_no_time_of_the_future(live
     rebuilt(made)
     assert contents(made) == before
     assert newest(made) < NOW
+    assert forgotten.load(made).among([1, 77]) == {77}
 
 
 @pytest.mark.parametrize("error", [pa.ArrowMemoryError, duckdb.OutOfMemoryException])
