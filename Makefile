@@ -81,7 +81,7 @@ docs: setup  ## docs/data-dictionary.md, the drawing in docs/pictures, and the a
 	@PYTHONPATH=. $(BIN)/python docs/drawing.py
 	@PYTHONPATH=. $(BIN)/python docs/answers.py
 
-pictures: .venv/docs  ## the four pictures of the program at work, in Debian's Chromium; five minutes
+pictures: .venv/docs  ## the five pictures of the program at work, in Debian's Chromium; five minutes
 	@command -v chromium >/dev/null || { apt-get update --quiet=2 && apt-get install --quiet=2 --no-install-recommends chromium; }
 	@PYTHONPATH=.venv/docs $(BIN)/python docs/pictures.py
 

@@ -1,4 +1,4 @@
-"""Take the README's four pictures of the program at work, in Debian's Chromium: `make pictures`.
+"""Take the README's five pictures of the program at work, in Debian's Chromium: `make pictures`.
 
 In: a lake of its own, which `engagement up` serves on the emulator. Out: docs/pictures/*.png, with few colours, so
 that each stays under LARGEST bytes. Waits are for what the page shows.
@@ -48,13 +48,21 @@ def up(data: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [*PROGRAM, "up", "--data", str(data), "--port", str(port)]
-    with subprocess.Popen(command, cwd=CLONE, stdout=subprocess.PIPE, text=True) as process:
+    with serving("up", "--data", str(data), "--port", str(port)) as address:
+        yield address
+
+
+@contextmanager
+def serving(*command: str, **environment: str) -> Iterator[str]:
+    """Run a command that serves a page until the block ends; yield the address that it prints."""
+    with subprocess.Popen(
+        [*PROGRAM, *command], cwd=CLONE, env=os.environ | environment, stdout=subprocess.PIPE, text=True
+    ) as process:
         try:
             assert process.stdout
-            if not any(line.startswith("open ") for line in process.stdout):
-                sys.exit("engagement up did not start: see above")
-            yield f"http://127.0.0.1:{port}"
+            said = (re.search(r"^(?:open|the explorer of .*:) (http\S+)", line) for line in process.stdout)
+            found = next(filter(None, said), None) or sys.exit(f"engagement {command[0]} did not start: see above")
+            yield found[1]
         finally:
             process.send_signal(signal.SIGTERM)
 
@@ -82,8 +90,8 @@ def backfill(page: Page) -> None:
 
 
 def graph(page: Page) -> None:
-    """Take the lineage of all assets."""
-    page.goto("/asset-groups")
+    """Take the lineage of the assets that pull and publish, from which the marts come."""
+    page.goto("/locations/engagement/asset-groups/engagement/lineage")
     expect(page.get_by_text("60 partitions")).to_have_count(2)
     take(page, "asset-graph")
 
@@ -131,8 +139,19 @@ def terminal(page: Page, data: Path) -> None:
     shown.close()
 
 
+def explorer(page: Page, data: Path) -> None:
+    """Take the explorer of the same lake, as it opens."""
+    settings = {"ENGAGEMENT_CONFIG": os.devnull, "ENGAGEMENT_DATA": str(data)}
+    with serving("explore", "--no-browser", "--port", "0", **settings) as address:
+        shown = page.context.new_page()
+        shown.goto(address)
+        expect(shown.locator("svg, canvas").first).to_be_visible()
+        take(shown, "explorer")
+        shown.close()
+
+
 def main() -> None:
-    """Take all four."""
+    """Take all five."""
     chromium = shutil.which("chromium") or sys.exit("there is no browser: apt-get install chromium")
     expect.set_options(timeout=PATIENCE)
     with tempfile.TemporaryDirectory() as folder, up(Path(folder) / "data") as address, sync_playwright() as playwright:
@@ -146,6 +165,7 @@ def main() -> None:
         graph(page)
         partition(page)
         terminal(page, data)
+        explorer(page, data)
         failed_check(page, data)
         browser.close()
 

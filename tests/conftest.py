@@ -13,6 +13,7 @@ from threading import Thread
 
 import hypothesis
 import pytest
+from demonstration import demonstrated
 from each_source import SOURCES
 from histories import live
 from processes import CLONE
@@ -30,7 +31,8 @@ hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=No
 hypothesis.settings.load_profile("repeatable")
 MEMORY = Path("/dev/shm")
 ROOM = 4 * 2**30  # a run leaves a tenth of it
-TABLES_ALONE = {"cli", "dagster", "end_to_end", "observe"}  # rooms whose tests ask no mart, but for the mark `marts`
+# Rooms whose tests ask no mart, but for the mark `marts`.
+TABLES_ALONE = {"cli", "dagster", "deploy", "end_to_end", "extract", "lake", "observe", "publish", "query"}
 WINDOW_START = datetime(2026, 1, 4, tzinfo=UTC)  # of the 28 days that end there
 
 
@@ -77,7 +79,7 @@ def pytest_xdist_auto_num_workers():
     return len(os.sched_getaffinity(0)) + 1
 
 
-@pytest.fixture(autouse=True, scope="module")
+@pytest.fixture(autouse=True)
 def tables_alone(request):
     """No marts in the catalogues of some rooms: their views take most of the time of a test."""
     asks_marts = request.path.parent.name not in TABLES_ALONE or request.node.get_closest_marker("marts")
@@ -216,6 +218,13 @@ def failed(engagement):
         return code, lines[0]
 
     return run
+
+
+@pytest.fixture(scope="session")
+def demonstration(tmp_path_factory):
+    """What came of `make demo` in the clone; the first worker that asks for it runs it for all."""
+    here = tmp_path_factory.getbasetemp()
+    return demonstrated(here.parent if "PYTEST_XDIST_WORKER" in os.environ else here)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """Each command of the README and of the pages that it leads to does what they say, in a clone or a folder like one."""
 
-import os
 import re
 import shlex
 import signal
@@ -10,6 +9,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from demonstration import outside, shell
 from proxy import proxy
 from typing_at import terminal
 
@@ -30,24 +30,12 @@ AGAINST_THE_API = [c for commands in BY_PAGE.values() for c in commands if not C
 STARTS_DAGSTER = 'DAGSTER_HOME="$PWD/.dagster" .venv/bin/dg dev --workspace workspace.yaml'
 
 
-def outside():
-    """Return the environment of a user without settings of their own, whatever files this machine has."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("ENGAGEMENT_")}
-    return clean | {"ENGAGEMENT_CONFIG": str(CLONE / "engagement.toml")}
-
-
 @pytest.fixture
 def company():
     """A proxy for everything, without exceptions, which lets nothing through; `variables()` lead to it."""
     with proxy() as made:
         yield made
     assert made.asked == []  # nothing here leaves the machine
-
-
-def shell(command, *, cwd, env=None):
-    return subprocess.run(
-        command, shell=True, cwd=cwd, env=env or outside(), capture_output=True, text=True, check=False
-    )
 
 
 def shown_after(command):
@@ -111,16 +99,30 @@ def test_the_commands_are_the_ones_tested_here():
     ]
 
 
-def test_the_demo_shows_what_the_readme_shows_and_leaves_git_clean_behind_a_proxy_too(company):
-    before = shell("git status --porcelain", cwd=CLONE).stdout
-    for command in IN_THE_CLONE:
-        done = shell(command, cwd=CLONE, env=outside() | company.variables())
-        assert done.returncode == 0, done.stderr
-        printed = [line.strip() for line in done.stdout.splitlines()]
-        expected = shown_after(command)
-        assert expected == [line for line in printed if line in expected]
+def test_the_demo_shows_what_the_readme_shows(demonstration):
+    assert demonstration.code == 0, demonstration.err
+    assert_shown("make demo", demonstration.out)
     assert "Warning: " not in (CLONE / "data" / "demo" / "dagster.log").read_text(encoding="utf-8")
-    assert shell("git status --porcelain", cwd=CLONE).stdout == before
+
+
+def test_the_demo_leaves_git_clean_and_asks_no_proxy(demonstration):
+    assert demonstration.after == demonstration.before
+    assert demonstration.asked == []
+
+
+@pytest.mark.usefixtures("demonstration")
+def test_the_demo_s_lake_answers_what_the_readme_shows(company):
+    (command,) = IN_THE_CLONE[1:]
+    done = shell(command, cwd=CLONE, env=outside() | company.variables())
+    assert done.returncode == 0, done.stderr
+    assert_shown(command, done.stdout)
+
+
+def assert_shown(command, printed):
+    """The README shows nothing for a command that was not printed."""
+    lines = [line.strip() for line in printed.splitlines()]
+    expected = shown_after(command)
+    assert expected == [line for line in lines if line in expected]
 
 
 def test_the_steps_against_the_api_work_in_order_behind_a_proxy_too(in_world, free_port, company):

@@ -102,7 +102,7 @@ def lived(lake, made):
 
 
 @pytest.mark.parametrize(
-    ("examples", "same"), [(4, True), pytest.param(500, False, marks=pytest.mark.faults)], ids=["short", "long"]
+    ("examples", "same"), [(2, True), pytest.param(500, False, marks=pytest.mark.faults)], ids=["short", "long"]
 )
 @LONG
 def test_tables_rebuilt_from_raw_are_the_tables_that_were_published(each_source, examples, same):

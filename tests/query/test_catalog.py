@@ -29,6 +29,8 @@ from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.query import catalog
 from engagement_pipeline.query.views import all_views
 
+pytestmark = pytest.mark.marts
+
 VIEWS = sorted([*TABLES, *(view.name for view in all_views())])
 ALL = "select count(*) as n, sum(count)::bigint as total from engagements"
 # Opens the file, answers each line it reads with what the query says, and ends with its input.

@@ -9,6 +9,8 @@ from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query import catalog, seal
 
+pytestmark = pytest.mark.marts
+
 SQL = "select count(*) as n from engagements"
 
 

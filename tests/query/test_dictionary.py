@@ -10,6 +10,8 @@ from engagement_pipeline.query import catalog, dictionary
 from engagement_pipeline.query.dictionary import Column, Entry
 from engagement_pipeline.query.views import all_macros
 
+pytestmark = pytest.mark.marts
+
 CLONE = Path(__file__).parents[2]
 VIEWS = [
     Entry(

@@ -56,6 +56,7 @@ def test_a_copy_answers_for_itself(original, copy):
     assert opened(copy) == [(4, 20)]
 
 
+@pytest.mark.marts
 def test_a_copy_that_is_attached_refuses_and_names_the_command(copy):
     for sql in (ROWS.format("lake."), "from lake.engagements_now", "from lake.engagements_as_of('2030-01-01')"):
         with pytest.raises(duckdb.Error, match="if the lake was moved or copied, run: engagement catalog --root DIR"):
@@ -193,6 +194,7 @@ def test_each_glob_finds_the_files_that_the_lake_writes(history):
     assert {path for table in TABLES.values() for path in history.root.glob(table.glob)} >= written
 
 
+@pytest.mark.marts
 def test_a_connection_sees_the_first_rows_of_every_table(tmp_path):
     lake = Lake(tmp_path / "lake")
     catalog.refresh(lake)
@@ -226,6 +228,7 @@ MOMENTS = (
 )
 
 
+@pytest.mark.marts
 @pytest.mark.parametrize(
     "sql",
     [
@@ -246,6 +249,7 @@ def test_a_session_s_time_zone_changes_no_answer(history, sql):
     assert found == [found[0]] * len(ZONES)
 
 
+@pytest.mark.marts
 def test_a_moment_without_a_zone_is_utc_and_one_with_a_zone_is_that_instant(history):
     def at_that_time(moment):
         return catalog.query(history, f"from engagements_as_of({moment}) order by all").to_pylist()

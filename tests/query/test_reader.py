@@ -60,6 +60,7 @@ def test_every_column_is_backed_by_arrow_so_that_ids_stay_whole(lake):
     assert frame["tweet_id"].dtype.pyarrow_dtype == "int64"
 
 
+@pytest.mark.marts
 def test_marts_and_the_metric_dictionary_can_be_read_too(lake):
     assert "impressions" in {*lake.read("metrics")["engagement_type"]}
     lake.read("settling")
@@ -82,6 +83,7 @@ def test_a_relation_reads_no_other_file(lake, tmp_path):
         lake.relation("daily").query("daily", f"from '{tmp_path}/secret.csv'").fetchall()
 
 
+@pytest.mark.marts
 def test_each_view_is_described_with_its_columns(lake):
     told = lake.tables().set_index("name")
     assert told.loc["daily", "one_row_is"].startswith("a count of engagements")

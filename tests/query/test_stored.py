@@ -26,6 +26,8 @@ from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.publish.rebuild import rebuild_table
 from engagement_pipeline.query import catalog, files, seal, stored, truth
 
+pytestmark = pytest.mark.marts
+
 DAYS = (date(2026, 1, 1), date(2026, 1, 2))
 RENEW = """
 import sys

@@ -15,6 +15,8 @@ from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.query import catalog, files, truth
 from engagement_pipeline.query.views import all_views
 
+pytestmark = pytest.mark.marts
+
 BOTH_GAVE, OLD_ALONE, NEW_ALONE = 1, 2, 3
 NEW_TYPES = ("bookmarks", "impressions")
 GONE = {"type": "https://api.x.com/2/problems/resource-not-found", "detail": "It is gone.", "resource_id": "2"}

@@ -10,6 +10,8 @@ from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.query import catalog
 from engagement_pipeline.query.views import all_views
 
+pytestmark = pytest.mark.marts
+
 MANY_SECONDS, FEW_SECONDS = 300, 20
 VIEWS = [table.name for table in TABLES.values()] + [view.name for view in all_views()]
 ZONE = "set timezone = 'America/New_York'"
