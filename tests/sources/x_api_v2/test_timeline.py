@@ -58,6 +58,11 @@ def test_a_page_is_asked_for_in_one_spelling(word, fields, expansions):
     }
 
 
+def test_a_body_with_more_values_than_a_page_can_hold_is_not_parsed():
+    with pytest.raises(ResponseError, match="524,288: is a proxy in the way"):
+        timeline.read_page(b"[" + b"{}," * 600_000 + b"{}]")
+
+
 def test_the_first_page_of_all_has_neither_an_id_nor_a_token():
     assert {"since_id", "pagination_token"} & query(timeline.page("ann", "11", word="post"))[1].keys() == set()
 
