@@ -156,8 +156,9 @@ def _request(name: str, handle: str, path: str, query: Mapping[str, str], *, pos
 def read_user(body: bytes) -> str:
     """Return the user ID. Raises ResponseError if there is none, with what the API says."""
     root = _root(body)
-    user_id = str((root.get("data") or {}).get("id", ""))
-    if not user_id.isdecimal():
+    data = root.get("data")
+    user_id = str(data.get("id", "")) if isinstance(data, dict) else ""
+    if not (user_id.isascii() and user_id.isdecimal()):
         said = "; ".join(problem.text for problem in problems.problems_of(root))
         raise ResponseError(f"X knows no such account ({said or 'nothing said'})", path="data.id")
     return user_id
