@@ -30,6 +30,8 @@ TOLD_OTHERWISE = (
     "the API allows %d requests %s and the setting %s says %d: "
     "going on as the API says; set it to %d, so that plans tell the true time"
 )
+TOLD_FROM = 2 * MINUTE  # so long a wait without a word looks as if the program hung
+USED_UP = "the API allows %s no more requests for %.0f min, since its rate is used up: waiting; what has landed is kept"
 
 
 def in_words(seconds: float) -> str:
@@ -45,9 +47,9 @@ class RateLimiter:
     that was killed a moment ago. Therefore its first slot comes one gap after its start, as long as
     any further request waits: at 300 requests a minute 0.2 s, at 1 a minute 61 s.
 
-    `requests` may leave in so many `seconds`; `setting` is the name of the setting that says so. `clock` gives seconds
-    that only rise; `sleep` waits so many seconds, or less. After `cancel()`, whoever waits or is about to wait gets a
-    CancelledError, so that a stopped pull ends at once.
+    `requests` may leave in so many `seconds`; `setting` is the name of the setting that says so. `account` is who has
+    them, empty where all share them. `clock` gives seconds that only rise; `sleep` waits so many seconds, or less.
+    After `cancel()`, whoever waits or is about to wait gets a CancelledError, so that a stopped pull ends at once.
     """
 
     def __init__(
@@ -56,12 +58,14 @@ class RateLimiter:
         *,
         seconds: float = MINUTE,
         setting: str = "requests_per_minute",
+        account: str = "",
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
         self._set = self._limit = requests
         self._seconds = seconds
         self._setting = setting
+        self._account = account
         self._clock = clock
         self._changed, self._cancelled = threading.Event(), threading.Event()
         self._sleep_for_slot = sleep or self._changed.wait
@@ -104,7 +108,12 @@ class RateLimiter:
                 if limit != self._set:
                     logger.warning(TOLD_OTHERWISE, limit, in_words(self._seconds), self._setting, self._set, limit)
             if told.remaining == 0:
-                self._closed_until = max(self._closed_until, self._clock() + told.reset_in)
+                now = self._clock()
+                if told.reset_in >= TOLD_FROM > self._closed_until - now:  # once, though many answers say it
+                    logger.warning(
+                        USED_UP, f"account {self._account}" if self._account else "us", told.reset_in / MINUTE
+                    )
+                self._closed_until = max(self._closed_until, now + told.reset_in)
 
     def closed_for(self) -> float:
         """Return for how many seconds no slot will be handed out because the time's requests are spent."""
@@ -128,9 +137,9 @@ class RateLimiter:
 
 
 class AccountLimiters:
-    """A RateLimiter for each handle, made by `make` when it is first asked for. Safe to share by threads."""
+    """A RateLimiter for each handle, made of it by `make` when it is first asked for. Safe to share by threads."""
 
-    def __init__(self, make: Callable[[], RateLimiter]) -> None:
+    def __init__(self, make: Callable[[str], RateLimiter]) -> None:
         self._make = make
         self._lock = threading.Lock()
         self._by_handle: dict[str, RateLimiter] = {}
@@ -140,7 +149,7 @@ class AccountLimiters:
         """Return the budget of a handle."""
         with self._lock:
             if handle not in self._by_handle:
-                self._by_handle[handle] = self._make()
+                self._by_handle[handle] = self._make(handle)
                 if self._is_cancelled:
                     self._by_handle[handle].cancel()
             return self._by_handle[handle]

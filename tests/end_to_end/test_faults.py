@@ -12,12 +12,19 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 from faulty import CALLS, FAULTS, MISTAKE, Server
+from truth import NOW
 
 from engagement_pipeline import pipeline, pulling
+from engagement_pipeline.core.posts import Post
+from engagement_pipeline.emulator import HANDLES
 from engagement_pipeline.extract.prepare import prepare
+from engagement_pipeline.extract.roster_synced import ARCHIVE, known, merge
+from engagement_pipeline.lake.forgotten import Forgotten
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.publish.publisher import publish_pulls
 
+HANDLE = HANDLES[0].name
+SYNC = ("roster", "sync", HANDLE, "--yes")
 FIRST, LAST = "2026-01-30", "2026-01-31"
 PULL = ("pull", "--from", FIRST, "--to", LAST)
 # By name: the command, and what mends what a fault of it has left.
@@ -85,12 +92,12 @@ def template(world, settings, run):
     return world.root
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("call", CALLS)
+CASES = [(call, fault) for call in CALLS for fault in FAULTS if fault != "full" or call in {"write", "mkdir", "fsync"}]
+
+
+@pytest.mark.parametrize(("call", "fault"), CASES)
 @pytest.mark.parametrize("run", RUNS)
 def test_no_fault_leaves_a_wrong_table(server, template, run, call, fault):
-    if fault == "full" and call not in {"write", "mkdir", "fsync"}:
-        pytest.skip("a full disk does not refuse that")
     command, mending = RUNS[run]
     truth = views = None
     ends = {}
@@ -118,3 +125,40 @@ def test_no_fault_leaves_a_wrong_table(server, template, run, call, fault):
         ends[ended.code] = ends.get(ended.code, 0) + bool(place)
     assert views is None or views[0] == sum(len(rows) for name, rows in truth.items() if name.endswith(ROWS))
     sys.stdout.write(f"{run}: {sum(ends.values())} times {call} {fault}, by exit code: {ends}\n")
+
+
+@pytest.fixture
+def roster(world):
+    """A folder in which a handle's file has the older half of what its timeline shows."""
+    world.emulator.v2.faults.set(timeline_reach=20)
+    world.roster.unlink()
+    tweets = [each for each in world.emulator.world.tweets() if each.handle == HANDLE and each.created < NOW]
+    older = [Post(tweet_id=tweet.tweet_id, text="as it was") for tweet in tweets[-20:-10]]
+    merge(str(world.roster.parent), HANDLE, older, found_in=ARCHIVE, gone=Forgotten(key=b""))
+    return world.roster.parent
+
+
+def texts(folder):
+    return {tweet_id: row["text"] for tweet_id, row in known(str(folder), HANDLE).items()}
+
+
+@pytest.mark.parametrize(("call", "fault"), CASES)
+def test_no_fault_of_a_sync_loses_a_tweet_of_the_roster(world, roster, tmp_path, call, fault):
+    server = Server(os.environ | world.environment, tmp_path)
+    before, truth = texts(roster), None
+    for place in itertools.chain([0], itertools.count(1, STRIDE)):
+        copy = shutil.copytree(roster, roster.with_name("copy"))
+        environment = {"ENGAGEMENT_DATA": f"{copy} lake", "ENGAGEMENT_TWEETS": str(copy)}
+        ended = server.run(SYNC, environment, call=call, fault=fault, place=place)
+        where = f"{fault} at {call} {place}: {ended.said}"
+        assert ended.code != MISTAKE, where
+        truth = truth or texts(copy)
+        assert texts(copy) == truth or (ended.code and texts(copy).items() >= before.items()), where
+        mended = server.run(SYNC, environment)
+        assert (mended.code, texts(copy)) == (0, truth), f"{where}\nthen: {mended.said}"
+        shutil.rmtree(copy)
+        shutil.rmtree(f"{copy} lake")
+        if place and not ended.hit:
+            break
+    assert truth.keys() > before.keys()
+    server.close()
