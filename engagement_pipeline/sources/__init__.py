@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import orjson
 
 from engagement_pipeline.core import shape
+from engagement_pipeline.core.endpoints import TIMELINE
 from engagement_pipeline.core.errors import ResponseError
 from engagement_pipeline.sources import audit, engagement, x_api_v2
 from engagement_pipeline.sources.x_api_v2 import media, timeline, usage
@@ -77,7 +78,7 @@ class Source(Asking, Protocol):
 
 SOURCES: dict[str, Source] = {"engagement": engagement, "x_api_v2": x_api_v2, "x_api_v2_media": media}
 # With those that no lake keeps the answers of.
-ASKED: dict[str, Asking] = {**SOURCES, timeline.SOURCE: timeline, usage.SOURCE: usage}
+ASKED: dict[str, Asking] = {**SOURCES, TIMELINE: timeline, usage.SOURCE: usage}
 
 
 def read(body: bytes, request: Request) -> Flat:

@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import orjson
 import requests
 
-from engagement_pipeline.core.endpoints import Endpoint
+from engagement_pipeline.core.endpoints import TIMELINE, Endpoint
 from engagement_pipeline.core.errors import ApiError, RefusedError, ResponseError, UnavailableError
 from engagement_pipeline.core.model import HttpRequest, Rate, Request, Terms
 from engagement_pipeline.core.posts import POST, QUOTE, REPLY, Post
@@ -44,7 +44,6 @@ __all__ = [
     "shape",
 ]
 
-SOURCE = "x_api_v2_timeline"
 TERMS = Terms(  # an account asks for a few pages, far fewer than it may, so no setting says how many
     address="x_api_url",
     rate="",
@@ -57,8 +56,8 @@ REACH = 3_200  # Posts: the newest ones, which a timeline shows
 PAGE = 100  # Posts, the most that a page has
 LARGEST_PAGE = 16 * 2**20  # bytes: a long Post has 25,000 characters, and the Post that it quotes comes along
 MOST_VALUES = 2**19  # a long Post may be full of links, and so may be the Post that it quotes
-USER, TIMELINE = "user", "timeline"
-SHAPES = {USER: timeline_shape.ACCOUNT, TIMELINE: timeline_shape.PAGE}
+USER, POSTS = "user", "timeline"
+SHAPES = {USER: timeline_shape.ACCOUNT, POSTS: timeline_shape.PAGE}
 WORDS = ("post", "tweet")  # how the description spells it, and how the pages do
 FIELDS = ("created_at", "lang", "entities", "attachments")
 
@@ -137,14 +136,14 @@ def page(handle: str, user_id: str, *, word: str, since: int | None = None, toke
         "pagination_token": token,
     }
     given = {name: value for name, value in query.items() if value}
-    return _request(TIMELINE, handle, f"/2/users/{user_id}/tweets", given, posts=PAGE)
+    return _request(POSTS, handle, f"/2/users/{user_id}/tweets", given, posts=PAGE)
 
 
 def _request(name: str, handle: str, path: str, query: Mapping[str, str], *, posts: int) -> Request:
     """Write a request to an endpoint that gives so many Posts at most."""
     endpoint = Endpoint(
         name=name,
-        source=SOURCE,
+        source=TIMELINE,
         path=f"{path}?{urlencode(query)}" if query else path,
         table=TWEETS,
         types=(),
