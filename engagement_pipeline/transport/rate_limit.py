@@ -72,7 +72,9 @@ class RateLimiter:
         self._sleep = sleep or self._cancelled.wait
         self._turn = threading.Lock()  # to wait for the next slot, so that a slot wakes one thread and not all
         self._lock = threading.Lock()
-        self._last = self._closed_until = clock()  # no slot in advance: a correction finds none handed out
+        self._last = self._closed_until = self._told_until = (
+            clock()
+        )  # no slot in advance: a correction finds none handed out
 
     def of(self, _: str) -> RateLimiter:
         """Return the budget of a handle: all share this one."""
@@ -90,6 +92,10 @@ class RateLimiter:
             self._changed.clear()
             self._raise_if_cancelled()
             now = self._clock()
+            if self._closed_until - max(now, self._told_until) >= TOLD_FROM:  # once, though many answers say it
+                who = f"account {self._account}" if self._account else "us"
+                logger.warning(USED_UP, who, (self._closed_until - now) / MINUTE)
+                self._told_until = self._closed_until
             slot = max(self._last + self._seconds / (SHARE * self._limit), self._closed_until)
             if slot <= now:
                 self._last = max(slot, now - CATCH_UP)
@@ -108,12 +114,7 @@ class RateLimiter:
                 if limit != self._set:
                     logger.warning(TOLD_OTHERWISE, limit, in_words(self._seconds), self._setting, self._set, limit)
             if told.remaining == 0:
-                now = self._clock()
-                if told.reset_in >= TOLD_FROM > self._closed_until - now:  # once, though many answers say it
-                    logger.warning(
-                        USED_UP, f"account {self._account}" if self._account else "us", told.reset_in / MINUTE
-                    )
-                self._closed_until = max(self._closed_until, now + told.reset_in)
+                self._closed_until = max(self._closed_until, self._clock() + told.reset_in)
 
     def closed_for(self) -> float:
         """Return for how many seconds no slot will be handed out because the time's requests are spent."""

@@ -61,16 +61,20 @@ def test_what_the_api_says_otherwise_is_told_with_the_setting_s_name(caplog):
 def test_a_long_wait_is_told_once_with_the_account(caplog):
     clock = Clock()
     limiter = limiters(clock).of("ann")
-    for left in (840, 839):  # of answers that come a second apart
+    for left in (840, 840):  # of answers that come a second apart
         limiter.correct(Rate(remaining=0, reset_in=left))
         clock.now += 1
+    assert caplog.records == []  # as long as nobody waits
+    limiter.wait()
     told = "the API allows account ann no more requests for 14 min, since its rate is used up: waiting"
     assert [record.getMessage().partition(";")[0] for record in caplog.records] == [told]
-    clock.now += 840
     limiter.correct(Rate(remaining=0, reset_in=900))
+    limiter.wait()
     assert len(caplog.records) == 2
 
 
 def test_a_wait_of_a_minute_is_no_news(caplog):
-    limiters(Clock()).of("ann").correct(Rate(remaining=0, reset_in=61))
+    limiter = limiters(Clock()).of("ann")
+    limiter.correct(Rate(remaining=0, reset_in=61))
+    limiter.wait()
     assert caplog.records == []
