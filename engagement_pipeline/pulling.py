@@ -209,7 +209,7 @@ def _client(
         known,
         api_url=getattr(settings, terms.address),
         auth_url=settings.auth_url,
-        rate_limiter=AccountLimiters(limiter) if terms.per_account else limiter(),
+        rate_limiter=AccountLimiters(lambda handle: limiter(account=handle)) if terms.per_account else limiter(),
         patience=Patience(settings.patience()),
         tries=settings.tries,
         timeout_seconds=settings.timeout_seconds,

@@ -268,7 +268,7 @@ def _emulator(commands: arguments.Commands) -> None:
         type=arguments.positive,
         default=300,
         metavar="N",
-        help="the rate of /2/tweets/analytics for each account (default: 300)",
+        help="the rate of the analytics of X API v2, for each account (default: 300)",
     )
     sub.add_argument(
         "--latency", type=arguments.seconds, default=0.0, metavar="SECONDS", help="wait before each answer (default: 0)"

@@ -84,16 +84,21 @@ def pull(options: argparse.Namespace) -> None:
         output.show_outcome(outcome)
         is_stored |= any(publication.stored for publication in outcome.publications)
         failures += outcome.failure.failures if outcome.failure else ()
-    home = Lake(chosen.data)
-    untold = news.untold(home)
-    output.show_news(news.words(untold))
-    news.told(home, untold, at=chosen.current_time())
+    tell_news(chosen)
     if is_stored and any(p.window and p.window.last >= chosen.first_day for each in prepared for p in each.plans):
         output.show_where_days_appear()
     for line in spending.nearing(chosen, day=chosen.current_time().date()).values():
         logger.warning("%s", line)
     if failures:
         raise PullError(failures)
+
+
+def tell_news(chosen: settings.Settings) -> None:
+    """Show what the APIs have sent that is not documented, once."""
+    home = Lake(chosen.data)
+    untold = news.untold(home)
+    output.show_news(news.words(untold))
+    news.told(home, untold, at=chosen.current_time())
 
 
 def _prepared(options: argparse.Namespace, chosen: settings.Settings, *, over_budget: bool = False) -> list[Prepared]:

@@ -41,6 +41,7 @@ def sync(options: argparse.Namespace) -> None:
     synced = roster_sync.sync(chosen, known, planned, over_budget=options.over_budget)
     for merged in synced.merged:
         output.show_merged(merged)
+    pulls.tell_news(chosen)
     if synced.failure:
         raise synced.failure
 

@@ -117,6 +117,7 @@ MEDIA = Endpoint(
     max_tweets=100,
     max_days=MAX_DAYS,
 )
+TIMELINE = "x_api_v2_timeline"  # the source of the Posts of accounts: its endpoints fill the roster, and no table
 ENDPOINTS = {endpoint.name: endpoint for endpoint in (TOTALS, RECENT, HISTORICAL, ANALYTICS, ANALYTICS_TOTALS, MEDIA)}
 # The endpoint of each source that tells the hours, and so fills the table engagements of its lake.
 HOURLY = {endpoint.source: endpoint for endpoint in (HISTORICAL, ANALYTICS, MEDIA)}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import TYPE_CHECKING
 
 from engagement_pipeline.core.tweet_ids import is_tweet_id
@@ -26,7 +26,7 @@ class Post:
 
     `media_kinds` are photo, video or animated_gif, each once. `media_keys` are those of the API, such as
     7_1890000000000000001. `links` are where the links lead, except those to its own media. Raises ValueError for what
-    is no ID.
+    is no ID, no moment with its zone, or no text among several.
     """
 
     tweet_id: int
@@ -41,6 +41,11 @@ class Post:
     def __post_init__(self) -> None:
         if not is_tweet_id(self.tweet_id):
             raise ValueError(f"{self.tweet_id} is not the ID of a Tweet")
+        moment = self.created_at
+        if moment and not (moment.tzinfo and MINYEAR < moment.year < MAXYEAR):  # else it has no time in UTC
+            raise ValueError(f"{moment.isoformat()} is not a moment")
+        if odd := [each for each in (*self.media_kinds, *self.media_keys, *self.links) if not isinstance(each, str)]:
+            raise ValueError(f"{odd[0]!r} is not text")
 
     def columns(self) -> dict[str, str]:
         """Return the text of each of COLUMNS; several values have a space between them."""

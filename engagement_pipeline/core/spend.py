@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from engagement_pipeline.core.endpoints import ANALYTICS, HISTORICAL
+from engagement_pipeline.core.endpoints import ANALYTICS, HISTORICAL, TIMELINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -117,7 +117,7 @@ def counts_handle(request: Request) -> bool:
 
 def reads_posts(request: Request) -> bool:
     """Tell whether X counts the Posts of an answer as read."""
-    return request.endpoint.source == ANALYTICS.source
+    return request.endpoint.source in (ANALYTICS.source, TIMELINE)
 
 
 def shares(limits: Limits, used: Used, adds: Needs) -> tuple[Share, Share, Share]:

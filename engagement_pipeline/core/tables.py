@@ -378,7 +378,7 @@ SHAPES = Table(
         Column("meaning", Kind.STRING, "What it is, and what becomes of it, in words."),
         Column("pull", Kind.STRING, "The folder of its pull in the lake; NULL where it is of none.", nullable=True),
         Column("handle", Kind.STRING, "The account that asked; NULL for the app's bearer token.", nullable=True),
-        Column("tweet_ids", Kind.INT64S, "The Tweets that the request named."),
+        Column("tweet_ids", Kind.INT64S, "The Tweets that the request named, or those of a page of a timeline."),
         Column(
             "example",
             Kind.STRING,

@@ -134,9 +134,9 @@ def serve(
     """Serve until SIGINT or SIGTERM, then return. Call it from the main thread. Its arguments make it long.
 
     It first writes `accounts` and `tweets`. Then `ready` gets the URL, which connects from then on. `latency` is in
-    seconds a request. `requests_per_15_minutes` are those of each account to /2/tweets/analytics. `settle_hours` is the
-    age at which counts stop growing. `max_age_days` is how far back /historical goes; None is 2014-09-01. If `now` is
-    None, the world lives in real time.
+    seconds a request. `requests_per_15_minutes` are those of each account to the analytics of X API v2. `settle_hours`
+    is the age at which counts stop growing. `max_age_days` is how far back /historical goes; None is 2014-09-01. If
+    `now` is None, the world lives in real time.
 
     Raises OSError if the port is in use or a file cannot be written, FileExistsError for a file that no emulator wrote,
     ValueError for an impossible argument. Each text is one line, and then no file has changed.

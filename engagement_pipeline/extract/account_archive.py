@@ -1,7 +1,8 @@
 """Read the archive that X gives each user: a zip with all Tweets since the account began.
 
-In: the path of a zip. Out: whose it is, and its Tweets, part by part. Nothing is unpacked onto the disk, and nothing in
-memory is larger than LARGEST_PART. Reposts are left out, since nobody counts them under an ID of their own.
+In: the path of a zip. Out: whose it is, and its Tweets, part by part. Nothing is unpacked onto the disk. In memory is
+the text of one part, LARGEST_PART at most, and one Tweet of it. Reposts are left out, since nobody counts them under an
+ID of their own.
 
 A part is a script and not JSON: `window.YTD.tweets.part0 = [ {"tweet": {…}}, … ]`.
 """
@@ -31,7 +32,8 @@ LARGEST_PART = 512 * 2**20  # bytes, unpacked; X begins a new part long before
 LARGEST_ARCHIVE = 2 * 2**30  # bytes of all parts, unpacked: a million Tweets
 TWEETS = re.compile(r"(?:.*/)?tweets?(?:-part\d+)?\.js")  # older archives have tweet.js, and the oldest no data/
 ACCOUNT = re.compile(r"(?:.*/)?account\.js")
-BEGINS = re.compile(r"\s*(?:window\.)?YTD\.\w+\.part\d+\s*=")
+BEGINS = re.compile(r"\s*(?:(?:window\.)?YTD\.\w+\.part\d+\s*=)?\s*")
+BLANKS = re.compile(r"\s*")
 STATUS = re.compile(r"https?://(?:mobile\.)?(?:twitter|x)\.com/\w+/status/\d+")  # a link to it quotes a Tweet
 MEDIA_NUMBERS = {"photo": 3, "video": 7, "animated_gif": 16}  # a media key begins with that of its kind
 AMPLIFY = ("amplify_video", 13)  # in the address of a video from the Media Studio, and its number
@@ -64,7 +66,7 @@ class Archive:
     def owner(self) -> Owner:
         """Return whose archive it is."""
         assert self._account
-        (item, *_) = self._items(self._account) or [{}]
+        item = next(self._items(self._account), {})
         account = item.get("account", item)
         try:
             return Owner(parse_handle(str(account["username"])), str(account["accountId"]))
@@ -83,24 +85,23 @@ class Archive:
                 if post:
                     yield post
 
-    def _items(self, member: zipfile.ZipInfo) -> list[dict[str, Any]]:
-        """Return the objects in a script."""
+    def _items(self, member: zipfile.ZipInfo) -> Iterator[dict[str, Any]]:
+        """Yield the objects in a script."""
         try:
-            text = self._read(member).decode("utf-8-sig")
-            begins = BEGINS.match(text)
-            items = json.loads(text[begins.end() :] if begins else text)
+            for item in _members(self._read(member).decode("utf-8-sig")):
+                if not isinstance(item, dict):
+                    raise self._strange(member, "it is not a list of objects")
+                yield item
         except (ValueError, RecursionError) as error:
             raise self._strange(member, f"it is not a list in a script ({shown(str(error))})") from None
-        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-            raise self._strange(member, "it is not a list of objects")
-        return items
 
     def _read(self, member: zipfile.ZipInfo) -> bytes:
-        """Unpack a member; the library reads no more of it than the size that the zip states, which is bounded here."""
+        """Unpack a member: no more of it than the size that the zip states, which is bounded here."""
         if member.file_size > LARGEST_PART:
             raise self._bomb(f"{member.filename} unpacks to {member.file_size:,} bytes, and no part is that large")
         try:
-            return self._zip.read(member)
+            with self._zip.open(member) as packed:
+                return packed.read(member.file_size + 1)  # without a number, all would be unpacked and then cut
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
             raise self._strange(member, f"it cannot be unpacked ({shown(str(error))}); download it again") from None
         except (RuntimeError, NotImplementedError) as error:  # a password, or a way to pack that is not known
@@ -130,6 +131,33 @@ def opened(path: Path) -> Iterator[Archive]:
             yield Archive(path, found)
     except zipfile.BadZipFile as error:
         raise InputError(f"{path} is not a whole zip ({error}): download the archive again from X") from None
+
+
+def _members(script: str) -> Iterator[Any]:
+    """Yield the members of the list in a script, each as it is parsed. Raises ValueError where it is none."""
+    begins = BEGINS.match(script)
+    assert begins
+    if script[begins.end() : begins.end() + 1] != "[":
+        raise ValueError("it does not begin with [")
+    decode, place = json.JSONDecoder().raw_decode, _past(script, begins.end() + 1)
+    follows = script[place : place + 1]
+    while follows != "]":
+        member, place = decode(script, place)
+        yield member
+        place = _past(script, place)
+        follows = script[place : place + 1]
+        if follows not in (",", "]"):
+            raise ValueError(f"neither a comma nor ] follows at character {place:,}")
+        if follows == ",":
+            place = _past(script, place + 1)
+    if _past(script, place + 1) < len(script):
+        raise ValueError("something follows its ]")
+
+
+def _past(script: str, place: int) -> int:
+    """Return the place behind blanks."""
+    blanks = BLANKS.match(script, place)
+    return blanks.end() if blanks else place
 
 
 def _post(tweet: dict[str, Any]) -> Post | None:

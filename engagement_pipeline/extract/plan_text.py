@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from engagement_pipeline.core import spend
 from engagement_pipeline.core.metrics import METRICS
+from engagement_pipeline.extract.prepare import OF_ANOTHER_SOURCE
 from engagement_pipeline.transport.rate_limit import in_words
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ def plan_lines(prepared: Prepared) -> list[str]:
                 f"  of these, {len(planned.alone):,} for a single {planned.endpoint.unit} each that was protected "
                 "and is due again"
             )
+        if moved := len(prepared.moved.intersection(planned.tweets)):
+            asked_here = f"  of these, {counted(moved, planned.endpoint.unit)} {OF_ANOTHER_SOURCE}"
+            lines.append(f"{asked_here}: it has no /{planned.endpoint}")
         lines += [
             f"  left out: {counted(number, planned.endpoint.unit)} {reason}"
             for reason, number in sorted(Counter(planned.left_out.values()).items())

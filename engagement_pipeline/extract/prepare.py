@@ -21,7 +21,7 @@ from engagement_pipeline.sources import source_of
 from engagement_pipeline.transport import accounts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import date, datetime
 
     from engagement_pipeline.core.endpoints import Endpoint
@@ -42,7 +42,8 @@ class Prepared:
 
     `used` is what the month of `day` has used so far, and `limits` what it may use; with `over_budget`, no limit holds
     for this pull. If the setting `types` names only some types, `types_left_out` are those of them that the endpoint
-    does not serve. `rate` is the contract's number of requests in the seconds of `terms`.
+    does not serve. `rate` is the contract's number of requests in the seconds of `terms`. `moved` are the Tweets that
+    are asked for though the settings name another source for their accounts, since that has no such endpoint.
     """
 
     accounts: Accounts
@@ -53,6 +54,7 @@ class Prepared:
     limits: Limits
     terms: Terms
     rate: int
+    moved: frozenset[Tweet] = frozenset()
     types_left_out: tuple[str, ...] = ()
     over_budget: bool = False
 
@@ -95,21 +97,25 @@ def prepare(
     windows = _windows(settings, lake, endpoint, first, last)
     roster.tell_unavailable(followed, set_aside.unavailable(lake))
     terms = source_of(endpoint).TERMS
-    fingerprints = known.signing(oauth2=terms.oauth2).fingerprints
-    resting, alone = set_aside.resting(lake, fingerprints, now=now), set_aside.asked_alone(lake)
+    signing = known.signing(oauth2=terms.oauth2)
+    resting, alone = set_aside.resting(lake, signing.fingerprints, now=now), set_aside.asked_alone(lake)
     known_gone = forgotten.load(lake)
     gone = known_gone.among(tweet.tweet_id for tweet in (*followed.tweets, *followed.unknown))
     tweets = _media(followed.without(gone)) if endpoint is MEDIA else followed.tweets
     left = known_gone.among(tweet.tweet_id for tweet in tweets)
     never = {tweet: forgotten.REASON for tweet in tweets if tweet.tweet_id in left}
-    elsewhere = dict.fromkeys(_elsewhere(settings, endpoint, tweets), OF_ANOTHER_SOURCE)
+    elsewhere = _elsewhere(settings, endpoint, tweets)
+    moved = _moved(endpoint, elsewhere, signing)
     plans = tuple(
         planner.plan(
             tweets,
             each,
             types=settings.types,
             window=window,
-            resting=_had(lake, tweets, window, new_since) | resting | never | elsewhere,
+            resting=_had(lake, tweets, window, new_since)
+            | resting
+            | never
+            | dict.fromkeys(elsewhere - moved, OF_ANOTHER_SOURCE),
             alone=alone,
         )
         for window in windows
@@ -125,6 +131,7 @@ def prepare(
         day=now.date(),
         limits=settings.limits,
         used=request_log.used(Lake(settings.data).of_each_source, now.date()),
+        moved=moved,
         types_left_out=tuple(name for name in chosen if name not in endpoint.types),
         over_budget=over_budget,
     )
@@ -176,11 +183,26 @@ def _raise_for_strangers(settings: Settings, known: Accounts) -> None:
             raise InputError(f"source_of names {handle}, which is not in the accounts file: {advice}")
 
 
-def _elsewhere(settings: Settings, endpoint: Endpoint, tweets: Sequence[Tweet]) -> list[Tweet]:
-    """Return the Tweets of accounts that the settings have another source asked for; the other endpoints have none."""
-    if not settings.source_of or endpoint not in OF_TWEETS.values():
-        return []
-    return [tweet for tweet in tweets if tweet.handle and endpoint.source not in settings.sources_of(tweet.handle)]
+def _elsewhere(settings: Settings, endpoint: Endpoint, tweets: Sequence[Tweet]) -> frozenset[Tweet]:
+    """Return the Tweets of accounts that the settings have another source asked for; media are of no source's Tweets.
+
+    Where one source is for all accounts, whoever names the hours of the other means it.
+    """
+    if endpoint.source not in OF_TWEETS or (endpoint in OF_TWEETS.values() and not settings.source_of):
+        return frozenset()
+    return frozenset(
+        tweet for tweet in tweets if tweet.handle and endpoint.source not in settings.sources_of(tweet.handle)
+    )
+
+
+def _moved(endpoint: Endpoint, elsewhere: Iterable[Tweet], signing: Accounts) -> frozenset[Tweet]:
+    """Return which of them are asked for here all the same: what no other source tells, such as lifetime counts.
+
+    An account without tokens that this source takes is not.
+    """
+    if endpoint in OF_TWEETS.values():
+        return frozenset()
+    return frozenset(tweet for tweet in elsewhere if signing.by_handle[tweet.handle].entry)
 
 
 def _audit(settings: Settings, lake: Lake, endpoint: Endpoint, window: Window | None) -> list[Endpoint]:

@@ -141,13 +141,12 @@ def settle(pull: Pull) -> None:
 def answered(pull: Pull, client: Client) -> set[Tweet]:
     """Return the Tweets that an unfinished pull has an answer for, each with the account that asked.
 
-    A refusal counts as long as the account still has the tokens that were refused.
+    What was refused counts as long as the account still has the tokens that were refused.
     """
     return {
         Tweet(tweet_id, landed.request.handle)
         for landed in pull.landed()
-        if not landed.refusal or _still_holds(landed, client)
-        for tweet_id in landed.request.tweet_ids
+        for tweet_id in {*landed.request.tweet_ids} - _due_again(landed, client)
     }
 
 
@@ -180,8 +179,19 @@ def repeat(pull: Pull, refused: Iterable[Landed], tweets: AbstractSet[Tweet]) ->
     return repeated
 
 
-def _still_holds(refusal: Landed, client: Client) -> bool:
-    return refusal.tokens == client.fingerprint(refusal.request.handle)
+def _still_holds(landed: Landed, client: Client) -> bool:
+    return landed.tokens == client.fingerprint(landed.request.handle)
+
+
+def _due_again(landed: Landed, client: Client) -> set[int]:
+    """Return the Tweets of a response that were refused to tokens which the account has no more."""
+    if _still_holds(landed, client):
+        return set()
+    if landed.refusal:
+        return {*landed.request.tweet_ids}
+    with looking(landed, PULL_LOCK):
+        reasons = sources.read(landed.body(), landed.request).reasons
+    return {tweet_id for tweet_id, reason in reasons.items() if reason.outcome == FORBIDDEN}
 
 
 def _audit(pull: Pull, path: Path, body: bytes, request: Request, *, asked_at: datetime) -> Flat | str:

@@ -13,17 +13,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
+import orjson
 import requests
 
 from engagement_pipeline.core import spend
+from engagement_pipeline.core.erased import NUMBER_IN_BYTES, Erased
 from engagement_pipeline.core.errors import EngagementError, InputError, RefusedError, ResponseError
 from engagement_pipeline.core.model import posted_at
 from engagement_pipeline.core.spend import Needs
-from engagement_pipeline.extract import roster_synced, turn
+from engagement_pipeline.extract import drift, roster_synced, turn
 from engagement_pipeline.extract.roster_synced import COMPLETE, FOUND_IN, PART, TIMELINE
 from engagement_pipeline.lake import forgotten, request_log
 from engagement_pipeline.lake.clock import Clock
@@ -36,7 +38,7 @@ from engagement_pipeline.transport.rate_limit import RateLimiter
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from engagement_pipeline.core.model import Exchange, Request
+    from engagement_pipeline.core.model import Answer, Exchange, Request
     from engagement_pipeline.core.posts import Post
     from engagement_pipeline.core.settings import Settings
     from engagement_pipeline.extract.roster_synced import Merged
@@ -159,6 +161,9 @@ def _client(
     def log(exchange: Exchange) -> None:
         request_log.write(lake, exchange, limits=settings.limits, unnamed=gone.among(exchange.posts))
 
+    def look(request: Request, answer: Answer, asked_at: datetime) -> None:
+        drift.look_at_all(lake.storage, request, replace(answer, body=_without(gone, request, answer.body)), asked_at)
+
     return Client(
         timeline,
         known,
@@ -169,9 +174,20 @@ def _client(
         tries=settings.tries,
         timeout_seconds=settings.timeout_seconds,
         log=log,
+        look=look,
         lake_now=clock,
         budget=budget,
     )
+
+
+def _without(gone: Forgotten, request: Request, body: bytes) -> bytes:
+    """Return a page without the Posts that are forgotten, so that no example tells of them."""
+    named = {*timeline.posts_read(request, body), *map(int, NUMBER_IN_BYTES.findall(body))}
+    erased = Erased(frozenset(gone.among(named)))
+    try:
+        return orjson.dumps(erased.without(orjson.loads(body))) if erased.ids else body
+    except orjson.JSONDecodeError:
+        return b""
 
 
 def _sync_one(client: Client, known: Accounts, planned: Estimate, *, pattern: str, gone: Forgotten) -> Merged:

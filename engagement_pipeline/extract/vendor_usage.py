@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from engagement_pipeline.extract import turn
+from engagement_pipeline.extract import drift, turn
 from engagement_pipeline.lake import request_log
 from engagement_pipeline.lake.clock import Clock
 from engagement_pipeline.lake.layout import Lake
@@ -46,6 +46,7 @@ def ask(settings: Settings) -> Usage:
             tries=1,
             timeout_seconds=settings.timeout_seconds,
             log=partial(request_log.write, home, limits=settings.limits),
+            look=partial(drift.look_at_all, home.storage),
             lake_now=clock,
             budget=turn.budget(settings, home, day=day, over_budget=False),
         ) as client:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Protocol
 import orjson
 
 from engagement_pipeline.core import shape
+from engagement_pipeline.core.endpoints import TIMELINE
 from engagement_pipeline.core.errors import ResponseError
 from engagement_pipeline.sources import audit, engagement, x_api_v2
-from engagement_pipeline.sources.x_api_v2 import media
+from engagement_pipeline.sources.x_api_v2 import media, timeline, usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,15 +31,23 @@ if TYPE_CHECKING:
 
 
 class Asking(Protocol):
-    """What a client must know to ask: how a request is written, and what an answer says that is no 200."""
+    """What a client must know to ask: how a request is written, and what an answer may hold or says if it is no 200."""
 
     TERMS: Terms
+    HEADERS: frozenset[str]
+    """The headers about a rate, or about the API itself, that are documented; in lower case."""
 
     def http_request(self, request: Request) -> HttpRequest:
         """Write a request as the API takes it, without its signature."""
 
     def largest_answer(self, request: Request) -> int:
         """Return the most bytes that the body of a 200 has, LARGEST_BODY at most; a larger one is not read on."""
+
+    def most_values(self, request: Request) -> int:
+        """Return the most JSON values that the body of a 200 has."""
+
+    def shape(self, request: Request) -> Shape:
+        """Return what an answer to a request may hold, as the documents say; be it a 200 or a refusal."""
 
     def posts_read(self, request: Request, body: bytes) -> tuple[int, ...]:
         """Return the Posts of a 200 that the vendor counts as read; none of a body that cannot be read."""
@@ -52,15 +61,6 @@ class Asking(Protocol):
 
 class Source(Asking, Protocol):
     """What this project must know about a vendor API. A module with all of this is a Source."""
-
-    HEADERS: frozenset[str]
-    """The headers about a rate, or about the API itself, that are documented; in lower case."""
-
-    def most_values(self, request: Request) -> int:
-        """Return the most JSON values that the body of a 200 has."""
-
-    def shape(self, request: Request) -> Shape:
-        """Return what an answer to a request may hold, as the documents say; be it a 200 or a refusal."""
 
     def read(self, body: bytes, request: Request) -> Flat:
         """Read the rows of a body and audit them. Raises ResponseError if the body breaks the contract."""
@@ -77,6 +77,8 @@ class Source(Asking, Protocol):
 
 
 SOURCES: dict[str, Source] = {"engagement": engagement, "x_api_v2": x_api_v2, "x_api_v2_media": media}
+# With those that no lake keeps the answers of.
+ASKED: dict[str, Asking] = {**SOURCES, TIMELINE: timeline, usage.SOURCE: usage}
 
 
 def read(body: bytes, request: Request) -> Flat:
@@ -85,11 +87,11 @@ def read(body: bytes, request: Request) -> Flat:
 
 
 def news_of(body: bytes, request: Request) -> tuple[News, ...]:
-    """Return what is not documented of a body that nobody could read as an answer.
+    """Return what is not documented of a body that nobody reads as the answer of a Source.
 
     Nothing where it is not JSON, or larger than any answer: such a body is of somebody else.
     """
-    source = source_of(request.endpoint)
+    source = asked(request.endpoint)
     largest, most_values = source.largest_answer(request), source.most_values(request)
     try:
         audit.check(body, address=source.TERMS.address, largest=largest, most_values=most_values)
@@ -100,5 +102,10 @@ def news_of(body: bytes, request: Request) -> tuple[News, ...]:
 
 
 def source_of(endpoint: Endpoint) -> Source:
-    """Return the source of an endpoint."""
+    """Return the source of an endpoint with answers that a lake keeps."""
     return SOURCES[endpoint.source]
+
+
+def asked(endpoint: Endpoint) -> Asking:
+    """Return what is known of the answers of any endpoint."""
+    return ASKED[endpoint.source]

@@ -30,6 +30,8 @@ TOLD_OTHERWISE = (
     "the API allows %d requests %s and the setting %s says %d: "
     "going on as the API says; set it to %d, so that plans tell the true time"
 )
+TOLD_FROM = 2 * MINUTE  # so long a wait without a word looks as if the program hung
+USED_UP = "the API allows %s no more requests for %.0f min, since its rate is used up: waiting; what has landed is kept"
 
 
 def in_words(seconds: float) -> str:
@@ -45,9 +47,9 @@ class RateLimiter:
     that was killed a moment ago. Therefore its first slot comes one gap after its start, as long as
     any further request waits: at 300 requests a minute 0.2 s, at 1 a minute 61 s.
 
-    `requests` may leave in so many `seconds`; `setting` is the name of the setting that says so. `clock` gives seconds
-    that only rise; `sleep` waits so many seconds, or less. After `cancel()`, whoever waits or is about to wait gets a
-    CancelledError, so that a stopped pull ends at once.
+    `requests` may leave in so many `seconds`; `setting` is the name of the setting that says so. `account` is who has
+    them, empty where all share them. `clock` gives seconds that only rise; `sleep` waits so many seconds, or less.
+    After `cancel()`, whoever waits or is about to wait gets a CancelledError, so that a stopped pull ends at once.
     """
 
     def __init__(
@@ -56,19 +58,23 @@ class RateLimiter:
         *,
         seconds: float = MINUTE,
         setting: str = "requests_per_minute",
+        account: str = "",
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
         self._set = self._limit = requests
         self._seconds = seconds
         self._setting = setting
+        self._account = account
         self._clock = clock
         self._changed, self._cancelled = threading.Event(), threading.Event()
         self._sleep_for_slot = sleep or self._changed.wait
         self._sleep = sleep or self._cancelled.wait
         self._turn = threading.Lock()  # to wait for the next slot, so that a slot wakes one thread and not all
         self._lock = threading.Lock()
-        self._last = self._closed_until = clock()  # no slot in advance: a correction finds none handed out
+        self._last = self._closed_until = self._told_until = (
+            clock()
+        )  # no slot in advance: a correction finds none handed out
 
     def of(self, _: str) -> RateLimiter:
         """Return the budget of a handle: all share this one."""
@@ -86,6 +92,10 @@ class RateLimiter:
             self._changed.clear()
             self._raise_if_cancelled()
             now = self._clock()
+            if self._closed_until - max(now, self._told_until) >= TOLD_FROM:  # once, though many answers say it
+                who = f"account {self._account}" if self._account else "us"
+                logger.warning(USED_UP, who, (self._closed_until - now) / MINUTE)
+                self._told_until = self._closed_until
             slot = max(self._last + self._seconds / (SHARE * self._limit), self._closed_until)
             if slot <= now:
                 self._last = max(slot, now - CATCH_UP)
@@ -128,9 +138,9 @@ class RateLimiter:
 
 
 class AccountLimiters:
-    """A RateLimiter for each handle, made by `make` when it is first asked for. Safe to share by threads."""
+    """A RateLimiter for each handle, made of it by `make` when it is first asked for. Safe to share by threads."""
 
-    def __init__(self, make: Callable[[], RateLimiter]) -> None:
+    def __init__(self, make: Callable[[str], RateLimiter]) -> None:
         self._make = make
         self._lock = threading.Lock()
         self._by_handle: dict[str, RateLimiter] = {}
@@ -140,7 +150,7 @@ class AccountLimiters:
         """Return the budget of a handle."""
         with self._lock:
             if handle not in self._by_handle:
-                self._by_handle[handle] = self._make()
+                self._by_handle[handle] = self._make(handle)
                 if self._is_cancelled:
                     self._by_handle[handle].cancel()
             return self._by_handle[handle]

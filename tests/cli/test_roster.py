@@ -71,6 +71,12 @@ def test_a_sync_tells_the_reads_and_their_price_and_then_what_it_found(synced, i
     assert synced("--yes")[1].startswith("harborbooks      about 1, at most 3,200 reads: since Tweet ")
 
 
+def test_what_a_timeline_sends_that_is_not_documented_is_told_by_one_sync(synced, in_world):
+    in_world.emulator.v2.faults.set(unknown_keys=1)
+    assert "/timeline now sends key `reach_class` in $.data[]; nothing reads it" in synced("--yes")[1]
+    assert "now sends" not in synced("--yes")[1]
+
+
 def test_a_price_of_one_s_own_stands_in_the_place_of_the_vendor_s(synced, monkeypatch):
     monkeypatch.setenv("ENGAGEMENT_PRICE_PER_READ", "0.005")
     *_, posts, _ = synced("--yes")[1].splitlines()

@@ -9,6 +9,8 @@ from receivers import service
 
 from engagement_pipeline.cli import status
 from engagement_pipeline.core.spend import Limits
+from engagement_pipeline.lake import shapes
+from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.observe.next_runs import NextRun
 from engagement_pipeline.sources.x_api_v2.usage import Usage
 
@@ -81,6 +83,10 @@ def test_the_vendor_s_own_count_is_asked_for_where_somebody_wants_it(in_world, e
     assert said[place + 1] == "             1,006 of 2,000,000 in a month that begins on day 7"
     assert "this month   4 requests, 4 answered; 0 handles queried; 6 Posts read" in said
     assert json.loads(engagement("status", "--vendor", "--json")[1])["vendor"]["this_month"] == 6
+    assert shapes.load(Lake(in_world.lake).storage) == []
+    in_world.emulator.v2.faults.set(unknown_keys=1)
+    engagement("status", "--vendor")
+    assert {seen.endpoint for seen in shapes.load(Lake(in_world.lake).storage)} == {"usage"}
 
 
 def test_a_vendor_that_does_not_tell_is_a_line_and_the_rest_is_shown(in_world, engagement):

@@ -3,16 +3,19 @@
 from datetime import timedelta
 
 import pytest
+from oauth2_page import app_alone, let_in
 
 from engagement_pipeline import pipeline, pulling
 from engagement_pipeline.cli import status
-from engagement_pipeline.core.endpoints import ANALYTICS, HISTORICAL
+from engagement_pipeline.core.endpoints import ANALYTICS, HISTORICAL, RECENT, TOTALS
 from engagement_pipeline.core.tables import ENGAGEMENTS
 from engagement_pipeline.extract import backlog
-from engagement_pipeline.extract.prepare import OF_ANOTHER_SOURCE, prepare_sources
+from engagement_pipeline.extract.plan_text import plan_lines
+from engagement_pipeline.extract.prepare import OF_ANOTHER_SOURCE, prepare, prepare_sources
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.parquet import read
 from engagement_pipeline.observe import checks
+from engagement_pipeline.transport import accounts
 
 STAYS, MOVED = "harborbooks", "lumenaudio"
 
@@ -46,6 +49,33 @@ def test_each_account_is_asked_of_its_api_alone(chosen, tweets):
     assert (old.endpoint, [tweet.handle for tweet in old.tweets]) == (HISTORICAL, [STAYS])
     assert (new.endpoint, [tweet.handle for tweet in new.tweets]) == (ANALYTICS, [MOVED])
     assert old.left_out == {tweets[MOVED][0]: OF_ANOTHER_SOURCE}
+
+
+@pytest.mark.parametrize("endpoint", [TOTALS, RECENT])
+def test_what_x_api_v2_does_not_tell_is_asked_for_all_accounts_and_the_plan_says_so(chosen, endpoint):
+    planned = prepare(chosen, endpoint=endpoint)
+    assert [tweet.handle for tweet in planned.plans[0].tweets] == [STAYS, MOVED]
+    told = f"  of these, 1 Tweet {OF_ANOTHER_SOURCE}: it has no /{endpoint}"
+    assert [line for line in plan_lines(planned) if "of these" in line] == [told]
+
+
+def test_an_account_that_moved_with_oauth_2_alone_is_left_out_of_it_and_fails_no_run(chosen, world):
+    world.accounts.write_text(world.accounts.read_text().partition(f"\n[accounts.{MOVED}]")[0])
+    let_in(world, MOVED)
+    assert not accounts.load(world.accounts).by_handle[MOVED].access_token
+    planned = prepare(chosen, endpoint=TOTALS)
+    assert [tweet.handle for tweet in planned.plans[0].tweets] == [STAYS]
+    assert [*planned.plans[0].left_out.values()] == [OF_ANOTHER_SOURCE]
+    assert pipeline.run(chosen, planned).failure is None
+
+
+def test_a_run_for_the_last_hours_has_nothing_to_do_where_x_api_v2_is_asked_by_oauth_2_alone(world, tweets):
+    app_alone(world.accounts)
+    for handle in tweets:
+        let_in(world, handle)
+    chosen = world.settings(source="x_api_v2", types="impressions")
+    assert pipeline.run(chosen, prepare(chosen, endpoint=RECENT)).failure is None
+    assert world.emulator.requests == []
 
 
 def test_the_counts_of_each_lie_in_the_lake_of_its_source(chosen, tweets):

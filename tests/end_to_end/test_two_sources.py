@@ -122,6 +122,21 @@ def test_an_account_with_the_tokens_of_another_handle_is_named(chosen, world):
     assert {*left_out.values()} == {"forbidden to lumenaudio, asked for again once its tokens change"}
 
 
+def test_the_same_pull_with_the_right_tokens_asks_again_for_what_was_forbidden_to_those_of_another(chosen, world):
+    tweets = world.tweets("harborbooks", 2)
+    world.follow({"lumenaudio": tweets})
+    alone = world.settings(source="x_api_v2", types=TYPES)
+    assert "its tokens may be another handle's" in str(pulled(alone, days=1)[0].failure)
+    text = world.accounts.read_text()
+    theirs = text.partition("[accounts.harborbooks]")[2].partition("[")[0]
+    ours = text.partition("[accounts.lumenaudio]")[2].partition("[")[0]
+    world.accounts.write_text(text.replace(ours, theirs))
+    (outcome,) = pulled(alone, days=1)
+    assert outcome.failure is None
+    assert [{*publication.stored} for publication in outcome.publications] == [{*tweets}]
+    assert len(world.emulator.v2.requests) == 2
+
+
 def test_the_status_tells_of_both(chosen):
     pulled(chosen, days=1)
     standing = status.of_lake(Lake(chosen.data), now=chosen.current_time())

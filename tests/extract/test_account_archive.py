@@ -1,5 +1,7 @@
 """The account archive: which Tweets it holds, what is known of each, and what is refused."""
 
+import tracemalloc
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
@@ -9,6 +11,16 @@ from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.posts import Post
 from engagement_pipeline.extract import account_archive
 from engagement_pipeline.extract.account_archive import Owner
+
+
+@contextmanager
+def memory():
+    """Give what returns the most bytes that were in use at a time."""
+    tracemalloc.start()
+    try:
+        yield lambda: tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.fixture
@@ -114,7 +126,9 @@ def test_parts_that_unpack_to_too_much_together_are_refused(refused, monkeypatch
     ("text", "told"),
     [
         ("window.YTD.tweets.part0 = [", "it is not a list in a script"),
-        ("window.YTD.tweets.part0 = {}", "it is not a list of objects"),
+        ("window.YTD.tweets.part0 = {}", "it is not a list in a script"),
+        ("window.YTD.tweets.part0 = []]", "it is not a list in a script"),
+        ("window.YTD.tweets.part0 = [{}{}]", "its Tweet 1 is not one of an archive"),
         ("window.YTD.tweets.part0 = [1]", "it is not a list of objects"),
         (script("tweets.part0", [{"tweet": {"full_text": "x"}}]), "its Tweet 1 is not one of an archive"),
         (script("tweets.part0", [{"tweet": tweet(2**63)}]), "its Tweet 1 is not one of an archive"),
@@ -148,11 +162,22 @@ def test_a_part_with_a_flipped_byte_is_refused(tmp_path):
         list(opened.posts())
 
 
+def test_a_part_with_millions_of_members_takes_no_more_memory_than_its_text(tmp_path):
+    path = archive(tmp_path / "a.zip", **{"data/tweets.js": "window.YTD.tweets.part0 = [" + "{}," * 1_000_000 + "{}]"})
+    with account_archive.opened(path) as opened, memory() as peak:
+        with pytest.raises(InputError, match="its Tweet 1 is not one"):
+            list(opened.posts())
+        assert peak() < 4 * 3_000_000
+
+
 def test_no_more_is_unpacked_than_the_zip_states(tmp_path):
-    path = archive(tmp_path / "a.zip", *[tweet(number) for number in range(1, 200)])
+    """Neither of what is kept, nor for a moment."""
+    path = archive(tmp_path / "a.zip", tweet(text=" " * 5_000_000))
     content = bytearray(path.read_bytes())
     entry = content.rindex(b"data/tweets.js") - 46  # in the central directory, the name is the 46th byte of an entry
     content[entry + 24 : entry + 28] = (100).to_bytes(4, "little")
     path.write_bytes(content)
-    with account_archive.opened(path) as opened, pytest.raises(InputError, match="it cannot be unpacked"):
-        list(opened.posts())
+    with account_archive.opened(path) as opened, memory() as peak:
+        with pytest.raises(InputError, match="it cannot be unpacked"):
+            list(opened.posts())
+        assert peak() < 1_000_000

@@ -6,14 +6,17 @@ import pytest
 from filelock import FileLock, Timeout
 from truth import NOW
 
+from engagement_pipeline.core.erased import Erased
 from engagement_pipeline.core.errors import InputError, RefusedError, ResponseError
 from engagement_pipeline.core.posts import Post
+from engagement_pipeline.emulator.v2 import problems
 from engagement_pipeline.emulator.world import HANDLES
 from engagement_pipeline.extract import roster, roster_sync, roster_synced
 from engagement_pipeline.extract.roster_synced import ARCHIVE
-from engagement_pipeline.lake import forgotten, request_log
+from engagement_pipeline.lake import forgotten, request_log, shapes
 from engagement_pipeline.lake.forgotten import Forgotten
 from engagement_pipeline.lake.layout import PULL_LOCK, Lake
+from engagement_pipeline.publish.erasure_search import search
 from engagement_pipeline.transport import accounts
 from engagement_pipeline.transport.client import Client
 
@@ -67,10 +70,41 @@ def test_what_is_found_is_a_roster_without_a_file_of_the_user(settings):
 
 
 @pytest.mark.parametrize("spelling", ["post", "tweet", "both"])
-def test_each_spelling_of_the_api_finds_the_same(settings, world, spelling):
+def test_each_spelling_of_the_api_finds_the_same_and_is_no_news(settings, world, spelling):
     world.emulator.v2.faults.set(spelling=spelling, timeline_reach=30)
     assert not sync(settings).failures
     assert {row["kind"] for row in rows(settings).values()} == {"post", "reply", "quote"}
+    assert news(settings) == {}
+
+
+def news(settings):
+    return {seen.meaning: seen for seen in shapes.load(Lake(settings.data).storage)}
+
+
+def test_what_a_timeline_sends_that_is_not_documented_is_news_with_the_posts_of_its_page(settings, world):
+    world.emulator.v2.faults.set(unknown_keys=1, unknown_headers=1, timeline_reach=10)
+    sync(settings)
+    found = news(settings)
+    assert {*found} == {
+        "/user now sends key `reach_class` in $.data; nothing reads it",
+        "/user now sends key `request_trace` in $; nothing reads it",
+        "/user now sends header `x-rate-limit-burst`; nothing reads it",
+        "/timeline now sends key `reach_class` in $.data[]; nothing reads it",
+        "/timeline now sends key `request_trace` in $; nothing reads it",
+        "/timeline now sends header `x-rate-limit-burst`; nothing reads it",
+    }
+    of_page = found["/timeline now sends key `reach_class` in $.data[]; nothing reads it"]
+    assert set(of_page.tweet_ids) >= {*rows(settings)}
+    assert of_page.example == "b"
+    assert found["/user now sends key `request_trace` in $; nothing reads it"].tweet_ids == ()
+
+
+def test_new_words_of_a_refused_timeline_are_news(settings, world, monkeypatch):
+    refusal = {"title": "Quota", "type": "about:quota", "status": 401, "detail": "…"}
+    monkeypatch.setattr(problems, "blank", lambda status, _: problems.Problem(status, refusal))
+    world.emulator.v2.faults.set(revoked_handles=[HANDLE])
+    sync(settings)
+    assert [*news(settings)] == ["/user now says in $.type: about:quota; this program does not know the words"]
 
 
 def test_a_later_sync_asks_for_what_is_newer_than_the_newest_known(settings, world):
@@ -193,6 +227,17 @@ def test_a_tweet_that_is_forgotten_is_left_out(settings, world):
     (log,) = lake.requests.iterdir()
     assert str(gone) not in log.read_text(encoding="utf-8")
     assert request_log.used([lake], NOW).posts_read == len(rows(settings)) + 1
+
+
+def test_no_news_tells_of_a_tweet_that_is_forgotten(settings, world):
+    world.emulator.v2.faults.set(unknown_keys=1, timeline_reach=3)
+    *_, gone, _ = owned(world, 3, states=("ok",))
+    lake = Lake(settings.data)
+    lake.open()
+    forgotten.save(lake, forgotten.load(lake).begun([gone]))
+    sync(settings)
+    assert "reach_class" in str(news(settings))
+    assert search(lake, Erased(frozenset([gone]))).holding == ("forgotten.json",)
 
 
 def test_each_request_is_in_the_log_with_the_posts_that_it_read(settings, world):

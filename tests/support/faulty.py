@@ -25,7 +25,7 @@ CALLS = {  # by what they do
     "unlink": "unlink,unlinkat,rmdir",
 }
 FAULTS = {"refused": "error=EIO", "full": "error=ENOSPC", "killed": "signal=SIGKILL"}
-MISTAKE = 70  # the exit code of what is not an EngagementError
+MISTAKE = 70  # the exit code of what no command tells in a line
 ANYBODY_MAY_TRACE = (0x59616D61, ctypes.c_ulong(-1))  # where Yama lets only parents trace
 EVER = datetime.max.replace(tzinfo=UTC)
 
@@ -76,8 +76,8 @@ def prune(pipeline, settings):
     from engagement_pipeline.lake.layout import Lake  # noqa: PLC0415
     from engagement_pipeline.publish import retention  # noqa: PLC0415
 
-    lake = Lake(settings.load().data)
-    retention.drop(lake, retention.spent(lake, before=EVER))
+    for lake in Lake(settings.load().data).of_each_source:
+        retention.drop(lake, retention.spent(lake, before=EVER))
 
 
 OWN = {"publish": publish, "prune": prune}  # which the command line does not do alone, or not so soon
@@ -88,7 +88,7 @@ def serve():
     from engagement_pipeline import pipeline  # noqa: PLC0415
     from engagement_pipeline.cli.main import main  # noqa: PLC0415
     from engagement_pipeline.core import settings  # noqa: PLC0415
-    from engagement_pipeline.core.errors import EngagementError  # noqa: PLC0415
+    from engagement_pipeline.core.errors import EngagementError, refused_by_system  # noqa: PLC0415
 
     def run(command):
         if command[0] not in OWN:
@@ -97,6 +97,9 @@ def serve():
             OWN[command[0]](pipeline, settings)
         except EngagementError as error:
             sys.stderr.write(f"engagement: {error}\n")
+            return 1
+        except OSError as error:  # as those who run these in the command line and in Dagster tell it
+            sys.stderr.write(f"engagement: {refused_by_system(error)}\n")
             return 1
         return 0
 

@@ -22,7 +22,7 @@ class Clock:
 
 
 def limiters(clock):
-    return AccountLimiters(lambda: RateLimiter(300, seconds=900, clock=clock, sleep=clock.sleep))
+    return AccountLimiters(lambda handle: RateLimiter(300, seconds=900, account=handle, clock=clock, sleep=clock.sleep))
 
 
 def test_slots_are_even_over_the_seconds_of_the_rate():
@@ -56,3 +56,25 @@ def test_after_a_cancellation_nobody_waits_whether_known_or_new():
 def test_what_the_api_says_otherwise_is_told_with_the_setting_s_name(caplog):
     RateLimiter(300, seconds=900, setting="x_requests_per_15_minutes").correct(Rate(limit=900))
     assert "allows 900 requests in 15 minutes and the setting x_requests_per_15_minutes says 300" in caplog.text
+
+
+def test_a_long_wait_is_told_once_with_the_account(caplog):
+    clock = Clock()
+    limiter = limiters(clock).of("ann")
+    for left in (840, 840):  # of answers that come a second apart
+        limiter.correct(Rate(remaining=0, reset_in=left))
+        clock.now += 1
+    assert caplog.records == []  # as long as nobody waits
+    limiter.wait()
+    told = "the API allows account ann no more requests for 14 min, since its rate is used up: waiting"
+    assert [record.getMessage().partition(";")[0] for record in caplog.records] == [told]
+    limiter.correct(Rate(remaining=0, reset_in=900))
+    limiter.wait()
+    assert len(caplog.records) == 2
+
+
+def test_a_wait_of_a_minute_is_no_news(caplog):
+    limiter = limiters(Clock()).of("ann")
+    limiter.correct(Rate(remaining=0, reset_in=61))
+    limiter.wait()
+    assert caplog.records == []

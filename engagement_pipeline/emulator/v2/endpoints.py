@@ -8,8 +8,7 @@ from engagement_pipeline.emulator.v2 import analytics, problems, timeline, usage
 from engagement_pipeline.emulator.v2.damages import OF_ALL, OF_ANALYTICS
 from engagement_pipeline.emulator.v2.question import Caller, Question
 
-ANALYTICS_RATE = 300
-MEDIA_RATE = 300  # ours: it is in no table
+ANALYTICS_RATE = 300  # ours for media: it is in no table
 TWEETS, USERS = "tweet.read", "users.read"
 
 
@@ -39,7 +38,7 @@ class Endpoint:
 
 
 def endpoints(analytics_rate: int) -> tuple[Endpoint, ...]:
-    """Return all endpoints; a contract sets the rate of the analytics of Posts."""
+    """Return all endpoints; a contract sets the rate of the analytics, for Posts and for media."""
     both = frozenset({TWEETS, USERS})
     return (
         Endpoint("/2/tweets/analytics", analytics.tweets, both, analytics_rate, enterprise=True, damages=OF_ANALYTICS),
@@ -47,7 +46,7 @@ def endpoints(analytics_rate: int) -> tuple[Endpoint, ...]:
             "/2/media/analytics",
             analytics.media,
             frozenset({TWEETS}),
-            MEDIA_RATE,
+            analytics_rate,
             enterprise=True,
             damages=OF_ANALYTICS,
         ),

@@ -16,18 +16,33 @@ from urllib.parse import urlencode
 import orjson
 import requests
 
-from engagement_pipeline.core.endpoints import Endpoint
+from engagement_pipeline.core.endpoints import TIMELINE, Endpoint
 from engagement_pipeline.core.errors import ApiError, RefusedError, ResponseError, UnavailableError
 from engagement_pipeline.core.model import HttpRequest, Rate, Request, Terms
 from engagement_pipeline.core.posts import POST, QUOTE, REPLY, Post
 from engagement_pipeline.core.redaction import shown
 from engagement_pipeline.core.tables import TWEETS
-from engagement_pipeline.sources.x_api_v2 import problems, rate
+from engagement_pipeline.sources import audit
+from engagement_pipeline.sources.x_api_v2 import problems, rate, timeline_shape
+from engagement_pipeline.sources.x_api_v2.shape import HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from engagement_pipeline.core.model import Answer
+    from engagement_pipeline.core.shape import Shape
+
+__all__ = [
+    "HEADERS",
+    "TERMS",
+    "error_of",
+    "http_request",
+    "largest_answer",
+    "most_values",
+    "posts_read",
+    "rate_of",
+    "shape",
+]
 
 TERMS = Terms(  # an account asks for a few pages, far fewer than it may, so no setting says how many
     address="x_api_url",
@@ -40,6 +55,9 @@ TERMS = Terms(  # an account asks for a few pages, far fewer than it may, so no 
 REACH = 3_200  # Posts: the newest ones, which a timeline shows
 PAGE = 100  # Posts, the most that a page has
 LARGEST_PAGE = 16 * 2**20  # bytes: a long Post has 25,000 characters, and the Post that it quotes comes along
+MOST_VALUES = 2**19  # a long Post may be full of links, and so may be the Post that it quotes
+USER, POSTS = "user", "timeline"
+SHAPES = {USER: timeline_shape.ACCOUNT, POSTS: timeline_shape.PAGE}
 WORDS = ("post", "tweet")  # how the description spells it, and how the pages do
 FIELDS = ("created_at", "lang", "entities", "attachments")
 
@@ -60,6 +78,16 @@ def http_request(request: Request) -> HttpRequest:
 def largest_answer(_: Request) -> int:
     """Return the most bytes that an answer can have."""
     return LARGEST_PAGE
+
+
+def most_values(_: Request) -> int:
+    """Return the most JSON values that an answer can have."""
+    return MOST_VALUES
+
+
+def shape(request: Request) -> Shape:
+    """Return what an answer may hold: that about an account, or a page."""
+    return SHAPES[request.endpoint.name]
 
 
 def posts_read(_: Request, body: bytes) -> tuple[int, ...]:
@@ -88,7 +116,7 @@ def rate_of(headers: Mapping[str, str], *, asked_at: datetime, seconds: float, s
 
 def user(handle: str) -> Request:
     """Ask for the user ID of a handle, by its own tokens."""
-    return _request("user", handle, f"/2/users/by/username/{handle}", {}, posts=0)
+    return _request(USER, handle, f"/2/users/by/username/{handle}", {}, posts=0)
 
 
 def page(handle: str, user_id: str, *, word: str, since: int | None = None, token: str = "") -> Request:
@@ -108,14 +136,14 @@ def page(handle: str, user_id: str, *, word: str, since: int | None = None, toke
         "pagination_token": token,
     }
     given = {name: value for name, value in query.items() if value}
-    return _request("timeline", handle, f"/2/users/{user_id}/tweets", given, posts=PAGE)
+    return _request(POSTS, handle, f"/2/users/{user_id}/tweets", given, posts=PAGE)
 
 
 def _request(name: str, handle: str, path: str, query: Mapping[str, str], *, posts: int) -> Request:
     """Write a request to an endpoint that gives so many Posts at most."""
     endpoint = Endpoint(
         name=name,
-        source="x_api_v2",
+        source=TIMELINE,
         path=f"{path}?{urlencode(query)}" if query else path,
         table=TWEETS,
         types=(),
@@ -127,8 +155,9 @@ def _request(name: str, handle: str, path: str, query: Mapping[str, str], *, pos
 def read_user(body: bytes) -> str:
     """Return the user ID. Raises ResponseError if there is none, with what the API says."""
     root = _root(body)
-    user_id = str((root.get("data") or {}).get("id", ""))
-    if not user_id.isdecimal():
+    data = root.get("data")
+    user_id = str(data.get("id", "")) if isinstance(data, dict) else ""
+    if not (user_id.isascii() and user_id.isdecimal()):
         said = "; ".join(problem.text for problem in problems.problems_of(root))
         raise ResponseError(f"X knows no such account ({said or 'nothing said'})", path="data.id")
     return user_id
@@ -150,6 +179,7 @@ def read_page(body: bytes) -> Page:
 
 
 def _root(body: bytes) -> dict[str, Any]:
+    audit.check(body, address=TERMS.address, largest=LARGEST_PAGE, most_values=MOST_VALUES)
     try:
         root = orjson.loads(body)
     except orjson.JSONDecodeError as error:

@@ -14,19 +14,45 @@ import orjson
 from engagement_pipeline.core.endpoints import Endpoint
 from engagement_pipeline.core.errors import ResponseError
 from engagement_pipeline.core.model import HttpRequest, Request, Terms
+from engagement_pipeline.core.shape import ANY, LIST, NULL, OBJECT, STRING, WHOLE, Shape
 from engagement_pipeline.core.tables import REQUESTS
 from engagement_pipeline.sources.x_api_v2 import rate
 from engagement_pipeline.sources.x_api_v2.problems import error_of
+from engagement_pipeline.sources.x_api_v2.shape import HEADERS, OF_A_PROBLEM, PROBLEM
 from engagement_pipeline.sources.x_api_v2.timeline import rate_of
 
 if TYPE_CHECKING:
     from datetime import date
 
-__all__ = ["TERMS", "error_of", "http_request", "largest_answer", "posts_read", "rate_of", "read", "usage"]
+__all__ = [
+    "HEADERS",
+    "TERMS",
+    "error_of",
+    "http_request",
+    "largest_answer",
+    "most_values",
+    "posts_read",
+    "rate_of",
+    "read",
+    "shape",
+    "usage",
+]
 
+SOURCE = "x_api_v2_usage"
 TERMS = Terms(address="x_api_url", rate="", seconds=rate.WINDOW, per_account=True, in_flight=1)  # a single request
 LARGEST = 2**20  # bytes: 31 days of numbers, for the project and for each of its apps
+MOST_VALUES = 2**16
 FIELDS = ("daily_project_usage", "project_usage", "project_cap", "cap_reset_day")
+COUNT = Shape((WHOLE, STRING))
+DAYS = Shape((LIST, NULL), items=Shape((OBJECT,), keys={"date": Shape((STRING,)), "usage": COUNT}))
+DATA = Shape(
+    (OBJECT,),
+    keys={
+        "daily_project_usage": Shape((OBJECT, NULL), keys={"project_id": ANY, "usage": DAYS}),
+        **dict.fromkeys(("project_usage", "project_cap", "cap_reset_day"), COUNT),
+    },
+)
+ANSWER = Shape((OBJECT,), keys={"data": DATA, **OF_A_PROBLEM, "errors": Shape((LIST,), items=PROBLEM)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +73,7 @@ def usage(day: date) -> Request:
     query = {"days": str(day.day), "usage.fields": ",".join(FIELDS)}
     endpoint = Endpoint(
         name="usage",
-        source="x_api_v2",
+        source=SOURCE,
         path=f"/2/usage/tweets?{urlencode(query)}",
         table=REQUESTS,
         types=(),
@@ -64,6 +90,16 @@ def http_request(request: Request) -> HttpRequest:
 def largest_answer(_: Request) -> int:
     """Return the most bytes that an answer can have."""
     return LARGEST
+
+
+def most_values(_: Request) -> int:
+    """Return the most JSON values that an answer can have."""
+    return MOST_VALUES
+
+
+def shape(_: Request) -> Shape:
+    """Return what an answer may hold."""
+    return ANSWER
 
 
 def posts_read(_request: Request, _body: bytes) -> tuple[int, ...]:

@@ -73,6 +73,7 @@ def test_each_account_has_a_rate_of_its_own_and_so_has_each_endpoint(emulator):
     ("path", "user", "app"),
     [
         (ANALYTICS, "2", None),
+        ("/2/media/analytics", "2", None),
         ("/2/users/me", "75", None),
         ("/2/users/by/username/harborbooks", "900", "300"),
         ("/2/users/2817340115/tweets", "900", "10000"),

@@ -58,6 +58,11 @@ def test_a_page_is_asked_for_in_one_spelling(word, fields, expansions):
     }
 
 
+def test_a_body_with_more_values_than_a_page_can_hold_is_not_parsed():
+    with pytest.raises(ResponseError, match="524,288: is a proxy in the way"):
+        timeline.read_page(b"[" + b"{}," * 600_000 + b"{}]")
+
+
 def test_the_first_page_of_all_has_neither_an_id_nor_a_token():
     assert {"since_id", "pagination_token"} & query(timeline.page("ann", "11", word="post"))[1].keys() == set()
 
@@ -116,6 +121,9 @@ def test_the_last_page_leads_nowhere():
         b'{"data": [{"text": "x"}], "meta": {}}',
         b'{"data": [{"id": "x"}], "meta": {}}',
         b'{"data": [{"id": "7", "created_at": "now"}], "meta": {}}',
+        b'{"data": [{"id": "7", "created_at": "2026-01-01T00:00:00"}], "meta": {}}',
+        b'{"data": [{"id": "7", "created_at": "0001-01-01T00:00:00+14:00"}], "meta": {}}',
+        b'{"data": [{"id": "7", "attachments": {"media_keys": [3]}}], "meta": {}}',
         b'{"data": [7], "meta": {}}',
         b'{"includes": {"media": [{}]}, "meta": {}}',
     ],
@@ -131,7 +139,11 @@ def test_a_user_has_an_id():
 
 
 @pytest.mark.parametrize(
-    "body", [b'{"errors": [{"detail": "Could not find user"}]}', b'{"data": {}}', b'{"data": null}']
+    "body",
+    [
+        b'{"errors": [{"detail": "Could not find user"}]}',
+        *(b'{"data": %s}' % each for each in (b"{}", b"null", b"[]", b'[{"id": "11"}]', b'"11"', b'{"id": "\\u0661"}')),
+    ],
 )
 def test_an_account_that_is_not_there_is_told(body):
     with pytest.raises(ResponseError, match="X knows no such account"):
