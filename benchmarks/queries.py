@@ -44,8 +44,10 @@ HANDLES_WEEK = "from {} where handle = 'handle07' and engagement_type = 'impress
 # what the view `daily` saves.
 QUESTIONS = {
     "one Tweet's life, by day": ("daily", LIFE, 100, 15),
-    "one Tweet's life, by hour": ("engagements", LIFE, 100, 10),
-    "one Tweet's 28 days, by hour": ("engagements", LIFE.replace("order", f"and {JUNE} order"), 100, 10),
+    "one Tweet's life, by hour": ("tweet_hourly", LIFE, 100, 10),
+    "one Tweet's 28 days, by hour": ("tweet_hourly", LIFE.replace("order", f"and {JUNE} order"), 100, 10),
+    "one Tweet's life, by hour and type": ("engagements", LIFE, None, 5),
+    "one Tweet's 28 days, by hour and type": ("engagements", LIFE.replace("order", f"and {JUNE} order"), None, 5),
     "a year by day and type": ("daily", BY_DAY, 3_000, 5),
     "a year by day and type, from the hours": ("engagements", BY_DAY, None, 1),
     "one handle's month by day and type": ("daily", HANDLE, 300, 10),

@@ -189,7 +189,7 @@ def marts(patient: Patient) -> Iterator[Finding]:
     if lake.storage.busy(LAKE_LOCK) or lake.storage.busy(PULL_LOCK):
         return
     for view in stored.stored_views():
-        if late := stored.days(lake, view).others:
+        if late := stored.days(lake, view).due:
             yield Finding(
                 path=lake.root / "marts" / view.name,
                 what=f"the files of the mart {view.name} are not of what the tables hold now, of {len(late):,} days",

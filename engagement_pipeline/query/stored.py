@@ -7,6 +7,9 @@ others. So an answer is right whatever has become of the files, and nothing is l
 
 A day holds while the files that its rows are made of are the same, the SELECT is, and the owners of its Tweets are. A
 day with a Tweet that the roster does not know holds while the roster knows no other Tweets.
+
+A mart of many rows has files of those months alone that no daily pull changes: each such pull would write the rows of a
+whole month again.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import json
 import logging
 from calendar import monthrange
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -41,7 +44,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 MADE_OF = b"made_of"  # in a file's metadata
-ROW_GROUP = 65_536
+ROW_GROUP = 262_144  # rows; a question about one Tweet reads the footers, which smaller groups make longer
+SETTLED_AFTER = timedelta(days=28)  # after which no daily pull changes a day
 ANYWHERE = files.Place(root="''")
 MEMORY = "400MB"  # beyond that, DuckDB writes aside what it sorts
 
@@ -50,11 +54,13 @@ MEMORY = "400MB"  # beyond that, DuckDB writes aside what it sorts
 class Days:
     """The days of a mart that hold, with what they are made of, and the others that the lake or a file has.
 
-    Where a file is not `readable`, DuckDB can read none of them.
+    Of the others, those that are `due` are to be in files too, or no longer. Where a file is not `readable`, DuckDB can
+    read none of them.
     """
 
     holding: Mapping[date, list[str]]
     others: frozenset[date]
+    due: frozenset[date]
     readable: bool
 
 
@@ -95,7 +101,9 @@ def days(lake: Lake, view: View) -> Days:
             damaged.update(_days_of(path.name))
     holding = {day: made_of for day, made_of in kept.items() if _holds(made_of, now.get(day), owners)}
     others = (now.keys() | kept.keys() | damaged) - holding.keys()
-    return Days(holding, frozenset(others), readable=not damaged)
+    newest, in_files = max(now, default=date.min), kept.keys() | damaged
+    due = {day for day in others if not view.settled or day in in_files or newest - _of_month(day)[-1] >= SETTLED_AFTER}
+    return Days(holding, frozenset(others), frozenset(due), readable=not damaged)
 
 
 def renew(lake: Lake) -> None:
@@ -103,7 +111,7 @@ def renew(lake: Lake) -> None:
 
     Where a file cannot be written, its days are computed by each query, and a line says so.
     """
-    if not any(days(lake, view).others for view in stored_views()) or lake.storage.is_read_only():
+    if not any(days(lake, view).due for view in stored_views()) or lake.storage.is_read_only():
         return
     try:
         with (
@@ -193,8 +201,9 @@ def _days_of(path: str) -> list[date]:
     return _of_month(date.fromisoformat(f"{name}-01"))
 
 
-def _of_month(first: date) -> list[date]:
-    return [first.replace(day=number) for number in range(1, monthrange(first.year, first.month)[1] + 1)]
+def _of_month(day: date) -> list[date]:
+    """Return the days of a day's month."""
+    return [day.replace(day=number) for number in range(1, monthrange(day.year, day.month)[1] + 1)]
 
 
 def _noted(lake: Lake, path: Path) -> dict[date, list[str]]:
@@ -236,7 +245,7 @@ def _listed(chosen: Iterable[date]) -> str:
 def _renewed(connection: duckdb.DuckDBPyConnection, lake: Lake, view: View) -> Iterator[tuple[Path, Path | None]]:
     """Yield each file of a mart with days that do not hold, and where a new one is staged; None: no day is left."""
     now, owner, known = _made_of(lake, view), _owners(lake, view)[-1], days(lake, view)
-    for first in sorted({day.replace(day=1) for day in known.others}):
+    for first in sorted({day.replace(day=1) for day in known.due}):
         path = lake.root / f"marts/{view.name}/{first:%Y-%m}.parquet"
         of_month = _of_month(first)
         keep = {day: known.holding[day] for day in of_month if day in known.holding}

@@ -11,7 +11,8 @@ other marts. The comment at its head becomes the catalogue's:
     --   column  its meaning
 
 A mart with the words of STORED in its head is kept in files too (stored.py). It has a column `day`, and its rows of a
-day come from the files of that day or its month alone, and from the roster.
+day come from the files of that day or its month alone, and from the roster. With those of SETTLED, so are its months
+that no daily pull changes any more.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ CONTINUED = re.compile(r"--      +(.+)")  # of the column above
 COMMENT = re.compile(r" *--.*\n?")
 WORD = re.compile(r"\w+")
 READ = re.compile(r"\b(?:from|join)\s+(\w+)", re.IGNORECASE)
-GRAIN, KEY, STORED = "One row is ", "The key is ", "It is stored, a file a month."
+GRAIN, KEY, STORED = "One row is ", "The key is ", "It is stored, a file a month"
+SETTLED = f"{STORED} that ended 28 days before the newest day."
 MARTS = Path(__file__).parent / "marts"
 # What a mart calls the files of one source: that source, and the table.
 BY_SOURCE = {f"hours_of_{source}": (source, ENGAGEMENTS) for source in HOURLY}
@@ -68,6 +70,11 @@ class View:
     def stored(self) -> bool:
         """Whether it is kept in files too."""
         return STORED in self.description
+
+    @property
+    def settled(self) -> bool:
+        """Whether only those of its months are kept in files that no daily pull changes."""
+        return SETTLED in self.description
 
     @property
     def key(self) -> tuple[str, ...]:
