@@ -256,7 +256,8 @@ def _renewed(connection: duckdb.DuckDBPyConnection, lake: Lake, view: View) -> I
         try:
             if fresh or keep:
                 rows = _rows(lake, view, path=path, keep=keep, fresh=fresh)
-                _write(connection.sql(rows).to_arrow_reader(ROW_GROUP), staged, keep=keep, fresh=fresh)
+                made = connection.sql(rows).to_arrow_reader(ROW_GROUP)
+                _write(made, staged, found_by=view.key, keep=keep, fresh=fresh)
         except duckdb.Error as error:  # a file of the tables is damaged, and other commands name it
             logger.debug("%s cannot be made: %s", path, error)
         else:
@@ -274,17 +275,38 @@ def _rows(lake: Lake, view: View, *, path: Path, keep: Collection[date], fresh: 
 
 
 def _write(
-    rows: pa.RecordBatchReader, into: Path, *, keep: Mapping[date, list[str]], fresh: Mapping[date, list[str]]
+    rows: pa.RecordBatchReader,
+    into: Path,
+    *,
+    found_by: Collection[str],
+    keep: Mapping[date, list[str]],
+    fresh: Mapping[date, list[str]],
 ) -> None:
-    """Write a month's rows, and what its days are made of."""
+    """Write a month's rows, and what its days are made of; row groups are found by some columns alone."""
     import pyarrow.compute as pc  # noqa: PLC0415 - a query needs no Arrow
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     unknown: set[Any] = set()
-    with pq.ParquetWriter(into, rows.schema, compression="zstd", write_page_checksum=True) as sink:
-        for batch in rows:
-            sink.write_batch(batch, row_group_size=ROW_GROUP)
-            if "handle" in batch.schema.names:
-                unknown.update(pc.unique(batch["day"].filter(pc.is_null(batch["handle"]))).to_pylist())
+    with pq.ParquetWriter(
+        into, rows.schema, compression="zstd", write_page_checksum=True, write_statistics=[*found_by]
+    ) as sink:
+        for group in _row_groups(rows):
+            sink.write_table(group, row_group_size=len(group))
+            if "handle" in group.schema.names:
+                unknown.update(pc.unique(group["day"].filter(pc.is_null(group["handle"]))).to_pylist())
         made_of = {**keep, **{day: [*of[:2], "unknown"] if day in unknown else of for day, of in fresh.items()}}
         sink.add_key_value_metadata({MADE_OF: json.dumps({str(day): of for day, of in made_of.items()})})
+
+
+def _row_groups(rows: pa.RecordBatchReader) -> Iterator[pa.Table]:
+    """Yield the rows in tables of a row group each, since DuckDB gives smaller batches."""
+    import pyarrow as pa  # noqa: PLC0415 - a query needs no Arrow
+
+    waiting: list[pa.RecordBatch] = []
+    for batch in rows:
+        waiting.append(batch)
+        if sum(map(len, waiting)) >= ROW_GROUP:
+            yield pa.Table.from_batches(waiting)
+            waiting = []
+    if waiting:
+        yield pa.Table.from_batches(waiting)
