@@ -69,6 +69,11 @@ def test_what_the_image_installs_is_held_against_its_hash_or_comes_from_what_was
     assert "--no-index" in installing[1]
 
 
+def test_the_folder_of_the_commands_is_the_wheels_and_not_that_of_the_build():
+    (asking,) = [text for text in rest("RUN") if "import home" in text]
+    assert "/python -I -c " in asking  # without -I, the working directory is looked in first
+
+
 def test_the_extras_that_the_image_installs_are_all_but_those_for_developers():
     (named,) = re.findall(r'"\.\[(.+)\]"', " ".join(rest("RUN")))
     assert set(named.split(",")) == set(PROJECT["optional-dependencies"]) - {"dev"}
