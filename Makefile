@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTHONS ?= 3.11 3.12 3.13
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help setup demo up test test-pythons test-duckdb test-operations test-faults test-ui bench check format docs pictures site lock clean
+.PHONY: help setup demo up test test-pythons test-duckdb test-containers test-operations test-faults test-ui bench check format docs pictures site lock clean
 
 help:  ## these lines
 	@sed -n 's/^\([a-z-]*\):[^#]*  ## /\1: /p' $(firstword $(MAKEFILE_LIST)) | awk -F ': ' '{printf "  make %-16s %s\n", $$1, substr($$0, length($$1) + 3)}'
@@ -44,6 +44,10 @@ test-pythons: setup  ## the tests on each of PYTHONS that the PATH, pyenv or uv 
 
 test-operations: setup  ## docs/operations.md on a throwaway machine: as root, with Debian's PostgreSQL; six minutes
 	@$(BIN)/python -m pytest -m operations -n 0 -rs
+
+test-containers: setup  ## the image is built by Debian's buildah, and its services run: as root, with Debian's PostgreSQL; ten minutes
+	@{ command -v buildah && command -v debootstrap; } >/dev/null || { apt-get update --quiet=2 && apt-get install --quiet=2 --no-install-recommends buildah debootstrap; }
+	@$(BIN)/python -m pytest -m containers -n 0 -rs
 
 test-duckdb: setup  ## engagement.duckdb in DuckDB 1.1 to 1.5, which it installs into .venv/duckdb; two minutes
 	@$(BIN)/python -m pytest -m duckdb -n 0 -rs
@@ -100,7 +104,7 @@ site: .venv/docs  ## all pages as a site, in site/; fails on a link that leads n
 	@touch $@
 
 lock:  ## needs uv; hashes only, no address of an index
-	$(COMPILE) pyproject.toml --extra dev --extra dagster --extra postgres --extra report --extra explore --output-file requirements.lock
+	$(COMPILE) pyproject.toml --extra dev --extra dagster --extra postgres --extra kubernetes --extra report --extra explore --output-file requirements.lock
 	$(COMPILE) benchmarks/requirements.in --constraint requirements.lock --output-file benchmarks/requirements.lock
 	$(COMPILE) docs/requirements.in --constraint requirements.lock --output-file docs/requirements.lock
 

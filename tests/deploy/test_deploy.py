@@ -204,7 +204,7 @@ def test_each_job_and_the_one_behind_the_asset_page_runs_in_one_process():
 
 
 def test_the_commands_that_make_the_pool_name_the_one_of_the_assets():
-    for page in ("dagster.md", "operations.md"):
+    for page in ("containers.md", "dagster.md", "operations.md"):
         text = (CLONE / "docs" / page).read_text(encoding="utf-8")
         assert f"dagster instance concurrency set {orchestration.API_POOL} 1\n" in text
 

@@ -67,11 +67,17 @@ def ran(installed, tmp_path):
     return run
 
 
-@pytest.mark.parametrize("part", ["assets/*.py", "deploy/dagster.yaml", "deploy/systemd/*", "workspace.yaml"])
+@pytest.mark.parametrize("part", ["assets/*.py", "deploy/**/*", "workspace.yaml"])
 def test_the_wheel_holds_what_lies_beside_the_package(names, part):
-    found = [path.relative_to(CLONE) for path in CLONE.glob(part)]
+    found = [path.relative_to(CLONE) for path in CLONE.glob(part) if path.is_file() and path.suffix != ".pyc"]
     assert found
     assert {f"engagement_pipeline/clone/{path}" for path in found} <= names
+
+
+@pytest.mark.parametrize("name", ["entrypoint", "code-location"])
+def test_the_scripts_of_the_image_can_be_run_from_the_wheel(wheel, name):
+    with ZipFile(wheel) as archive:
+        assert archive.getinfo(f"engagement_pipeline/clone/deploy/container/{name}").external_attr >> 16 & 0o111
 
 
 def test_the_wheel_holds_the_whole_package(names):
