@@ -15,7 +15,7 @@
     shapes.jsonl                             what the API sent that is not documented (shapes.py)
     tweets.parquet                           every Tweet that was ever in the roster
     forgotten.json                           what keeps Tweets away that were forgotten (forgotten.py)
-    .lake.note, .pull.note                   what is looked at under a lock (looking.py)
+    .lake.note, .lake.N.note, .pull.note     what is looked at under a lock (looking.py)
     .catalog.note                            what engagement.duckdb holds, if this program wrote it last (seal.py)
     engagement.duckdb                        views over the Parquet (catalog.py)
     x_api_v2/                                the lake of another source: all of the above but what is one for all

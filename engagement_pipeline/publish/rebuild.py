@@ -34,6 +34,7 @@ from engagement_pipeline.publish.publisher import publish_part, publish_sound
 from engagement_pipeline.publish.rebuild_days import Known
 from engagement_pipeline.publish.rebuild_gaps import Answered
 from engagement_pipeline.publish.retention import reaches
+from engagement_pipeline.publish.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -65,15 +66,23 @@ class Rebuilt:
 
 
 def rebuild_table(
-    lake: Lake, endpoint: Endpoint, *, first: date | None = None, last: date | None = None, progress: Progress = quiet
+    lake: Lake,
+    endpoint: Endpoint,
+    *,
+    first: date | None = None,
+    last: date | None = None,
+    workers: int = 1,
+    progress: Progress = quiet,
 ) -> list[Rebuilt]:
     """Make the table of an endpoint anew for the UTC days `first` to `last`, by default for all that it has.
+
+    Up to so many `workers` are processes of their own, where the rows are worth it; what they write is the same.
 
     `progress` gets pulls done and pulls in all. Raises LakeError where a response is damaged or a file cannot be
     written; the months that are not done yet are then as they were.
     """
     lake.open(create=False)
-    with lake.locked(LAKE_LOCK, "a publication"):
+    with lake.locked(LAKE_LOCK, "a publication"), Workers(workers) as shared:
         recover(lake, sources.read)
         all_days = _days(lake, endpoint)
         days = [day for day in all_days if (first is None or first <= day) and (last is None or day <= last)]
@@ -81,11 +90,11 @@ def rebuild_table(
             days = all_days
         try:
             with _shadow(lake) as shadow:
-                written = _publish_first(lake, endpoint, days)
+                written = _publish_first(lake, endpoint, days, workers=shared)
                 pulls = _pulls(lake, endpoint)
                 with closing(Answered(lake, endpoint, pulls)) as answered:
                     known = {day: Known.of(lake, endpoint, day, answered) for day in days}
-                _publish_again(shadow, pulls, known, progress=progress)
+                _publish_again(shadow, pulls, known, workers=shared, progress=progress)
                 healed = _revise(lake, shadow, pulls, known)
                 by_cell = endpoint.table.merge is Merge.CELL
                 if by_cell and days == all_days:
@@ -99,7 +108,7 @@ def rebuild_table(
             ) from error
 
 
-def _publish_first(lake: Lake, endpoint: Endpoint, days: Sequence[date]) -> set[date]:
+def _publish_first(lake: Lake, endpoint: Endpoint, days: Sequence[date], *, workers: Workers) -> set[date]:
     """Publish what has landed of the days, and return those whose rows it changes.
 
     Only beside what is published is it known what these answers revise. What a damaged file keeps from it is published
@@ -109,7 +118,9 @@ def _publish_first(lake: Lake, endpoint: Endpoint, days: Sequence[date]) -> set[
     for pull in raw.open_pulls(lake):
         with suppress(LakeError):
             if pull.endpoint == endpoint:
-                publications, _ = publish_sound(lake, pull, [day for day in pull.days() if day in days])
+                publications, _ = publish_sound(
+                    lake, pull, [day for day in pull.days() if day in days], workers=workers
+                )
                 written |= {day for publication in publications for day in publication.days_written}
     return written
 
@@ -146,14 +157,16 @@ def _shadow(lake: Lake) -> Iterator[Lake]:
         yield shadow
 
 
-def _publish_again(shadow: Lake, pulls: Sequence[Pull], known: Mapping[date, Known], *, progress: Progress) -> None:
+def _publish_again(
+    shadow: Lake, pulls: Sequence[Pull], known: Mapping[date, Known], *, workers: Workers, progress: Progress
+) -> None:
     """Publish into the shadow lake what landed of the days, as if they had no rows but those that raw has lost."""
     for day in known.values():
         day.cover(shadow)
     for done, pull in enumerate(pulls, start=1):
         of_pull = [day for day in pull.days() if day in known]
         if of_pull:
-            publish_part(shadow, pull, of_pull, sums=False)
+            publish_part(shadow, pull, of_pull, workers=workers, sums=False)
         progress(done, len(pulls))
     for day in known.values():
         table = day.endpoint.table
