@@ -17,7 +17,8 @@ from __future__ import annotations
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
-from itertools import groupby
+from functools import partial
+from itertools import cycle, groupby
 from typing import TYPE_CHECKING
 
 from engagement_pipeline import sources
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
     from engagement_pipeline.core.endpoints import Endpoint
     from engagement_pipeline.lake.raw import Pull
+    from engagement_pipeline.publish.rebuild_days import Remade
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +102,8 @@ def rebuild_table(
                 if by_cell and days == all_days:
                     rebuild_revisions.drop_damaged(lake, pulls)
                 together = groupby(known.values(), lambda each: lake.daily(each.day) if by_cell else each.day)
-                return [day for _, group in together for day in _put_back(lake, shadow, [*group], healed, written)]
+                put_back = partial(_put_back, lake, shadow, healed=healed, written=written, workers=shared)
+                return [day for _, group in together for day in put_back([*group])]
         except OSError as error:
             raise LakeError(
                 f"{error.filename or lake.root} cannot be written: {error.strerror}; days may be new already, the "
@@ -185,8 +188,35 @@ def _revise(lake: Lake, shadow: Lake, pulls: Sequence[Pull], known: Mapping[date
     return healed
 
 
+class _Remaker:
+    """What one worker does with days that were made again in the shadow lake."""
+
+    def __init__(self, shadow: Lake) -> None:
+        self._shadow = shadow
+
+    def stage(self, known: Known) -> Remade:
+        return rebuild_days.stage(known, self._shadow)
+
+    def close(self) -> None:
+        """Between two days, nothing is open."""
+
+
+def _staged(days: Sequence[Known], shadow: Lake, workers: Workers) -> list[Remade]:
+    """Stage days that were made again in the shadow lake."""
+    number = min(workers.number(sum(known.told for known in days)), len(days))
+    with workers.each([partial(_Remaker, shadow)] * number) as members:
+        answers = [member.ask(_Remaker.stage, known) for known, member in zip(days, cycle(members), strict=False)]
+        return [answer.result() for answer in answers]
+
+
 def _put_back(
-    lake: Lake, shadow: Lake, days: Sequence[Known], healed: Mapping[date, Sequence[Path]], written: Collection[date]
+    lake: Lake,
+    shadow: Lake,
+    days: Sequence[Known],
+    *,
+    healed: Mapping[date, Sequence[Path]],
+    written: Collection[date],
+    workers: Workers,
 ) -> list[Rebuilt]:
     """Put days that were made again over the published ones, all at once, and say what came of each."""
     first = days[0]
@@ -197,8 +227,7 @@ def _put_back(
     sums: dict[date, Path | None] = {}
     reports = []
     with lake.storage.staging(lake.staging):
-        for known in days:
-            made = rebuild_days.stage(known, shadow)
+        for known, made in zip(days, _staged(days, shadow, workers), strict=True):
             rows |= made.files
             coverage |= made.coverage
             sums[known.day] = made.sums
