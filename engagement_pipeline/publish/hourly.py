@@ -20,7 +20,7 @@ from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.tables import ENGAGEMENTS
 from engagement_pipeline.lake.layout import LAKE_LOCK
 from engagement_pipeline.lake.looking import of_worker
-from engagement_pipeline.publish import daily, revisions
+from engagement_pipeline.publish import revisions
 from engagement_pipeline.publish.day_worker import DayWorker, Range, Share
 from engagement_pipeline.publish.left_out import AnswerSums
 from engagement_pipeline.publish.newest import Opened
@@ -44,8 +44,8 @@ AHEAD = 2  # ranges of Tweets that are read, and that are merged, before the one
 
 
 def stage(lake: Lake, pending: Pending, *, sums: bool, workers: Workers, progress: Progress) -> Staged:
-    """Stage each day that newer answers change, and what they revise; the months' daily sums too, if `sums`."""
-    pull, days = pending.pull, pending.days
+    """Stage each day that newer answers change, and what they revise; the days' sums too, if `sums`."""
+    pull = pending.pull
     stored = np.zeros(pending.later.shape, np.int32)
     sums_by_day = {place: AnswerSums.none(len(pending.tweets)) for place in pending.places}
     revised = early = 0
@@ -65,14 +65,13 @@ def stage(lake: Lake, pending: Pending, *, sums: bool, workers: Workers, progres
         before = sink.finish(lake.revisions(pull))
     if sums:
         _of_one_time(lake, pending, finished)
-        # Before the rows: with them an interrupted publication, which finds the rows older, begins anew.
-        before |= daily.write_months(lake, {day.day: day.sums for day in finished if day.sums}, days=days)
-    rows = {staged: target for day in finished for staged, target in day.files.items()}
     written = tuple(day.day for day in finished if day.changed)
     return Staged(
-        groups=(before, rows),
+        files={staged: target for day in finished for staged, target in day.files.items()},
+        before=before,
         stored=stored,
         not_served=not_served,
+        daily={day.day: day.sums for day in finished if day.sums} if sums else None,
         sums=sums_by_day,
         revised=revised,
         days_written=written,

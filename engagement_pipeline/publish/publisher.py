@@ -27,7 +27,7 @@ from engagement_pipeline.lake.layout import LAKE_LOCK
 from engagement_pipeline.lake.recovery import recover
 from engagement_pipeline.lake.set_aside import SetAside
 from engagement_pipeline.lake.storage import SwapError
-from engagement_pipeline.publish import coverage, hourly, snapshots
+from engagement_pipeline.publish import coverage, daily, hourly, snapshots
 from engagement_pipeline.publish.coverage import BEFORE_POSTED
 from engagement_pipeline.publish.merge import NEVER
 from engagement_pipeline.publish.pending import Pending
@@ -133,8 +133,12 @@ def publish_part(
     try:
         with lake.storage.staging(lake.staging):
             rows = _stage_rows(lake, pending, sums=sums, workers=workers, progress=progress)
-            covered = coverage.stage(lake, pending, rows)
-            lake.storage.swap(*rows.groups, _stage_set_aside(lake, pending, covered.newest) | covered.files)
+            with coverage.staging(lake, pending, rows, workers) as staged:
+                months = {} if rows.daily is None else daily.write_months(lake, rows.daily, days=days)
+                covered = staged()
+            # With the sums before the rows, an interrupted publication, which finds the rows older, begins anew.
+            last = _stage_set_aside(lake, pending, covered.newest) | covered.files
+            lake.storage.swap({**rows.before, **months}, rows.files, last)
     except OSError as error:
         raise LakeError(
             f"{error.filename or lake.root} cannot be written ({error.strerror or error}): "

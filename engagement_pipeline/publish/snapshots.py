@@ -47,7 +47,7 @@ def stage(lake: Lake, pending: Pending, *, progress: Progress) -> Staged:
     not_served: dict[int, NotServed] = {}
     early = 0
     if not pending.places:
-        return Staged(groups=(), stored=stored, not_served=not_served)
+        return Staged(files={}, stored=stored, not_served=not_served)
     later = pa.array(pending.tweets[pending.later[:, 0]])
     opened = Opened(pending.answers, partial(read_response, lock=LAKE_LOCK))
     with closing(RowGroupWriter(into, table)) as sink:
@@ -64,8 +64,8 @@ def stage(lake: Lake, pending: Pending, *, progress: Progress) -> Staged:
                 reasons = part.opened.not_served
                 not_served |= {tweet: reasons[tweet] for tweet in part.tweets.tolist() if tweet in reasons}
             progress(chunk.places.stop, len(pending.tweets))
-    groups, written = (({into: target},), (pending.days[0],)) if stored.any() else ((), ())
-    return Staged(groups=groups, stored=stored, not_served=not_served, days_written=written, early=early)
+    files, written = ({into: target}, (pending.days[0],)) if stored.any() else ({}, ())
+    return Staged(files=files, stored=stored, not_served=not_served, days_written=written, early=early)
 
 
 def _early(rows: pa.Table) -> int:
