@@ -18,7 +18,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from itertools import cycle, groupby
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from engagement_pipeline import sources
@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 
     from engagement_pipeline.core.endpoints import Endpoint
     from engagement_pipeline.lake.raw import Pull
-    from engagement_pipeline.publish.rebuild_days import Remade
+
+ROWS_A_BYTE = 10  # of a file of hours, about: most counts are zero
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +95,7 @@ def rebuild_table(
             with _shadow(lake) as shadow:
                 written = _publish_first(lake, endpoint, days, workers=shared)
                 pulls = _pulls(lake, endpoint)
-                with closing(Answered(lake, endpoint, pulls)) as answered:
-                    known = {day: Known.of(lake, endpoint, day, answered) for day in days}
+                known = _known(lake, endpoint, days, pulls, workers=shared)
                 _publish_again(shadow, pulls, known, workers=shared, progress=progress)
                 healed = _revise(lake, shadow, pulls, known)
                 by_cell = endpoint.table.merge is Merge.CELL
@@ -150,6 +150,20 @@ def _pulls(lake: Lake, endpoint: Endpoint) -> list[Pull]:
     return [pull for pull in pulls if reaches(pull, pulls[-1].started_at)]
 
 
+def _known(
+    lake: Lake, endpoint: Endpoint, days: Sequence[date], pulls: Sequence[Pull], *, workers: Workers
+) -> dict[date, Known]:
+    """Return what is known of each day."""
+    sizes = (lake.storage.size(lake.rows(endpoint.table, day)) for day in days)
+    calls = [partial(rebuild_days.damaged, lake, endpoint, day) for day in days]
+    found = workers.all(calls, rows=ROWS_A_BYTE * sum(sizes))
+    with closing(Answered(lake, endpoint, pulls)) as answered:
+        return {
+            day: Known.of(lake, endpoint, day, answered=answered, damaged=damaged)
+            for day, damaged in zip(days, found, strict=True)
+        }
+
+
 @contextmanager
 def _shadow(lake: Lake) -> Iterator[Lake]:
     """Have an empty lake within the lake, and none afterwards; it is staged, and so on the disk in any storage."""
@@ -188,27 +202,6 @@ def _revise(lake: Lake, shadow: Lake, pulls: Sequence[Pull], known: Mapping[date
     return healed
 
 
-class _Remaker:
-    """What one worker does with days that were made again in the shadow lake."""
-
-    def __init__(self, shadow: Lake) -> None:
-        self._shadow = shadow
-
-    def stage(self, known: Known) -> Remade:
-        return rebuild_days.stage(known, self._shadow)
-
-    def close(self) -> None:
-        """Between two days, nothing is open."""
-
-
-def _staged(days: Sequence[Known], shadow: Lake, workers: Workers) -> list[Remade]:
-    """Stage days that were made again in the shadow lake."""
-    number = min(workers.number(sum(known.told for known in days)), len(days))
-    with workers.each([partial(_Remaker, shadow)] * number) as members:
-        answers = [member.ask(_Remaker.stage, known) for known, member in zip(days, cycle(members), strict=False)]
-        return [answer.result() for answer in answers]
-
-
 def _put_back(
     lake: Lake,
     shadow: Lake,
@@ -227,7 +220,8 @@ def _put_back(
     sums: dict[date, Path | None] = {}
     reports = []
     with lake.storage.staging(lake.staging):
-        for known, made in zip(days, _staged(days, shadow, workers), strict=True):
+        calls = [partial(rebuild_days.stage, known, shadow) for known in days]
+        for known, made in zip(days, workers.all(calls, rows=sum(known.told for known in days)), strict=True):
             rows |= made.files
             coverage |= made.coverage
             sums[known.day] = made.sums

@@ -114,14 +114,11 @@ class Known:
     unproven: pa.Table
 
     @classmethod
-    def of(cls, lake: Lake, endpoint: Endpoint, day: date, answered: Answered) -> Self:
-        """Look through a day's coverage and rows."""
+    def of(cls, lake: Lake, endpoint: Endpoint, day: date, *, answered: Answered, damaged: tuple[Path, ...]) -> Self:
+        """Look through a day's coverage; `damaged` are its files that are."""
         coverage, rows = lake.coverage(endpoint, day), lake.rows(endpoint.table, day)
-        known = _coverage(lake, coverage)
-        damaged = [coverage] if known is None else []
-        damaged += [] if is_sound(lake, rows, endpoint.table) else [rows]
         sound = lake.storage.exists(rows) and rows not in damaged
-        told = COVERAGE.schema.empty_table() if known is None else known
+        told = COVERAGE.schema.empty_table() if coverage in damaged else read(lake, coverage, COVERAGE)
         gaps = answered.gaps(told, day)
         return cls(
             lake=lake,
@@ -129,7 +126,7 @@ class Known:
             day=day,
             rows=sound,
             told=pc.sum(told["rows"]).as_py() or 0,
-            damaged=tuple(damaged),
+            damaged=damaged,
             gaps=gaps,
             unproven=answered.unproven(told, day, gaps),
         )
@@ -153,8 +150,8 @@ class Known:
     @property
     def coverage(self) -> pa.Table:
         """All of the day's coverage."""
-        coverage = _coverage(self.lake, self.lake.coverage(self.endpoint, self.day))
-        return COVERAGE.schema.empty_table() if coverage is None else coverage
+        path = self.lake.coverage(self.endpoint, self.day)
+        return COVERAGE.schema.empty_table() if path in self.damaged else read(self.lake, path, COVERAGE)
 
     def cover(self, shadow: Lake) -> None:
         """Let answers that are gone stand in the way of older ones; without rows, only if raw has newer ones."""
@@ -185,9 +182,10 @@ class Known:
         return {tweet for tweet, rows in known if now.get(tweet, 0) < rows}
 
 
-def _coverage(lake: Lake, path: Path) -> pa.Table | None:
-    """Read a day's coverage, None where it is damaged."""
-    return read(lake, path, COVERAGE) if is_sound(lake, path, COVERAGE) else None
+def damaged(lake: Lake, endpoint: Endpoint, day: date) -> tuple[Path, ...]:
+    """Return the files of a day's coverage and rows that cannot be read to their end."""
+    files = {lake.coverage(endpoint, day): COVERAGE, lake.rows(endpoint.table, day): endpoint.table}
+    return tuple(path for path, table in files.items() if not is_sound(lake, path, table))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ import sys
 from collections import deque
 from contextlib import ExitStack, closing, contextmanager, suppress
 from importlib.abc import MetaPathFinder
+from itertools import cycle
 from queue import SimpleQueue
 from threading import Thread
 from traceback import format_exc
@@ -110,6 +111,13 @@ class Workers:
                 answer.result()
             stack.pop_all()
 
+    def all(self, calls: Sequence[Callable[[], R]], *, rows: int) -> list[R]:
+        """Return what functions return, in their order; they are dealt out to workers, if so many rows are worth it."""
+        number = max(1, min(self.number(rows), len(calls)))
+        with self.each([_Caller] * number) as members:
+            answers = [member.ask(_Caller.call, each) for each, member in zip(calls, cycle(members), strict=False)]
+            return [answer.result() for answer in answers]
+
     def close(self) -> None:
         """End all processes, each after what it does at the moment."""
         processes, self._processes = self._processes, []
@@ -122,6 +130,16 @@ class Workers:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+class _Caller:
+    """The object of a worker that calls functions."""
+
+    def call(self, function: Callable[[], R]) -> R:
+        return function()
+
+    def close(self) -> None:
+        """Between two calls, nothing is open."""
 
 
 class _Here(Generic[M]):
