@@ -164,7 +164,7 @@ def _stored(tweets: Ints, rows: Rows, fresh: Rows) -> npt.NDArray[np.int32]:
     """Count the rows that each Tweet has now, if any of them is fresh."""
     stored = np.zeros(len(tweets), np.int32)
     found, numbers = rows.by_tweet()
-    named = np.isin(found, fresh.by_tweet()[0])
+    named = slice(None) if rows is fresh else np.isin(found, fresh.by_tweet()[0])
     stored[np.searchsorted(tweets, found[named])] = numbers[named]
     return stored
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.lake.raw import Pull
 
 OF_COVERAGE = ("tweet_id", "asked_at", "pulled_at", "rows", "answer_count", "kept_count")
-CHUNK_TWEETS = 125  # of 28 days: 1.4 million rows
+CHUNK_TWEETS = 250  # of a day: 102,000 rows, which are a row group
 
 
 class Index(NamedTuple):
