@@ -14,7 +14,7 @@ counts the gaps. set_aside.parquet is changed by what is published first alone.
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -35,7 +35,7 @@ from engagement_pipeline.publish.publisher import publish_part, publish_sound
 from engagement_pipeline.publish.rebuild_days import Known
 from engagement_pipeline.publish.rebuild_gaps import Answered
 from engagement_pipeline.publish.retention import reaches
-from engagement_pipeline.publish.workers import Workers
+from engagement_pipeline.publish.workers import WorkerEndedError, Workers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -119,12 +119,16 @@ def _publish_first(lake: Lake, endpoint: Endpoint, days: Sequence[date], *, work
     """
     written: set[date] = set()
     for pull in raw.open_pulls(lake):
-        with suppress(LakeError):
-            if pull.endpoint == endpoint:
-                publications, _ = publish_sound(
-                    lake, pull, [day for day in pull.days() if day in days], workers=workers
-                )
-                written |= {day for publication in publications for day in publication.days_written}
+        if pull.endpoint != endpoint:
+            continue
+        of_pull = [day for day in pull.days() if day in days]
+        try:
+            publications, _ = publish_sound(lake, pull, of_pull, workers=workers)
+        except WorkerEndedError:
+            raise
+        except LakeError:
+            continue
+        written |= {day for publication in publications for day in publication.days_written}
     return written
 
 

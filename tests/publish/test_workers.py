@@ -112,6 +112,13 @@ def test_the_processes_serve_again_with_other_objects(two):
         assert [member.ask(Counter.add, 1).result() for member in members] == [1, 1]
 
 
+def test_functions_are_dealt_out_and_come_back_in_order(two):
+    calls = [partial(pow, 2, exponent) for exponent in range(5)]
+    assert two.all(calls, rows=10**9) == [1, 2, 4, 8, 16]
+    assert len({*two.all([os.getpid] * 4, rows=10**9), os.getpid()}) == 3
+    assert {*two.all([os.getpid] * 4, rows=0)} == {os.getpid()}
+
+
 def test_large_questions_and_answers_block_nobody(two):
     with two.each(TWO) as members:
         large = [members[0].ask(Counter.large, 2**20) for _ in range(3)]
