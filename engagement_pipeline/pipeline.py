@@ -69,7 +69,7 @@ def publish_landed(settings: Settings, *, progress: Progress = quiet) -> list[Pu
     failed: LakeError | None = None
     for lake in home.of_each_source:
         try:
-            publications += publisher.publish_pulls(lake, progress=progress)
+            publications += publisher.publish_pulls(lake, workers=settings.most_workers(), progress=progress)
         except LakeError as error:
             failed = failed or error  # of the same day in two sources, the first is told
     if failed:
@@ -107,7 +107,9 @@ def rebuild(
         day
         for lake in home.of_each_source
         for endpoint in (endpoint for each in tables for endpoint in filling(each) if home.of(endpoint.source) == lake)
-        for day in rebuild_table(lake, endpoint, first=first, last=last, progress=progress)
+        for day in rebuild_table(
+            lake, endpoint, first=first, last=last, workers=settings.most_workers(), progress=progress
+        )
     ]
     catalog.write(home)
     return rebuilt

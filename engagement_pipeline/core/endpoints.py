@@ -53,6 +53,14 @@ class Endpoint:
 
     __repr__ = __str__
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Be the same endpoint in another process, where the same one is asked for."""
+        return _named, (self.name,)
+
+
+def _named(name: str) -> Endpoint:
+    return ENDPOINTS[name]
+
 
 def _served(endpoint: str, *, public: bool = False) -> tuple[str, ...]:
     """Return the types that the metric dictionary says an endpoint serves, in alphabetical order."""

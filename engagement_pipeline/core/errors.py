@@ -56,6 +56,17 @@ class EngagementError(Exception):
 
     exit_code: ClassVar[int] = 1
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pass to another process as it is, whatever its class is made of."""
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(kind: type[EngagementError], args: tuple[object, ...], attributes: Mapping[str, object]) -> EngagementError:
+    """Return an error that another process raised."""
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(attributes)
+    return error
+
 
 class InputError(EngagementError):
     """An argument, a setting, an account or a roster that is wrong."""

@@ -22,7 +22,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from engagement_pipeline.core import setting_files, setting_values
+from engagement_pipeline.core import cores, setting_files, setting_values
 from engagement_pipeline.core.endpoints import MEDIA, OF_TWEETS
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.metrics import METRICS
@@ -77,6 +77,7 @@ class Settings:
     timeout_seconds: int = 60
     resume_hours: int = 24
     keep_raw_days: int = 90
+    workers: int | None = None
     forget_deleted_days: int | None = None
     restated_percent: int = 50
     roster_at: time = time(1, 30)
@@ -123,6 +124,10 @@ class Settings:
         if self.patience_minutes is None:
             return PATIENCE_MINUTES if self.tries > 1 else 0
         return self.patience_minutes
+
+    def most_workers(self) -> int:
+        """Return how many processes publish at the most; by default, as many as there are cores to use."""
+        return self.workers or cores.allowed()
 
     def oldest_day(self) -> date:
         """Return the first UTC day that /historical serves completely; the setting `history_days` limits it."""
@@ -268,6 +273,7 @@ _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "timeout_seconds": setting_values.at_least_one,
     "resume_hours": setting_values.at_least_one,
     "keep_raw_days": setting_values.at_least_one,
+    "workers": setting_values.at_least_one,
     "forget_deleted_days": setting_values.at_least_one,
     "restated_percent": setting_values.at_least_one,
     "roster_at": setting_values.time_of_day,

@@ -164,6 +164,6 @@ SINGLE = {
     CATALOG: r"engagement\.duckdb",
     WRITTEN_INTO: r"engagement\.duckdb\.wal",
     LOCK: r"\.(lake|pull|shapes)\.lock",
-    NOTE: r"\.(lake|pull|catalog)\.note",
+    NOTE: r"\.(lake|lake\.[0-9]+|pull|catalog)\.note",
     OF_THE_USER: r"README\.md|roster\.example\.csv|dagster\.log|\.gitignore|\.gitkeep",
 }

@@ -17,7 +17,7 @@
     forgotten.json                           what keeps Tweets away that were forgotten (forgotten.py)
     receipts/WHEN.json                       what a removal of Tweets has done
     saved.jsonl                              where reports were saved, which may show Tweets (saved.py)
-    .lake.note, .pull.note                   what is looked at under a lock (looking.py)
+    .lake.note, .lake.N.note, .pull.note     what is looked at under a lock (looking.py)
     .catalog.note                            what engagement.duckdb holds, if this program wrote it last (seal.py)
     engagement.duckdb                        views over the Parquet (catalog.py)
     x_api_v2/                                the lake of another source: all of the above but what is one for all

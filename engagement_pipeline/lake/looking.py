@@ -61,13 +61,20 @@ def looking(landed: Landed, lock: str, *, how: str = AMONG_OTHERS) -> Iterator[N
 
 
 def look_again(lake: Lake, lock: str, read: Read) -> None:
-    """Look at what a process that had the lock, and died, was looking at; to be called under that lock."""
-    how, _, name = lake.storage.noted(lock).decode(errors="replace").partition("\n")
-    path = lake.root / name
-    whole = raw.SUFFIX in path.name  # a full disk may have left a part of the note
-    if whole and lake.storage.exists(path) and (how == ALONE or not _survived(lake, path, lock, read)):
-        _set_apart(lake, path)
-    lake.storage.forget(lock)
+    """Look at what a process that died with the lock, or its worker, was looking at; to be called under that lock."""
+    for note in lake.storage.find(f".{lock}*.note"):
+        name = note.name[1 : -len(".note")]
+        how, _, place = lake.storage.noted(name).decode(errors="replace").partition("\n")
+        path = lake.root / place
+        whole = raw.SUFFIX in path.name  # a full disk may have left a part of the note
+        if whole and lake.storage.exists(path) and (how == ALONE or not _survived(lake, path, name, read)):
+            _set_apart(lake, path)
+        lake.storage.forget(name)
+
+
+def of_worker(lock: str, number: int) -> str:
+    """Return the name under which a worker of the process that holds a lock notes what it looks at."""
+    return f"{lock}.{number}"
 
 
 def _survived(lake: Lake, path: Path, lock: str, read: Read) -> bool:

@@ -1,7 +1,9 @@
 """Landed responses become the tables.
 
-    newest ──> pending ──> hourly (merge · day_file · revisions · daily) ──> coverage ──> publisher: renamed at once
-                           snapshots
+    newest ──> pending ──> hourly (day_worker · merge · day_file · revisions) ─> coverage ─> publisher: renamed at once
+                           snapshots                                             daily
+
+    workers: processes for day_worker, coverage and rebuild, where the rows are worth them
 
     rebuild: the same from raw, with no request        retention: raw that has served
     erasure: Tweets gone from all of it (erasure_raw · erasure_tables · erasure_reports), by themselves (erasure_due);

@@ -6,8 +6,11 @@ by Tweet; and which Tweets the pull has the newest word on.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from itertools import cycle
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,14 +23,19 @@ from engagement_pipeline.core.tables import COVERAGE, FORBIDDEN, MISSING, PROTEC
 from engagement_pipeline.lake.parquet import read, write
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from datetime import date
     from pathlib import Path
 
+    from engagement_pipeline.core.endpoints import Endpoint
     from engagement_pipeline.core.model import NotServed
     from engagement_pipeline.lake.layout import Lake
     from engagement_pipeline.lake.raw import Landed
+    from engagement_pipeline.publish.left_out import AnswerSums
+    from engagement_pipeline.publish.merge import Ints
     from engagement_pipeline.publish.pending import Pending
     from engagement_pipeline.publish.staging import Staged
+    from engagement_pipeline.publish.workers import Workers
 
 BEFORE_POSTED = "before it was posted"  # no hour of the day is measured
 OF_THE_ANSWER = ("answer_count", "kept_count", "left_out")  # the columns that compare the rows with the newest answer
@@ -49,36 +57,121 @@ class Covered:
     newest: pa.Table
 
 
-def stage(lake: Lake, pending: Pending, staged: Staged) -> Covered:
-    """Stage each day's coverage that a pull changes, after its rows."""
-    words = _words(pending, staged.not_served)
-    tweets = words["tweet_id"]
-    files = {}
-    stored, newest = np.zeros(len(words), np.bool_), np.ones(len(words), np.bool_)
-    reasons: dict[int, str] = {}
-    for place, day in enumerate(pending.days):
-        target = lake.coverage(pending.pull.endpoint, day)
-        old = read(lake, target, COVERAGE)
-        merged = merged_coverage(old, _new_coverage(pending, words, place, staged), asked=pending.pull.types)
+class Answered(NamedTuple):
+    """The Tweets of a pull that were answered for, and those of which a refusal is the newest word, both sorted."""
+
+    tweets: Ints
+    refused: Ints
+
+
+class OfDay(NamedTuple):
+    """What a pull gave of a day, by place in the Tweets that were answered for.
+
+    `later` tells of which the lake has not heard since, `stored` counts their rows. `sums` is what these sum to, None
+    where no newer answer can keep counts. `is_last` tells whether it is the pull's last day.
+    """
+
+    day: date
+    later: npt.NDArray[np.bool_]
+    stored: npt.NDArray[np.int32]
+    sums: AnswerSums | None
+    is_last: bool
+
+
+class DayCovered(NamedTuple):
+    """What came of a pull's Tweets on a day, by place in its words.
+
+    `staged` is the new coverage, None where it is as it was. `newest` tells of which no later pull has said anything,
+    `served` of which rows are stored. `reasons` has why the others are not. `words` has COVERAGE, of the last day.
+    """
+
+    staged: Path | None
+    newest: npt.NDArray[np.bool_]
+    served: npt.NDArray[np.bool_]
+    reasons: dict[int, str]
+    words: pa.Table | None
+
+
+class Coverer:
+    """What one worker does of the coverage: it adds to some days what a pull says of each of its Tweets."""
+
+    def __init__(
+        self, lake: Lake, words: pa.Table, *, endpoint: Endpoint, asked: Sequence[str], answers: Answered
+    ) -> None:
+        self._lake = lake
+        self._words = words
+        self._endpoint = endpoint
+        self._asked = asked
+        self._answers = answers
+
+    def merge(self, told: OfDay) -> DayCovered:
+        """Stage a day's coverage, if the pull changes it."""
+        tweets = self._words["tweet_id"]
+        old = read(self._lake, self._lake.coverage(self._endpoint, told.day), COVERAGE)
+        merged = merged_coverage(old, _new_coverage(self._words, self._answers, told), asked=self._asked)
+        into = None
         if not merged.equals(old):
-            into = lake.staging / f"{day}.coverage.parquet"
+            into = self._lake.staging / f"{told.day}.coverage.parquet"
             write(merged, into, COVERAGE)
-            files[into] = target
         of_pull = merged.take(pc.index_in(tweets, merged["tweet_id"]))
-        newest &= pc.equal(of_pull["asked_at"], words["asked_at"]).to_numpy()
         served = pc.equal(of_pull["outcome"], STORED)
-        stored |= served.to_numpy()
-        for tweet, reason in _reasons(of_pull.filter(pc.invert(served))).items():
+        return DayCovered(
+            staged=into,
+            newest=pc.equal(of_pull["asked_at"], self._words["asked_at"]).to_numpy(),
+            served=served.to_numpy(),
+            reasons=_reasons(of_pull.filter(pc.invert(served))),
+            words=of_pull if told.is_last else None,
+        )
+
+    def close(self) -> None:
+        """Between two days, nothing is open."""
+
+
+@contextmanager
+def staging(lake: Lake, pending: Pending, staged: Staged, workers: Workers) -> Iterator[Callable[[], Covered]]:
+    """Have each day's coverage staged that a pull changes, after its rows; what this yields waits for it."""
+    pull = pending.pull
+    words = _words(pending, staged.not_served)
+    answers = Answered(pending.tweets, np.array(sorted(pending.answers.refused), np.int64))
+    number = max(1, min(workers.number(pending.most_rows), len(pending.days)))
+    maker = partial(Coverer, lake, words, endpoint=pull.endpoint, asked=pull.types, answers=answers)
+    with workers.each([maker] * number) as members:
+        asked = [
+            member.ask(
+                Coverer.merge,
+                OfDay(
+                    day,
+                    pending.later[:, place],
+                    staged.stored[:, place],
+                    staged.sums.get(place),
+                    place == len(pending.days) - 1,
+                ),
+            )
+            for (place, day), member in zip(enumerate(pending.days), cycle(members), strict=False)
+        ]
+        yield lambda: _covered(lake, pending, words, [answer.result() for answer in asked])
+
+
+def _covered(lake: Lake, pending: Pending, words: pa.Table, days: Sequence[DayCovered]) -> Covered:
+    """Put together what came of the days."""
+    reasons: dict[int, str] = {}
+    for covered in days:
+        for tweet, reason in covered.reasons.items():
             reasons[tweet] = max(reason, reasons.get(tweet, ""))
-    served_tweets = frozenset(tweets.filter(pa.array(stored)).to_pylist())
-    unanswered = {tweet for tweet in reasons if pending.answers.newest(tweet).unanswered} - served_tweets
+    served = np.logical_or.reduce([covered.served for covered in days])
+    newest = np.logical_and.reduce([covered.newest for covered in days])
+    stored = frozenset(words["tweet_id"].filter(pa.array(served)).to_pylist())
+    unanswered = {tweet for tweet in reasons if pending.answers.newest(tweet).unanswered} - stored
+    of_last = days[-1].words
+    assert of_last is not None
+    targets = zip(days, pending.days, strict=True)
     return Covered(
-        files=files,
+        files={each.staged: lake.coverage(pending.pull.endpoint, day) for each, day in targets if each.staged},
         requested=len(words),
-        stored=served_tweets,
-        set_aside={tweet: reason for tweet, reason in reasons.items() if tweet not in served_tweets | unanswered},
+        stored=stored,
+        set_aside={tweet: reason for tweet, reason in reasons.items() if tweet not in stored | unanswered},
         unanswered={tweet: reasons[tweet] for tweet in unanswered},
-        newest=of_pull.filter(pa.array(newest)),  # of the last day; who was refused is so on each
+        newest=of_last.filter(pa.array(newest)),  # who was refused is so on each day
     )
 
 
@@ -120,20 +213,20 @@ def _refused(word: Landed) -> str | None:
     return FORBIDDEN if word.refusal.startswith("403") else PROTECTED
 
 
-def _new_coverage(pending: Pending, words: pa.Table, place: int, staged: Staged) -> pa.Table:
+def _new_coverage(words: pa.Table, answers: Answered, told: OfDay) -> pa.Table:
     """Return what a pull says of each Tweet on one day that the lake has not heard of since."""
     tweets = words["tweet_id"].to_numpy()
-    at = np.searchsorted(tweets, pending.tweets)
-    told = np.isin(tweets, np.array(sorted(pending.answers.refused), np.int64))
-    told[at] |= pending.later[:, place]
+    at = np.searchsorted(tweets, answers.tweets)
+    heard = np.isin(tweets, answers.refused)
+    heard[at] |= told.later
     rows = np.zeros(len(tweets), np.int32)
-    rows[at] = staged.stored[:, place]
+    rows[at] = told.stored
     some = pa.array(rows > 0)
-    early = pa.array(before_posted(tweets, first_hour(pending.days[place]) + HOURS - 1))
+    early = pa.array(before_posted(tweets, first_hour(told.day) + HOURS - 1))
     nothing = pa.scalar(None)
     columns = {
         "tweet_id": words["tweet_id"],
-        "day": pa.repeat(pa.scalar(pending.days[place], pa.date32()), len(tweets)),
+        "day": pa.repeat(pa.scalar(told.day, pa.date32()), len(tweets)),
         "asked_at": words["asked_at"],
         "outcome": pc.coalesce(words["outcome"], pc.if_else(some, STORED, pc.if_else(early, BEFORE_POSTED, MISSING))),
         "text": words["text"],
@@ -141,19 +234,16 @@ def _new_coverage(pending: Pending, words: pa.Table, place: int, staged: Staged)
         "pulled_at": pc.if_else(some, words["pulled_at"], nothing.cast(TIMESTAMP)),
         "rows": pa.array(rows),
         "source": pc.if_else(some, words["source"], nothing.cast(pa.string())),
-        **_sums(staged, place, at, served=pc.or_(some, pc.is_null(words["outcome"])).to_numpy()),
+        **_sums(told.sums, at, served=pc.or_(some, pc.is_null(words["outcome"])).to_numpy()),
     }
-    return pa.table(columns).cast(COVERAGE.schema).filter(pa.array(told))
+    return pa.table(columns).cast(COVERAGE.schema).filter(pa.array(heard))
 
 
-def _sums(
-    staged: Staged, place: int, at: npt.NDArray[np.intp], *, served: npt.NDArray[np.bool_]
-) -> dict[str, pa.Array]:
+def _sums(sums: AnswerSums | None, at: npt.NDArray[np.intp], *, served: npt.NDArray[np.bool_]) -> dict[str, pa.Array]:
     """Return what the answers of one day sum to, of the Tweets that they `served`, where newer ones can keep counts."""
     fields = [COVERAGE.schema.field(name) for name in OF_THE_ANSWER]
-    if place not in staged.sums:
+    if sums is None:
         return {field.name: pa.nulls(len(served), field.type) for field in fields}
-    sums = staged.sums[place]
     known = np.zeros(len(served), np.bool_)
     known[at] = served[at]
     counts = np.zeros((2, len(served)), np.int64)

@@ -8,68 +8,175 @@ nothing away, nor does one that the API answers in part. A day that a pull leave
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
-from typing import TYPE_CHECKING, NamedTuple
+from collections import deque
+from contextlib import closing
+from functools import partial
+from itertools import count, cycle
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from engagement_pipeline.core.errors import LakeError
-from engagement_pipeline.core.measured import before_posted, first_hour, youngest_from
-from engagement_pipeline.core.tables import ENGAGEMENTS, TYPE_NAMES
-from engagement_pipeline.publish import daily, left_out, revisions
-from engagement_pipeline.publish.day_file import DayFile
+from engagement_pipeline.core.tables import ENGAGEMENTS
+from engagement_pipeline.lake.layout import LAKE_LOCK
+from engagement_pipeline.lake.looking import of_worker
+from engagement_pipeline.publish import revisions
+from engagement_pipeline.publish.day_worker import DayWorker, Range, Share
 from engagement_pipeline.publish.left_out import AnswerSums
-from engagement_pipeline.publish.merge import split_by_day
+from engagement_pipeline.publish.newest import Opened
 from engagement_pipeline.publish.staging import Staged
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import date
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from engagement_pipeline.core.model import NotServed, Progress
     from engagement_pipeline.lake.layout import Lake
+    from engagement_pipeline.lake.raw import Landed
     from engagement_pipeline.publish.day_file import StagedDay
-    from engagement_pipeline.publish.merge import Rows
+    from engagement_pipeline.publish.day_worker import Merged, Read
+    from engagement_pipeline.publish.merge import Revised
+    from engagement_pipeline.publish.newest import Part
     from engagement_pipeline.publish.pending import Chunk, Pending
+    from engagement_pipeline.publish.workers import Answer, Worker, Workers
+
+T = TypeVar("T")
+AHEAD = 2  # ranges of Tweets that are read, and that are merged, before the one that is waited for
 
 
-def stage(lake: Lake, pending: Pending, *, sums: bool, progress: Progress) -> Staged:
-    """Stage each day that newer answers change, and what they revise; the months' daily sums too, if `sums`."""
-    pull, days, places = pending.pull, pending.days, pending.places
+def stage(lake: Lake, pending: Pending, *, sums: bool, workers: Workers, progress: Progress) -> Staged:
+    """Stage each day that newer answers change, and what they revise; the days' sums too, if `sums`."""
+    pull = pending.pull
     stored = np.zeros(pending.later.shape, np.int32)
-    sums_by_day = {place: AnswerSums.none(len(pending.tweets)) for place in places}
+    sums_by_day = {place: AnswerSums.none(len(pending.tweets)) for place in pending.places}
     revised = early = 0
     not_served: dict[int, NotServed] = {}
-    with closing(revisions.Writer(lake, lake.staging / "revisions.parquet")) as sink, ExitStack() as stack:
-        files = {
-            place: stack.enter_context(closing(DayFile(lake, days[place], newest_pull=pull.name))) for place in places
-        }
-        for chunk in pending.chunks([pending.known[place].tweets for place in places], progress):
-            merged = _merge_chunk(pending, chunk, files, sink)
-            stored[chunk.places] = merged.stored
-            for place, of_day in merged.sums.items():
-                sums_by_day[place].fill(chunk.places, of_day)
-            not_served |= merged.not_served
-            revised += merged.revised
-            early += merged.early
+    with closing(revisions.Writer(lake, lake.staging / "revisions.parquet")) as sink:
+        with workers.each(_made_of(lake, pending, workers)) as members:
+            for chunk, merged, reasons in _merged(lake, pending, members):
+                for place, of_day in merged.items():
+                    stored[chunk.places, place] = of_day.stored
+                    sums_by_day[place].fill(chunk.places, of_day.sums)
+                    _append(sink, of_day.revised, pending, place)
+                    revised += len(of_day.revised.old)
+                    early += of_day.early
+                not_served |= reasons
+                progress(chunk.places.stop, len(pending.tweets))
+            finished = [*_in_order(member.ask(DayWorker.finish) for member in members).values()]
         before = sink.finish(lake.revisions(pull))
-        finished = [file.finish() for file in files.values()]
     if sums:
         _of_one_time(lake, pending, finished)
-    # Before the rows, and the sums too: with them an interrupted publication, which finds the rows older, begins anew.
-    if sums:
-        before |= daily.write_months(lake, {day.day: day.sums for day in finished if day.sums}, days=days)
-    rows = {staged: target for day in finished for staged, target in day.files.items()}
     written = tuple(day.day for day in finished if day.changed)
     return Staged(
-        groups=(before, rows),
+        files={staged: target for day in finished for staged, target in day.files.items()},
+        before=before,
         stored=stored,
         not_served=not_served,
+        daily={day.day: day.sums for day in finished if day.sums} if sums else None,
         sums=sums_by_day,
         revised=revised,
         days_written=written,
         early=early,
+    )
+
+
+def _made_of(lake: Lake, pending: Pending, workers: Workers) -> list[Callable[[], DayWorker]]:
+    """Return what makes each worker's object: days are dealt out in turn, since the first ones have fewer rows."""
+    number = max(1, min(workers.number(pending.most_rows), len(pending.places)))
+    locks = [of_worker(LAKE_LOCK, place) for place in range(number)] if number > 1 else [LAKE_LOCK]
+    return [
+        partial(
+            DayWorker,
+            lake,
+            pull=pending.pull.name,
+            types=pending.pull.types,
+            days=pending.days,
+            places=pending.places[place::number],
+            lock=lock,
+        )
+        for place, lock in enumerate(locks)
+    ]
+
+
+class _Asked(NamedTuple):
+    """A range of Tweets that the workers were asked to merge."""
+
+    chunk: Chunk
+    shares: list[Share]
+    spent: list[Answer[Read]]
+    merged: list[Answer[dict[int, Merged]]]
+
+
+def _merged(
+    lake: Lake, pending: Pending, members: Sequence[Worker[DayWorker]]
+) -> Iterator[tuple[Chunk, dict[int, Merged], dict[int, NotServed]]]:
+    """Yield each range of Tweets, what it came to by the day's place, and which Tweets were not served.
+
+    Of several workers, each has the next responses to read and the next range to merge while the others end theirs.
+    """
+    ahead = AHEAD if len(members) > 1 else 0
+    turn, numbers = cycle(members), count()
+
+    def opening(landed: Landed) -> Answer[Read]:
+        into = lake.staging / f"{next(numbers)}.response.arrow" if ahead else None
+        return next(turn).ask(DayWorker.read, landed, into)
+
+    opened = Opened(pending.answers, opening)
+    chunks = pending.chunks([pending.known[place].tweets for place in pending.places])
+    planned = ((chunk, *opened.parts(chunk.low, chunk.high)) for chunk in chunks)
+    asked = (_ask(pending, members, *each) for each in _behind(planned, ahead))
+    for each in _behind(asked, ahead):
+        yield _come(each)
+
+
+def _behind(items: Iterable[T], ahead: int) -> Iterator[T]:
+    """Yield items, each once so many that follow it are there."""
+    waiting: deque[T] = deque()
+    for item in items:
+        waiting.append(item)
+        if len(waiting) > ahead:
+            yield waiting.popleft()
+    yield from waiting
+
+
+def _ask(
+    pending: Pending,
+    members: Sequence[Worker[DayWorker]],
+    chunk: Chunk,
+    parts: list[Part[Answer[Read]]],
+    spent: list[Answer[Read]],
+) -> _Asked:
+    """Ask the workers to merge a range, once the responses are read."""
+    shares = [Share(part.opened.result(), part.tweets, part.whole) for part in parts]
+    part = Range(chunk.low, chunk.high, pending.tweets[chunk.places], pending.later[chunk.places], shares)
+    return _Asked(chunk, shares, spent, [member.ask(DayWorker.merge, part) for member in members])
+
+
+def _come(asked: _Asked) -> tuple[Chunk, dict[int, Merged], dict[int, NotServed]]:
+    """Return what a range of Tweets came to, and give back the responses that are spent."""
+    merged = _in_order(asked.merged)
+    for spent in asked.spent:
+        spent.result().drop()
+    reasons = {
+        tweet: share.read.not_served[tweet]
+        for share in asked.shares
+        for tweet in share.tweets.tolist()
+        if tweet in share.read.not_served
+    }
+    return asked.chunk, merged, reasons
+
+
+def _in_order(answers: Iterable[Answer[dict[int, T]]]) -> dict[int, T]:
+    """Return what all workers answered, by the place of the day."""
+    found = [*answers]  # all are asked before the first is waited for
+    return dict(sorted(item for answer in found for item in answer.result().items()))
+
+
+def _append(sink: revisions.Writer, revised: Revised, pending: Pending, place: int) -> None:
+    sink.append(
+        revised,
+        pending.days[place],
+        old_pulled_at=pending.known[place].of_tweets(revised.rows.tweets).pulled_at,
+        new_pulled_at=pending.asked_at[pending.at(revised.rows.tweets)],
     )
 
 
@@ -89,47 +196,3 @@ def _of_one_time(lake: Lake, pending: Pending, finished: Sequence[StagedDay]) ->
                 "makes both anew from raw",
                 day=day.day,
             )
-
-
-class _Merged(NamedTuple):
-    """A range of Tweets, merged, as Staged has it."""
-
-    stored: npt.NDArray[np.int32]
-    not_served: dict[int, NotServed]
-    sums: dict[int, AnswerSums]
-    revised: int
-    early: int
-
-
-def _merge_chunk(pending: Pending, chunk: Chunk, files: Mapping[int, DayFile], revised: revisions.Writer) -> _Merged:
-    """Merge a range of Tweets into the files of the days."""
-    tweets = pending.tweets[chunk.places]
-    stored = np.zeros((len(tweets), len(pending.days)), np.int32)
-    asked = [TYPE_NAMES.index(name) for name in pending.pull.types]
-    sums = {}
-    number = early = 0
-    parts = pending.answers.parts(chunk.low, chunk.high)
-    fresh = split_by_day([part.rows for part in parts], pending.days[0], pending.later[chunk.places], tweets)
-    for place, file in files.items():
-        rows, changed = file.take(chunk.high, fresh[place])
-        found, numbers = rows.by_tweet()
-        named = np.isin(found, fresh[place].by_tweet()[0])
-        stored[np.searchsorted(tweets, found[named]), place] = numbers[named]
-        sums[place] = left_out.compared(tweets, rows, fresh[place], asked=asked)
-        revised.append(
-            changed,
-            pending.days[place],
-            old_pulled_at=pending.known[place].of_tweets(changed.rows.tweets).pulled_at,
-            new_pulled_at=pending.asked_at[pending.at(changed.rows.tweets)],
-        )
-        number += len(changed.old)
-        early += _early(fresh[place], pending.days[place])
-    not_served = {tweet: why for part in parts for tweet, why in part.not_served.items()}
-    return _Merged(stored, not_served, sums, number, early)
-
-
-def _early(rows: Rows, day: date) -> int:
-    """Count the rows of hours before their Tweet was posted."""
-    first = first_hour(day)
-    young = rows.at(slice(int(np.searchsorted(rows.tweets, youngest_from(first))), None))
-    return int(np.count_nonzero(before_posted(young.tweets, first + young.hours.astype(np.int64))))

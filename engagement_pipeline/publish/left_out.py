@@ -49,7 +49,7 @@ def compared(tweets: Ints, rows: Rows, fresh: Rows, *, asked: Sequence[int]) -> 
     `asked` are the types that the answers were asked for, as places in TYPE_NAMES.
     """
     answer = sums_of(tweets, fresh)
-    kept = sums_of(tweets, rows) - answer
+    kept = np.zeros(len(tweets), np.int64) if rows is fresh else sums_of(tweets, rows) - answer
     left_out: dict[int, list[str]] = {}
     if len(rows.tweets) > len(fresh.tweets):
         stays = rows.at(rows.counts != 0)  # most are zeros

@@ -1,15 +1,15 @@
 """What the landed responses of a pull say of each Tweet: the newest answer, or the refusal.
 
-In: a Pull. Out: the Tweets that were answered for, in order. A range of Tweets at a time: their rows, and what the
-API said about those that it would not serve.
+In: a Pull. Out: the Tweets that were answered for, in order. A range of Tweets at a time: the responses that say what
+is newest of them, each opened by whoever reads it.
 
-A response is read when the first of its Tweets is, and forgotten after the last. Where the Tweets of many handles
-interleave, more than MOST_ROWS would be held, and those that were not used for longest are read again.
+A response is opened when the first of its Tweets is, and closed after the last. Where the Tweets of many handles
+interleave, more than MOST_ROWS would be held, and those that were not used for longest are opened again.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -17,27 +17,33 @@ import pyarrow.compute as pc
 
 from engagement_pipeline import sources
 from engagement_pipeline.core.errors import ResponseError
-from engagement_pipeline.lake.layout import LAKE_LOCK
 from engagement_pipeline.lake.looking import looking
 from engagement_pipeline.lake.raw import damaged
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
-    from engagement_pipeline.core.model import Flat, NotServed
+    from engagement_pipeline.core.model import Flat, Request
     from engagement_pipeline.lake.forgotten import Forgotten
     from engagement_pipeline.lake.raw import Landed, Pull
     from engagement_pipeline.publish.merge import Ints
 
-MOST_ROWS = 7_000_000  # of flattened responses that are kept: 150 MB, 24 full responses of /historical
+T = TypeVar("T")
+MOST_ROWS = 7_000_000  # of responses that are kept open: 150 MB, 24 full responses of /historical
+HOURS_OF_THE_PRESENT = 29  # the most that an answer has without a window
 
 
-class Part(NamedTuple):
-    """What one response gives of a range of Tweets: rows, sorted by their key, and why it does not serve some."""
+class Part(NamedTuple, Generic[T]):
+    """A response that is `opened`, and the Tweets of a range of which it is the newest answer, in order.
+
+    `whole` tells that it answers for no other Tweet of the range.
+    """
 
     landed: Landed
-    rows: pa.Table
-    not_served: dict[int, NotServed]
+    opened: T
+    tweets: Ints
+    whole: bool
 
 
 class NewestAnswers:
@@ -64,7 +70,6 @@ class NewestAnswers:
             self._refusals.pop(tweet, None)
         self.tweets: Ints = np.array(sorted(self._answers), np.int64)
         self.refused = frozenset(tweet for tweet in self._refusals if self.newest(tweet).refusal)
-        self._flat: dict[Landed, Flat] = {}  # in the order in which they were used
 
     @property
     def all_tweets(self) -> Ints:
@@ -84,42 +89,57 @@ class NewestAnswers:
         """Return when each of `tweets` was asked for, by the request whose answer is the newest."""
         return [self._answers[tweet].asked_at for tweet in self.tweets.tolist()]
 
-    def parts(self, low: int, high: int) -> list[Part]:
-        """Return what is newest of the Tweets behind `low`, up to `high` and with it, by response."""
+    def wanted(self, low: int, high: int) -> dict[Landed, list[int]]:
+        """Return the responses with the newest answers for the Tweets behind `low`, up to `high` and with it."""
         first, last = np.searchsorted(self.tweets, (low, high), "right")
         wanted: dict[Landed, list[int]] = {}
         for tweet in self.tweets[first:last].tolist():
             wanted.setdefault(self._answers[tweet], []).append(tweet)
+        return wanted
+
+
+class Opened(Generic[T]):
+    """The responses of which some Tweets were worked through, and others are still to come, as `opening` gives them."""
+
+    def __init__(self, answers: NewestAnswers, opening: Callable[[Landed], T]) -> None:
+        self._answers = answers
+        self._opening = opening
+        self._open: dict[Landed, T] = {}  # in the order in which they were used
+
+    def parts(self, low: int, high: int) -> tuple[list[Part[T]], list[T]]:
+        """Return what is newest of the Tweets behind `low`, up to `high` and with it; and what to close after that."""
         parts = []
-        for landed, tweets in wanted.items():
-            flat = self._flattened(landed)
-            rows = between(flat.rows, low, high)
-            if len(tweets) < sum(low < tweet <= high for tweet in landed.request.tweet_ids):
-                rows = of_tweets(rows, pa.array(tweets, pa.int64()))  # for the others there is a newer answer
-            reasons = flat.not_served
-            parts.append(Part(landed, rows, {tweet: reasons[tweet] for tweet in tweets if tweet in reasons}))
-        kept = [landed for landed in self._flat if max(landed.request.tweet_ids) > high]
-        self._flat = {landed: self._flat[landed] for landed in self._most_open(kept)}
-        return parts
+        for landed, tweets in self._answers.wanted(low, high).items():
+            opened = self._open.pop(landed, None) or self._opening(landed)
+            self._open[landed] = opened
+            whole = len(tweets) == sum(low < tweet <= high for tweet in landed.request.tweet_ids)
+            parts.append(Part(landed, opened, np.array(tweets, np.int64), whole))
+        kept = self._most_kept([landed for landed in self._open if max(landed.request.tweet_ids) > high])
+        spent = [opened for landed, opened in self._open.items() if landed not in kept]
+        self._open = {landed: self._open[landed] for landed in kept}
+        return parts, spent
 
-    def _most_open(self, kept: list[Landed]) -> list[Landed]:
+    def _most_kept(self, open_ones: list[Landed]) -> list[Landed]:
         """Return the last of some responses, with no more than MOST_ROWS in all."""
-        rows, place = 0, len(kept)
-        while place and (rows := rows + len(self._flat[kept[place - 1]].rows)) <= MOST_ROWS:
+        rows, place = 0, len(open_ones)
+        while place and (rows := rows + _most_rows(open_ones[place - 1].request)) <= MOST_ROWS:
             place -= 1
-        return kept[place:]
+        return open_ones[place:]
 
-    def _flattened(self, landed: Landed) -> Flat:
-        flat = self._flat.pop(landed, None) or self._read(landed)
-        self._flat[landed] = flat
-        return flat
 
-    def _read(self, landed: Landed) -> Flat:
-        try:
-            with looking(landed, LAKE_LOCK):
-                return sources.read(landed.body(), landed.request)
-        except ResponseError as error:
-            raise damaged(landed.path, str(error)) from None
+def _most_rows(request: Request) -> int:
+    """Return how many rows the answer to a request has at most."""
+    hours = 24 * len([*request.window.days()]) if request.window else HOURS_OF_THE_PRESENT
+    return len(request.tweet_ids) * len(request.types) * hours
+
+
+def read(landed: Landed, lock: str) -> Flat:
+    """Read a response, with a note that says so to whoever has the lock next; LakeError where it is damaged."""
+    try:
+        with looking(landed, lock):
+            return sources.read(landed.body(), landed.request)
+    except ResponseError as error:
+        raise damaged(landed.path, str(error)) from None
 
 
 def between(rows: pa.Table, low: int, high: int) -> pa.Table:

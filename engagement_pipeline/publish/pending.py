@@ -20,19 +20,18 @@ from engagement_pipeline.core.rows import TIMESTAMP
 from engagement_pipeline.core.tables import COVERAGE
 from engagement_pipeline.lake import forgotten
 from engagement_pipeline.lake.parquet import read
-from engagement_pipeline.publish.merge import LAST_ID, NEVER, Ints
+from engagement_pipeline.publish.merge import HOURS, LAST_ID, NEVER, Ints
 from engagement_pipeline.publish.newest import NewestAnswers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import date
 
-    from engagement_pipeline.core.model import Progress
     from engagement_pipeline.lake.layout import Lake
     from engagement_pipeline.lake.raw import Pull
 
 OF_COVERAGE = ("tweet_id", "asked_at", "pulled_at", "rows", "answer_count", "kept_count")
-CHUNK_TWEETS = 125  # of 28 days: 1.4 million rows
+CHUNK_TWEETS = 250  # of a day: 102,000 rows, which are a row group
 
 
 class Index(NamedTuple):
@@ -124,10 +123,16 @@ class Pending:
         """Return the places of Tweets that were answered for."""
         return np.searchsorted(self.tweets, tweets)
 
-    def chunks(self, published: Sequence[Ints], progress: Progress) -> Iterator[Chunk]:
+    @property
+    def most_rows(self) -> int:
+        """How many rows are merged at the most: the newer ones, and those published of the same days."""
+        newer = int(self.later.sum()) * len(self.pull.types) * HOURS
+        return newer + sum(self.told[place].rows for place in self.places)
+
+    def chunks(self, published: Sequence[Ints]) -> Iterator[Chunk]:
         """Yield ranges that together hold every Tweet ID there is; none where no file is to be merged.
 
-        `published` are the Tweets of each file that is to be merged. `progress` hears of a range once it is done.
+        `published` are the Tweets of each file that is to be merged.
         """
         if not published:
             return
@@ -135,7 +140,6 @@ class Pending:
         for low, high in pairwise([NEVER, *tweets[CHUNK_TWEETS - 1 : -1 : CHUNK_TWEETS].tolist(), LAST_ID]):
             first, last = np.searchsorted(self.tweets, (low, high), "right").tolist()
             yield Chunk(low, high, slice(first, last))
-            progress(last, len(self.tweets))
 
 
 def _microseconds(times: pa.Array | pa.ChunkedArray) -> Ints:

@@ -27,10 +27,11 @@ from engagement_pipeline.lake.layout import LAKE_LOCK
 from engagement_pipeline.lake.recovery import recover
 from engagement_pipeline.lake.set_aside import SetAside
 from engagement_pipeline.lake.storage import SwapError
-from engagement_pipeline.publish import coverage, hourly, snapshots
+from engagement_pipeline.publish import coverage, daily, hourly, snapshots
 from engagement_pipeline.publish.coverage import BEFORE_POSTED
 from engagement_pipeline.publish.merge import NEVER
 from engagement_pipeline.publish.pending import Pending
+from engagement_pipeline.publish.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,8 +64,10 @@ class Publication:
     early: int
 
 
-def publish_pulls(lake: Lake, *, progress: Progress = quiet) -> list[Publication]:
+def publish_pulls(lake: Lake, *, workers: int = 1, progress: Progress = quiet) -> list[Publication]:
     """Bring the tables up to what has landed; one Publication for each pull that was not in them yet.
+
+    Up to so many `workers` are processes of their own, where the rows are worth it; what they write is the same.
 
     `progress` gets Tweets done and Tweets in all, anew for each pull. Raises LakeError where a file cannot be read or
     written, which says what is new by then. If it is a damaged file of one day, only that day is as it was, and
@@ -73,10 +76,10 @@ def publish_pulls(lake: Lake, *, progress: Progress = quiet) -> list[Publication
     lake.open()
     publications = []
     failures: dict[date, LakeError] = {}
-    with lake.locked(LAKE_LOCK, "a publication"):
+    with lake.locked(LAKE_LOCK, "a publication"), Workers(workers) as shared:
         recover(lake, sources.read)
         for pull in raw.open_pulls(lake):
-            made, damaged = publish_sound(lake, pull, pull.days(), progress=progress)
+            made, damaged = publish_sound(lake, pull, pull.days(), workers=shared, progress=progress)
             publications += made
             failures |= damaged
             if pull.finished and failures.keys().isdisjoint(pull.days()):
@@ -97,7 +100,7 @@ def of_plans(plans: Sequence[Plan], publications: Sequence[Publication]) -> list
 
 
 def publish_sound(
-    lake: Lake, pull: Pull, days: Sequence[date], *, progress: Progress = quiet
+    lake: Lake, pull: Pull, days: Sequence[date], *, workers: Workers, progress: Progress = quiet
 ) -> tuple[list[Publication], dict[date, LakeError]]:
     """Publish these days of a pull, but for those with a damaged file; return these with what is damaged.
 
@@ -105,21 +108,21 @@ def publish_sound(
     and one for those after.
     """
     try:
-        return [publish_part(lake, pull, days, progress=progress)] if days else [], {}
+        return [publish_part(lake, pull, days, workers=workers, progress=progress)] if days else [], {}
     except LakeError as error:
         if error.day is None or error.day not in days:
             raise
         publications, failures = [], {error.day: error}
         place = days.index(error.day)
         for part in (days[:place], days[place + 1 :]):
-            made, damaged = publish_sound(lake, pull, part, progress=progress)
+            made, damaged = publish_sound(lake, pull, part, workers=workers, progress=progress)
             publications += made
             failures |= damaged
         return publications, failures
 
 
 def publish_part(
-    lake: Lake, pull: Pull, days: Sequence[date], *, sums: bool = True, progress: Progress = quiet
+    lake: Lake, pull: Pull, days: Sequence[date], *, workers: Workers, sums: bool = True, progress: Progress = quiet
 ) -> Publication:
     """Bring days of a pull that follow one another into the tables, under the lake lock.
 
@@ -129,9 +132,13 @@ def publish_part(
     pending = Pending.of(lake, pull, days)
     try:
         with lake.storage.staging(lake.staging):
-            rows = _stage_rows(lake, pending, sums=sums, progress=progress)
-            covered = coverage.stage(lake, pending, rows)
-            lake.storage.swap(*rows.groups, _stage_set_aside(lake, pending, covered.newest) | covered.files)
+            rows = _stage_rows(lake, pending, sums=sums, workers=workers, progress=progress)
+            with coverage.staging(lake, pending, rows, workers) as staged:
+                months = {} if rows.daily is None else daily.write_months(lake, rows.daily, days=days)
+                covered = staged()
+            # With the sums before the rows, an interrupted publication, which finds the rows older, begins anew.
+            last = _stage_set_aside(lake, pending, covered.newest) | covered.files
+            lake.storage.swap({**rows.before, **months}, rows.files, last)
     except OSError as error:
         raise LakeError(
             f"{error.filename or lake.root} cannot be written ({error.strerror or error}): "
@@ -162,13 +169,13 @@ def _came_to(lake: Lake, pending: Pending, stopped: OSError) -> str:
     return f"{told} for {of_days}, and the tables do not agree yet"
 
 
-def _stage_rows(lake: Lake, pending: Pending, *, sums: bool, progress: Progress) -> Staged:
+def _stage_rows(lake: Lake, pending: Pending, *, sums: bool, workers: Workers, progress: Progress) -> Staged:
     """Stage the rows of the table that the pull's endpoint fills."""
     merge = pending.pull.endpoint.table.merge
     if sums and merge is not Merge.LATEST:  # its one file may be moved away
         _miss_none(lake, pending)
     if merge is Merge.CELL:
-        return hourly.stage(lake, pending, sums=sums, progress=progress)
+        return hourly.stage(lake, pending, sums=sums, workers=workers, progress=progress)
     return snapshots.stage(lake, pending, progress=progress)
 
 

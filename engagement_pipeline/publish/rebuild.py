@@ -14,9 +14,10 @@ counts the gaps. set_aside.parquet is changed by what is published first alone.
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ from engagement_pipeline.publish.publisher import publish_part, publish_sound
 from engagement_pipeline.publish.rebuild_days import Known
 from engagement_pipeline.publish.rebuild_gaps import Answered
 from engagement_pipeline.publish.retention import reaches
+from engagement_pipeline.publish.workers import WorkerEndedError, Workers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
 
     from engagement_pipeline.core.endpoints import Endpoint
     from engagement_pipeline.lake.raw import Pull
+
+ROWS_A_BYTE = 10  # of a file of hours, about: most counts are zero
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,15 +69,23 @@ class Rebuilt:
 
 
 def rebuild_table(
-    lake: Lake, endpoint: Endpoint, *, first: date | None = None, last: date | None = None, progress: Progress = quiet
+    lake: Lake,
+    endpoint: Endpoint,
+    *,
+    first: date | None = None,
+    last: date | None = None,
+    workers: int = 1,
+    progress: Progress = quiet,
 ) -> list[Rebuilt]:
     """Make the table of an endpoint anew for the UTC days `first` to `last`, by default for all that it has.
+
+    Up to so many `workers` are processes of their own, where the rows are worth it; what they write is the same.
 
     `progress` gets pulls done and pulls in all. Raises LakeError where a response is damaged or a file cannot be
     written; the months that are not done yet are then as they were.
     """
     lake.open(create=False)
-    with lake.locked(LAKE_LOCK, "a publication"):
+    with lake.locked(LAKE_LOCK, "a publication"), Workers(workers) as shared:
         recover(lake, sources.read)
         all_days = _days(lake, endpoint)
         days = [day for day in all_days if (first is None or first <= day) and (last is None or day <= last)]
@@ -81,17 +93,17 @@ def rebuild_table(
             days = all_days
         try:
             with _shadow(lake) as shadow:
-                written = _publish_first(lake, endpoint, days)
+                written = _publish_first(lake, endpoint, days, workers=shared)
                 pulls = _pulls(lake, endpoint)
-                with closing(Answered(lake, endpoint, pulls)) as answered:
-                    known = {day: Known.of(lake, endpoint, day, answered) for day in days}
-                _publish_again(shadow, pulls, known, progress=progress)
+                known = _known(lake, endpoint, days, pulls, workers=shared)
+                _publish_again(shadow, pulls, known, workers=shared, progress=progress)
                 healed = _revise(lake, shadow, pulls, known)
                 by_cell = endpoint.table.merge is Merge.CELL
                 if by_cell and days == all_days:
                     rebuild_revisions.drop_damaged(lake, pulls)
                 together = groupby(known.values(), lambda each: lake.daily(each.day) if by_cell else each.day)
-                return [day for _, group in together for day in _put_back(lake, shadow, [*group], healed, written)]
+                put_back = partial(_put_back, lake, shadow, healed=healed, written=written, workers=shared)
+                return [day for _, group in together for day in put_back([*group])]
         except OSError as error:
             raise LakeError(
                 f"{error.filename or lake.root} cannot be written: {error.strerror}; days may be new already, the "
@@ -99,7 +111,7 @@ def rebuild_table(
             ) from error
 
 
-def _publish_first(lake: Lake, endpoint: Endpoint, days: Sequence[date]) -> set[date]:
+def _publish_first(lake: Lake, endpoint: Endpoint, days: Sequence[date], *, workers: Workers) -> set[date]:
     """Publish what has landed of the days, and return those whose rows it changes.
 
     Only beside what is published is it known what these answers revise. What a damaged file keeps from it is published
@@ -107,10 +119,16 @@ def _publish_first(lake: Lake, endpoint: Endpoint, days: Sequence[date]) -> set[
     """
     written: set[date] = set()
     for pull in raw.open_pulls(lake):
-        with suppress(LakeError):
-            if pull.endpoint == endpoint:
-                publications, _ = publish_sound(lake, pull, [day for day in pull.days() if day in days])
-                written |= {day for publication in publications for day in publication.days_written}
+        if pull.endpoint != endpoint:
+            continue
+        of_pull = [day for day in pull.days() if day in days]
+        try:
+            publications, _ = publish_sound(lake, pull, of_pull, workers=workers)
+        except WorkerEndedError:
+            raise
+        except LakeError:
+            continue
+        written |= {day for publication in publications for day in publication.days_written}
     return written
 
 
@@ -136,6 +154,20 @@ def _pulls(lake: Lake, endpoint: Endpoint) -> list[Pull]:
     return [pull for pull in pulls if reaches(pull, pulls[-1].started_at)]
 
 
+def _known(
+    lake: Lake, endpoint: Endpoint, days: Sequence[date], pulls: Sequence[Pull], *, workers: Workers
+) -> dict[date, Known]:
+    """Return what is known of each day."""
+    sizes = (lake.storage.size(lake.rows(endpoint.table, day)) for day in days)
+    calls = [partial(rebuild_days.damaged, lake, endpoint, day) for day in days]
+    found = workers.all(calls, rows=ROWS_A_BYTE * sum(sizes))
+    with closing(Answered(lake, endpoint, pulls)) as answered:
+        return {
+            day: Known.of(lake, endpoint, day, answered=answered, damaged=damaged)
+            for day, damaged in zip(days, found, strict=True)
+        }
+
+
 @contextmanager
 def _shadow(lake: Lake) -> Iterator[Lake]:
     """Have an empty lake within the lake, and none afterwards; it is staged, and so on the disk in any storage."""
@@ -146,14 +178,16 @@ def _shadow(lake: Lake) -> Iterator[Lake]:
         yield shadow
 
 
-def _publish_again(shadow: Lake, pulls: Sequence[Pull], known: Mapping[date, Known], *, progress: Progress) -> None:
+def _publish_again(
+    shadow: Lake, pulls: Sequence[Pull], known: Mapping[date, Known], *, workers: Workers, progress: Progress
+) -> None:
     """Publish into the shadow lake what landed of the days, as if they had no rows but those that raw has lost."""
     for day in known.values():
         day.cover(shadow)
     for done, pull in enumerate(pulls, start=1):
         of_pull = [day for day in pull.days() if day in known]
         if of_pull:
-            publish_part(shadow, pull, of_pull, sums=False)
+            publish_part(shadow, pull, of_pull, workers=workers, sums=False)
         progress(done, len(pulls))
     for day in known.values():
         table = day.endpoint.table
@@ -173,7 +207,13 @@ def _revise(lake: Lake, shadow: Lake, pulls: Sequence[Pull], known: Mapping[date
 
 
 def _put_back(
-    lake: Lake, shadow: Lake, days: Sequence[Known], healed: Mapping[date, Sequence[Path]], written: Collection[date]
+    lake: Lake,
+    shadow: Lake,
+    days: Sequence[Known],
+    *,
+    healed: Mapping[date, Sequence[Path]],
+    written: Collection[date],
+    workers: Workers,
 ) -> list[Rebuilt]:
     """Put days that were made again over the published ones, all at once, and say what came of each."""
     first = days[0]
@@ -184,8 +224,8 @@ def _put_back(
     sums: dict[date, Path | None] = {}
     reports = []
     with lake.storage.staging(lake.staging):
-        for known in days:
-            made = rebuild_days.stage(known, shadow)
+        calls = [partial(rebuild_days.stage, known, shadow) for known in days]
+        for known, made in zip(days, workers.all(calls, rows=sum(known.told for known in days)), strict=True):
             rows |= made.files
             coverage |= made.coverage
             sums[known.day] = made.sums

@@ -12,7 +12,7 @@ from __future__ import annotations
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import duckdb
 import numpy as np
@@ -99,34 +99,34 @@ MERGE_COVERAGE = f"""
 class Known:
     """What is known of a day before it is made again, read when it is asked for: of many days, it is large.
 
-    `rows` tells whether there is a sound file of them, `damaged` names the files that are not. `gaps` are the Tweets
-    of which an answer is gone, `unproven` those of which one may be (rebuild_gaps.py).
+    `rows` tells whether there is a sound file of them, `damaged` names the files that are not. `told` is how many rows
+    the coverage tells of. `gaps` are the Tweets of which an answer is gone, `unproven` those of which one may be
+    (rebuild_gaps.py).
     """
 
     lake: Lake
     endpoint: Endpoint
     day: date
     rows: bool
+    told: int
     damaged: tuple[Path, ...]
     gaps: pa.Table
     unproven: pa.Table
 
     @classmethod
-    def of(cls, lake: Lake, endpoint: Endpoint, day: date, answered: Answered) -> Self:
-        """Look through a day's coverage and rows."""
+    def of(cls, lake: Lake, endpoint: Endpoint, day: date, *, answered: Answered, damaged: tuple[Path, ...]) -> Self:
+        """Look through a day's coverage; `damaged` are its files that are."""
         coverage, rows = lake.coverage(endpoint, day), lake.rows(endpoint.table, day)
-        known = _coverage(lake, coverage)
-        damaged = [coverage] if known is None else []
-        damaged += [] if is_sound(lake, rows, endpoint.table) else [rows]
         sound = lake.storage.exists(rows) and rows not in damaged
-        told = COVERAGE.schema.empty_table() if known is None else known
+        told = COVERAGE.schema.empty_table() if coverage in damaged else read(lake, coverage, COVERAGE)
         gaps = answered.gaps(told, day)
         return cls(
             lake=lake,
             endpoint=endpoint,
             day=day,
             rows=sound,
-            damaged=tuple(damaged),
+            told=pc.sum(told["rows"]).as_py() or 0,
+            damaged=damaged,
             gaps=gaps,
             unproven=answered.unproven(told, day, gaps),
         )
@@ -150,8 +150,8 @@ class Known:
     @property
     def coverage(self) -> pa.Table:
         """All of the day's coverage."""
-        coverage = _coverage(self.lake, self.lake.coverage(self.endpoint, self.day))
-        return COVERAGE.schema.empty_table() if coverage is None else coverage
+        path = self.lake.coverage(self.endpoint, self.day)
+        return COVERAGE.schema.empty_table() if path in self.damaged else read(self.lake, path, COVERAGE)
 
     def cover(self, shadow: Lake) -> None:
         """Let answers that are gone stand in the way of older ones; without rows, only if raw has newer ones."""
@@ -182,58 +182,67 @@ class Known:
         return {tweet for tweet, rows in known if now.get(tweet, 0) < rows}
 
 
-def _coverage(lake: Lake, path: Path) -> pa.Table | None:
-    """Read a day's coverage, None where it is damaged."""
-    return read(lake, path, COVERAGE) if is_sound(lake, path, COVERAGE) else None
+def damaged(lake: Lake, endpoint: Endpoint, day: date) -> tuple[Path, ...]:
+    """Return the files of a day's coverage and rows that cannot be read to their end."""
+    files = {lake.coverage(endpoint, day): COVERAGE, lake.rows(endpoint.table, day): endpoint.table}
+    return tuple(path for path, table in files.items() if not is_sound(lake, path, table))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remade:
     """A day made again, staged: the files of rows to rename, then those of coverage, and how many rows it has now.
 
-    `kept` are the rows that are not of raw, by Tweet; `lost` are the Tweets that have lost some. `counts` has the
-    rows of each Tweet for the coverage, None where that counts what the Tweet's answer gave, and `totals` the sum of
-    their counts. `sums` is where the daily sums lie, if there are any. `since` is when the newest of the published rows
-    were pulled, as their file says; None where there are none.
+    `kept` are the rows that are not of raw, by Tweet; `lost` are the Tweets that have lost some. `sums` is where the
+    daily sums lie, if there are any.
     """
 
     files: dict[Path, Path]
     rows: int
     changed: bool
-    counts: Mapping[int, int] | None
     coverage: dict[Path, Path] = field(default_factory=dict)
-    totals: Mapping[int, int] = field(default_factory=dict)
     kept: dict[int, int] = field(default_factory=dict)
     lost: frozenset[int] = frozenset()
     sums: Path | None = None
-    since: datetime | None = None
+
+
+class _Counted(NamedTuple):
+    """What the coverage of a day says of its rows.
+
+    `rows` has those of each Tweet, and `totals` the sums of their counts. `since` is when the newest of the published
+    rows were pulled, as their file says; None where there are none.
+    """
+
+    rows: Mapping[int, int]
+    totals: Mapping[int, int]
+    since: datetime | None
 
 
 def stage(known: Known, shadow: Lake) -> Remade:
     """Stage a day that was made again in the shadow lake, its rows and its coverage."""
     remake = {Merge.CELL: _cells, Merge.SNAPSHOT: _snapshot, Merge.LATEST: _latest}[known.merge]
-    made = remake(known, shadow)
+    made, counted = remake(known, shadow)
     staged = known.lake.staging / f"{known.day}.coverage.parquet"
     new = read(shadow, shadow.coverage(known.endpoint, known.day), COVERAGE)
-    write(_merged_coverage(known, new, made), staged, COVERAGE)
+    write(_merged_coverage(known, new, counted), staged, COVERAGE)
     return replace(made, coverage={staged: known.lake.coverage(known.endpoint, known.day)})
 
 
-def _merged_coverage(known: Known, new: pa.Table, made: Remade) -> pa.Table:
-    """Return what is known of a day, with the rows that its Tweets have now."""
-    now = made.counts or {}
+def _merged_coverage(known: Known, new: pa.Table, counted: _Counted | None) -> pa.Table:
+    """Return what is known of a day, with the rows that its Tweets have now; without these, what their answers gave."""
+    now, totals, since = counted or ({}, {}, None)
     with duckdb.connect() as connection:
         connection.register("old", known.coverage)
         connection.register("new", new)
-        columns = {"tweet_id": now, "rows": now.values(), "total": [made.totals.get(tweet) for tweet in now]}
-        counted = pa.table({name: pa.array(values, pa.int64()) for name, values in columns.items()})
-        connection.register("counted", counted)
-        facts = {"counts": made.counts is not None, "sound": known.rows, "day": known.day, "since": made.since}
+        columns = {"tweet_id": now, "rows": now.values(), "total": [totals.get(tweet) for tweet in now]}
+        connection.register(
+            "counted", pa.table({name: pa.array(values, pa.int64()) for name, values in columns.items()})
+        )
+        facts = {"counts": counted is not None, "sound": known.rows, "day": known.day, "since": since}
         merged = connection.sql(MERGE_COVERAGE, params=facts)
         return merged.to_arrow_table().cast(COVERAGE.schema)
 
 
-def _cells(known: Known, shadow: Lake) -> Remade:
+def _cells(known: Known, shadow: Lake) -> tuple[Remade, _Counted]:
     now: dict[int, int] = {}
     totals: dict[int, int] = {}
     kept: dict[int, int] = {}
@@ -254,17 +263,15 @@ def _cells(known: Known, shadow: Lake) -> Remade:
             numbers[np.searchsorted(tweets, of_raw)] -= in_raw
             kept |= dict(zip(tweets[numbers > 0].tolist(), numbers[numbers > 0].tolist(), strict=True))
         day = file.finish()
-    return Remade(
+    made = Remade(
         files=day.files,
         rows=sum(now.values()),
         changed=day.changed,
-        counts=now,
-        totals=totals,
         kept=kept,
         lost=frozenset(known.lost() | known.lessened(now)),
         sums=day.sums,
-        since=since,
     )
+    return made, _Counted(now, totals, since)
 
 
 def _begun(pull: str) -> str:
@@ -279,7 +286,7 @@ def _pulled_at(pull: str | None, day: date) -> datetime:
     return datetime.combine(day + timedelta(days=1), time(), UTC)
 
 
-def _snapshot(known: Known, shadow: Lake) -> Remade:
+def _snapshot(known: Known, shadow: Lake) -> tuple[Remade, _Counted]:
     """Put a Tweet's later answer over its earlier one whole: one of fewer rows has lost nothing."""
     table = known.endpoint.table
     new = read(shadow, shadow.rows(table, known.day), table)
@@ -287,22 +294,21 @@ def _snapshot(known: Known, shadow: Lake) -> Remade:
     stays = old.filter(pc.invert(pc.is_in(old["tweet_id"], new["tweet_id"])))
     rows, staged = in_order(pa.concat_tables([new, stays])), known.lake.staging / "rows.parquet"
     write(rows, staged, table)
-    return Remade(
+    remade = Remade(
         files={staged: known.target} if len(rows) or known.lake.storage.exists(known.target) else {},
         rows=len(rows),
         changed=not _equal(rows, old),
-        counts=_by_tweet(rows),
         kept=_by_tweet(stays),
         lost=frozenset(known.lost()),
-        since=pc.max(old["observed_at"]).as_py(),
     )
+    return remade, _Counted(_by_tweet(rows), {}, pc.max(old["observed_at"]).as_py())
 
 
-def _latest(known: Known, shadow: Lake) -> Remade:
+def _latest(known: Known, shadow: Lake) -> tuple[Remade, None]:
     """Take the file as it was made; it is one for all days, so that the first takes it."""
     made = shadow.rows(known.endpoint.table, known.day)
     if not shadow.storage.exists(made):
-        return Remade(files={}, rows=0, changed=False, counts=None)
+        return Remade(files={}, rows=0, changed=False), None
     rows = 0
     with opened(shadow, made) as new, ExitStack() as stack:
         there = known.lake.storage.exists(known.published)
@@ -312,7 +318,7 @@ def _latest(known: Known, shadow: Lake) -> Remade:
             table = new.read_row_group(group)
             rows += len(table)
             changed = changed or old is None or not _equal(table, old.read_row_group(group))
-    return Remade(files={made: known.target}, rows=rows, changed=changed, counts=None)
+    return Remade(files={made: known.target}, rows=rows, changed=changed), None
 
 
 def _by_tweet(rows: pa.Table) -> dict[int, int]:

@@ -6,6 +6,7 @@ In: what is pending. Out: staged, the one file of the pull's day. Its rows say w
 from __future__ import annotations
 
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,17 +16,20 @@ import pyarrow.compute as pc
 from engagement_pipeline.core.measured import rows_before_posted
 from engagement_pipeline.core.rows import TIMESTAMP
 from engagement_pipeline.core.tables import OBSERVED_AT
-from engagement_pipeline.lake.parquet import opened, read
+from engagement_pipeline.lake.layout import LAKE_LOCK
+from engagement_pipeline.lake.parquet import opened as opened_file
+from engagement_pipeline.lake.parquet import read
 from engagement_pipeline.publish.day_file import RowGroupWriter
 from engagement_pipeline.publish.merge import in_order
-from engagement_pipeline.publish.newest import of_tweets
+from engagement_pipeline.publish.newest import Opened, between, of_tweets
+from engagement_pipeline.publish.newest import read as read_response
 from engagement_pipeline.publish.staging import Staged
 
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from engagement_pipeline.core.model import NotServed, Progress
+    from engagement_pipeline.core.model import Flat, NotServed, Progress
     from engagement_pipeline.core.tables import Table
     from engagement_pipeline.lake.layout import Lake
     from engagement_pipeline.publish.merge import Ints
@@ -43,21 +47,25 @@ def stage(lake: Lake, pending: Pending, *, progress: Progress) -> Staged:
     not_served: dict[int, NotServed] = {}
     early = 0
     if not pending.places:
-        return Staged(groups=(), stored=stored, not_served=not_served)
+        return Staged(files={}, stored=stored, not_served=not_served)
     later = pa.array(pending.tweets[pending.later[:, 0]])
+    opened = Opened(pending.answers, partial(read_response, lock=LAKE_LOCK))
     with closing(RowGroupWriter(into, table)) as sink:
-        for chunk in pending.chunks([_tweets(lake, target)], progress):
-            parts = pending.answers.parts(chunk.low, chunk.high)
-            fresh = of_tweets(pa.concat_tables([table.schema.empty_table(), *map(_observed, parts)]), later)
+        for chunk in pending.chunks([_tweets(lake, target)]):
+            parts, _ = opened.parts(chunk.low, chunk.high)
+            observed = (_observed(part, chunk) for part in parts)
+            fresh = of_tweets(pa.concat_tables([table.schema.empty_table(), *observed]), later)
             kept = _kept(_published(lake, target, table, chunk), fresh, behind)
             sink.append(in_order(pa.concat_tables([kept, fresh])))
             early += _early(fresh)
             counted = fresh["tweet_id"].value_counts()
             stored[pending.at(counted.field("values").to_numpy()), 0] = counted.field("counts").to_numpy()
             for part in parts:
-                not_served |= part.not_served
-    groups, written = (({into: target},), (pending.days[0],)) if stored.any() else ((), ())
-    return Staged(groups=groups, stored=stored, not_served=not_served, days_written=written, early=early)
+                reasons = part.opened.not_served
+                not_served |= {tweet: reasons[tweet] for tweet in part.tweets.tolist() if tweet in reasons}
+            progress(chunk.places.stop, len(pending.tweets))
+    files, written = ({into: target}, (pending.days[0],)) if stored.any() else ({}, ())
+    return Staged(files=files, stored=stored, not_served=not_served, days_written=written, early=early)
 
 
 def _early(rows: pa.Table) -> int:
@@ -65,17 +73,19 @@ def _early(rows: pa.Table) -> int:
     return int(np.count_nonzero(rows_before_posted(rows))) if "hour" in rows.column_names else 0
 
 
-def _observed(part: Part) -> pa.Table:
-    """Say with each row when it was asked for."""
-    asked_at = pa.repeat(pa.scalar(part.landed.asked_at, TIMESTAMP), len(part.rows))
-    return part.rows.append_column(OBSERVED_AT.field, asked_at)
+def _observed(part: Part[Flat], chunk: Chunk) -> pa.Table:
+    """Return the rows of the Tweets of which a response is the newest answer, each with when it was asked for."""
+    rows = between(part.opened.rows, chunk.low, chunk.high)
+    if not part.whole:
+        rows = of_tweets(rows, pa.array(part.tweets))
+    return rows.append_column(OBSERVED_AT.field, pa.repeat(pa.scalar(part.landed.asked_at, TIMESTAMP), len(rows)))
 
 
 def _tweets(lake: Lake, published: Path) -> Ints:
     """Return the Tweets that have rows in a file."""
     if not lake.storage.exists(published):
         return np.empty(0, np.int64)
-    with opened(lake, published) as file:
+    with opened_file(lake, published) as file:
         groups = (file.read_row_group(group, columns=["tweet_id"]) for group in range(file.num_row_groups))
         return np.concatenate([np.empty(0, np.int64), *(np.unique(rows["tweet_id"]) for rows in groups)])
 

@@ -21,14 +21,17 @@ if TYPE_CHECKING:
 class Staged:
     """The rows of a pull, staged.
 
-    `groups` are files to be renamed in their order, each group once the one before it is on the disk. `stored` counts
-    the rows that the pull gave, by Tweet and day of its Pending. `sums` has, by day, what they sum to beside what
-    stays; no table but that of hours has any. `not_served` has the Tweets that their newest answer did not serve, with
-    its reason. `revised` counts the counts that the pull changed, `days_written` are the days whose rows it
-    changed. `early` counts the rows that the pull gave of hours before their Tweet was posted.
+    `files` are those of the rows, and `before` are to be renamed before them. `daily` has the sums of the days' hours,
+    None where there are none. `stored` counts the rows that the pull gave, by Tweet and day of its Pending. `sums` has,
+    by day, what they sum to beside what stays; no table but that of hours has any. `not_served` has the Tweets that
+    their newest answer did not serve, with its reason. `revised` counts the counts that the pull changed,
+    `days_written` are the days whose rows it changed. `early` counts the rows that the pull gave of hours before their
+    Tweet was posted.
     """
 
-    groups: tuple[dict[Path, Path], ...]
+    files: Mapping[Path, Path]
+    before: Mapping[Path, Path] = field(default_factory=dict)
+    daily: Mapping[date, Path] | None = None
     stored: npt.NDArray[np.int32]
     not_served: dict[int, NotServed]
     sums: Mapping[int, AnswerSums] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from bodies import at, full, pulled
 from engagement_pipeline.core.errors import LakeError, ResponseError
 from engagement_pipeline.lake import raw
 from engagement_pipeline.lake.layout import LAKE_LOCK, Lake
-from engagement_pipeline.lake.looking import ALONE, AMONG_OTHERS, MemoryLackError, look_again, looking
+from engagement_pipeline.lake.looking import ALONE, AMONG_OTHERS, MemoryLackError, look_again, looking, of_worker
 
 DIES = f"""
 import os, sys
@@ -121,6 +121,15 @@ def test_a_torn_note_says_nothing(lake, landed, note):
     lake.storage.note(LAKE_LOCK, note)
     assert looked_at(lake) == []
     assert landed.path.exists()
+    assert [*lake.root.glob(".*.note")] == []
+
+
+def test_what_each_worker_of_a_process_looked_at_is_looked_at_again(lake, landed):
+    """A full memory ends all of them at once."""
+    (other,) = pulled(lake, full([2], 2), at(2)).landed()
+    for number, each in enumerate((landed, other)):
+        lake.storage.note(of_worker(LAKE_LOCK, number), f"{AMONG_OTHERS}\n{each.path.relative_to(lake.root)}".encode())
+    assert looked_at(lake) == [landed.body(), other.body()]
     assert [*lake.root.glob(".*.note")] == []
 
 

@@ -1,0 +1,176 @@
+"""What one worker does of a publication of hours: it reads some responses, and merges the rows of some days.
+
+    a response ─> its rows, day after day: in memory, or in a file that every worker maps ─> merged into its days' files
+
+In: responses that landed, and ranges of Tweets. Out: what the merge of a range came to, and the staged files of the
+days. Each day is with one worker from its first Tweet to its last, so it comes out the same however many there are.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from engagement_pipeline.core.measured import before_posted, first_hour, youngest_from
+from engagement_pipeline.core.tables import TYPE_NAMES
+from engagement_pipeline.publish import left_out
+from engagement_pipeline.publish.day_file import DayFile
+from engagement_pipeline.publish.merge import ByDay, Ints, Revised, Rows, joined_by_tweet, split_by_day
+from engagement_pipeline.publish.newest import read
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+    from pathlib import Path
+
+    from engagement_pipeline.core.model import NotServed
+    from engagement_pipeline.lake.layout import Lake
+    from engagement_pipeline.lake.raw import Landed
+    from engagement_pipeline.publish.day_file import StagedDay
+    from engagement_pipeline.publish.left_out import AnswerSums
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """What a response says of days: their rows, in memory or in a file, and why it does not serve some Tweets."""
+
+    rows: Rows | Path
+    ends: Sequence[int]
+    not_served: Mapping[int, NotServed]
+
+    def by_day(self) -> ByDay:
+        """Return the rows."""
+        return ByDay(self.rows if isinstance(self.rows, Rows) else _mapped(self.rows), self.ends)
+
+    def drop(self) -> None:
+        """Remove the file."""
+        if not isinstance(self.rows, Rows):
+            self.rows.unlink()
+
+
+class Share(NamedTuple):
+    """A response that was read, and the Tweets of a range of which it is the newest answer.
+
+    `whole` tells that it answers for no other Tweet of the range.
+    """
+
+    read: Read
+    tweets: Ints
+    whole: bool
+
+
+class Range(NamedTuple):
+    """The Tweets behind `low`, up to `high` and with it; `tweets` are those that were answered for, in order.
+
+    `later` tells, by Tweet and day, whether the answer is newer than the lake's rows.
+    """
+
+    low: int
+    high: int
+    tweets: Ints
+    later: npt.NDArray[np.bool_]
+    shares: Sequence[Share]
+
+
+class Merged(NamedTuple):
+    """What a range of Tweets came to on one day.
+
+    `stored` counts the newer rows of each Tweet, `early` those of hours before their Tweet was posted.
+    """
+
+    stored: npt.NDArray[np.int32]
+    sums: AnswerSums
+    revised: Revised
+    early: int
+
+
+class DayWorker:
+    """Some of the days that a pull may change, by their places among all its `days`, and their files.
+
+    `lock` is the name of the note that says which response is being read.
+    """
+
+    def __init__(
+        self, lake: Lake, *, pull: str, types: Sequence[str], days: Sequence[date], places: Sequence[int], lock: str
+    ) -> None:
+        self._asked = [TYPE_NAMES.index(name) for name in types]
+        self._days = days
+        self._lock = lock
+        with ExitStack() as stack:
+            self._files = {
+                place: stack.enter_context(closing(DayFile(lake, days[place], newest_pull=pull))) for place in places
+            }
+            self._open = stack.pop_all()
+
+    def read(self, landed: Landed, into: Path | None) -> Read:
+        """Read a response, into a file where one is named."""
+        flat = read(landed, self._lock)
+        by_day = split_by_day(flat.rows, self._days[0], len(self._days))
+        if into:
+            table = pa.table(by_day.rows._asdict())
+            with into.open("wb") as file, pa.ipc.new_file(file, table.schema) as sink:
+                sink.write_table(table)
+        return Read(rows=into or by_day.rows, ends=by_day.ends, not_served=flat.not_served)
+
+    def merge(self, part: Range) -> dict[int, Merged]:
+        """Merge a range of Tweets, which follows the one before, into the files of the days."""
+        shares = [
+            (share, share.read.by_day(), part.later[np.searchsorted(part.tweets, share.tweets)])
+            for share in part.shares
+        ]
+        merged = {}
+        for place, file in self._files.items():
+            fresh = joined_by_tweet(
+                [_newer(share, rows.of(place), later[:, place], part) for share, rows, later in shares]
+            )
+            rows, revised = file.take(part.high, fresh)
+            merged[place] = Merged(
+                stored=_stored(part.tweets, rows, fresh),
+                sums=left_out.compared(part.tweets, rows, fresh, asked=self._asked),
+                revised=revised,
+                early=_early(fresh, self._days[place]),
+            )
+        return merged
+
+    def finish(self) -> dict[int, StagedDay]:
+        """Write the end of the files, and return what is staged."""
+        return {place: file.finish() for place, file in self._files.items()}
+
+    def close(self) -> None:
+        """Give the files back."""
+        self._open.close()
+
+
+def _mapped(path: Path) -> Rows:
+    """Return the rows in a file, which stays mapped for as long as they are used."""
+    with pa.memory_map(str(path)) as file:
+        table = pa.ipc.open_file(file).read_all()
+    return Rows(*(table[name].to_numpy() for name in Rows._fields))
+
+
+def _newer(share: Share, rows: Rows, later: npt.NDArray[np.bool_], part: Range) -> Rows:
+    """Return the rows of a day that are newer than the lake's; `later` tells so of each of the share's Tweets."""
+    first, last = np.searchsorted(rows.tweets, (part.low, part.high), "right")
+    rows = rows.at(slice(first, last))
+    return rows if share.whole and later.all() else rows.at(np.isin(rows.tweets, share.tweets[later]))
+
+
+def _stored(tweets: Ints, rows: Rows, fresh: Rows) -> npt.NDArray[np.int32]:
+    """Count the rows that each Tweet has now, if any of them is fresh."""
+    stored = np.zeros(len(tweets), np.int32)
+    found, numbers = rows.by_tweet()
+    named = slice(None) if rows is fresh else np.isin(found, fresh.by_tweet()[0])
+    stored[np.searchsorted(tweets, found[named])] = numbers[named]
+    return stored
+
+
+def _early(rows: Rows, day: date) -> int:
+    """Count the rows of hours before their Tweet was posted."""
+    first = first_hour(day)
+    young = rows.at(slice(int(np.searchsorted(rows.tweets, youngest_from(first))), None))
+    return int(np.count_nonzero(before_posted(young.tweets, first + young.hours.astype(np.int64))))
