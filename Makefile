@@ -100,7 +100,7 @@ site: .venv/docs  ## all pages as a site, in site/; fails on a link that leads n
 	@touch $@
 
 lock:  ## needs uv; hashes only, no address of an index
-	$(COMPILE) pyproject.toml --extra dev --extra dagster --extra postgres --extra report --extra explore --output-file requirements.lock
+	$(COMPILE) pyproject.toml --extra dev --extra dagster --extra postgres --extra report --extra explore --extra s3 --output-file requirements.lock
 	$(COMPILE) benchmarks/requirements.in --constraint requirements.lock --output-file benchmarks/requirements.lock
 	$(COMPILE) docs/requirements.in --constraint requirements.lock --output-file docs/requirements.lock
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 
+import buckets
 import hypothesis
 import pytest
 from each_source import SOURCES
@@ -142,6 +143,21 @@ def answering(emulator):
         yield emulator
     finally:
         emulator.stop()
+
+
+@pytest.fixture(scope="session")
+def store():
+    """The address of a store with buckets on this machine."""
+    with buckets.moto() as url:
+        yield url
+
+
+@pytest.fixture
+def in_bucket(store, monkeypatch):
+    """The place of a lake in a bucket of its own, which this process and those that it starts find."""
+    for variable, value in buckets.environment(store).items():
+        monkeypatch.setenv(variable, value)
+    return buckets.place(buckets.make_bucket(store))
 
 
 @pytest.fixture

@@ -247,7 +247,7 @@ _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "api_url": setting_values.url,
     "x_api_url": setting_values.url,
     "auth_url": setting_values.url,
-    "data": setting_values.path,
+    "data": setting_values.lake,
     "accounts": setting_values.path,
     "tweets": setting_values.pattern,
     "skip_bad_rows": setting_values.yes_or_no,

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from engagement_pipeline.core.model import Answer, Request
     from engagement_pipeline.core.shape import News
     from engagement_pipeline.lake.raw import Pull
-    from engagement_pipeline.lake.storage import LocalStorage
+    from engagement_pipeline.lake.storages import Storage
 
 REFUSALS = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
-def look(storage: LocalStorage, request: Request, answer: Answer, asked_at: datetime) -> None:
+def look(storage: Storage, request: Request, answer: Answer, asked_at: datetime) -> None:
     """Look at the headers of an answer, and at the words of a refusal."""
     news = news_of_headers(answer.headers, sources.source_of(request.endpoint).HEADERS)
     if answer.status in REFUSALS:

@@ -224,7 +224,7 @@ def room(patient: Patient) -> Iterator[Finding]:
     staged = [(ENGAGEMENTS, DAYS_AT_ONCE), (DAILY, MONTHS_AT_ONCE)]
     sizes = (sorted(entry.size for entry in patient.inventory.of(table))[-number:] for table, number in staged)
     needed, free = FLOOR + sum(map(sum, sizes)), lake.storage.free()
-    if free < needed:
+    if free is not None and free < needed:
         yield Finding(
             path=lake.root,
             what=f"the disk of {lake.root} has {free / 1e6:,.0f} MB left",

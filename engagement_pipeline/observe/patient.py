@@ -132,6 +132,7 @@ class Patient:
         tables = [table for table in TABLES.values() if table.glob.endswith(".parquet")]
         paths = [(entry.path, table) for table in tables for entry in self.inventory.of(table)]
         with ThreadPoolExecutor(WORKERS) as pool, duckdb.connect() as connection:
+            self.lake.storage.admit(connection)
             reader = None if self.audit is None else connection
             found = pool.map(lambda file: _look(self.lake, *file, reader=reader), paths)
             return {look.path: look for look in found if look}
