@@ -134,9 +134,9 @@ class BucketStorage:
     def read(self, path: Path) -> bytes:
         """Return what a file holds; raises FileNotFoundError where there is none."""
         if path.suffix == LINES:
-            keys = sorted(held.key for held in self._of(path))
+            keys = [_key(piece) for piece in self.pieces(path)]
             if not keys:
-                raise FileNotFoundError(errno.ENOENT, "there is no such file", str(path))
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 return b"".join(content for content, _ in pool.map(self._objects.get, keys))
         return self._seen(path, None)[0]
@@ -145,6 +145,10 @@ class BucketStorage:
         """Yield the lines of a file with their ends, none where there is no file."""
         with suppress(FileNotFoundError):
             yield from self.read(path).splitlines(keepends=True)
+
+    def pieces(self, path: Path) -> list[Path]:
+        """Return the files of which a file of lines is made: its parts, the oldest first."""
+        return sorted(path / held.key.rpartition("/")[2] for held in self._of(path))
 
     def source(self, path: Path) -> pa.NativeFile:
         """Open a file for Arrow to read at any place, several threads at once; to be closed by who opens it.
@@ -403,6 +407,8 @@ class BucketStorage:
 
     def _put(self, key: str, content: bytes) -> None:
         self._objects.seen[key] = self._objects.put(key, content)
+        for path in [path for path, (part, _) in self._objects.parts.items() if part == key]:
+            del self._objects.parts[path]  # the next line begins another
 
     def _delete(self, *keys: str) -> None:
         self._objects.delete(*keys)

@@ -227,12 +227,12 @@ def _prove(objects: Objects, key: str) -> None:
     probe = f"{key}.probe-{uuid4().hex}"
     try:
         objects.put(probe, b"first", over="")
-        kept = _refuses(objects, probe, over="") and _refuses(objects, probe, over=NO_TAG)
         whole = objects.get(probe)[0] == b"first"
+        kept = _refuses(objects, probe, over="") and _refuses(objects, probe, over=NO_TAG)
     except OSError as error:
         if error.errno != errno.ENOTSUP:
             raise
-        kept = whole = False
+        whole, kept = True, False
     finally:
         with suppress(OSError):
             objects.delete(probe)

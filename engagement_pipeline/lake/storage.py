@@ -180,6 +180,10 @@ class LocalStorage:
         with path.open("rb") if path.exists() else BytesIO() as lines:
             yield from lines
 
+    def pieces(self, path: Path) -> list[Path]:
+        """Return the files of which a file of lines is made: on a disk it is one."""
+        return [path]
+
     def source(self, path: Path) -> pa.NativeFile:
         """Open a file for Arrow to read at any place, several threads at once; to be closed by who opens it."""
         import pyarrow as pa  # noqa: PLC0415 - who reads no rows does not wait for it
