@@ -147,17 +147,17 @@ def answering(emulator):
 
 @pytest.fixture(scope="session")
 def store():
-    """The address of a store with buckets on this machine."""
-    with buckets.moto() as url:
-        yield url
+    """The variables with which a process finds a store with buckets."""
+    with buckets.store() as variables:
+        yield variables
 
 
 @pytest.fixture
 def in_bucket(store, monkeypatch):
     """The place of a lake in a bucket of its own, which this process and those that it starts find."""
-    for variable, value in buckets.environment(store).items():
+    for variable, value in store.items():
         monkeypatch.setenv(variable, value)
-    return buckets.place(buckets.make_bucket(store))
+    return buckets.new_place()
 
 
 @pytest.fixture

@@ -323,8 +323,11 @@ class BucketStorage:
         """Leave it: a folder of which a part was removed is there, and can be removed again."""
 
     def clear(self, folder: Path) -> None:
-        """Remove a staging folder; those of processes that were killed are gone with the next one's first."""
-        shutil.rmtree(folder, ignore_errors=True)
+        """Remove a folder with all in it, whatever it is; a staging folder is a local one."""
+        if isinstance(folder, ObjectPath):
+            self._delete(*(held.key for held in self._objects.below(_key(folder))))
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def sweep_unfinished(self, folder: Path, of: str = "*") -> None:
         """Leave it: an object is whole or not there."""

@@ -162,6 +162,6 @@ SINGLE = {
     CATALOG: r"engagement\.duckdb",
     WRITTEN_INTO: r"engagement\.duckdb\.wal",
     LOCK: r"\.(lake|pull|shapes)\.lock(\.clock)?",
-    NOTE: r"\.(lake|pull|catalog)\.note",
+    NOTE: r"\.(lake|pull|catalog|emulator)\.note",
     OF_THE_USER: r"README\.md|roster\.example\.csv|dagster\.log|\.gitignore|\.gitkeep",
 }
