@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 LEASE = 60.0  # seconds without a word of the holder, after which a lock is taken over
 BEAT = 15.0  # seconds between its words
 POLL = 2.0  # seconds between two looks of who waits
-HEEDLESS, FAULTY = "takes a put though its condition does not hold", "does not give back what was put"
+HEEDLESS, FAULTY = "does not keep the condition of a put", "does not give back what was put"
 NO_TAG = '"00000000000000000000000000000000"'
 
 
@@ -226,9 +226,10 @@ def _prove(objects: Objects, key: str) -> None:
     """Raise LakeError where a store does not keep the condition of a put, or gives back other bytes."""
     probe = f"{key}.probe-{uuid4().hex}"
     try:
-        objects.put(probe, b"first", over="")
+        tag = objects.put(probe, b"first", over="")
         whole = objects.get(probe)[0] == b"first"
         kept = _refuses(objects, probe, over="") and _refuses(objects, probe, over=NO_TAG)
+        kept = kept and not _refuses(objects, probe, over=tag)
     except OSError as error:
         if error.errno != errno.ENOTSUP:
             raise

@@ -88,6 +88,7 @@ class Objects:
         self.seen: dict[str, str] = {}
         self.parts: dict[Path, tuple[str, bytes]] = {}
         self.appending = Lock()
+        self._bare = False  # whether the store wants a tag without its quotation marks
         self._api = _library()
         self._store = _store(bucket)
 
@@ -96,7 +97,20 @@ class Objects:
 
         With `over`, only where the object has that tag; where that is empty, only if there is none. Else TakenError.
         """
-        mode: Any = "overwrite" if over is None else {"e_tag": over} if over else "create"
+        if not over:
+            return self._put(key, content, "overwrite" if over is None else "create")
+        try:
+            return self._put(key, content, {"e_tag": over.strip('"') if self._bare else over})
+        except TakenError:
+            held = self.head(key)
+            if self._bare or held is None or held.tag != over:
+                raise
+            # Ceph up to 16 compares the tag without the quotation marks that it and HTTP have around it.
+            tag = self._put(key, content, {"e_tag": over.strip('"')})
+            self._bare = True
+            return tag
+
+    def _put(self, key: str, content: bytes, mode: Any) -> str:  # noqa: ANN401 - obstore's
         whole = bytes(content)  # it may be a buffer of Arrow's
         return self._asked(
             key, lambda: self._api.put(self._store, key, whole, mode=mode, use_multipart=False)["e_tag"] or ""

@@ -12,6 +12,7 @@ from engagement_pipeline.core.errors import InputError, LakeError
 from engagement_pipeline.core.places import ObjectPath
 from engagement_pipeline.lake import bucket, object_lock, objects
 from engagement_pipeline.lake.layout import LAKE_LOCK, Lake
+from engagement_pipeline.lake.objects import TakenError
 from engagement_pipeline.lake.storage import State, SwapError
 
 RESPONSE = "ann-1.json.zst"
@@ -257,7 +258,7 @@ def corrupting(self, key, content, *, over=None):
 
 
 @pytest.mark.parametrize(
-    ("put", "words"), [(heedless, "takes a put though its condition"), (corrupting, "does not give back")]
+    ("put", "words"), [(heedless, "does not keep the condition of a put"), (corrupting, "does not give back")]
 )
 def test_a_store_that_is_none_for_locks_is_refused(storage, monkeypatch, put, words):
     monkeypatch.setattr(objects.Objects, "put", put)
@@ -306,3 +307,19 @@ def test_a_library_that_is_not_installed_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "obstore", None)
     with pytest.raises(InputError, match=r"^a lake in a bucket needs .*: pip install 'engagement-pipeline\[s3\]'$"):
         Lake(ObjectPath("s3://a-bucket-that-no-test-has/lake"))
+
+
+def test_a_store_that_wants_a_tag_without_quotation_marks_gets_it_so(storage, monkeypatch):
+    really = objects.Objects._put
+
+    def put(self, key, content, mode):
+        if '"' in str(dict(mode).get("e_tag") if isinstance(mode, dict) else ""):
+            raise TakenError(errno.EEXIST, "it is another", key)
+        return really(self, key, content, mode)
+
+    monkeypatch.setattr(objects.Objects, "_put", put)
+    numbers = []
+    for _ in range(2):
+        with storage.lock(LAKE_LOCK, waiting=told):
+            numbers.append(json.loads(storage.read(storage.root / ".lake.lock"))["number"])
+    assert numbers == [1, 2]
