@@ -7,7 +7,7 @@ unchanged. What would open it as a file fails, so no file of that name can come 
 from __future__ import annotations
 
 import re
-from pathlib import PosixPath
+from pathlib import Path, PosixPath
 from typing import NoReturn, Self
 
 ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://", re.IGNORECASE)
@@ -15,7 +15,9 @@ JOINED = re.compile(r"^(s3):/")  # what pathlib makes of an address
 SCHEME = "s3"
 FORM = "s3://bucket/prefix"
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-UNFIT = re.compile(r"[\\?#%*\[\]]|//|/\.{1,2}(/|$)")  # of a prefix: what an address, a glob or a path reads otherwise
+UNFIT = re.compile(
+    r"[\\?#%*\[\]]|//|(^|/)\.{1,2}(/|$)"
+)  # of a prefix: what an address, a glob or a path reads otherwise
 
 
 class ObjectPath(PosixPath):
@@ -40,6 +42,11 @@ class ObjectPath(PosixPath):
     def key(self) -> str:
         """Its name within the bucket; empty for the bucket itself."""
         return "/".join(self.parts[2:])
+
+
+def place(text: str) -> Path:
+    """Return the place that a text names: an address in object storage, or a path. Raises ValueError as `in_bucket`."""
+    return in_bucket(text) if is_address(text) else Path(text)
 
 
 def is_address(text: str) -> bool:

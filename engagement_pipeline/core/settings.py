@@ -27,6 +27,7 @@ from engagement_pipeline.core.endpoints import MEDIA, OF_TWEETS
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.core.nearest import nearest
+from engagement_pipeline.core.places import is_address
 from engagement_pipeline.core.redaction import MASK, register_address, without_password
 from engagement_pipeline.core.spend import Limits
 
@@ -236,7 +237,7 @@ def shown(key: str, value: Any) -> Any:  # noqa: ANN401 - a setting of any type
     """Return the value of a setting as it may be seen: no secret, and no login in an address."""
     if key in SECRETS:
         return MASK
-    return without_password(str(value)) if key in ADDRESSES else value
+    return without_password(str(value)) if key in ADDRESSES or is_address(str(value)) else value
 
 
 _PARSERS: dict[str, Callable[[Any, Path], Any]] = {

@@ -3,6 +3,7 @@
 from datetime import date
 
 import pytest
+from faulty_store import way_to
 
 from engagement_pipeline import pipeline
 from engagement_pipeline.core.tables import TABLES
@@ -137,3 +138,50 @@ def landed(chosen):
     """Return the names of all responses that count."""
     found = raw.all_pulls(Lake(chosen.data))
     return {path.path.name for pull in found for path in pull.landed()}
+
+
+# A store that fails.
+
+
+@pytest.fixture
+def way(chosen, store, monkeypatch):
+    """The way to the store, which fails as it is told."""
+    with way_to(store["AWS_ENDPOINT_URL"]) as (address, way):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        yield way
+
+
+FAULTS = {
+    "read-only": ("PUT", 403, "AccessDenied", "these credentials may not do that"),
+    "expired": ("GET", 400, "ExpiredToken", "the credentials have expired: renew them"),
+    "full": ("PUT", 403, "QuotaExceeded", "the bucket is full: make room"),
+    "another region": ("GET", 400, "AuthorizationHeaderMalformed", "the bucket lies in another region"),
+    "no bucket": ("GET", 404, "NoSuchBucket", "there is no such bucket"),
+}
+
+
+@pytest.mark.s3
+@pytest.mark.parametrize("after", [0, 30])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_store_that_refuses_is_told_in_one_line_and_nothing_that_landed_is_lost(
+    chosen, way, engagement, fault, after
+):
+    method, status, code, words = FAULTS[fault]
+    way.fault = lambda number, asked, _: (status, code) if number > after and asked == method else None
+    pull = ("pull", "--from", str(FIRST), "--to", str(LAST))
+    exit_code, shown, lines = engagement(*pull)
+    assert exit_code in {1, 2}
+    assert any(words in line for line in lines), lines
+    assert not any("Traceback" in line or "AKIA" in line or "wJalr" in line for line in [*lines, shown])
+    way.fault = lambda *_: None
+    before = landed(chosen) if Lake(chosen.data).storage.exists(Lake(chosen.data).raw) else set()
+    assert engagement(*pull)[0] == 0
+    assert before <= landed(chosen)
+    assert len(rows(Lake(chosen.data), "tweets")["tweets"]) == 6
+
+
+@pytest.mark.s3
+def test_one_request_in_ten_that_fails_is_asked_again(chosen, way):
+    way.fault = lambda number, *_: (503, "SlowDown") if number % 10 == 0 else None
+    run(chosen)
+    assert rows(Lake(chosen.data), "engagements")["engagements"]
