@@ -10,9 +10,9 @@ have, but for these:
 A store has no rename and no folder. What is renamed on a disk is copied here, and then removed: whoever finds both
 does the same again. A folder is there while an object's name begins with its own.
 
-While this process holds a lock, all that it replaces by `swap` must be as it was when it was read, and the lock must
-still be its own before each group; else the swap stops. Before whatever else it replaces or removes, the lock must not
-have lapsed by this machine's clock. Nothing of that stands in the way of a response that has come: it always lands.
+While this process holds a lock, all that it replaces by `swap` must be as it was when it was read. The lock must still
+be its own before each group. Else the swap stops. Before whatever else it replaces or removes, the lock must not have
+lapsed by this machine's clock. Nothing of that stands in the way of a response that has come: it always lands.
 """
 
 from __future__ import annotations

@@ -7,12 +7,12 @@ In: the objects of a bucket, and a key. Out: a Lease for as long as it is held.
 It is put with a condition: only where there is none, or where it is what was read. So of two that want it one gets it,
 and each holder has a higher number than those before. The object stays when the lock is free, and keeps the number.
 
-While it is held, a thread puts it anew every BEAT. Whoever waits takes it over once the store has not been given it for
-LEASE, by the store's own clock; or at once, where its holder was a process of this machine that is dead. The holder
-that was taken for dead may go on: it finds out by `check`, which asks the store, and by `lapsed`, which asks nobody.
+While it is held, a thread puts it anew every BEAT. Whoever waits takes it over once that was not done for LEASE, by the
+store's own clock. If its holder was a process of this machine that is dead, it is free at once. A holder that was taken
+for dead may go on: it finds out by `check`, which asks the store, and by `lapsed`, which asks nobody.
 
-A store that takes a second object where there must be none would give a lock to two. It is asked once for each lock
-and store, and refused in one line.
+A store that takes a second object where there must be none would give a lock to two. Each is tried once for a lock,
+and refused in one line.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The objects of one bucket: put whole, got, listed, copied and removed.
 
-In: keys and contents. Out: Held, what the store has under a key; or an OSError in words of ours, which holds no more of
-what the store answered than the code of the fault.
+In: keys and contents. Out: Held, what the store has under a key; or an OSError in words of ours. Of what the store
+answered, that has no more than the code of the fault.
 
 obstore signs and sends. It finds endpoint, region and credentials by itself: in the variables AWS_…, or from the
 machine that it runs on. Where AWS_PROFILE names a profile, boto3 reads it. No key is ever seen here.
@@ -78,8 +78,8 @@ class TakenError(OSError):
 class Objects:
     """The objects of one bucket. Safe to share by threads, not with a process that was forked.
 
-    With them is what this process knows of them: the locks that it holds, the tags of what it has seen while it held
-    one, empty where there was nothing, and the parts that it appends lines to, by path.
+    With them is what this process knows of them. `leases` are the locks that it holds, `parts` what it appends lines
+    to, by path. `seen` are the tags of objects by key, empty where there was none.
     """
 
     def __init__(self, bucket: str) -> None:
