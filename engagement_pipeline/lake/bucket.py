@@ -72,13 +72,13 @@ class BucketStorage:
         return _local() / self._objects.bucket / _key(self.root)
 
     def exists(self, path: Path) -> bool:
-        """Tell whether there is an object, or any in a folder; or a staged file."""
+        """Tell whether there is an object, or any in a folder; or a staged file. No folder of a lake has a suffix."""
         if not isinstance(path, ObjectPath):
             return path.exists()
-        looks = [self._is_object, self._is_folder]
-        if not path.suffix or path.suffix == LINES:  # so it is a folder
-            looks.reverse()
-        return any(look(path) for look in looks)
+        if path.suffix and path.suffix != LINES:
+            return self._objects.head(_key(path)) is not None
+        folders, files = self._objects.level(_key(path.parent))
+        return _key(path) in {*folders, *(held.key for held in files)}
 
     def size(self, path: Path) -> int:
         """Return the bytes of a file, 0 where there is none."""
@@ -383,12 +383,6 @@ class BucketStorage:
         """Yield what matches, but for names of days, months and moments that there are not."""
         found = matching(self._objects, _key(folder), pattern, files=files)
         return ((name, held) for name, held in found if is_real(name))
-
-    def _is_object(self, path: Path) -> bool:
-        return self._objects.head(_key(path)) is not None
-
-    def _is_folder(self, path: Path) -> bool:
-        return any(True for _ in self._objects.below(_key(path)))
 
     def _of(self, path: Path) -> list[Held]:
         """Return the object of a file, or those of its parts."""

@@ -7,6 +7,7 @@ object of up to SMALL bytes is got whole with one request, and kept while it is 
 from __future__ import annotations
 
 import io
+import time
 from collections import OrderedDict
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.lake.objects import Held, Objects
 
 SMALL = 4 * 2**20  # bytes: to get them costs less than a second request
+MOMENT = 1.0  # seconds
 BLOCK = 256 * 1024  # bytes that are read at least
 KEPT = 256 * 2**20  # bytes of small objects that are kept
 
@@ -75,7 +77,10 @@ class ObjectFile(io.RawIOBase):
 
 
 class LakeFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
-    """What DuckDB asks for under s3://: globs and files of one bucket. What is listed is not asked for again."""
+    """What DuckDB asks for under s3://: globs and files of one bucket.
+
+    It asks for the same glob when it plans and when it reads, so an answer holds for a moment.
+    """
 
     protocol = "s3"
     cachable = False
@@ -84,15 +89,20 @@ class LakeFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no type
         super().__init__()
         self._objects = objects
         self._listed: dict[str, Held] = {}
+        self._globs: dict[str, tuple[float, list[str]]] = {}
         self._contents: OrderedDict[tuple[str, str], bytes] = OrderedDict()
         self._lock = Lock()
 
     def glob(self, path: str, **_: Any) -> list[str]:  # noqa: ANN401
         """Return the objects that match a glob, by their addresses."""
-        pattern = path.removeprefix(self._root)
-        found = {f"{self._root}{name}": held for name, held in matching(self._objects, "", pattern, files=True)}
-        self._listed |= found
-        return sorted(found)
+        listed_at, known = self._globs.get(path, (0.0, []))
+        if not known or time.monotonic() - listed_at > MOMENT:
+            pattern = path.removeprefix(self._root)
+            found = {f"{self._root}{name}": held for name, held in matching(self._objects, "", pattern, files=True)}
+            self._listed |= found
+            known = sorted(found)
+            self._globs[path] = (time.monotonic(), known)
+        return known
 
     def info(self, path: str, **_: Any) -> dict[str, Any]:  # noqa: ANN401
         """Return the size of an object."""

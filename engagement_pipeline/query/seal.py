@@ -54,7 +54,7 @@ def _noted(lake: Lake) -> list[bytes]:
     """Return what is noted of the marts in files and of all files, nothing if the catalogue is another by now."""
     try:
         noted, origin = lake.storage.noted(NOTE), _origin(lake)
-        intact = noted.startswith(origin) and not lake.storage.exists(written_into(lake.catalog))
+        intact = noted.startswith(origin) and not is_written_into(lake)
     except OSError:
         return []
     return noted.removeprefix(origin).split() if intact else []
@@ -75,6 +75,11 @@ def version(place: files.Place) -> str:
 def written_into(catalog: Path) -> Path:
     """Return where it lies what somebody writes into a catalogue, until DuckDB puts it into the file."""
     return catalog.with_name(catalog.name + ".wal")
+
+
+def is_written_into(lake: Lake) -> bool:
+    """Tell whether somebody writes into the catalogue, which DuckDB does with files alone."""
+    return lake.storage.is_local and lake.storage.exists(written_into(lake.catalog))
 
 
 def _origin(lake: Lake) -> bytes:
