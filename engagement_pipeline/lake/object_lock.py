@@ -25,6 +25,7 @@ import socket
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -36,13 +37,13 @@ from engagement_pipeline.lake.objects import TakenError, endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import datetime
 
     from engagement_pipeline.lake.objects import Objects
 
 logger = logging.getLogger(__name__)
 LEASE = 60.0  # seconds without a word of the holder, after which a lock is taken over
 BEAT = 15.0  # seconds between its words
+SILENCE = timedelta(minutes=15)  # of a holder, after which it holds nothing, however much clocks differ
 POLL = 2.0  # seconds between two looks of who waits
 HEEDLESS, FAULTY = "does not keep the condition of a put", "does not give back what was put"
 NO_TAG = '"00000000000000000000000000000000"'
@@ -129,9 +130,11 @@ def hold(objects: Objects, key: str, *, waiting: Callable[[], object]) -> Iterat
 
 
 def is_held(objects: Objects, key: str) -> bool:
-    """Tell whether somebody holds a lock, who may have died less than LEASE ago."""
+    """Tell whether somebody holds a lock, who may have died a while ago; a look puts nothing that tells the time."""
     found = look(objects, key)
-    return found is not None and bool(found.holder) and not _is_dead(found)
+    if found is None or not found.holder or _is_dead(found):
+        return False
+    return datetime.now(UTC) - found.put_at < SILENCE
 
 
 def look(objects: Objects, key: str) -> Found | None:

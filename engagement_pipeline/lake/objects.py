@@ -189,7 +189,7 @@ def _library() -> Any:  # noqa: ANN401 - a module
         import obstore.exceptions  # noqa: PLC0415
     except ImportError:
         raise InputError(
-            "a lake in a bucket needs libraries that are not installed: pip install 'engagement-pipeline[s3]'"
+            "a lake in a bucket needs libraries that are not installed: in a clone of the project, pip install '.[s3]'"
         ) from None
     return obstore
 

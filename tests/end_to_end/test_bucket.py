@@ -115,7 +115,7 @@ def changes(monkeypatch, number=None):
 
 
 @pytest.mark.s3
-@pytest.mark.parametrize("share", [0.05, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.97])
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.5, 0.7, 0.9])
 def test_killed_before_any_change_of_the_store_the_next_run_ends_with_the_same_rows(chosen, world, monkeypatch, share):
     whole = world.settings(data=f"{chosen.data}-whole", types=TYPES)
     with monkeypatch.context() as patch:

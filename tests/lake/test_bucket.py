@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 
@@ -129,10 +130,12 @@ def test_each_holder_of_a_lock_has_a_higher_number(storage):
     assert numbers == [1, 2, 3]
 
 
-def test_a_lock_is_busy_while_it_is_held(storage):
+def test_a_lock_is_busy_while_it_is_held_and_heard_of(storage, monkeypatch):
     assert not storage.busy(LAKE_LOCK)
     with storage.lock(LAKE_LOCK, waiting=told):
         assert another(storage).busy(LAKE_LOCK)
+        monkeypatch.setattr(object_lock, "SILENCE", timedelta(seconds=-60))
+        assert not another(storage).busy(LAKE_LOCK)  # nothing was heard of it for long
     assert not storage.busy(LAKE_LOCK)
 
 
@@ -305,7 +308,7 @@ def test_what_a_store_refuses_is_told_without_its_words(text, number, words):
 
 def test_a_library_that_is_not_installed_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "obstore", None)
-    with pytest.raises(InputError, match=r"^a lake in a bucket needs .*: pip install 'engagement-pipeline\[s3\]'$"):
+    with pytest.raises(InputError, match=r"^a lake in a bucket needs .*, pip install '\.\[s3\]'$"):
         Lake(ObjectPath("s3://a-bucket-that-no-test-has/lake"))
 
 
