@@ -158,4 +158,4 @@ def catalog() -> dg.MaterializeResult[None]:
     with one_line():
         lake = Lake(settings.load().data)
         path, views = refresh(lake), rows(lake)
-    return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(path), "views": of_views(views)})
+    return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(str(path)), "views": of_views(views)})

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - whoever asks for the types of `open` finds it
 from typing import TYPE_CHECKING, TypedDict, TypeVar, Unpack
 
 import pandas as pd
@@ -23,6 +23,7 @@ import pandas as pd
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.days import parse_day
 from engagement_pipeline.core.errors import InputError
+from engagement_pipeline.core.places import place
 from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.core.tweet_ids import parse_tweet_id
 from engagement_pipeline.lake.layout import Lake
@@ -53,11 +54,14 @@ class Filters(TypedDict, total=False):
 
 
 def open(folder: str | Path | None = None) -> Reader:  # noqa: A001 - it is called engagement_pipeline.open
-    """Open the lake in a folder, or that of the settings, for reading.
+    """Open the lake in a folder or at an address such as s3://bucket/prefix, or that of the settings, for reading.
 
     Raises InputError if there is no lake, LakeError if its format is not this program's.
     """
-    lake = Lake(settings.load().data if folder is None else Path(folder))
+    try:
+        lake = Lake(settings.load().data if folder is None else place(str(folder)))
+    except ValueError as error:
+        raise InputError(f"{folder}: {error}") from None
     lake.open(create=False)
     return Reader(lake)
 

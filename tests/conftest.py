@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 
+import buckets
 import hypothesis
 import pytest
 from demonstration import demonstrated
@@ -144,6 +145,21 @@ def answering(emulator):
         yield emulator
     finally:
         emulator.stop()
+
+
+@pytest.fixture(scope="session")
+def store():
+    """The variables with which a process finds a store with buckets."""
+    with buckets.store() as variables:
+        yield variables
+
+
+@pytest.fixture
+def in_bucket(store, monkeypatch):
+    """The place of a lake in a bucket of its own, which this process and those that it starts find."""
+    for variable, value in store.items():
+        monkeypatch.setenv(variable, value)
+    return buckets.new_place()
 
 
 @pytest.fixture

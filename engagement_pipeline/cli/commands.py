@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from engagement_pipeline.cli import arguments
 from engagement_pipeline.core.endpoints import ENDPOINTS, OF_TWEETS
+from engagement_pipeline.core.places import place
 from engagement_pipeline.core.setting_values import BOTH
 from engagement_pipeline.core.tables import REBUILDABLE
 
@@ -180,7 +181,7 @@ def _sql(commands: arguments.Commands) -> None:
         "write engagement.duckdb again, the views over the lake, or one for another place",
     )
     text = "where its readers find the lake; by default where the lake lies"
-    sub.add_argument("--root", type=Path, metavar="DIR", help=text)
+    sub.add_argument("--root", type=place, metavar="DIR", help=text)
     text = "write it to this file; by default into the lake in DIR"
     sub.add_argument("--output", type=Path, metavar="FILE", help=text)
 

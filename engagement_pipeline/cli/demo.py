@@ -30,6 +30,7 @@ from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import EngagementError, InputError
 from engagement_pipeline.core.loopback import without_loopback
 from engagement_pipeline.core.orchestration import API_POOL, RANGE_END, RANGE_START
+from engagement_pipeline.core.places import in_bucket, is_address
 from engagement_pipeline.emulator import Emulator
 from engagement_pipeline.extract.progress import REQUESTS
 from engagement_pipeline.lake.inventory import LAKE_FILE
@@ -48,6 +49,8 @@ DAGSTER, DG = ["-m", "dagster"], ["-m", "dagster_dg_cli.cli"]
 # The successor that this warning names, dg launch, takes no tags, and so no range of days.
 EXECUTE = ["-W", "ignore:Function `job_execute_command` is superseded", *DAGSTER, "job", "execute"]
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # to this machine, whatever proxy there is
+EMULATED = "emulator"  # the note in a lake in a bucket that an emulator fills
+IN_BUCKET = f"{settings.PREFIX}DATA names another place"
 GLANCE = 0.1  # seconds between two looks at what Dagster has done
 QUESTIONS = {
     "top Tweets by impressions": """
@@ -67,14 +70,18 @@ QUESTIONS = {
 
 
 def run(data: Path) -> None:
-    """Make the demo's lake in `data`, the last 28 days in one Dagster run, and print the answers to three queries."""
-    lake = Lake(data.absolute())
+    """Make the demo's lake, the last 28 days in one Dagster run, and print the answers to three queries.
+
+    It lies in `data` with the files of the emulator; or where ENGAGEMENT_DATA says, if that is an address.
+    """
+    lake = _lake_of(data)
     with (
         world(data, now=demo_lake.NOW, first_day=demo_lake.FIRST_DAY, settle_hours=demo_lake.SETTLE_HOURS) as answering,
         tempfile.TemporaryDirectory() as dagster_home,
     ):
         emulator, environment = answering
         demo_lake.clear(lake)
+        lake.storage.note(EMULATED, b"")
         _set_up(Path(dagster_home))
         print("what three brands had pulled on earlier mornings, by the emulator's clock:", flush=True)
         for morning in demo_lake.MORNINGS:
@@ -90,8 +97,9 @@ def run(data: Path) -> None:
     for title, sql in QUESTIONS.items():
         grid.show(output.as_rows(catalog.query(lake, sql)), title=title)
     print(f"May one move to the other API? {agreement(lake).words}.\n")
-    print(f"The lake is {data}: plain Parquet, and {data}/engagement.duckdb with views over it. What to try next:")
-    print(f'  ENGAGEMENT_DATA={data} {sys.argv[0]} sql "select * from metrics"')
+    place = data if lake.storage.is_local else lake.root
+    print(f"The lake is {place}: plain Parquet, and {place}/engagement.duckdb with views over it. What to try next:")
+    print(f'  ENGAGEMENT_DATA={place} {sys.argv[0]} sql "select * from metrics"')
     print(f"  {sys.argv[0]} up    # the Dagster UI on the emulator: backfill, schedule, look around")
     print("In a clone, docs/cookbook.md has 25 questions with their SQL, and what this lake answers.")
 
@@ -130,16 +138,16 @@ def up(data: Path, *, port: int) -> None:
 def world(
     data: Path, *, now: datetime | None, first_day: date, settle_hours: int
 ) -> Iterator[tuple[Emulator, dict[str, str]]]:
-    """Run an emulator; yield it, and the environment with which every command finds it and `data`.
+    """Run an emulator; yield it, and the environment with which every command finds it, `data` and the lake.
 
-    Raises InputError if `data` holds accounts, a roster or a lake of somebody else.
+    Raises InputError if they hold accounts, a roster or a lake of somebody else.
     """
     home()  # or nothing is written
-    folder = data.absolute()
-    if (folder / LAKE_FILE).exists() and not (folder / "accounts.toml").exists():
-        raise InputError(
-            f"{data} holds a lake that no emulator filled, so it is left as it is: --data names the folder"
-        )
+    lake, folder = _lake_of(data), data.absolute()
+    emulated = (folder / "accounts.toml").exists() if lake.storage.is_local else lake.storage.noted(EMULATED)
+    if lake.storage.exists(lake.root / LAKE_FILE) and not emulated:
+        place, names = (data, "--data names the folder") if lake.storage.is_local else (lake.root, IN_BUCKET)
+        raise InputError(f"{place} holds a lake that no emulator filled, so it is left as it is: {names}")
     roster = folder / "tweets" / "roster.csv"
     with Emulator(now=now, requests_per_minute=REQUESTS_PER_MINUTE, settle_hours=settle_hours) as emulator:
         try:
@@ -152,7 +160,7 @@ def world(
             "API_URL": emulator.url,
             "AUTH_URL": emulator.url,
             "X_API_URL": emulator.url,
-            "DATA": str(folder),
+            "DATA": str(lake.root),
             "ACCOUNTS": str(folder / "accounts.toml"),
             "TWEETS": str(folder / "tweets" / "*"),
             "FIRST_DAY": str(first_day),
@@ -162,6 +170,15 @@ def world(
         outside = {name: value for name, value in os.environ.items() if not name.startswith(settings.PREFIX)}
         outside |= without_loopback(os.environ)  # Dagster's processes talk to each other
         yield emulator, outside | {settings.PREFIX + name: value for name, value in chosen.items()}
+
+
+def _lake_of(data: Path) -> Lake:
+    """Return the lake in a bucket that ENGAGEMENT_DATA names, or else that in a folder."""
+    address = os.environ.get(f"{settings.PREFIX}DATA", "")
+    try:
+        return Lake(in_bucket(address) if is_address(address) else data.absolute())
+    except ValueError as error:
+        raise InputError(f"{settings.PREFIX}DATA = {address!r}: {error}") from None
 
 
 def _bring_up_to_date(chosen: settings.Settings) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engagement_pipeline import pulling
@@ -82,9 +83,11 @@ def clear(lake: Lake) -> None:
     with lake.locked(PULL_LOCK, "a pull"), lake.locked(LAKE_LOCK, "a publication"):
         found = take(lake, own=lambda _: False)
         kinds = found.files.keys() - {OF_THE_USER, LOCK}
-        places = {entry.path.relative_to(lake.root).parts[0] for kind in kinds for entry in found.of(kind)}
-        for place in map(lake.root.joinpath, sorted(places)):
-            (lake.storage.clear if place.is_dir() else lake.storage.remove)(place)
+        entries = [entry for kind in kinds for entry in found.of(kind)]
+        tops = {entry: lake.root / entry.path.relative_to(lake.root).parts[0] for entry in entries}
+        folders = {top for entry, top in tops.items() if entry.folder or entry.path != top}
+        for top in sorted({*tops.values()}):
+            (lake.storage.clear if top in folders else lake.storage.remove)(top)
 
 
 def pull_at(morning: Morning, emulator: Emulator, environment: Mapping[str, str], lake: Lake) -> str:
@@ -113,7 +116,7 @@ def prepare_at(morning: Morning, emulator: Emulator, environment: Mapping[str, s
     emulator.faults.set(revoked_handles=morning.refused, vanished_tweet_ids=gone)
     emulator.v2.faults.set(young_percent=YOUNG_PERCENT, partial_errors=dict.fromkeys(gone, "resource-not-found"))
     chosen = _settings(morning, environment)
-    roster = chosen.data / "tweets" / "roster.csv"
+    roster = Path(chosen.tweets).with_name("roster.csv")
     roster.parent.mkdir(exist_ok=True)
     roster.write_text("\n".join([HEAD, *_rows(emulator), ""]), encoding="utf-8")
     return prepare(chosen, morning.first, morning.last, endpoint=morning.endpoint)

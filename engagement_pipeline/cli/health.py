@@ -46,5 +46,6 @@ def whole(found: Examination) -> str:
     days += f" ({found.first} to {found.last}, {between})" if found.days else ""
     parts = [days, counted(found.rows, "row"), counted(found.responses, "response")]
     parts += [f"{counted(found.lost_responses, 'response')} gone for good"] if found.lost_responses else []
-    parts += [f"{counted(found.set_aside, 'Tweet')} set aside", f"{found.free_bytes / 1e9:,.1f} GB free"]
+    parts += [f"{counted(found.set_aside, 'Tweet')} set aside"]
+    parts += [f"{found.free_bytes / 1e9:,.1f} GB free"] if found.free_bytes is not None else []
     return f"the lake is whole: {', '.join(parts)}"

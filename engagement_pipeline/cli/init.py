@@ -18,6 +18,7 @@ from engagement_pipeline.cli import output
 from engagement_pipeline.cli.commands import QUESTIONS
 from engagement_pipeline.core import setting_files, settings
 from engagement_pipeline.core.errors import InputError
+from engagement_pipeline.core.places import ObjectPath
 from engagement_pipeline.core.redaction import register
 from engagement_pipeline.transport import accounts
 
@@ -48,7 +49,8 @@ class Places:
     def of(cls, chosen: settings.Settings, environ: Mapping[str, str]) -> Places:
         """Return the places for these settings; a file that ENGAGEMENT_CONFIG names is read in place of the local."""
         local = Path(environ.get(setting_files.NAMING) or setting_files.LOCAL)
-        return cls(accounts=chosen.accounts, local=local, example=chosen.data / "roster.example.csv")
+        folder = chosen.accounts.parent if isinstance(chosen.data, ObjectPath) else chosen.data
+        return cls(accounts=chosen.accounts, local=local, example=folder / "roster.example.csv")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -161,10 +161,8 @@ def _lake_lines(found: Status) -> Iterator[str]:
             yield f"  missing    {', '.join(missing[:SHOWN_GAPS])}{more}"
         if held.damaged:
             yield f"  damaged    {counted(held.damaged, 'day')}: engagement doctor says what to run"
-        yield (
-            f"  size       {held.size / MEGABYTE:,.1f} MB, {held.raw_size / MEGABYTE:,.1f} MB of it responses; "
-            f"{held.free / GIGABYTE:,.1f} GB are free"
-        )
+        room = "" if held.free is None else f"; {held.free / GIGABYTE:,.1f} GB are free"
+        yield f"  size       {held.size / MEGABYTE:,.1f} MB, {held.raw_size / MEGABYTE:,.1f} MB of it responses{room}"
     elif "lake" not in found.problems:
         yield "  days       none: the first engagement pull makes the lake"
 

@@ -19,6 +19,7 @@ from engagement_pipeline.core.endpoints import OF_TWEETS
 from engagement_pipeline.core.handles import parse_handle
 from engagement_pipeline.core.loopback import is_loopback
 from engagement_pipeline.core.metrics import HISTORICAL_SINCE, METRICS, RENAMED
+from engagement_pipeline.core.places import in_bucket, is_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,6 +116,11 @@ def path(value: Any, base: Path) -> Path:  # noqa: ANN401
         return base / Path(value).expanduser()
     except RuntimeError:
         raise ValueError("the home folder of ~ is not known: write the path in full") from None
+
+
+def lake(value: Any, base: Path) -> Path:  # noqa: ANN401
+    """Read the place of a lake: a path, or an address in object storage."""
+    return in_bucket(value.strip()) if isinstance(value, str) and is_address(value.strip()) else path(value, base)
 
 
 def pattern(value: Any, base: Path) -> str:  # noqa: ANN401

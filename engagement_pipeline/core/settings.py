@@ -27,6 +27,7 @@ from engagement_pipeline.core.endpoints import MEDIA, OF_TWEETS
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.core.nearest import nearest
+from engagement_pipeline.core.places import is_address
 from engagement_pipeline.core.redaction import MASK, register_address, without_password
 from engagement_pipeline.core.spend import Limits
 
@@ -241,7 +242,7 @@ def shown(key: str, value: Any) -> Any:  # noqa: ANN401 - a setting of any type
     """Return the value of a setting as it may be seen: no secret, and no login in an address."""
     if key in SECRETS:
         return MASK
-    return without_password(str(value)) if key in ADDRESSES else value
+    return without_password(str(value)) if key in ADDRESSES or is_address(str(value)) else value
 
 
 _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
@@ -252,7 +253,7 @@ _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "api_url": setting_values.url,
     "x_api_url": setting_values.url,
     "auth_url": setting_values.url,
-    "data": setting_values.path,
+    "data": setting_values.lake,
     "accounts": setting_values.path,
     "tweets": setting_values.pattern,
     "skip_bad_rows": setting_values.yes_or_no,

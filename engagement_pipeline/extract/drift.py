@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from engagement_pipeline.core.model import Answer, Request
     from engagement_pipeline.core.shape import News
     from engagement_pipeline.lake.raw import Pull
-    from engagement_pipeline.lake.storage import LocalStorage
+    from engagement_pipeline.lake.storages import Storage
 
 REFUSALS = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
 def look(
-    storage: LocalStorage, request: Request, answer: Answer, asked_at: datetime, *, bodies: Container[int] = REFUSALS
+    storage: Storage, request: Request, answer: Answer, asked_at: datetime, *, bodies: Container[int] = REFUSALS
 ) -> None:
     """Look at the headers of an answer, and at the body if its status is among those of `bodies`."""
     source = sources.asked(request.endpoint)
@@ -42,7 +42,7 @@ def look(
         shapes.learn(storage, news, replace(request, tweet_ids=named), asked_at=asked_at, kept=False)
 
 
-def look_at_all(storage: LocalStorage, request: Request, answer: Answer, asked_at: datetime) -> None:
+def look_at_all(storage: Storage, request: Request, answer: Answer, asked_at: datetime) -> None:
     """Look at an answer that does not land: at the body of a 200 too."""
     look(storage, request, answer, asked_at, bodies=REFUSALS | {HTTPStatus.OK})
 

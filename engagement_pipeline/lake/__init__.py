@@ -10,7 +10,9 @@
     forgotten       what keeps Tweets away that were forgotten
     saved           the reports that were saved
     parquet         tables, read and checked
-    storage         under all of these: the only module that touches a file
+    storages        under all of these: which storage a lake lies in
+    storage         on a disk: the only module that touches a file
+    bucket          in object storage, with object_lock, object_names, object_files and objects
 
 In: bytes and Arrow tables. Out: files that are whole or absent, and what lies where.
 May import: core.

@@ -45,6 +45,7 @@ MARKER, FORGOTTEN, RECEIPT, SAVED, CATALOG, WRITTEN_INTO, LOCK, NOTE, STAND_IN =
 LEFT = "left by a killed process"
 OF_THE_USER = "of the user"
 WITHIN = "the lake of another source"
+INDEX = "the index of raw in a bucket"
 RESPONSE_NAME = rf"\w+-\d+-{fnmatch.translate(A_STAMP)[4:-3]}\.json\.zst"
 LAKE_FILE = "lake.json"  # a folder with it is a lake of its own, such as that of the demo
 
@@ -154,6 +155,7 @@ def _each_place(endpoints: Mapping[str, Endpoint]) -> Iterator[Place]:
     yield Place(LEFT, (re.compile(r"\.(aside|rebuild|engagement\.duckdb\.staging\.\d+)"),), folder=True)
     yield Place(LEFT, (re.compile(r"\..+\.\d+"),))
     yield Place(OF_THE_USER, (re.compile(r"tweets|dagster|lost\+found|engagement\.duckdb\.tmp"),), folder=True)
+    yield Place(INDEX, (re.compile(r"\.begun"),), folder=True)
     yield Place(WITHIN, (re.compile("|".join(HOURLY.keys() - {HISTORICAL.source})),), folder=True)
 
 
@@ -163,7 +165,7 @@ SINGLE = {
     SAVED: r"saved\.jsonl",
     CATALOG: r"engagement\.duckdb",
     WRITTEN_INTO: r"engagement\.duckdb\.wal",
-    LOCK: r"\.(lake|pull|shapes)\.lock",
-    NOTE: r"\.(lake|lake\.[0-9]+|pull|catalog)\.note",
+    LOCK: r"\.(lake|pull|shapes)\.lock(\.clock)?",
+    NOTE: r"\.(lake|lake\.[0-9]+|pull|catalog|emulator)\.note",
     OF_THE_USER: r"README\.md|roster\.example\.csv|dagster\.log|\.gitignore|\.gitkeep",
 }

@@ -24,7 +24,7 @@
     x_api_v2_media/                          the same for media: their numbers stand for Tweets
 
 Every table is plain Parquet that is staged and then put in its place, so a glob never meets a half-written file.
-storage.py alone touches the files.
+storage.py alone touches the files on a disk, bucket.py the objects in a bucket.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING, Any
 from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL, HOURLY, OF_TWEETS
 from engagement_pipeline.core.errors import InputError, LakeError
 from engagement_pipeline.core.tables import DAILY
-from engagement_pipeline.lake.storage import LocalStorage
+from engagement_pipeline.lake.storages import storage_of
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.core.settings import Settings
     from engagement_pipeline.core.tables import Table
     from engagement_pipeline.lake.raw import Pull
+    from engagement_pipeline.lake.storages import Storage
 
 logger = logging.getLogger(__name__)
 FORMAT = 3  # of the lake; a change that older programs would misread raises it
@@ -60,14 +61,14 @@ ELSEWHERE = "get permission for it, or name another folder in ENGAGEMENT_DATA"
 
 @dataclass(frozen=True, slots=True)
 class Lake:
-    """The files of one lake: where each lies, and in `storage` all that touches them, by default on the disk.
+    """The files of one lake: where each lies, and in `storage` all that touches them, by default where the root is.
 
     A lake holds what one source gave. That of the Engagement API has those of other sources within it, so that their
     counts never mix. The roster's Tweets and the views are in the outer one alone.
     """
 
     root: Path
-    storage: LocalStorage = field(default=None, compare=False, repr=False)  # type: ignore[assignment]  # it is never None
+    storage: Storage = field(default=None, compare=False, repr=False)  # type: ignore[assignment]  # it is never None
     source: str = HISTORICAL.source
 
     def __post_init__(self) -> None:
@@ -77,7 +78,7 @@ class Lake:
                 f"a lake cannot lie in {place!r}, since DuckDB opens no file where a path holds ?, a backslash or what "
                 "is not UTF-8: name another folder in ENGAGEMENT_DATA"
             )
-        object.__setattr__(self, "storage", self.storage or LocalStorage(self.root))
+        object.__setattr__(self, "storage", self.storage or storage_of(self.root))
 
     @property
     def hourly(self) -> Endpoint:
@@ -139,13 +140,13 @@ class Lake:
 
     @property
     def staging(self) -> Path:
-        """The folder of a publication's files before they are put in their places; outside every glob."""
-        return self.root / ".aside"
+        """The local folder of a publication's files before they are put in their places; outside every glob."""
+        return self.storage.local / ".aside"
 
     @property
     def rebuilding(self) -> Path:
-        """The folder of a lake within this one, in which a rebuild publishes."""
-        return self.root / ".rebuild"
+        """The local folder of a lake in which a rebuild publishes."""
+        return self.storage.local / ".rebuild"
 
     @property
     def tweets(self) -> Path:

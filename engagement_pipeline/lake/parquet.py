@@ -37,12 +37,12 @@ def read(lake: Lake, path: Path, table: Table, *, filters: object = None, column
     """Read a file of the lake, or some columns; no rows where there is none, LakeError where it is damaged."""
     schema = pa.schema([table.schema.field(name) for name in columns]) if columns else table.schema
     names = [table.in_file.get(name, name) for name in schema.names]
-    if not lake.storage.exists(path):
-        return schema.empty_table()
     try:
         with lake.storage.source(path) as file:
             rows = pq.read_table(file, filters=filters, columns=names, page_checksum_verification=True)
         return plausible(rows.rename_columns(schema.names).cast(schema), path)
+    except FileNotFoundError:
+        return schema.empty_table()
     except MemoryError:  # one of Arrow's exceptions too, and no damage
         raise
     except (OSError, pa.ArrowException, ValueError, KeyError) as error:

@@ -21,6 +21,7 @@ import json
 import logging
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from fnmatch import fnmatchcase
 from operator import index
 from typing import TYPE_CHECKING, Any, Self
 from zlib import crc32
@@ -37,12 +38,12 @@ from engagement_pipeline.lake.parquet import detail_of
 from engagement_pipeline.lake.storage import UNSETTLED, State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from engagement_pipeline.core.endpoints import Endpoint
     from engagement_pipeline.lake.layout import Lake
-    from engagement_pipeline.lake.storage import LocalStorage
+    from engagement_pipeline.lake.storages import Storage
 
 logger = logging.getLogger(__name__)
 ZSTD = pa.Codec("zstd", compression_level=3)  # higher levels cost more time than they save space
@@ -70,7 +71,7 @@ class Landed:
     refusal: str
     tokens: str
     unanswered: str = ""
-    storage: LocalStorage = field(compare=False, repr=False)
+    storage: Storage = field(compare=False, repr=False)
 
     def body(self) -> bytes:
         """Return the body as received; raises LakeError naming a file that is damaged."""
@@ -86,7 +87,7 @@ class Pull:
     window: Window | None
     types: tuple[str, ...]
     started_at: datetime
-    storage: LocalStorage = field(compare=False, repr=False)
+    storage: Storage = field(compare=False, repr=False)
     finished: bool = False
     published: bool = False
 
@@ -223,10 +224,21 @@ def folders(lake: Lake, endpoint: Endpoint | None = None) -> list[Path]:
     return [folder for each in of for folder in lake.storage.find(place(each), within=lake.raw)]
 
 
+def begun_folders(lake: Lake) -> list[Path]:
+    """Return the folders of all pulls that may not be published yet; one may be no pull yet."""
+    places = [place(endpoint) for endpoint in ENDPOINTS.values()]
+    found = lake.storage.begun_folders(f"*/*/{A_STAMP}", within=lake.raw)
+    return [folder for folder in found if any(fnmatchcase("/".join(folder.parts[-3:]), each) for each in places)]
+
+
 def all_pulls(lake: Lake, endpoint: Endpoint | None = None) -> list[Pull]:
     """Return the pulls of one endpoint, or of all, oldest first; one whose pull.json is damaged is left out."""
+    return _loaded(lake, folders(lake, endpoint))
+
+
+def _loaded(lake: Lake, folders: Iterable[Path]) -> list[Pull]:
     pulls = []
-    for folder in folders(lake, endpoint):
+    for folder in folders:
         try:
             pulls += [load(lake, folder)] if lake.storage.exists(folder / PULL) else []
         except LakeError as error:
@@ -235,17 +247,26 @@ def all_pulls(lake: Lake, endpoint: Endpoint | None = None) -> list[Pull]:
 
 
 def newest_moment(lake: Lake) -> datetime | None:
-    """Return the newest moment in the names of all pulls and responses, whatever their state; None where none is."""
-    names = [path.name for path in lake.storage.find(f"*/*/{A_STAMP}", within=lake.raw)]
-    for place in (f"*/*/{A_STAMP}", f"*/*/{A_STAMP}/*"):
-        names += [path.name for path in lake.storage.find(f"{place}/*-{A_STAMP}{SUFFIX}*", within=lake.raw)]
+    """Return the newest moment in the names of pulls and responses, whatever their state; None where none is.
+
+    They are all that there are; with an index of raw, those of pulls that are not published.
+    """
+    folders = lake.storage.begun_folders(f"*/*/{A_STAMP}", within=lake.raw)
+    names = [folder.name for folder in folders]
+    for folder in folders:
+        for pattern in (f"*-{A_STAMP}{SUFFIX}*", f"*/*-{A_STAMP}{SUFFIX}*"):
+            names += [path.name for path in lake.storage.find(pattern, within=folder)]
     newest = max((name.partition(SUFFIX)[0].rpartition("-")[2] for name in names), default=None)
     return datetime.strptime(newest, STAMP).replace(tzinfo=UTC) if newest else None
 
 
 def open_pulls(lake: Lake) -> list[Pull]:
     """Return the pulls whose responses are not all in the tables yet, oldest first."""
-    return [pull for pull in all_pulls(lake) if not pull.published]
+    begun = _loaded(lake, begun_folders(lake))
+    for pull in begun:
+        if pull.published:
+            lake.storage.end_folder(pull.path)
+    return [pull for pull in begun if not pull.published]
 
 
 def begin(lake: Lake, plan: Plan, *, now: datetime, resume: timedelta) -> Pull:
@@ -269,7 +290,7 @@ def begin(lake: Lake, plan: Plan, *, now: datetime, resume: timedelta) -> Pull:
         started_at=now,
         storage=lake.storage,
     )
-    lake.storage.make_folder(pull.path)
+    lake.storage.begin_folder(pull.path)
     pull.save()
     return pull
 
@@ -332,7 +353,7 @@ def landed_at(lake: Lake, path: Path) -> Landed:
     return _landed(lake.storage, path)
 
 
-def _landed(storage: LocalStorage, path: Path) -> Landed:
+def _landed(storage: Storage, path: Path) -> Landed:
     header = _read(storage, path, header_only=True)[0]
     try:
         request = Request(
@@ -389,7 +410,7 @@ def _name(request: Request, asked_at: datetime) -> str:
     return f"{request.handle or 'bearer'}-{request.tweet_ids[0]}-{asked_at.strftime(STAMP)}{SUFFIX}"
 
 
-def _read(storage: LocalStorage, path: Path, *, header_only: bool = False) -> tuple[dict[str, Any], bytes]:
+def _read(storage: Storage, path: Path, *, header_only: bool = False) -> tuple[dict[str, Any], bytes]:
     """Return a landed file's header and, unless `header_only`, its body."""
     try:
         with storage.source(path) as file, pa.CompressedInputStream(file, "zstd") as stream:

@@ -36,7 +36,7 @@ def recover(lake: Lake, read: Read, *, locks: Sequence[str] = (LAKE_LOCK,)) -> N
         lake.storage.clear(folder)
     lake.storage.sweep(f"{lake.raw.name}/*/*")
     lake.storage.sweep_unfinished(lake.root)
-    for folder in raw.folders(lake):
+    for folder in raw.begun_folders(lake):
         if not _is_published(lake, folder):
             lake.storage.sweep_unfinished(folder)
     for lock in locks:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engagement_pipeline.core.model import Request
-    from engagement_pipeline.lake.storage import LocalStorage
+    from engagement_pipeline.lake.storages import Storage
 
 LOCK = "shapes"
 MOST_AT_A_PLACE = 20  # names of a kind: a place that has more is one where keys or texts are made up anew
@@ -51,13 +51,13 @@ class Seen:
         return self.endpoint, self.kind, self.place, self.name
 
 
-def load(storage: LocalStorage) -> list[Seen]:
+def load(storage: Storage) -> list[Seen]:
     """Return what was seen, in the order in which it was; nothing where there is no file."""
     return [*_read(storage.lines(_path(storage)))]
 
 
 def learn(
-    storage: LocalStorage, news: Iterable[News], request: Request, *, asked_at: datetime, pull: str = "", kept: bool
+    storage: Storage, news: Iterable[News], request: Request, *, asked_at: datetime, pull: str = "", kept: bool
 ) -> None:
     """Write down what of the news of an answer was never seen before; `kept`: the answer is in raw.
 
@@ -71,7 +71,7 @@ def learn(
         _write(storage, [*known, *_new(heard, known)])
 
 
-def tell(storage: LocalStorage, told: Collection[Seen], *, at: datetime) -> None:
+def tell(storage: Storage, told: Collection[Seen], *, at: datetime) -> None:
     """Write down that a person has been told of these."""
     keys = {seen.key for seen in told}
     with storage.lock(LOCK, waiting=lambda: None):
@@ -79,7 +79,7 @@ def tell(storage: LocalStorage, told: Collection[Seen], *, at: datetime) -> None
         _write(storage, [replace(seen, told_at=at) if seen.key in keys else seen for seen in known])
 
 
-def untold(storage: LocalStorage) -> list[Seen]:
+def untold(storage: Storage) -> list[Seen]:
     """Return what nobody has been told yet."""
     return [seen for seen in load(storage) if seen.told_at is None]
 
@@ -125,10 +125,10 @@ def _read(lines: Iterable[bytes]) -> Iterator[Seen]:
             yield Seen(**{**fields, **moments, "tweet_ids": (*map(int, fields["tweet_ids"]),)})
 
 
-def _write(storage: LocalStorage, rows: Iterable[Seen]) -> None:
+def _write(storage: Storage, rows: Iterable[Seen]) -> None:
     lines = [orjson.dumps(asdict(seen) | {"tweet_ids": [*map(str, seen.tweet_ids)]}) + b"\n" for seen in rows]
     storage.write_whole(_path(storage), b"".join(lines))
 
 
-def _path(storage: LocalStorage) -> Path:
+def _path(storage: Storage) -> Path:
     return storage.root / SHAPES.file

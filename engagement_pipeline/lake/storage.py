@@ -1,17 +1,19 @@
-"""Where the files of a lake are: the only module that touches them.
+"""Where the files of a lake are on a disk: the only module that touches them.
 
 In: paths under a lake's root, and contents. Out: files that are whole or absent, and what lies where.
 
-    read      exists · size · find · holds · stamps · read · lines · source, for Arrow · location, for DuckDB
-    look      children · usage · free · busy
+    read      exists · size · find · holds · stamps · read · lines · source, for Arrow · location and admit, for DuckDB
+    look      children · usage · free · busy · closed · file, a copy on this machine
     write     write_whole · append_line · staging, then swap · remove · remove_folder · set_apart
+    folders   make_folder · begin_folder, then end_folder · begun_folders
     clean     sweep · sweep_unfinished · clear, of what processes that died have left
     responses put · mark · marked: each has landed, counts, is rejected, or stands for one that did not come
     notes     note · noted · forget
     wait      lock
 
-LocalStorage keeps them on a disk. Another storage, of objects for example, takes the paths as names, and has the same
-methods. In any storage, the files in a staging folder are local ones, which whoever stages them writes by their path.
+LocalStorage keeps them on a disk. BucketStorage (bucket.py) takes the paths as names of objects, and has the same
+methods. In any storage, the files in a staging folder are local ones, which whoever stages them writes by their path;
+such a folder lies in `local`.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ from engagement_pipeline.core.errors import LakeError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    import duckdb
     import pyarrow as pa
 
 UNSETTLED = ".new"  # behind the name of a response that has landed and was not looked at
@@ -91,8 +94,16 @@ class LocalStorage:
     method has written, renamed or removed survives a power cut once it returns; of append_line, the last lines may not.
     """
 
+    is_local = True  # so rights, room and the way to a file mean something
+    parts = ""  # the glob that stands behind the name of a file of lines, where that is a folder of parts
+
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    @property
+    def local(self) -> Path:
+        """The folder in which the lake's files are staged."""
+        return self.root
 
     def exists(self, path: Path) -> bool:
         """Tell whether there is a file or a folder."""
@@ -137,6 +148,25 @@ class LocalStorage:
         """Tell whether the lake lies on a file system on which nobody can write."""
         return bool(os.statvfs(self.root).f_flag & os.ST_RDONLY)
 
+    def closed(self, pattern: str) -> Path | None:
+        """Return a folder on the way to the files of a glob that this user may not list, None if there is none."""
+        top, *names = Path(pattern).parts
+        return next(self._closed(self.root / top, names[:-1]), None) if names else None
+
+    def _closed(self, folder: Path, names: Sequence[str]) -> Iterator[Path]:
+        """Yield the folders that cannot be listed: this one, and those in it with one of the names, level by level."""
+        try:
+            inner = self.children(folder)
+        except PermissionError:
+            yield folder
+            return
+        for entry in inner if names else ():
+            if entry.folder and fnmatch.fnmatchcase(entry.path.name, names[0]):
+                if not entry.readable:
+                    yield entry.path
+                elif names[1:]:
+                    yield from self._closed(entry.path, names[1:])
+
     def busy(self, name: str) -> bool:
         """Tell whether somebody holds a lock of the lake. To look at it keeps nobody waiting."""
         return _is_held(self.root / f".{name}.lock")
@@ -150,6 +180,10 @@ class LocalStorage:
         with path.open("rb") if path.exists() else BytesIO() as lines:
             yield from lines
 
+    def pieces(self, path: Path) -> list[Path]:
+        """Return the files of which a file of lines is made: on a disk it is one."""
+        return [path]
+
     def source(self, path: Path) -> pa.NativeFile:
         """Open a file for Arrow to read at any place, several threads at once; to be closed by who opens it."""
         import pyarrow as pa  # noqa: PLC0415 - who reads no rows does not wait for it
@@ -160,11 +194,30 @@ class LocalStorage:
         """Return a glob within the lake as DuckDB reads it, from any working directory."""
         return f"{literally(self.root.absolute())}/{pattern}"
 
+    def admit(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Let a connection read the lake's files, which it does by itself on a disk."""
+
+    @contextmanager
+    def file(self, path: Path) -> Iterator[Path]:
+        """Have a file of the lake on this machine for a while: it is."""
+        yield path
+
     def make_folder(self, path: Path) -> None:
         """Have a folder, and those above it, in which files are then written by their path."""
         missing = [folder for folder in (path, *path.parents) if not folder.exists()]
         path.mkdir(parents=True, exist_ok=True)
         _sync([*self._above(path), *(folder.parent for folder in missing)])
+
+    def begin_folder(self, path: Path) -> None:
+        """Have a folder, which is found among those that have begun until `end_folder`."""
+        self.make_folder(path)
+
+    def end_folder(self, path: Path) -> None:
+        """Leave a folder out of those that have begun, where a storage has an index of them; a disk needs none."""
+
+    def begun_folders(self, pattern: str, *, within: Path) -> list[Path]:
+        """Return the folders that match a glob and have begun; without an index, all that match."""
+        return self.find(pattern, within=within)
 
     def write_whole(self, path: Path, content: bytes) -> None:
         """Write a file that is absent or complete, whatever happens meanwhile, a power cut included; or LakeError."""
@@ -282,14 +335,14 @@ class LocalStorage:
 
     def put(self, path: Path, content: bytes, state: State) -> Path:
         """Write a response, whole or not at all, or raise LakeError; return where it is."""
-        placed = _placed(path, state)
+        placed = placed_at(path, state)
         placed.parent.mkdir(exist_ok=True)
         self.write_whole(placed, content)
         return placed
 
     def mark(self, path: Path, state: State) -> Path:
         """Write down the state of a response that is where `put` has said; return where it is now."""
-        placed = _placed(path.with_name(path.name.removesuffix(UNSETTLED)), state)
+        placed = placed_at(path.with_name(path.name.removesuffix(UNSETTLED)), state)
         self.make_folder(placed.parent)
         moved = path.rename(placed)
         _sync((placed.parent, path.parent))
@@ -297,7 +350,7 @@ class LocalStorage:
 
     def marked(self, folder: Path, pattern: str, state: State) -> list[Path]:
         """Return where a folder's responses are that match a glob and have a state, in the order of their names."""
-        placed = _placed(folder / pattern, state)
+        placed = placed_at(folder / pattern, state)
         return sorted(placed.parent.glob(placed.name))
 
     @contextmanager
@@ -393,7 +446,7 @@ def _entry(child: os.DirEntry[str]) -> Entry:
     return Entry(Path(child), folder, about.st_size * (not folder), readable, os.access(child, os.W_OK), open_to_all)
 
 
-def _placed(path: Path, state: State) -> Path:
+def placed_at(path: Path, state: State) -> Path:
     """Return where a response lies in a state."""
     if state is State.LANDED:
         return path.with_name(path.name + UNSETTLED)

@@ -78,7 +78,7 @@ class Examination:
     responses: int
     lost_responses: int
     set_aside: int
-    free_bytes: int
+    free_bytes: int | None
 
 
 def examine(

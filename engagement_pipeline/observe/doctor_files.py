@@ -18,7 +18,7 @@ from engagement_pipeline.lake import forgotten, inventory, raw
 from engagement_pipeline.lake.clock import newest as newest_moment
 from engagement_pipeline.lake.layout import FORMAT, LAKE_LOCK, PULL_LOCK
 from engagement_pipeline.lake.parquet import opened
-from engagement_pipeline.observe.patient import Finding, apart, quoted
+from engagement_pipeline.observe.patient import Finding, apart, quoted, removed
 from engagement_pipeline.query import catalog, stored
 
 if TYPE_CHECKING:
@@ -85,7 +85,8 @@ def lake_format(patient: Patient) -> Iterator[Finding]:
     """Find that the lake has another format than this program, or does not say which."""
     marker = patient.lake.root / "lake.json"
     written = _format_of_files(patient)
-    fix = f"printf '%s' '{json.dumps({'format': written})}' > {quoted(marker)}"
+    into = f"> {quoted(marker)}" if patient.lake.storage.is_local else f"| aws s3 cp - {quoted(marker)}"
+    fix = f"printf '%s' '{json.dumps({'format': written})}' {into}"
     fix += "" if written == FORMAT else " && engagement upgrade"
     try:
         found = json.loads(patient.lake.storage.read(marker))["format"]
@@ -184,7 +185,7 @@ def marts(patient: Patient) -> Iterator[Finding]:
                 path=entry.path,
                 what=f"{entry.path} is damaged",
                 meaning="tools that open engagement.duckdb fail over it; engagement sql does without",
-                fix=f"rm {quoted(entry.path)} && {anew}",
+                fix=f"{removed(entry.path)} && {anew}",
             )
     if lake.storage.busy(LAKE_LOCK) or lake.storage.busy(PULL_LOCK):
         return
@@ -224,7 +225,7 @@ def room(patient: Patient) -> Iterator[Finding]:
     staged = [(ENGAGEMENTS, DAYS_AT_ONCE), (DAILY, MONTHS_AT_ONCE)]
     sizes = (sorted(entry.size for entry in patient.inventory.of(table))[-number:] for table, number in staged)
     needed, free = FLOOR + sum(map(sum, sizes)), lake.storage.free()
-    if free < needed:
+    if free is not None and free < needed:
         yield Finding(
             path=lake.root,
             what=f"the disk of {lake.root} has {free / 1e6:,.0f} MB left",

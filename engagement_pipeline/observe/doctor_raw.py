@@ -13,7 +13,7 @@ from engagement_pipeline.core.dated import STAMP
 from engagement_pipeline.core.errors import EngagementError
 from engagement_pipeline.lake import inventory, raw
 from engagement_pipeline.observe.doctor_files import stamp_of
-from engagement_pipeline.observe.patient import WORKERS, Finding, pull_again, quoted
+from engagement_pipeline.observe.patient import WORKERS, Finding, moved, pull_again
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,8 +83,7 @@ def damaged_responses(patient: Patient) -> Iterator[Finding]:
                     path=path,
                     what=f"{path} is damaged ({problem})",
                     meaning="a rebuild stops at it; a backup may have it, and without one its rows stay as published",
-                    fix=f"mkdir -p {quoted(rejected)} && mv -n {quoted(path)} {quoted(rejected)}/"
-                    + (f" && {_pull(patient, path.parent)}" if again else ""),
+                    fix=moved(path, into=rejected) + (f" && {_pull(patient, path.parent)}" if again else ""),
                 )
 
 

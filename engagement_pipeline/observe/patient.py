@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 
 from engagement_pipeline.core.endpoints import ENDPOINTS, OF_TWEETS
 from engagement_pipeline.core.errors import LakeError
+from engagement_pipeline.core.places import ObjectPath
 from engagement_pipeline.core.tables import (
     COVERAGE,
     DAILY,
@@ -132,6 +133,7 @@ class Patient:
         tables = [table for table in TABLES.values() if table.glob.endswith(".parquet")]
         paths = [(entry.path, table) for table in tables for entry in self.inventory.of(table)]
         with ThreadPoolExecutor(WORKERS) as pool, duckdb.connect() as connection:
+            self.lake.storage.admit(connection)
             reader = None if self.audit is None else connection
             found = pool.map(lambda file: _look(self.lake, *file, reader=reader), paths)
             return {look.path: look for look in found if look}
@@ -325,8 +327,20 @@ def apart(patient: Patient, path: Path) -> str:
     """Return the command that moves a file or folder out of the lake, beside it; it overwrites nothing."""
     root = (patient.home or patient).lake.root
     kept = root.with_name(f"{root.name}.apart") / f"{patient.now:%Y%m%dT%H%M%SZ}"
-    there = kept / path.relative_to(root).parent
-    return f"mkdir -p {quoted(there)} && mv -n {quoted(path)} {quoted(there)}/"
+    return moved(path, into=kept / path.relative_to(root).parent)
+
+
+def moved(path: Path, *, into: Path) -> str:
+    """Return the command that moves a file or folder of a lake into a folder; on a disk it overwrites nothing."""
+    if isinstance(path, ObjectPath):
+        folder = "" if path.suffix else " --recursive"
+        return f"aws s3 mv{folder} {quoted(path)} {quoted(into / path.name)}"
+    return f"mkdir -p {quoted(into)} && mv -n {quoted(path)} {quoted(into)}/"
+
+
+def removed(path: Path) -> str:
+    """Return the command that removes a file of a lake."""
+    return f"{'aws s3 rm' if isinstance(path, ObjectPath) else 'rm'} {quoted(path)}"
 
 
 def spans(days: Iterable[date]) -> list[tuple[date, date]]:

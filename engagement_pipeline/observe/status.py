@@ -45,7 +45,8 @@ class Held:
     """What the lake holds. `first` and `last` are the UTC days of /historical with rows, None where there are none.
 
     `gaps` are the days in between without rows, as first and last day of each run of days. `damaged` counts the days
-    with a file that cannot be read. `size` and `raw_size` are in bytes, and so is `free`, what the disk has left.
+    with a file that cannot be read. `size` and `raw_size` are in bytes, and so is `free`, what the disk has left;
+    None in a bucket, which has no end.
     """
 
     days: int
@@ -56,7 +57,7 @@ class Held:
     damaged: int
     size: int
     raw_size: int
-    free: int
+    free: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

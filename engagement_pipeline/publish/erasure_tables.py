@@ -43,8 +43,10 @@ def files(lake: Lake) -> Iterator[tuple[Table, Path]]:
 
 
 def logs(lake: Lake) -> Iterator[tuple[Table, Path]]:
-    """Yield the files of all tables with a line of JSON a row."""
-    yield from (each for each in _all_files(lake) if each[1].suffix == LINES)
+    """Yield the files of all tables with a line of JSON a row, or the pieces of which a storage makes them."""
+    for table, path in _all_files(lake):
+        if path.suffix == LINES:
+            yield from ((table, piece) for piece in lake.storage.pieces(path))
 
 
 def _all_files(lake: Lake) -> Iterator[tuple[Table, Path]]:

@@ -37,6 +37,7 @@ def by_day(lake: Lake) -> Iterator[AskDay]:
     """
     lake.open(create=False)
     with duckdb.connect() as connection:
+        lake.storage.admit(connection)
         connection.execute("set timezone = 'UTC'")
 
         made: set[tuple[date, Table]] = set()

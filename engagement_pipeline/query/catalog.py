@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from engagement_pipeline.core.tables import Table
     from engagement_pipeline.lake.layout import Lake
+    from engagement_pipeline.lake.storages import Storage
 
 T = TypeVar("T")
 
@@ -68,8 +69,7 @@ def write(lake: Lake) -> Path:
 
 
 def _written(lake: Lake, stamps: str) -> Path:
-    place = files.beside(lake.catalog.absolute())
-    written = _write(lake, lake.catalog, place, storage=lake.storage, advice=MEND)
+    written = _write(lake, lake.catalog, files.own(lake), storage=lake.storage, advice=MEND)
     seal.put(lake, stamps)
     return written
 
@@ -82,11 +82,11 @@ def problem(lake: Lake) -> str:
         return f"its view {blind} has no file to read"
     here = lake.catalog.absolute()
     try:
-        with duckdb.connect(str(lake.catalog), read_only=True) as found:
+        with lake.storage.file(lake.catalog) as catalog, duckdb.connect(str(catalog), read_only=True) as found:
             versions = dict(found.execute("select sequence_name, comment from duckdb_sequences()").fetchall())
             if str(here) not in versions:
                 return f"it was written for {', '.join(versions) or 'another place'}"
-            if versions[str(here)] != seal.version(files.beside(here)):
+            if versions[str(here)] != seal.version(files.own(lake)):
                 return "another version of this program wrote it"
     except duckdb.Error as error:
         return f"it cannot be read: {str(error).splitlines()[0]}"
@@ -99,10 +99,10 @@ def elsewhere(lake: Lake, *, root: Path, output: Path) -> Path:
     Raises InputError where there is no lake, LakeError where the file cannot be written.
     """
     lake.open(create=False)
-    return _write(lake, output, files.elsewhere(root), storage=LocalStorage(output.parent), advice=ELSEWHERE)
+    return _write(lake, output, files.elsewhere(lake, root), storage=LocalStorage(output.parent), advice=ELSEWHERE)
 
 
-def _write(lake: Lake, target: Path, place: files.Place, *, storage: LocalStorage, advice: str) -> Path:
+def _write(lake: Lake, target: Path, place: files.Place, *, storage: Storage, advice: str) -> Path:
     """Write a catalogue whole or not at all, read-only: a tool that opens it to write would lock all others out.
 
     `advice` is what to do where it cannot be written.
@@ -112,8 +112,9 @@ def _write(lake: Lake, target: Path, place: files.Place, *, storage: LocalStorag
         with storage.staging(target.with_name(f".{target.name}.staging.{os.getpid()}")) as folder:
             staged = folder / "views"  # under the catalogue's name, its views would look for the lake in this folder
             with duckdb.connect(str(staged), config={"storage_compatibility_version": STORAGE}) as connection:
+                lake.storage.admit(connection)
                 connection.execute(f"set variable {files.SHADOWED} = {quoted(lake.storage.location(''))}")
-                if place.guard:
+                if storage is lake.storage:
                     here = identifier(lake.catalog.absolute())
                     version = quoted(seal.version(place))
                     connection.execute(f"create sequence {here}; comment on sequence {here} is {version}")
@@ -142,6 +143,7 @@ def connect(
     Unless `kept`, no mart is read from files. With `only`, there are none but these, which must be with all they read.
     """
     connection = duckdb.connect()
+    lake.storage.admit(connection)
     connection.execute("set timezone = 'UTC'")
     try:
         _create_views(connection, lake, files.fixed(lake), marts=marts, kept=kept, only=only)
@@ -228,7 +230,9 @@ def _views(lake: Lake, sql: str) -> duckdb.DuckDBPyConnection:
     """Return a connection with the views of engagement.duckdb, or with new ones for a query, in UTC."""
     if not seal.is_whole(lake):
         return connect(lake, only=needed(sql, [str(table) for table in TABLES.values()]))
-    connection = duckdb.connect(str(lake.catalog), read_only=True)
+    with lake.storage.file(lake.catalog) as catalog:  # once it is open, DuckDB needs no name of it
+        connection = duckdb.connect(str(catalog), read_only=True)
+    lake.storage.admit(connection)
     connection.execute("set timezone = 'UTC'")
     return connection
 

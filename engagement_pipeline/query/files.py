@@ -50,22 +50,30 @@ HOUR_AT = "to_timestamp((date - date '1970-01-01') * 86400 + hour * 3600)"  # of
 class Place:
     """Where a reader finds the lake.
 
-    `root` is SQL for its folder as a glob that ends in a slash, `guard` SQL that is true or fails.
+    `root` is SQL for its folder as a glob that ends in a slash, `guard` SQL that is true or fails. `parts` is the glob
+    behind the name of a file of lines, where that is a folder of parts.
     """
 
     root: str
+    parts: str = ""
     guard: str = ""
     advice: str = ""
 
 
 def fixed(lake: Lake) -> Place:
     """Return the lake's own folder, the same for every reader."""
-    return Place(root=quoted(lake.storage.location("")))
+    return Place(root=quoted(lake.storage.location("")), parts=lake.storage.parts)
 
 
-def elsewhere(root: Path) -> Place:
-    """Return a folder of other machines; while the views are written, a variable names the one that is here."""
-    return Place(root=f"coalesce(getvariable('{SHADOWED}')::varchar, {quoted(literally(root) + '/')})", advice=ADVICE)
+def own(lake: Lake) -> Place:
+    """Return the place for the catalogue in the lake; in a bucket nobody moves it, so that is the lake's own."""
+    return beside(lake.catalog.absolute()) if lake.storage.is_local else fixed(lake)
+
+
+def elsewhere(lake: Lake, root: Path) -> Place:
+    """Return a place of other machines; while the views are written, a variable names the one that is here."""
+    there = quoted(f"{literally(root)}/")
+    return Place(root=f"coalesce(getvariable('{SHADOWED}')::varchar, {there})", parts=lake.storage.parts, advice=ADVICE)
 
 
 def beside(catalog: Path) -> Place:
@@ -123,12 +131,15 @@ def source(
 
 def over(table: Table, place: Place, *patterns: str) -> str:
     """Return the SELECT over the files of a table that patterns find; DuckDB refuses one that finds none."""
-    conditions = [*_are_real(table)]
+    lines = table.glob.endswith(".jsonl")
+    behind = place.parts if lines else ""
+    conditions = [*_are_real(f"{table.glob}{behind}")]
+    named = f"filename = {bool(conditions)}"
     if any("endpoint=*" in pattern for pattern in patterns):
         conditions.append(f"endpoint in ({', '.join(map(quoted, ENDPOINTS.values()))})")
-    globs = ", ".join(at(place, pattern) for pattern in patterns)
-    files = f"{f'[{globs}]' if patterns[1:] else globs}, filename = {bool([*_are_real(table)])}"
-    if table.glob.endswith(".jsonl"):
+    globs = ", ".join(at(place, f"{pattern}{behind}") for pattern in patterns)
+    files = f"{f'[{globs}]' if patterns[1:] else globs}, {named}"
+    if lines:
         # A line that a power cut left torn is left out.
         types = _read_types(table)
         read = f"read_json({files}, format = 'newline_delimited', columns = {types}, ignore_errors = true)"
@@ -143,17 +154,17 @@ def over(table: Table, place: Place, *patterns: str) -> str:
 
 def at(place: Place, pattern: str) -> str:
     """Return the SQL for a pattern in a place."""
-    told = f"{pattern[:-1]}[{pattern[-1]}{place.advice}]" if place.advice else pattern
+    told = f"{pattern[:-1]}[{pattern[-1]}{place.advice}]" if place.advice and pattern[-1] != "?" else pattern
     return f"{place.root} || {quoted(told)}"
 
 
-def _are_real(table: Table) -> Iterator[str]:
-    """Yield the conditions that leave out the files of days, months and moments that there are not.
+def _are_real(glob: str) -> Iterator[str]:
+    """Yield the conditions that leave out the files of a glob with days, months and moments that there are not.
 
     DuckDB asks the names alone, and never opens such a file.
     """
     width = 0  # of the path's end, which is the same for all of the files
-    for part in reversed(DATED_PART.split(table.glob)):
+    for part in reversed(DATED_PART.split(glob)):
         length, real = DATED.get(part, (len(part), ""))
         width += length
         if real:

@@ -6,8 +6,6 @@ In: a query, DuckDB's error, a lake. Out: one line for the user, or LakeError.
 from __future__ import annotations
 
 import re
-from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -18,8 +16,6 @@ from engagement_pipeline.core.tables import TABLES, TYPE_NAMES
 from engagement_pipeline.query.views import READ, all_macros, all_views, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from engagement_pipeline.lake.layout import Lake
 
 # PIVOT is several statements to DuckDB, wherever in a query it stands.
@@ -97,25 +93,9 @@ def closed(lake: Lake) -> LakeError | None:
     DuckDB passes over such a folder without a word, so its rows would be missing from every answer.
     """
     for table in TABLES.values():
-        top, *names = Path(table.glob).parts
-        for folder in _closed(lake, lake.root / top, names[:-1]) if names else ():
+        if folder := lake.storage.closed(table.glob):
             return LakeError(
                 f"{folder} cannot be read by this user, so its rows would be missing: let this user read it; "
                 "engagement doctor names all such folders"
             )
     return None
-
-
-def _closed(lake: Lake, folder: Path, names: Sequence[str]) -> Iterator[Path]:
-    """Yield the folders that cannot be listed: this one, and those in it that have one of the names, level by level."""
-    try:
-        inner = lake.storage.children(folder)
-    except PermissionError:
-        yield folder
-        return
-    for entry in inner if names else ():
-        if entry.folder and fnmatchcase(entry.path.name, names[0]):
-            if not entry.readable:
-                yield entry.path
-            elif names[1:]:
-                yield from _closed(lake, entry.path, names[1:])

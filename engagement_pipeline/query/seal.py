@@ -54,7 +54,7 @@ def _noted(lake: Lake) -> list[bytes]:
     """Return what is noted of the marts in files and of all files, nothing if the catalogue is another by now."""
     try:
         noted, origin = lake.storage.noted(NOTE), _origin(lake)
-        intact = noted.startswith(origin) and not lake.storage.exists(written_into(lake.catalog))
+        intact = noted.startswith(origin) and not is_written_into(lake)
     except OSError:
         return []
     return noted.removeprefix(origin).split() if intact else []
@@ -77,15 +77,20 @@ def written_into(catalog: Path) -> Path:
     return catalog.with_name(catalog.name + ".wal")
 
 
+def is_written_into(lake: Lake) -> bool:
+    """Tell whether somebody writes into the catalogue, which DuckDB does with files alone."""
+    return lake.storage.is_local and lake.storage.exists(written_into(lake.catalog))
+
+
 def _origin(lake: Lake) -> bytes:
     """Return what changes with the version of the views, with their place, and with the bytes of the catalogue."""
     held = hashlib.sha256(lake.storage.read(lake.catalog)).hexdigest()
-    return f"{version(files.beside(lake.catalog.absolute()))} {held}".encode()
+    return f"{version(files.own(lake))} {held}".encode()
 
 
 def _found(lake: Lake) -> bytes:
     """Return what changes with the files that the views find: which tables have any, and what is in the roster's."""
-    place = files.beside(lake.catalog.absolute())
+    place = files.own(lake)
     sources = truth.by_source(lake, place, live=True) | truth.selects(lake, place, live=True)
     kept = stored.selects(lake, place)
     return _hash(duckdb.__version__, _roster_columns(lake), *sources.values(), *kept.values()).encode()
@@ -104,7 +109,11 @@ def _roster_columns(lake: Lake) -> str:
 
 def _opens(lake: Lake) -> bool:
     """Tell whether a reader can open the catalogue: who has opened it to write locks all others out."""
-    with suppress(duckdb.Error), duckdb.connect(str(lake.catalog), read_only=True):
+    with (
+        suppress(duckdb.Error),
+        lake.storage.file(lake.catalog) as catalog,
+        duckdb.connect(str(catalog), read_only=True),
+    ):
         return True
     return False
 

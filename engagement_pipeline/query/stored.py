@@ -119,6 +119,7 @@ def renew(lake: Lake) -> None:
             lake.storage.staging(lake.staging) as aside,
             duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": str(aside)}) as connection,
         ):
+            lake.storage.admit(connection)
             connection.execute("set timezone = 'UTC'")
             months = {path: made for view in stored_views() for path, made in _renewed(connection, lake, view)}
             lake.storage.swap({staged: path for path, staged in months.items() if staged})

@@ -192,3 +192,11 @@ def test_on_a_terminal_the_questions_come_one_by_one_and_no_key_is_echoed(folder
     assert SECRET not in said
     assert accounts.load(Path("accounts.toml")).app.consumer_secret == SECRET
     assert settings.load({}).requests_per_minute == 300
+
+
+def test_with_a_lake_in_a_bucket_the_example_lies_beside_the_accounts(tmp_path):
+    chosen = settings.load(
+        {"ENGAGEMENT_DATA": "s3://a-bucket/lake", "ENGAGEMENT_ACCOUNTS": str(tmp_path / "accounts.toml")}
+        | {"ENGAGEMENT_CONFIG": os.devnull}
+    )
+    assert init.Places.of(chosen, {}).example == tmp_path / "roster.example.csv"

@@ -1,8 +1,9 @@
-"""The storage: what each of its methods promises."""
+"""The storages: what each of their methods promises. What asks for `either` is true of files and of objects."""
 
 import errno
 import os
 import shutil
+from io import BytesIO
 
 import duckdb
 import pyarrow as pa
@@ -32,6 +33,12 @@ def storage(lake):
     return lake.storage
 
 
+@pytest.fixture(params=["disk", "bucket"])
+def either(request, lake):
+    """An empty storage of each kind."""
+    return lake.storage if request.param == "disk" else Lake(request.getfixturevalue("in_bucket")).storage
+
+
 def no_space(*_):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -42,6 +49,15 @@ def made(storage, *names):
         path = storage.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)
+    return [storage.root / name for name in names]
+
+
+def written(storage, *names):
+    """Write files that hold their names; return their paths."""
+    for name in names:
+        path = storage.root / name
+        storage.make_folder(path.parent)
+        storage.write_whole(path, name.encode())
     return [storage.root / name for name in names]
 
 
@@ -59,14 +75,14 @@ def test_a_lake_is_on_the_disk_unless_another_storage_is_named(tmp_path):
     assert Lake(tmp_path, other) == Lake(tmp_path)
 
 
-def test_files_and_folders_are_there_or_not(storage):
-    made(storage, "a/b")
-    assert [storage.exists(storage.root / name) for name in ("a/b", "a", "b")] == [True, True, False]
+def test_files_and_folders_are_there_or_not(either):
+    written(either, "a/b")
+    assert [either.exists(either.root / name) for name in ("a/b", "a", "b")] == [True, True, False]
 
 
-def test_a_file_has_a_size_and_one_that_is_not_there_has_none(storage):
-    (path,) = made(storage, "a")
-    assert (storage.size(path), storage.size(storage.root / "b")) == (1, 0)
+def test_a_file_has_a_size_and_one_that_is_not_there_has_none(either):
+    (path,) = written(either, "a")
+    assert (either.size(path), either.size(either.root / "b")) == (1, 0)
 
 
 def test_a_file_has_a_time_and_one_that_is_not_there_has_none(storage):
@@ -76,48 +92,49 @@ def test_a_file_has_a_time_and_one_that_is_not_there_has_none(storage):
     assert storage.changed_at(storage.root / "none") == 0
 
 
-def test_what_matches_is_found_sorted(storage):
-    made(storage, "b/2", "a/1", "b/1", "c")
-    assert of_root(storage, storage.find("*/1")) == ["a/1", "b/1"]
-    assert of_root(storage, storage.find("*", within=storage.root / "b")) == ["b/1", "b/2"]
-    assert storage.find("*", within=storage.root / "nothing") == []
+def test_what_matches_is_found_sorted(either):
+    written(either, "b/2", "a/1", "b/1", "c")
+    assert of_root(either, either.find("*/1")) == ["a/1", "b/1"]
+    assert of_root(either, either.find("*", within=either.root / "b")) == ["b/1", "b/2"]
+    assert either.find("*", within=either.root / "nothing") == []
 
 
 @pytest.mark.parametrize(("pattern", "there"), [("*/1", True), ("a", True), ("*/2", False)])
-def test_it_tells_whether_anything_matches(storage, pattern, there):
-    made(storage, "a/1")
-    assert storage.holds(pattern) == there
+def test_it_tells_whether_anything_matches(either, pattern, there):
+    written(either, "a/1")
+    assert either.holds(pattern) == there
 
 
-def test_a_file_that_is_replaced_has_another_stamp(storage):
-    made(storage, "day=2026-01-01/a", "day=2026-01-02/a", "day=2026-02-30/a", "day=2026-01-02/b", "c")
+def test_a_file_that_is_replaced_has_another_stamp(either):
+    written(either, "day=2026-01-01/a", "day=2026-01-02/a", "day=2026-02-30/a", "day=2026-01-02/b", "c")
     pattern = "day=[0-9]*/a"
-    before = storage.stamps(pattern)
+    before = either.stamps(pattern)
     assert [*before] == ["day=2026-01-01/a", "day=2026-01-02/a"]
-    assert storage.stamps("c").keys() == {"c"}
-    assert storage.stamps("none/*") == storage.stamps("none") == {}
-    storage.write_whole(storage.root / "day=2026-01-02/a", storage.read(storage.root / "day=2026-01-02/a"))
-    after = storage.stamps(pattern)
+    assert either.stamps("c").keys() == {"c"}
+    assert either.stamps("none/*") == either.stamps("none") == {}
+    either.write_whole(either.root / "day=2026-01-02/a", b"another")
+    after = either.stamps(pattern)
     assert [name for name in before if after[name] != before[name]] == ["day=2026-01-02/a"]
 
 
-def test_a_file_is_read_whole_or_by_line(storage):
-    (path,) = made(storage, "a")
-    path.write_bytes(b"1\n\n2")
-    assert storage.read(path) == b"1\n\n2"
-    assert [*storage.lines(path)] == [b"1\n", b"\n", b"2"]
+def test_a_file_is_read_whole_or_by_line(either):
+    path = either.root / "a"
+    either.write_whole(path, b"1\n\n2")
+    assert either.read(path) == b"1\n\n2"
+    assert [*either.lines(path)] == [b"1\n", b"\n", b"2"]
 
 
-def test_a_file_that_is_not_there_has_no_lines_and_cannot_be_read(storage):
-    assert [*storage.lines(storage.root / "a")] == []
+def test_a_file_that_is_not_there_has_no_lines_and_cannot_be_read(either):
+    assert [*either.lines(either.root / "a")] == []
     with pytest.raises(FileNotFoundError):
-        storage.read(storage.root / "a")
+        either.read(either.root / "a")
 
 
-def test_arrow_reads_a_source(storage):
-    path, rows = storage.root / "a.parquet", pa.table({"n": [1, 2]})
-    pq.write_table(rows, path)
-    with storage.source(path) as file:
+def test_arrow_reads_a_source(either):
+    path, rows, buffer = either.root / "a.parquet", pa.table({"n": [1, 2]}), BytesIO()
+    pq.write_table(rows, buffer)
+    either.write_whole(path, buffer.getvalue())
+    with either.source(path) as file:
         assert pq.read_table(file).equals(rows)
 
 
@@ -137,11 +154,11 @@ def test_duckdb_reads_a_location_from_any_folder(tmp_path, monkeypatch, name):
 # Writing.
 
 
-def test_a_file_is_written_whole_over_another(storage):
-    (path,) = made(storage, "a")
-    storage.write_whole(path, b"new")
-    assert path.read_bytes() == b"new"
-    assert [*storage.root.iterdir()] == [path]
+def test_a_file_is_written_whole_over_another(either):
+    (path,) = written(either, "a")
+    either.write_whole(path, b"new")
+    assert either.read(path) == b"new"
+    assert [entry.path for entry in either.children(either.root)] == [path]
 
 
 @pytest.mark.parametrize("function", ["fsync", "replace"])
@@ -154,11 +171,11 @@ def test_a_file_that_cannot_be_written_is_as_it_was(storage, monkeypatch, functi
     assert [*storage.root.iterdir()] == [path]
 
 
-def test_lines_are_appended_in_a_folder_that_need_not_be_there(storage):
-    path = storage.root / "requests" / "a"
-    storage.append_line(path, b"1")
-    storage.append_line(path, b"2")
-    assert path.read_bytes() == b"1\n2\n"
+def test_lines_are_appended_in_a_folder_that_need_not_be_there(either):
+    path = either.root / "requests" / "a.jsonl"
+    either.append_line(path, b"1")
+    either.append_line(path, b"2")
+    assert [*either.lines(path)] == [b"1\n", b"2\n"]
 
 
 def test_a_torn_line_is_ended_first(storage):
@@ -174,30 +191,31 @@ def test_a_folder_is_made_with_those_above_and_may_be_there(storage):
     assert (storage.root / "a" / "b").is_dir()
 
 
-def test_a_staging_folder_is_empty_and_gone_afterwards(storage):
-    folder = storage.root / ".aside"
-    made(storage, ".aside/left")
-    with pytest.raises(ValueError, match="stop"), storage.staging(folder) as given:  # noqa: PT012 - it is used within
+def test_a_staging_folder_is_empty_and_gone_afterwards(either):
+    folder = either.local / ".aside"
+    folder.mkdir(parents=True)
+    (folder / "left").touch()
+    with pytest.raises(ValueError, match="stop"), either.staging(folder) as given:  # noqa: PT012 - it is used within
         assert given == folder
         assert [*folder.iterdir()] == []
-        made(storage, ".aside/file")
+        (folder / "file").touch()
         raise ValueError("stop")
     assert not folder.exists()
 
 
-def test_a_file_is_removed_and_need_not_be_there(storage):
-    (path,) = made(storage, "a")
+def test_a_file_is_removed_and_need_not_be_there(either):
+    (path,) = written(either, "a")
     for _ in range(2):
-        storage.remove(path)
-    assert not path.exists()
+        either.remove(path)
+    assert not either.exists(path)
 
 
-def test_a_folder_is_removed_and_the_one_above_once_it_is_empty(storage):
-    made(storage, "raw/w/1/a", "raw/w/2/b")
-    storage.remove_folder(storage.root / "raw/w/1")
-    assert of_root(storage, storage.find("raw/*/*")) == ["raw/w/2"]
-    storage.remove_folder(storage.root / "raw/w/2")
-    assert of_root(storage, storage.find("**/*")) == ["raw"]
+def test_a_folder_is_removed_and_the_one_above_once_it_is_empty(either):
+    written(either, "raw/w/1/a", "raw/w/2/b")
+    either.remove_folder(either.root / "raw/w/1")
+    assert of_root(either, either.find("raw/*/*")) == ["raw/w/2"]
+    either.remove_folder(either.root / "raw/w/2")
+    assert not either.exists(either.root / "raw/w")
 
 
 def test_a_folder_whose_removal_is_killed_is_gone_at_once_and_swept_later(storage, monkeypatch):
@@ -226,46 +244,46 @@ def in_each_state(storage):
     ("state", "place"),
     [(State.LANDED, f"{RESPONSE}.new"), (State.COUNTS, RESPONSE)],
 )
-def test_a_response_is_put_in_a_state(storage, state, place):
-    path = storage.put(storage.root / RESPONSE, b"body", state)
-    assert of_root(storage, [path]) == [place]
-    assert path.read_bytes() == b"body"
-    assert in_each_state(storage) == [[place] if each is state else [] for each in State]
+def test_a_response_is_put_in_a_state(either, state, place):
+    path = either.put(either.root / RESPONSE, b"body", state)
+    assert of_root(either, [path]) == [place]
+    assert either.read(path) == b"body"
+    assert in_each_state(either) == [[place] if each is state else [] for each in State]
 
 
 @pytest.mark.parametrize(("state", "place"), [(State.COUNTS, RESPONSE), (State.REJECTED, f"rejected/{RESPONSE}")])
-def test_a_response_is_marked_with_another_state(storage, state, place):
-    landed = storage.put(storage.root / RESPONSE, b"body", State.LANDED)
-    path = storage.mark(landed, state)
-    assert of_root(storage, [path]) == [place]
-    assert path.read_bytes() == b"body"
-    assert in_each_state(storage) == [[place] if each is state else [] for each in State]
+def test_a_response_is_marked_with_another_state(either, state, place):
+    landed = either.put(either.root / RESPONSE, b"body", State.LANDED)
+    path = either.mark(landed, state)
+    assert of_root(either, [path]) == [place]
+    assert either.read(path) == b"body"
+    assert in_each_state(either) == [[place] if each is state else [] for each in State]
 
 
-def test_responses_are_listed_in_the_order_of_their_names_without_what_is_none(storage):
-    made(storage, "b.json.zst", "a.json.zst", "pull.json", ".a.json.zst.1")
-    assert of_root(storage, storage.marked(storage.root, PATTERN, State.COUNTS)) == ["a.json.zst", "b.json.zst"]
+def test_responses_are_listed_in_the_order_of_their_names_without_what_is_none(either):
+    written(either, "b.json.zst", "a.json.zst", "pull.json", ".a.json.zst.1")
+    assert of_root(either, either.marked(either.root, PATTERN, State.COUNTS)) == ["a.json.zst", "b.json.zst"]
 
 
 # Waiting.
 
 
-def test_a_lock_tells_once_that_it_must_be_waited_for(storage):
+def test_a_lock_tells_once_that_it_must_be_waited_for(either):
     told = []
 
     def waits():
         told.append("waiting")
         first.__exit__(None, None, None)
 
-    first = storage.lock("lake", waiting=waits)
+    first = either.lock("lake", waiting=waits)
     first.__enter__()
-    with storage.lock("lake", waiting=waits):
+    with either.lock("lake", waiting=waits):
         assert told == ["waiting"]
 
 
-def test_locks_of_other_names_are_not_waited_for(storage):
+def test_locks_of_other_names_are_not_waited_for(either):
     told = []
-    with storage.lock("lake", waiting=told.append), storage.lock("pull", waiting=told.append):
+    with either.lock("lake", waiting=told.append), either.lock("pull", waiting=told.append):
         assert told == []
 
 

@@ -22,6 +22,8 @@ from engagement_pipeline.publish import retention
 from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.query import catalog
 
+pytestmark = pytest.mark.marts
+
 TWEETS = (1, 2)
 KEY = ENGAGEMENTS.key
 WINDOWS = [Window(*days) for days in ((FIRST, FIRST), (FIRST, SECOND), (SECOND, THIRD), (FIRST, THIRD))]

@@ -10,6 +10,8 @@ from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.query import catalog
 
+pytestmark = pytest.mark.marts
+
 FIRST, SECOND = WINDOW.days()
 IMPRESSIONS = ("impressions",)
 

@@ -18,7 +18,7 @@ from engagement_pipeline.core import settings
 from engagement_pipeline.extract.prepare import prepare
 from engagement_pipeline.lake import layout
 from engagement_pipeline.lake.layout import Lake
-from engagement_pipeline.lake.storage import LocalStorage
+from engagement_pipeline.lake.storages import storage_of
 from engagement_pipeline.observe import checks
 from engagement_pipeline.publish import retention
 
@@ -44,6 +44,9 @@ class Counting:
         self._storage = storage
 
     def __getattr__(self, name):
+        if not callable(getattr(self._storage, name)):
+            return getattr(self._storage, name)
+
         def counted(*arguments, **named):
             calls[name] += 1
             with within():
@@ -115,7 +118,7 @@ def staged(first, last):
 
 
 def main(first, last):
-    layout.LocalStorage = lambda root: Counting(LocalStorage(root))
+    layout.storage_of = lambda root: Counting(storage_of(root))
     watch(settings.load().data)
     found = {}
     for stage in staged(date.fromisoformat(first), date.fromisoformat(last)):

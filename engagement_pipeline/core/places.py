@@ -1,0 +1,67 @@
+"""A place in a bucket, as a path that is no file.
+
+In: an address such as s3://bucket/prefix. Out: an ObjectPath, with which all that joins, compares and shows paths works
+unchanged. What would open it as a file fails, so no file of that name can come to lie on the disk.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PosixPath
+from typing import NoReturn, Self
+
+ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+JOINED = re.compile(r"^(s3):/")  # what pathlib makes of an address
+SCHEME = "s3"
+FORM = "s3://bucket/prefix"
+BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+UNFIT = re.compile(
+    r"[\\?#%*\[\]]|//|(^|/)\.{1,2}(/|$)"
+)  # of a prefix: what an address, a glob or a path reads otherwise
+
+
+class ObjectPath(PosixPath):
+    """The name of an object, or of what begins many names as a folder does."""
+
+    def __str__(self) -> str:
+        return JOINED.sub(r"\1://", super().__str__(), count=1)
+
+    def __fspath__(self) -> NoReturn:
+        raise TypeError(f"{self} is in a bucket, and no file")
+
+    def absolute(self) -> Self:
+        """Return it as it is: there is no folder to which it is relative."""
+        return self
+
+    @property
+    def bucket(self) -> str:
+        """The bucket that it is in."""
+        return self.parts[1]
+
+    @property
+    def key(self) -> str:
+        """Its name within the bucket; empty for the bucket itself."""
+        return "/".join(self.parts[2:])
+
+
+def place(text: str) -> Path:
+    """Return the place that a text names: an address in object storage, or a path. Raises ValueError as `in_bucket`."""
+    return in_bucket(text) if is_address(text) else Path(text)
+
+
+def is_address(text: str) -> bool:
+    """Tell whether a text is an address and no path."""
+    return bool(ADDRESS.match(text))
+
+
+def in_bucket(address: str) -> ObjectPath:
+    """Return the place of an address; raises ValueError that says what must stand there."""
+    scheme, _, rest = address.partition("://")
+    bucket, _, prefix = rest.rstrip("/").partition("/")
+    if scheme.lower() != SCHEME:
+        raise ValueError(f"must be a path, or an address such as {FORM}: no other kind of address is known")
+    if not BUCKET.fullmatch(bucket):
+        raise ValueError(f"must be an address such as {FORM}, and that is the name of no bucket")
+    if UNFIT.search(prefix) or not prefix.isprintable():
+        raise ValueError(f"must be an address such as {FORM}, with letters, digits and marks such as - or _ in it")
+    return ObjectPath(f"{SCHEME}://{bucket}/{prefix}")

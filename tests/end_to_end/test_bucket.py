@@ -1,0 +1,187 @@
+"""A lake in a bucket: what the commands make of it is what they make on a disk, killed or not."""
+
+from datetime import date
+
+import pytest
+from faulty_store import way_to
+
+from engagement_pipeline import pipeline
+from engagement_pipeline.core.tables import TABLES
+from engagement_pipeline.extract.prepare import prepare
+from engagement_pipeline.lake import object_lock, objects, raw
+from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.query import catalog
+
+FIRST, LAST = date(2026, 1, 30), date(2026, 1, 31)
+TYPES = "impressions engagements"
+
+
+class Killed(BaseException):
+    """What no code catches."""
+
+
+@pytest.fixture
+def chosen(world, in_bucket, monkeypatch):
+    for variable, value in (world.environment | {"ENGAGEMENT_DATA": str(in_bucket), "ENGAGEMENT_TYPES": TYPES}).items():
+        monkeypatch.setenv(variable, value)
+    return world.settings(data=str(in_bucket), types=TYPES)
+
+
+def run(chosen):
+    outcome = pipeline.run(chosen, prepare(chosen, FIRST, LAST))
+    assert outcome.failure is None
+
+
+def rows(lake, *names):
+    """Return the rows of tables."""
+    return {name: catalog.query(lake, f"from {name} order by all").to_pylist() for name in names}
+
+
+def test_the_tables_are_those_of_a_lake_on_a_disk(world, chosen):
+    on_disk = world.settings(types=TYPES)
+    for each in (chosen, on_disk):
+        run(each)
+    names = [table.name for table in TABLES.values() if table.name != "requests"]  # which has how long each took
+    here, there = (rows(Lake(each.data), *names) for each in (chosen, on_disk))
+    assert here == there
+    assert here["engagements"]
+    assert len(rows(Lake(chosen.data), "requests")["requests"]) == 3
+
+
+@pytest.mark.s3
+def test_a_rebuild_gives_the_same_rows_and_a_missing_day_comes_back(chosen):
+    run(chosen)
+    lake = Lake(chosen.data)
+    before = rows(lake, "engagements", "daily")
+    (path, _) = lake.storage.find("engagements/*/*.parquet")
+    lake.storage.remove(path)
+    pipeline.rebuild(chosen)
+    assert rows(lake, "engagements", "daily") == before
+
+
+@pytest.mark.s3
+def test_prune_removes_raw_and_no_row(chosen, world):
+    run(chosen)
+    before = rows(Lake(chosen.data), "engagements")
+    later = world.settings(data=str(chosen.data), now="2027-01-01")
+    pipeline.drop(later, pipeline.spent(later))
+    assert Lake(chosen.data).storage.find("raw/*/*/*") == []
+    assert rows(Lake(chosen.data), "engagements") == before
+
+
+@pytest.mark.s3
+def test_a_tweet_is_forgotten(chosen, engagement):
+    run(chosen)
+    tweet = rows(Lake(chosen.data), "engagements")["engagements"][0]["tweet_id"]
+    code, _, lines = engagement("forget", str(tweet), "--yes")
+    assert (code, lines) == (0, [])
+    counts = catalog.query(Lake(chosen.data), "select distinct tweet_id from daily").to_pylist()
+    assert tweet not in {row["tweet_id"] for row in counts}
+    assert len(counts) == 5
+
+
+@pytest.mark.s3
+@pytest.mark.parametrize(
+    "command", [("status",), ("doctor",), ("sql", "from daily"), ("catalog",), ("upgrade",), ("prune",)]
+)
+def test_each_command_takes_the_place(chosen, engagement, command):
+    run(chosen)
+    code, shown, lines = engagement(*command)
+    assert (code, lines) == (0, [])
+    assert "s3:/l" not in shown
+
+
+def test_a_lake_that_there_is_not_is_told_by_its_place(chosen, failed):
+    assert failed("sql", "from daily") == (
+        2,
+        f"there is no lake in {chosen.data}: pull first, or name one in ENGAGEMENT_DATA",
+    )
+
+
+def changes(monkeypatch, number=None):
+    """Count what changes the store; from the call with a number on, nothing does, as if the process were killed."""
+    made = []
+    for name in ("put", "copy", "delete"):
+        really = getattr(objects.Objects, name)
+
+        def call(self, *arguments, really=really, name=name, **named):
+            made.append(name)
+            if number and len(made) >= number:
+                raise Killed
+            return really(self, *arguments, **named)
+
+        monkeypatch.setattr(objects.Objects, name, call)
+    return made
+
+
+@pytest.mark.s3
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.5, 0.7, 0.9])
+def test_killed_before_any_change_of_the_store_the_next_run_ends_with_the_same_rows(chosen, world, monkeypatch, share):
+    whole = world.settings(data=f"{chosen.data}-whole", types=TYPES)
+    with monkeypatch.context() as patch:
+        made = changes(patch)
+        run(whole)
+    with monkeypatch.context() as patch:
+        changes(patch, int(len(made) * share) + 1)
+        with pytest.raises(Killed):
+            run(chosen)
+    monkeypatch.setattr(object_lock, "_is_dead", lambda _: True)
+    objects.objects(chosen.data.bucket).seen.clear()
+    objects.objects(chosen.data.bucket).parts.clear()
+    before = landed(chosen)
+    run(chosen)
+    assert rows(Lake(chosen.data), "engagements", "daily") == rows(Lake(whole.data), "engagements", "daily")
+    assert before <= landed(chosen)
+
+
+def landed(chosen):
+    """Return the names of all responses that count."""
+    found = raw.all_pulls(Lake(chosen.data))
+    return {path.path.name for pull in found for path in pull.landed()}
+
+
+# A store that fails.
+
+
+@pytest.fixture
+def way(chosen, store, monkeypatch):
+    """The way to the store, which fails as it is told."""
+    with way_to(store["AWS_ENDPOINT_URL"]) as (address, way):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        yield way
+
+
+FAULTS = {
+    "read-only": ("PUT", 403, "AccessDenied", "these credentials may not do that"),
+    "expired": ("GET", 400, "ExpiredToken", "the credentials have expired: renew them"),
+    "full": ("PUT", 403, "QuotaExceeded", "the bucket is full: make room"),
+    "another region": ("GET", 400, "AuthorizationHeaderMalformed", "the bucket lies in another region"),
+    "no bucket": ("GET", 404, "NoSuchBucket", "there is no such bucket"),
+}
+
+
+@pytest.mark.s3
+@pytest.mark.parametrize("after", [0, 30])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_store_that_refuses_is_told_in_one_line_and_nothing_that_landed_is_lost(
+    chosen, way, engagement, fault, after
+):
+    method, status, code, words = FAULTS[fault]
+    way.fault = lambda number, asked, _: (status, code) if number > after and asked == method else None
+    pull = ("pull", "--from", str(FIRST), "--to", str(LAST))
+    exit_code, shown, lines = engagement(*pull)
+    assert exit_code in {1, 2}
+    assert any(words in line for line in lines), lines
+    assert not any("Traceback" in line or "AKIA" in line or "wJalr" in line for line in [*lines, shown])
+    way.fault = lambda *_: None
+    before = landed(chosen) if Lake(chosen.data).storage.exists(Lake(chosen.data).raw) else set()
+    assert engagement(*pull)[0] == 0
+    assert before <= landed(chosen)
+    assert len(rows(Lake(chosen.data), "tweets")["tweets"]) == 6
+
+
+@pytest.mark.s3
+def test_one_request_in_ten_that_fails_is_asked_again(chosen, way):
+    way.fault = lambda number, *_: (503, "SlowDown") if number % 10 == 0 else None
+    run(chosen)
+    assert rows(Lake(chosen.data), "engagements")["engagements"]

@@ -1,0 +1,328 @@
+"""A lake's files as objects: what differs from files, and what stops halfway."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+
+from engagement_pipeline.core.errors import InputError, LakeError
+from engagement_pipeline.core.places import ObjectPath
+from engagement_pipeline.lake import bucket, object_lock, objects
+from engagement_pipeline.lake.layout import LAKE_LOCK, Lake
+from engagement_pipeline.lake.objects import TakenError
+from engagement_pipeline.lake.storage import State, SwapError
+
+RESPONSE = "ann-1.json.zst"
+PUT = objects.Objects.put
+
+
+@pytest.fixture
+def storage(in_bucket):
+    return Lake(in_bucket).storage
+
+
+def staged(storage, *names):
+    """Stage files that hold their names; return where each is and where it is to be."""
+    storage.local.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (storage.local / name).write_text(f"new {name}")
+    return {storage.local / name: storage.root / name for name in names}
+
+
+def another(storage):
+    """Return the storage as another process has it, which knows nothing of this one's locks."""
+    other = bucket.BucketStorage(storage.root)
+    other._objects = objects.Objects(storage.root.bucket)
+    return other
+
+
+def told():
+    pytest.fail("it waits")
+
+
+# Names.
+
+
+def test_a_storage_names_its_local_folder_and_stages_nothing_in_the_bucket(storage):
+    with storage.staging(Lake(storage.root).staging) as folder:
+        (folder / "rows").write_bytes(b"rows")
+        assert storage.source(folder / "rows").read() == b"rows"
+        assert storage.exists(folder / "rows")
+    assert storage.find("**/*") == []
+
+
+def test_a_file_of_lines_is_one_file_of_many_parts(storage, monkeypatch):
+    monkeypatch.setattr(bucket, "PART_BYTES", 6)
+    path = storage.root / "requests" / "2026-01.jsonl"
+    for number in range(4):
+        storage.append_line(path, b"%d 5" % number)
+    another(storage).append_line(path, b"last")
+    assert [*storage.lines(path)] == [b"0 5\n", b"1 5\n", b"2 5\n", b"3 5\n", b"last\n"]
+    assert len(storage.find("requests/*.jsonl/*")) == 3
+    (entry,) = storage.children(path.parent)
+    assert (entry.path, entry.folder, entry.size) == (path, False, 21)
+    storage.remove(path)
+    assert not storage.exists(path)
+
+
+def test_the_index_has_what_lay_in_raw_before_and_then_what_has_begun(storage):
+    first, second, third = (storage.root / "raw/a/w" / name for name in "123")
+    storage.write_whole(first / "pull.json", b"")
+    assert storage.begun_folders("*/*/*", within=storage.root / "raw") == [first]
+    storage.write_whole(third / "pull.json", b"")  # which nobody has begun
+    storage.begin_folder(second)
+    storage.end_folder(first)
+    assert storage.begun_folders("*/*/*", within=storage.root / "raw") == [second]
+
+
+# What is killed halfway.
+
+
+def test_a_response_that_was_copied_and_not_removed_is_marked_again(storage, monkeypatch):
+    landed = storage.put(storage.root / RESPONSE, b"body", State.LANDED)
+    with monkeypatch.context() as patch:
+        patch.setattr(objects.Objects, "delete", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            storage.mark(landed, State.COUNTS)
+    states = [storage.marked(storage.root, "*.zst", state) for state in (State.LANDED, State.COUNTS)]
+    assert states == [[landed], [storage.root / RESPONSE]]
+    assert storage.mark(landed, State.COUNTS) == storage.root / RESPONSE
+    assert storage.marked(storage.root, "*.zst", State.LANDED) == []
+
+
+def test_a_folder_that_was_removed_in_part_can_be_removed_again(storage, monkeypatch):
+    folder = storage.root / "raw/a/w/1"
+    storage.begin_folder(folder)
+    for name in ("pull.json", "x.json.zst", "rejected/y.json.zst"):
+        storage.write_whole(folder / name, b"")
+    really, left = objects.Objects.delete, [1]
+
+    def delete(self, *keys):
+        left[0] -= 1
+        return really(self, *keys) if left[0] >= 0 else interrupted()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(objects.Objects, "delete", delete)
+        with pytest.raises(KeyboardInterrupt):
+            storage.remove_folder(folder)
+    assert [path.name for path in storage.find("*", within=folder)] == ["pull.json"]
+    storage.remove_folder(folder)
+    assert not storage.exists(folder)
+    assert storage.begun_folders("*/*/*", within=storage.root / "raw") == []
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+# Locks.
+
+
+def test_each_holder_of_a_lock_has_a_higher_number(storage):
+    numbers = []
+    for each in (storage, another(storage), storage):
+        with each.lock(LAKE_LOCK, waiting=told):
+            numbers.append(json.loads(storage.read(storage.root / ".lake.lock"))["number"])
+    assert numbers == [1, 2, 3]
+
+
+def test_a_lock_is_busy_while_it_is_held_and_heard_of(storage, monkeypatch):
+    assert not storage.busy(LAKE_LOCK)
+    with storage.lock(LAKE_LOCK, waiting=told):
+        assert another(storage).busy(LAKE_LOCK)
+        monkeypatch.setattr(object_lock, "SILENCE", timedelta(seconds=-60))
+        assert not another(storage).busy(LAKE_LOCK)  # nothing was heard of it for long
+    assert not storage.busy(LAKE_LOCK)
+
+
+def test_a_lock_that_is_heard_of_is_waited_for(storage):
+    waited = []
+
+    def waits():
+        waited.append(True)
+        first.__exit__(None, None, None)
+
+    first = storage.lock(LAKE_LOCK, waiting=told)
+    first.__enter__()
+    with another(storage).lock(LAKE_LOCK, waiting=waits):
+        assert waited == [True]
+
+
+def test_a_lock_of_a_process_of_this_machine_that_is_dead_is_free_at_once(storage):
+    hold = (
+        "import os; from engagement_pipeline.core.places import in_bucket; from engagement_pipeline.lake.layout import "
+        f"Lake; lock = Lake(in_bucket('{storage.root}')).storage.lock('lake', waiting=print); lock.__enter__(); "
+        "os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", hold], env=os.environ, check=True)
+    assert json.loads(storage.read(storage.root / ".lake.lock"))["holder"]
+    with storage.lock(LAKE_LOCK, waiting=told):
+        pass
+
+
+def test_a_lock_that_nothing_is_heard_of_is_taken_over_by_the_clock_of_the_store(storage, monkeypatch, caplog):
+    monkeypatch.setattr(object_lock, "LEASE", -1)
+    with storage.lock(LAKE_LOCK, waiting=told), another(storage).lock(LAKE_LOCK, waiting=told):
+        pass
+    assert "is taken over, and what that process still publishes is refused" in caplog.text
+
+
+def test_who_lost_its_lock_publishes_nothing(storage, monkeypatch):
+    files = staged(storage, "rows")
+    with storage.lock(LAKE_LOCK, waiting=told):
+        monkeypatch.setattr(object_lock, "LEASE", -1)
+        with another(storage).lock(LAKE_LOCK, waiting=told):
+            monkeypatch.setattr(object_lock, "LEASE", 60)
+            with pytest.raises(SwapError, match="the lock was taken over") as refused:
+                storage.swap(files)
+    assert (refused.value.put, refused.value.left) == ((), (storage.root / "rows",))
+    assert not storage.exists(storage.root / "rows")
+
+
+def test_who_loses_its_lock_between_rows_and_coverage_leaves_the_coverage(storage, monkeypatch):
+    rows, coverage = staged(storage, "rows"), staged(storage, "coverage")
+    really = bucket.BucketStorage._put_group
+
+    def put(self, group, placed):
+        really(self, group, placed)
+        key = self._lock_key(LAKE_LOCK)
+        self._objects.put(key, self._objects.get(key)[0].replace(b'"number": 1', b'"number": 2'))
+
+    monkeypatch.setattr(bucket.BucketStorage, "_put_group", put)
+    with storage.lock(LAKE_LOCK, waiting=told), pytest.raises(SwapError) as refused:
+        storage.swap(rows, coverage)
+    assert (refused.value.put, refused.value.left) == ((storage.root / "rows",), (storage.root / "coverage",))
+
+
+@pytest.mark.parametrize("there", [b"old", None])
+def test_what_another_has_replaced_since_it_was_read_is_not_replaced(storage, there):
+    path, files = storage.root / "rows", staged(storage, "rows")
+    if there:
+        storage.write_whole(path, there)
+    with storage.lock(LAKE_LOCK, waiting=told):
+        if there:
+            storage.read(path)
+        else:
+            with pytest.raises(FileNotFoundError):
+                storage.read(path)
+        another(storage).write_whole(path, b"of the other")
+        with pytest.raises(SwapError, match="another process has replaced it meanwhile"):
+            storage.swap(files)
+    assert storage.read(path) == b"of the other"
+
+
+def test_what_a_lost_answer_had_put_is_taken_for_put(storage, monkeypatch):
+    """A try that the store carried out and did not answer is followed by one that finds its own object."""
+    files, really = staged(storage, "rows"), objects.Objects.put
+
+    def put(self, key, content, *, over=None):
+        really(self, key, content, over=over)
+        return really(self, key, content, over=over)
+
+    with storage.lock(LAKE_LOCK, waiting=told):
+        monkeypatch.setattr(objects.Objects, "put", put)
+        storage.swap(files)
+    assert storage.read(storage.root / "rows") == b"new rows"
+
+
+def test_a_lease_that_has_lapsed_by_this_clock_stops_what_removes(storage, monkeypatch):
+    path = storage.root / "rows"
+    storage.write_whole(path, b"old")
+    with storage.lock(LAKE_LOCK, waiting=told):
+        monkeypatch.setattr(object_lock.time, "monotonic", lambda: float("inf"))
+        with pytest.raises(OSError, match="the lock was taken over"):
+            storage.remove(path)
+        assert storage.put(path.parent / "response", b"paid for", State.LANDED)
+    assert storage.read(path) == b"old"
+
+
+def test_a_holder_that_says_that_it_lives_keeps_its_lock(storage):
+    with storage.lock(LAKE_LOCK, waiting=told):
+        (lease,) = storage._objects.leases.values()
+        before = lease.until
+        lease.beat()
+        lease.check()
+        assert lease.until > before
+
+
+# The store.
+
+
+def heedless(self, key, content, *, over=None):
+    return PUT(self, key, content)
+
+
+def corrupting(self, key, content, *, over=None):
+    return PUT(self, key, b"?", over=over)
+
+
+@pytest.mark.parametrize(
+    ("put", "words"), [(heedless, "does not keep the condition of a put"), (corrupting, "does not give back")]
+)
+def test_a_store_that_is_none_for_locks_is_refused(storage, monkeypatch, put, words):
+    monkeypatch.setattr(objects.Objects, "put", put)
+    with pytest.raises(LakeError, match=words), storage.lock(LAKE_LOCK, waiting=told):
+        pass
+    assert storage.find("*") == []
+
+
+def test_a_store_is_tried_once_for_a_lock(storage, monkeypatch):
+    with storage.lock(LAKE_LOCK, waiting=told):
+        pass
+    monkeypatch.setattr(object_lock, "_prove", lambda *_: pytest.fail("it is tried again"))
+    with another(storage).lock(LAKE_LOCK, waiting=told):
+        pass
+
+
+def test_a_bucket_that_there_is_not_is_told_in_one_line(in_bucket):
+    lake = Lake(ObjectPath(f"s3://no-{in_bucket.bucket}/lake"))
+    with pytest.raises(LakeError, match=r"^s3://no-lake-\w+/lake/lake.json cannot be read: there is no such bucket"):
+        lake.open()
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "words"),
+    [
+        ("status code: 403 Forbidden: <Code>AccessDenied</Code> AKIASECRET", errno.EACCES, "may not do that"),
+        ("status code: 400: <Code>ExpiredToken</Code>", errno.EACCES, "have expired: renew them"),
+        ("Received redirect without LOCATION, this normally", errno.EXDEV, "another region"),
+        ("status code: 400: <Code>AuthorizationHeaderMalformed</Code>", errno.EXDEV, "AWS_REGION"),
+        ("status code: 403: <Code>QuotaExceeded</Code>", errno.ENOSPC, "full: make room"),
+        ("status code: 503: <Code>SlowDown</Code>", errno.ETIMEDOUT, "the store answers SlowDown"),
+        ("status code: 500 Internal", errno.ETIMEDOUT, "the store answers 500"),
+        ("error sending request for url http://169.254.169.254/latest", errno.EACCES, "no credentials were found"),
+        ("connection refused", errno.ETIMEDOUT, "the store does not answer"),
+    ],
+)
+def test_what_a_store_refuses_is_told_without_its_words(text, number, words):
+    error = objects._told("s3://bucket/key", OSError(text))
+    assert error.errno == number
+    assert words in error.strerror
+    assert "SECRET" not in str(error)
+    assert "\n" not in str(error)
+
+
+def test_a_library_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    with pytest.raises(InputError, match=r"^a lake in a bucket needs .*, pip install '\.\[s3\]'$"):
+        Lake(ObjectPath("s3://a-bucket-that-no-test-has/lake"))
+
+
+def test_a_store_that_wants_a_tag_without_quotation_marks_gets_it_so(storage, monkeypatch):
+    really = objects.Objects._put
+
+    def put(self, key, content, mode):
+        if '"' in str(dict(mode).get("e_tag") if isinstance(mode, dict) else ""):
+            raise TakenError(errno.EEXIST, "it is another", key)
+        return really(self, key, content, mode)
+
+    monkeypatch.setattr(objects.Objects, "_put", put)
+    numbers = []
+    for _ in range(2):
+        with storage.lock(LAKE_LOCK, waiting=told):
+            numbers.append(json.loads(storage.read(storage.root / ".lake.lock"))["number"])
+    assert numbers == [1, 2]
