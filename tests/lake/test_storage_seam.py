@@ -81,6 +81,7 @@ ALLOWED = {
     ("extract/roster_synced.py", "path.exists"): ROSTER,
     ("extract/roster_synced.py", "mkdir"): ROSTER,
     ("extract/account_archive.py", "member.is_dir"): BROUGHT,
+    ("extract/account_archive.py", "open"): BROUGHT,
     ("extract/premium_export.py", "path.stat"): BROUGHT,
     ("extract/premium_export.py", "path.read_bytes"): BROUGHT,
     ("extract/roster_files.py", "glob.glob"): ROSTER,
