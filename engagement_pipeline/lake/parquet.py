@@ -41,7 +41,7 @@ def read(lake: Lake, path: Path, table: Table, *, filters: object = None, column
         with lake.storage.source(path) as file:
             rows = pq.read_table(file, filters=filters, columns=names, page_checksum_verification=True)
         return plausible(rows.rename_columns(schema.names).cast(schema), path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return schema.empty_table()
     except MemoryError:  # one of Arrow's exceptions too, and no damage
         raise

@@ -77,8 +77,7 @@ class Source(Asking, Protocol):
 
 
 SOURCES: dict[str, Source] = {"engagement": engagement, "x_api_v2": x_api_v2, "x_api_v2_media": media}
-# With those that no lake keeps the answers of.
-ASKED: dict[str, Asking] = {**SOURCES, TIMELINE: timeline, usage.SOURCE: usage}
+ONLY_ASKED: dict[str, Asking] = {TIMELINE: timeline, usage.SOURCE: usage}  # no lake keeps the answers of these
 
 
 def read(body: bytes, request: Request) -> Flat:
@@ -108,4 +107,4 @@ def source_of(endpoint: Endpoint) -> Source:
 
 def asked(endpoint: Endpoint) -> Asking:
     """Return what is known of the answers of any endpoint."""
-    return ASKED[endpoint.source]
+    return ONLY_ASKED.get(endpoint.source) or source_of(endpoint)
