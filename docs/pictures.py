@@ -90,8 +90,8 @@ def backfill(page: Page) -> None:
 
 
 def graph(page: Page) -> None:
-    """Take the lineage of the assets that pull and publish, from which the marts come."""
-    page.goto("/locations/engagement/asset-groups/engagement/lineage")
+    """Take the lineage of the catalogue; that of all assets has too many for a picture."""
+    page.goto("/assets/catalog?view=lineage&lineageScope=upstream&lineageDepth=2")
     expect(page.get_by_text("60 partitions")).to_have_count(2)
     take(page, "asset-graph")
 

@@ -150,7 +150,7 @@ def test_the_drawing_names_each_endpoint_table_and_view():
 
 def test_the_pictures_are_small_and_each_is_shown():
     pictures = [*(CLONE / "docs" / "pictures").iterdir()]
-    assert len(pictures) == 5
+    assert len(pictures) == 6
     for picture in pictures:
         assert picture.stat().st_size < 100_000
         assert f"](docs/pictures/{picture.name})" in PAGES[0].read_text(encoding="utf-8")
