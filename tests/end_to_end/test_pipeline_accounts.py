@@ -181,7 +181,9 @@ def test_a_bearer_token_that_cannot_be_had_leaves_the_owned_tweets_alone(world, 
     given = world.emulator.credentials.bearer_token
     world.accounts.write_text(world.accounts.read_text().replace(f'bearer_token = "{given}"\n', ""))
     with ScriptedApi(answer) as host:
-        for name, value in (world.environment | {"ENGAGEMENT_AUTH_URL": host.url, "ENGAGEMENT_TRIES": "2"}).items():
+        # Whichever request is the first to be sent: without patience, one that fails before any answer ends the pull.
+        patient = {"ENGAGEMENT_AUTH_URL": host.url, "ENGAGEMENT_TRIES": "2", "ENGAGEMENT_PATIENCE_MINUTES": "1"}
+        for name, value in (world.environment | patient).items():
             monkeypatch.setenv(name, value)
         code, out, errors = engagement("pull", "--endpoint", "totals")
         assert (code, len(errors)) == (1, 1), errors
