@@ -57,6 +57,7 @@ FORMAT = 3  # of the lake; a change that older programs would misread raises it
 PULL_LOCK, LAKE_LOCK = "pull", "lake"  # of who asks and lands; of who publishes, rebuilds or removes
 UNFIT = re.compile("[?\\\\\ud800-\udfff]")  # Python shows a byte that is not UTF-8 as one of the last
 ELSEWHERE = "get permission for it, or name another folder in ENGAGEMENT_DATA"
+IN_A_STORE = "mend that, or name another place in ENGAGEMENT_DATA"
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +225,8 @@ class Lake:
             self.mark()
             return FORMAT
         except OSError as error:
-            raise LakeError(f"{self._marker} cannot be read: {error.strerror}; {ELSEWHERE}") from None
+            advice = ELSEWHERE if self.storage.is_local else IN_A_STORE
+            raise LakeError(f"{self._marker} cannot be read: {error.strerror}; {advice}") from None
         except (ValueError, KeyError, TypeError, RecursionError):
             raise LakeError(f'{self._marker} is damaged: it should hold {{"format": {FORMAT}}}') from None
         if found == FORMAT or (older and found in range(FORMAT)):
