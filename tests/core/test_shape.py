@@ -120,7 +120,7 @@ def test_no_character_of_any_news_commands_a_terminal(body):
 
 def test_a_value_that_is_nested_too_deep_has_no_example():
     value = []
-    for _ in range(5_000):
+    for _ in range(100_000):
         value = [value]
     (news,) = news_of({"new": value}, SHAPE)
     assert news.example == "…"

@@ -5,10 +5,9 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
-from processes import CLONE
-
-FOLDER = CLONE / ".venv" / "duckdb"  # kept from run to run
+FOLDER = Path(sys.prefix) / "duckdb"  # kept from run to run, for each interpreter
 ASK = """
 import json, sys
 sys.path.insert(0, sys.argv[1])

@@ -70,6 +70,13 @@ class Received:
     body: bytes
 
 
+class _Server(ThreadingHTTPServer):
+    """A server that prints nothing, whenever a client hangs up: another test may be looking at what is printed."""
+
+    def handle_error(self, request, client_address):
+        pass
+
+
 class ScriptedApi:
     """Plays its answers in order, the last one for ever; `received` is what was asked.
 
@@ -114,7 +121,7 @@ class ScriptedApi:
             def log_message(self, *_):
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self):
