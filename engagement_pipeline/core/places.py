@@ -15,9 +15,8 @@ JOINED = re.compile(r"^(s3):/")  # what pathlib makes of an address
 SCHEME = "s3"
 FORM = "s3://bucket/prefix"
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-UNFIT = re.compile(
-    r"[\\?#%*\[\]]|//|(^|/)\.{1,2}(/|$)"
-)  # of a prefix: what an address, a glob or a path reads otherwise
+# Of a prefix: what an address, a glob or a path reads otherwise.
+UNFIT = re.compile(r"[\\?#%*\[\]]|//|(^|/)\.{1,2}(/|$)")
 
 
 class ObjectPath(PosixPath):

@@ -102,7 +102,7 @@ def days(lake: Lake, view: View) -> Days:
     holding = {day: made_of for day, made_of in kept.items() if _holds(made_of, now.get(day), owners)}
     others = (now.keys() | kept.keys() | damaged) - holding.keys()
     newest, in_files = max(now, default=date.min), kept.keys() | damaged
-    due = {day for day in others if not view.settled or day in in_files or newest - _of_month(day)[-1] >= SETTLED_AFTER}
+    due = {day for day in others if not view.settled or day in in_files or newest - _month_ends(day) >= SETTLED_AFTER}
     return Days(holding, frozenset(others), frozenset(due), readable=not damaged)
 
 
@@ -204,7 +204,12 @@ def _days_of(path: str) -> list[date]:
 
 def _of_month(day: date) -> list[date]:
     """Return the days of a day's month."""
-    return [day.replace(day=number) for number in range(1, monthrange(day.year, day.month)[1] + 1)]
+    return [day.replace(day=number) for number in range(1, _month_ends(day).day + 1)]
+
+
+def _month_ends(day: date) -> date:
+    """Return the last day of a day's month."""
+    return day.replace(day=monthrange(day.year, day.month)[1])
 
 
 def _noted(lake: Lake, path: Path) -> dict[date, list[str]]:

@@ -72,9 +72,8 @@ class RateLimiter:
         self._sleep = sleep or self._cancelled.wait
         self._turn = threading.Lock()  # to wait for the next slot, so that a slot wakes one thread and not all
         self._lock = threading.Lock()
-        self._last = self._closed_until = self._told_until = (
-            clock()
-        )  # no slot in advance: a correction finds none handed out
+        self._last = self._closed_until = clock()  # no slot in advance: a correction finds none handed out
+        self._told_until = self._closed_until
 
     def of(self, _: str) -> RateLimiter:
         """Return the budget of a handle: all share this one."""
