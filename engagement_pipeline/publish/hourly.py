@@ -23,7 +23,7 @@ from engagement_pipeline.lake.looking import of_worker
 from engagement_pipeline.publish import revisions
 from engagement_pipeline.publish.day_worker import DayWorker, Range, Share
 from engagement_pipeline.publish.left_out import AnswerSums
-from engagement_pipeline.publish.newest import Opened
+from engagement_pipeline.publish.newest import Opened, reasons_of
 from engagement_pipeline.publish.staging import Staged
 
 if TYPE_CHECKING:
@@ -156,12 +156,9 @@ def _come(asked: _Asked) -> tuple[Chunk, dict[int, Merged], dict[int, NotServed]
     merged = _in_order(asked.merged)
     for spent in asked.spent:
         spent.result().drop()
-    reasons = {
-        tweet: share.read.not_served[tweet]
-        for share in asked.shares
-        for tweet in share.tweets.tolist()
-        if tweet in share.read.not_served
-    }
+    reasons: dict[int, NotServed] = {}
+    for share in asked.shares:
+        reasons |= reasons_of(share.tweets, share.read.not_served)
     return asked.chunk, merged, reasons
 
 

@@ -21,10 +21,10 @@ from engagement_pipeline.lake.looking import looking
 from engagement_pipeline.lake.raw import damaged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from engagement_pipeline.core.model import Flat, Request
+    from engagement_pipeline.core.model import Flat, NotServed, Request
     from engagement_pipeline.lake.forgotten import Forgotten
     from engagement_pipeline.lake.raw import Landed, Pull
     from engagement_pipeline.publish.merge import Ints
@@ -131,6 +131,11 @@ def _most_rows(request: Request) -> int:
     """Return how many rows the answer to a request has at most."""
     hours = 24 * len([*request.window.days()]) if request.window else HOURS_OF_THE_PRESENT
     return len(request.tweet_ids) * len(request.types) * hours
+
+
+def reasons_of(tweets: Ints, not_served: Mapping[int, NotServed]) -> dict[int, NotServed]:
+    """Return why a response does not serve some of these Tweets."""
+    return {tweet: not_served[tweet] for tweet in tweets.tolist() if tweet in not_served}
 
 
 def read(landed: Landed, lock: str) -> Flat:

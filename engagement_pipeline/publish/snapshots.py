@@ -21,7 +21,7 @@ from engagement_pipeline.lake.parquet import opened as opened_file
 from engagement_pipeline.lake.parquet import read
 from engagement_pipeline.publish.day_file import RowGroupWriter
 from engagement_pipeline.publish.merge import in_order
-from engagement_pipeline.publish.newest import Opened, between, of_tweets
+from engagement_pipeline.publish.newest import Opened, between, of_tweets, reasons_of
 from engagement_pipeline.publish.newest import read as read_response
 from engagement_pipeline.publish.staging import Staged
 
@@ -61,8 +61,7 @@ def stage(lake: Lake, pending: Pending, *, progress: Progress) -> Staged:
             counted = fresh["tweet_id"].value_counts()
             stored[pending.at(counted.field("values").to_numpy()), 0] = counted.field("counts").to_numpy()
             for part in parts:
-                reasons = part.opened.not_served
-                not_served |= {tweet: reasons[tweet] for tweet in part.tweets.tolist() if tweet in reasons}
+                not_served |= reasons_of(part.tweets, part.opened.not_served)
             progress(chunk.places.stop, len(pending.tweets))
     files, written = ({into: target}, (pending.days[0],)) if stored.any() else ({}, ())
     return Staged(files=files, stored=stored, not_served=not_served, days_written=written, early=early)
