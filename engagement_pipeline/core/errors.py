@@ -21,11 +21,13 @@ Every message is one line: what happened, what it means, what to do.
 from __future__ import annotations
 
 import errno
+import os
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date, datetime
+    from pathlib import Path
 
 REMEDIES = {  # of what the system refuses, by its number; for all else, its own words must do
     errno.ENOSPC: "make room",
@@ -34,21 +36,36 @@ REMEDIES = {  # of what the system refuses, by its number; for all else, its own
     errno.EPERM: "get permission for it",
     errno.EROFS: "name a place that can be written",
     errno.EIO: "look at the disk",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.ENFILE: "raise the limit of open files of the system",
 }
+NOT_GIVEN = {errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ETIMEDOUT, errno.ESTALE}
 QUERY_INTERRUPTED = "Query interrupted"  # what DuckDB makes of Ctrl-C, in a RuntimeError
 SHOWN_CHARACTERS = 200  # of the path to the fault: its keys come from the body
 
 
+class StoreError(OSError):
+    """A store of objects refused what was asked, or did not answer; its words say what to do as well."""
+
+
 def refused_by_system(error: OSError) -> str:
-    """Return in one line what the system refused, where, and what to do; its number says nothing to a person.
+    """Return in one line what the system or a store refused, where, and what to do; a number tells a person nothing.
 
     One without a number was raised with words of its own.
     """
     if error.errno is None:
         return str(error)
     what = f"{error.filename} cannot be used" if error.filename else "a file cannot be read or written"
-    remedy = REMEDIES.get(error.errno, "correct that")
-    return f"{what}: {error.strerror}; {remedy}, then run the same again: what has landed is kept"
+    remedy = "" if isinstance(error, StoreError) else f"; {REMEDIES.get(error.errno, 'correct that')}"
+    return f"{what}: {error.strerror}{remedy}, then run the same again: what has landed is kept"
+
+
+def raise_not_given(error: Exception, path: Path) -> None:
+    """Raise OSError if the system or a store did not give a file: that says nothing of what is in it."""
+    if isinstance(error, StoreError):
+        raise error
+    if isinstance(error, OSError) and error.errno in NOT_GIVEN:
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from None
 
 
 class EngagementError(Exception):

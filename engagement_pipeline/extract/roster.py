@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from engagement_pipeline.core.errors import LakeError, RosterError
+from engagement_pipeline.core.errors import LakeError, RosterError, raise_not_given
 from engagement_pipeline.core.model import FIRST_SNOWFLAKE, SNOWFLAKE_EPOCH, Tweet
 from engagement_pipeline.core.rows import TIMESTAMP
 from engagement_pipeline.extract import roster_files, roster_rows, rounded_ids
@@ -244,9 +244,8 @@ def _known(lake: Lake) -> pa.Table:
         with lake.storage.source(lake.tweets) as file:
             known = pq.ParquetFile(file).read()
         ids = known[TWEET_ID].cast(pa.int64())
-    except PermissionError as error:
-        raise LakeError(f"{lake.tweets} cannot be read: {error.strerror}; let this user read it") from None
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        raise_not_given(error, lake.tweets)
         raise LakeError(
             f"{lake.tweets} is damaged ({detail_of(error)}), and nothing was asked: restore it from a "
             "backup of the lake. Without a backup, give it another name: the next pull writes the roster's Tweets "

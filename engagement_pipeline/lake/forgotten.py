@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Self
 
-from engagement_pipeline.core.errors import LakeError
+from engagement_pipeline.core.errors import LakeError, raise_not_given
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -69,9 +69,8 @@ def load(lake: Lake) -> Forgotten:
         )
     except (FileNotFoundError, NotADirectoryError):  # there may be no lake yet
         return Forgotten(key=secrets.token_bytes(DIGEST_BYTES))
-    except PermissionError as error:
-        raise LakeError(f"{lake.forgotten} cannot be read: {error.strerror}; let this user read it") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise_not_given(error, lake.forgotten)
         raise LakeError(
             f"{lake.forgotten} is damaged, so nobody knows which Tweets must not come back: put it back from a backup "
             "of the lake; without one, give it another name and forget these Tweets again"

@@ -37,7 +37,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL, HOURLY, OF_TWEETS
-from engagement_pipeline.core.errors import InputError, LakeError
+from engagement_pipeline.core.errors import InputError, LakeError, raise_not_given
 from engagement_pipeline.core.tables import DAILY
 from engagement_pipeline.lake.storages import storage_of
 
@@ -244,7 +244,8 @@ class Lake:
         """What the marker says."""
         try:
             told = json.loads(self.storage.read(self._marker))
-        except (OSError, ValueError, RecursionError):
+        except (OSError, ValueError, RecursionError) as error:
+            raise_not_given(error, self._marker)
             return {}
         return told if isinstance(told, dict) else {}
 

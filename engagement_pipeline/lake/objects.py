@@ -18,7 +18,7 @@ from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from engagement_pipeline.core.errors import InputError
+from engagement_pipeline.core.errors import InputError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ PAGE = 1000  # objects that a store lists in one answer
 CODE = re.compile(r"<Code>(\w{1,60})</Code>")
 STATUS = re.compile(r"status(?: code)?: (\d{3})")
 ELSEWHERE = "the bucket lies in another region: name that in AWS_REGION"
-REFUSED = "these credentials may not do that: get the right to"
+REFUSED = "these credentials may not do that: get the right"
 TOLD = {  # the code or the status of a fault: the number of the system that is nearest, and what it means
     "NoSuchBucket": (errno.ENODEV, "there is no such bucket: make it, or mend the setting data"),
     "AccessDenied": (errno.EACCES, REFUSED),
@@ -219,24 +219,20 @@ def _held(meta: Any) -> Held:  # noqa: ANN401 - obstore's
 
 
 def _told(where: str, error: Exception) -> OSError:
-    """Return an error of obstore as one of the system's kind, in one line."""
+    """Return an error of obstore as one of ours, in one line."""
     text = str(error)
     code, status = CODE.search(text), STATUS.search(text)
     for fault in (found[1] for found in (code, status) if found):
         if fault in TOLD:
-            return _of_system(*TOLD[fault], where)
+            return StoreError(*TOLD[fault], where)
     if type(error).__name__ in {"AlreadyExistsError", "PreconditionError"}:
         return TakenError(errno.EEXIST, "something else is there by now", where)
     if isinstance(error, FileNotFoundError):
         return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), where)
     if ANOTHER_REGION in text:
-        return OSError(errno.EXDEV, ELSEWHERE, where)
+        return StoreError(errno.EXDEV, ELSEWHERE, where)
     if NO_CREDENTIALS in text:
-        return PermissionError(errno.EACCES, "no credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID", where)
+        return StoreError(errno.EACCES, "no credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID", where)
     said = code or status
     what = f"the store answers {said[1]}" if said else "the store does not answer"
-    return OSError(errno.ETIMEDOUT, what, where)
-
-
-def _of_system(number: int, words: str, where: str) -> OSError:
-    return OSError(number, words, where)  # of the class that the system's number has
+    return StoreError(errno.ETIMEDOUT, f"{what}: wait until it works", where)

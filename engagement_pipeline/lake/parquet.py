@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from engagement_pipeline.core.errors import LakeError
+from engagement_pipeline.core.errors import LakeError, raise_not_given
 from engagement_pipeline.core.tables import TYPE_NAMES
 
 if TYPE_CHECKING:
@@ -129,9 +129,11 @@ def check_columns(found: pa.Schema, wanted: pa.Schema) -> None:
 
 
 def damaged(path: Path, error: Exception) -> LakeError:
-    """Return the error that names a file of the lake, why its reader could not read it, and the fix."""
-    if isinstance(error, PermissionError):
-        return LakeError(f"{path} cannot be read: {error.strerror}; get permission to read it", day=_day_of(path))
+    """Return the error that names a file of the lake, why its reader could not read it, and the fix.
+
+    Raises OSError where the file was not given at all.
+    """
+    raise_not_given(error, path)
     detail = detail_of(error)
     fix = "put it back from a backup of the lake; without one, give it another name: "
     fix += AFTERWARDS.get(path.name, "the next pull makes a new one")

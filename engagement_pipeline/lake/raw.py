@@ -30,7 +30,7 @@ import pyarrow as pa
 
 from engagement_pipeline.core.dated import A_DAY, A_STAMP, STAMP
 from engagement_pipeline.core.endpoints import ENDPOINTS
-from engagement_pipeline.core.errors import LakeError
+from engagement_pipeline.core.errors import LakeError, raise_not_given
 from engagement_pipeline.core.model import LARGEST_BODY, Plan, Request, Response, Window
 from engagement_pipeline.core.redaction import shown
 from engagement_pipeline.core.tweet_ids import is_tweet_id
@@ -330,6 +330,7 @@ def load(lake: Lake, folder: Path) -> Pull:
         )
         check(pull)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise_not_given(error, path)
         raise LakeError(f"{path} is damaged ({shown(repr(error))})") from None
     return pull
 
@@ -428,6 +429,7 @@ def _read(storage: Storage, path: Path, *, header_only: bool = False) -> tuple[d
         if sums and sums[0] != crc32(json.dumps(fields).encode()):
             raise ValueError(CHANGED)  # noqa: TRY301 - told as all that is wrong with a file
     except (OSError, ValueError, RecursionError, AttributeError, LookupError, TypeError) as error:
+        raise_not_given(error, path)
         raise damaged(path, detail_of(error)) from None
     if len(body) > LARGEST_BODY:  # a small file may hold any number of blanks
         raise damaged(path, f"its body has more than {LARGEST_BODY // 2**20} MB, and none of the API is that large")

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from engagement_pipeline.core.endpoints import ENDPOINTS, OF_TWEETS
-from engagement_pipeline.core.errors import LakeError
+from engagement_pipeline.core.errors import LakeError, raise_not_given
 from engagement_pipeline.core.places import ObjectPath
 from engagement_pipeline.core.tables import (
     COVERAGE,
@@ -244,6 +244,7 @@ def _look(lake: Lake, path: Path, table: Table, *, reader: duckdb.DuckDBPyConnec
     except (MemoryError, duckdb.OutOfMemoryException):  # among the errors below, and no damage
         raise
     except (OSError, pa.ArrowException, duckdb.Error, ArithmeticError, ValueError, KeyError) as error:
+        raise_not_given(error, path)
         return Look(path=path, table=table, problem=detail_of(error))
     look = Look(path=path, table=table, rows=number, sums=dict(sums))
     if table is TWEETS:

@@ -106,7 +106,7 @@ def forget(home: Lake, tweets: Collection[int], *, now: datetime, beside: Beside
             forgotten.save(home, known.finished(now))
     except OSError as error:
         raise LakeError(
-            f"{error.filename or home.root} cannot be written: {error.strerror}; the Tweets are not gone from all "
+            f"{error.filename or home.root} cannot be used: {error.strerror}; the Tweets are not gone from all "
             "files yet, and none comes back. Make room or mend the rights, then run again: that goes on"
         ) from error
     return receipt

@@ -141,7 +141,7 @@ def publish_part(
             lake.storage.swap({**rows.before, **months}, rows.files, last)
     except OSError as error:
         raise LakeError(
-            f"{error.filename or lake.root} cannot be written ({error.strerror or error}): "
+            f"{error.filename or lake.root} cannot be used ({error.strerror or error}): "
             f"{_came_to(lake, pending, error)}; what has landed is kept. Make room or mend the rights, then run again: "
             "that publishes the rest"
         ) from error

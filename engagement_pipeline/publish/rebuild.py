@@ -106,7 +106,7 @@ def rebuild_table(
                 return [day for _, group in together for day in put_back([*group])]
         except OSError as error:
             raise LakeError(
-                f"{error.filename or lake.root} cannot be written: {error.strerror}; days may be new already, the "
+                f"{error.filename or lake.root} cannot be used: {error.strerror}; days may be new already, the "
                 "others are as they were. Make room or mend the rights, then rebuild again: that makes all of them anew"
             ) from error
 

@@ -90,7 +90,7 @@ def upgrade(lake: Lake, *, progress: Progress = quiet) -> Upgraded:
             days, dropped, damaged = _upgrade_tables(lake, progress)
         except OSError as error:
             raise LakeError(
-                f"{error.filename or lake.root} cannot be written ({error.strerror or error}): make room or get "
+                f"{error.filename or lake.root} cannot be used ({error.strerror or error}): make room or get "
                 "permission for it, then run engagement upgrade again"
             ) from error
         lake.mark()

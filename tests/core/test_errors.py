@@ -10,6 +10,7 @@ from engagement_pipeline.core.errors import (
     OutageError,
     OverBudgetError,
     PullError,
+    StoreError,
     UnavailableError,
     refused_by_system,
 )
@@ -26,6 +27,13 @@ from engagement_pipeline.core.errors import (
 def test_the_file_the_reason_and_the_remedy_are_told_without_a_number(number, remedy):
     told = refused_by_system(OSError(number, os.strerror(number), "/lake/x"))
     assert told == f"/lake/x cannot be used: {remedy} run the same again: what has landed is kept"
+
+
+def test_a_store_says_by_itself_what_to_do():
+    told = refused_by_system(StoreError(errno.EACCES, "the credentials have expired: renew them", "s3://b/x"))
+    assert told.startswith(
+        "s3://b/x cannot be used: the credentials have expired: renew them, then run the same again:"
+    )
 
 
 def test_an_error_with_words_of_its_own_keeps_them():

@@ -141,12 +141,6 @@ def test_a_damaged_file_is_named(lake, write):
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_may_not_be_read_is_not_called_damaged():
-    """Nobody shall move it away."""
-    message = str(damaged(Path("day=2026-01-01/coverage.parquet"), PermissionError(13, "Permission denied")))
-    assert message == "day=2026-01-01/coverage.parquet cannot be read: Permission denied; get permission to read it"
-
-
 @pytest.mark.parametrize(
     ("path", "fix"),
     [

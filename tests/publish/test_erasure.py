@@ -268,7 +268,7 @@ def test_a_full_disk_stops_it_and_the_next_one_goes_on(lake, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(erasure_tables.pq.ParquetWriter, "write_table", full_disk)
-        with pytest.raises(LakeError, match="cannot be written: No space left on device; the Tweets are not gone from"):
+        with pytest.raises(LakeError, match="cannot be used: No space left on device; the Tweets are not gone from"):
             forget(lake)
     assert forgotten.load(lake).going == {GONE}
     erasure.resume(lake, now=NOW)

@@ -257,5 +257,5 @@ def test_a_folder_that_may_not_be_written_is_named_and_not_the_staging_folder(hi
         really(staged, place)
 
     monkeypatch.setattr(os, "replace", replace)
-    with pytest.raises(LakeError, match=f"^{closed}/day=2026-01-01/engagements.parquet cannot be written: Permission"):
+    with pytest.raises(LakeError, match=f"^{closed}/day=2026-01-01/engagements.parquet cannot be used: Permission"):
         rebuilt(history, "engagements", first=FIRST, last=FIRST)
