@@ -18,6 +18,7 @@ from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.model import posted_at
 from engagement_pipeline.core.tweet_ids import is_tweet_id
 from engagement_pipeline.lake import raw
+from engagement_pipeline.lake.landed_file import damaged
 from engagement_pipeline.query import catalog
 from engagement_pipeline.query.views import quoted
 
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
+    from engagement_pipeline.lake.landed_file import Landed
     from engagement_pipeline.lake.layout import Lake
-    from engagement_pipeline.lake.raw import Landed
 
 
 PRUNED = "the response that gave it is not in the lake any more: prune removes old ones, as keep_raw_days says"
@@ -136,7 +137,7 @@ def _found(landed: Landed, cell: Cell) -> Origin | None:
         for key in place:
             value = _at(value, key)
     except orjson.JSONDecodeError as error:
-        raise raw.damaged(landed.path, str(error)) from None
+        raise damaged(landed.path, str(error)) from None
     except (KeyError, TypeError, StopIteration):
         return None
     return Origin(landed=landed, place=place, text=str(value))

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.core.settings import Settings
     from engagement_pipeline.extract.prepare import Prepared
     from engagement_pipeline.extract.puller import PullReport
-    from engagement_pipeline.lake.raw import Landed
+    from engagement_pipeline.lake.landed_file import Landed
     from engagement_pipeline.observe.doctor import Examination
     from engagement_pipeline.publish.publisher import Publication
     from engagement_pipeline.publish.rebuild import Rebuilt

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.extract.account_check import Finding
     from engagement_pipeline.extract.prepare import Prepared
     from engagement_pipeline.extract.puller import PullReport
-    from engagement_pipeline.lake.raw import Landed
+    from engagement_pipeline.lake.landed_file import Landed
     from engagement_pipeline.transport.accounts import Accounts
     from engagement_pipeline.transport.budget import Budget
 

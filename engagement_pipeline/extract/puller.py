@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from engagement_pipeline.lake.raw import Landed, Pull
+    from engagement_pipeline.lake.landed_file import Landed
+    from engagement_pipeline.lake.raw import Pull
     from engagement_pipeline.transport.client import Client
 
 logger = logging.getLogger(__name__)

@@ -2,6 +2,7 @@
 
     layout          where each file lies, and the format of the lake
     raw             the landed responses, by pull
+    landed_file     the file of one response
     looking         what a process is looking at, so that a response that kills it is known
     recovery        what a dead process or a bad disk left, put right
     request_log     the requests that were sent

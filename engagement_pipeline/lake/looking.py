@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING
 
 from engagement_pipeline.core.errors import LakeError, ResponseError
 from engagement_pipeline.lake import raw
+from engagement_pipeline.lake.landed_file import SUFFIX, landed_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from engagement_pipeline.core.model import Request
+    from engagement_pipeline.lake.landed_file import Landed
     from engagement_pipeline.lake.layout import Lake
-    from engagement_pipeline.lake.raw import Landed
 
     Read = Callable[[bytes, Request], object]
 
@@ -66,7 +67,7 @@ def look_again(lake: Lake, lock: str, read: Read) -> None:
         name = note.name[1 : -len(".note")]
         how, _, place = lake.storage.noted(name).decode(errors="replace").partition("\n")
         path = lake.root / place
-        whole = raw.SUFFIX in path.name  # a full disk may have left a part of the note
+        whole = SUFFIX in path.name  # a full disk may have left a part of the note
         if whole and lake.storage.exists(path) and (how == ALONE or not _survived(lake, path, name, read)):
             _set_apart(lake, path)
         lake.storage.forget(name)
@@ -81,7 +82,7 @@ def _survived(lake: Lake, path: Path, lock: str, read: Read) -> bool:
     """Look at a response alone; tell whether the memory was enough."""
     logger.warning("%s was looked at when a process ended at once: it is looked at again, alone", path)
     try:
-        landed = raw.landed_at(lake, path)
+        landed = landed_at(lake.storage, path)
         with looking(landed, lock, how=ALONE):
             read(landed.body(), landed.request)
     except MemoryLackError:

@@ -4,7 +4,7 @@ In: a Request and its Response. Out: one compressed file a response, and the lis
 
     raw/ENDPOINT/FIRST_LAST/STARTED/          one pull of one window; of the endpoints without days, raw/ENDPOINT/DAY/
         pull.json                             what it asks for; whether it is finished and published
-        HANDLE-FIRST_ID-ASKED.json.zst        line 1: the request and what Landed holds; then the body as received
+        HANDLE-FIRST_ID-ASKED.json.zst        one response (landed_file.py)
         ….json.zst.new                        landed, and not yet known to add up
         rejected/                             bodies that do not add up or cannot be looked at: kept, never published
         unanswered/                           Tweets that no answer came for, as a response without a body, and why
@@ -22,60 +22,35 @@ import logging
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from fnmatch import fnmatchcase
-from operator import index
-from typing import TYPE_CHECKING, Any, Self
-from zlib import crc32
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Self
 
 from engagement_pipeline.core.dated import A_DAY, A_STAMP, STAMP
 from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.errors import LakeError, raise_not_given
-from engagement_pipeline.core.model import LARGEST_BODY, Plan, Request, Response, Window
 from engagement_pipeline.core.redaction import shown
-from engagement_pipeline.core.tweet_ids import is_tweet_id
-from engagement_pipeline.lake.parquet import detail_of
-from engagement_pipeline.lake.storage import UNSETTLED, State
+from engagement_pipeline.lake.landed_file import (
+    SUFFIX,
+    Landed,
+    days_of,
+    header_of,
+    landed_at,
+    name_of,
+    packed,
+    window_of,
+)
+from engagement_pipeline.lake.storage import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from engagement_pipeline.core.endpoints import Endpoint
+    from engagement_pipeline.core.model import Plan, Request, Response, Window
     from engagement_pipeline.lake.layout import Lake
     from engagement_pipeline.lake.storages import Storage
 
 logger = logging.getLogger(__name__)
-ZSTD = pa.Codec("zstd", compression_level=3)  # higher levels cost more time than they save space
-SUFFIX = ".json.zst"
 PULL = "pull.json"
-CHANGED = "it is not what was written"
-CHECKSUMS = "crc32"  # in a header: of the rest of it, and of the body
-APART = {State.REJECTED.value, State.UNANSWERED.value}  # the folders of what holds no answer that counts
-HEADER_BYTES = 16_384  # read at a time until the header's line ends
-LARGEST_HEADER = 2**20  # bytes; 250 Tweets are 6,000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Landed:
-    """What is known of a landed response without reading its body.
-
-    `refusal` is the API's text where it refused these Tweets, else empty; `tokens` is the fingerprint of the
-    tokens that asked for them. `unanswered` is one of tables.UNANSWERED where no answer came for them, else empty;
-    `refusal` then says why, and `asked_at` is when they were given up.
-    """
-
-    path: Path
-    request: Request
-    asked_at: datetime
-    refusal: str
-    tokens: str
-    unanswered: str = ""
-    storage: Storage = field(compare=False, repr=False)
-
-    def body(self) -> bytes:
-        """Return the body as received; raises LakeError naming a file that is damaged."""
-        return _read(self.storage, self.path)[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,21 +93,10 @@ class Pull:
         every Tweet of the request to the account with these `tokens`, and the body is that refusal. With `unanswered`,
         one of tables.UNANSWERED, it stands for a response that did not come, and `refusal` says why.
         """
-        header = {
-            "endpoint": request.endpoint.name,
-            "handle": request.handle,
-            "tweet_ids": request.tweet_ids,
-            "types": request.types,
-            **_days(request.window),
-            **_keys(request),
-            "asked_at": response.asked_at.isoformat(),
-            "refusal": refusal,
-            "tokens": tokens,
-            **({"unanswered": unanswered} if unanswered else {}),
-        }
+        header = header_of(request, response.asked_at, refusal=refusal, tokens=tokens, unanswered=unanswered)
         content = packed(header, response.body)
         state = State.UNANSWERED if unanswered else State.COUNTS if refusal else State.LANDED
-        return self.storage.put(self.path / _name(request, response.asked_at), content, state)
+        return self.storage.put(self.path / name_of(request, response.asked_at), content, state)
 
     def accept(self, path: Path) -> Path:
         """Let a landed response count, since it adds up; return where it is."""
@@ -149,7 +113,7 @@ class Pull:
     def landed(self) -> Iterator[Landed]:
         """Yield the responses that count, in the order of the file names."""
         for path in self._in_state(State.COUNTS):
-            yield _landed(self.storage, path)
+            yield landed_at(self.storage, path)
 
     def stamps(self) -> list[str]:
         """Return when each response that counts was asked for, as text that sorts, in the order of time."""
@@ -164,7 +128,7 @@ class Pull:
         """Yield the responses that have landed and were not looked at; one whose header is damaged is rejected."""
         for path in self._in_state(State.LANDED):
             try:
-                landed = _landed(self.storage, path)
+                landed = landed_at(self.storage, path)
             except LakeError:
                 self.give_up(path, "cannot be read")
             else:
@@ -173,7 +137,7 @@ class Pull:
     def unanswered(self) -> Iterator[Landed]:
         """Yield what stands for responses that did not come."""
         for path in self._in_state(State.UNANSWERED):
-            yield _landed(self.storage, path)
+            yield landed_at(self.storage, path)
 
     def marked(self, *, finished: bool | None = None, published: bool | None = None) -> Self:
         """Record that nothing more will land in it, or that every landed response is in the tables."""
@@ -193,24 +157,12 @@ class Pull:
             "started_at": self.started_at.isoformat(),
             "finished": self.finished,
             "published": self.published,
-            **_days(self.window),
+            **days_of(self.window),
         }
         self.storage.write_whole(self.path / PULL, json.dumps(fields, indent=1).encode())
 
     def _in_state(self, state: State) -> list[Path]:
         return self.storage.marked(self.path, f"[!.]*-[0-9]*-{A_STAMP}{SUFFIX}", state)
-
-
-def packed(header: dict[str, Any], body: bytes) -> bytes:
-    """Return what the file of a response holds: the header, with the checksums of it and of the body, and the body."""
-    sums = [crc32(json.dumps(header).encode()), crc32(body)]
-    content: bytes = ZSTD.compress(json.dumps(header | {CHECKSUMS: sums}).encode() + b"\n" + body)
-    return content
-
-
-def unpacked(lake: Lake, path: Path) -> tuple[dict[str, Any], bytes]:
-    """Return the header and the body in the file of a response; raises LakeError where it is damaged."""
-    return _read(lake.storage, path)
 
 
 def place(endpoint: Endpoint) -> str:
@@ -309,7 +261,7 @@ def _is_past(pull: Pull, plan: Plan, *, now: datetime, resume: timedelta) -> boo
 
 def _place(plan: Plan, now: datetime) -> str:
     """Return the name of the folder with the pulls of a plan's window, or of the day where it has none."""
-    window = _days(plan.window)
+    window = days_of(plan.window)
     return f"{window['first']}_{window['last']}" if window else str(now.date())
 
 
@@ -321,7 +273,7 @@ def load(lake: Lake, folder: Path) -> Pull:
         pull = Pull(
             path=folder,
             endpoint=ENDPOINTS[fields["endpoint"]],
-            window=_window(fields),
+            window=window_of(fields),
             types=tuple(fields["types"]),
             started_at=datetime.fromisoformat(fields["started_at"]),
             storage=lake.storage,
@@ -347,119 +299,3 @@ def check(pull: Pull) -> None:
     window = f"{pull.window.first}_{pull.window.last}" if pull.window else str(pull.started_at.date())
     if pull.path.parts[-3:] != (pull.endpoint.name, window, pull.started_at.strftime(STAMP)):
         raise ValueError("it is not of this folder")
-
-
-def landed_at(lake: Lake, path: Path) -> Landed:
-    """Return the landed response in a file; raises LakeError where its header is damaged."""
-    return _landed(lake.storage, path)
-
-
-def _landed(storage: Storage, path: Path) -> Landed:
-    header = _read(storage, path, header_only=True)[0]
-    try:
-        request = Request(
-            endpoint=ENDPOINTS[header["endpoint"]],
-            handle=header["handle"],
-            tweet_ids=tuple(map(index, header["tweet_ids"])),  # whole numbers, or TypeError
-            types=tuple(header["types"]),
-            window=_window(header),
-            keys={int(number): key for number, key in header.get("keys", {}).items()},
-        )
-        landed = Landed(
-            path=path,
-            request=request,
-            asked_at=datetime.fromisoformat(header["asked_at"]),
-            refusal=header["refusal"],
-            tokens=header["tokens"],
-            unanswered=header.get("unanswered", ""),
-            storage=storage,
-        )
-        _check_types(landed)
-        _check_place(landed)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise damaged(path, repr(error)) from None
-    return landed
-
-
-def _check_types(landed: Landed) -> None:
-    """Raise ValueError where a value of a header has another type than it is written with."""
-    request = landed.request
-    texts = (request.handle, landed.refusal, landed.tokens, *request.types, *request.keys.values())
-    if not all(isinstance(text, str) for text in texts) or landed.asked_at.tzinfo is None:
-        raise ValueError("a value has another type")
-    if not request.tweet_ids or not all(map(is_tweet_id, request.tweet_ids)):
-        raise ValueError("a Tweet ID is none")
-    if not {*request.types} <= {*request.endpoint.types}:
-        raise ValueError("it names a type that there is not")
-
-
-def _check_place(landed: Landed) -> None:
-    """Raise ValueError where a header tells of another request than the names of its file and folders.
-
-    With one letter of it changed on the disk, an older answer would seem to be the newest.
-    """
-    request, folder = landed.request, landed.path.parent
-    endpoint, days = (folder.parent if folder.name in APART else folder).parts[-3:-1]
-    window = "_".join(_days(request.window).values())
-    is_of_folder = endpoint == request.endpoint.name and window == (days if request.endpoint.max_days else "")
-    if not is_of_folder or landed.path.name.removesuffix(UNSETTLED) != _name(request, landed.asked_at):
-        raise ValueError("it is of another request than its name says")
-
-
-def _name(request: Request, asked_at: datetime) -> str:
-    """Return the name of a response's file."""
-    return f"{request.handle or 'bearer'}-{request.tweet_ids[0]}-{asked_at.strftime(STAMP)}{SUFFIX}"
-
-
-def _read(storage: Storage, path: Path, *, header_only: bool = False) -> tuple[dict[str, Any], bytes]:
-    """Return a landed file's header and, unless `header_only`, its body."""
-    try:
-        with storage.source(path) as file, pa.CompressedInputStream(file, "zstd") as stream:
-            content = stream.read(HEADER_BYTES)
-            while b"\n" not in content and len(content) < LARGEST_HEADER:
-                more = stream.read(HEADER_BYTES)
-                if not more:
-                    break
-                content += more
-            header, _, body = content.partition(b"\n")
-            if not header_only:
-                body += stream.read(LARGEST_BODY + 1)
-        fields = json.loads(header)
-        sums = fields.pop(CHECKSUMS, None)  # none in files of older programs
-        if sums and sums[0] != crc32(json.dumps(fields).encode()):
-            raise ValueError(CHANGED)  # noqa: TRY301 - told as all that is wrong with a file
-    except (OSError, ValueError, RecursionError, AttributeError, LookupError, TypeError) as error:
-        raise_not_given(error, path)
-        raise damaged(path, detail_of(error)) from None
-    if len(body) > LARGEST_BODY:  # a small file may hold any number of blanks
-        raise damaged(path, f"its body has more than {LARGEST_BODY // 2**20} MB, and none of the API is that large")
-    if sums and not header_only and sums[1] != crc32(body):
-        raise damaged(path, CHANGED)
-    return fields, body
-
-
-def damaged(path: Path, reason: str) -> LakeError:
-    """Return the error that names a response that cannot be read, why, and the fix."""
-    if path.parent.name == State.UNANSWERED.value:
-        return LakeError(f"{path} is damaged ({reason}): remove it; it holds no answer, only why none came")
-    apart = path.parent / State.REJECTED.value / path.name.removesuffix(UNSETTLED)
-    return LakeError(
-        f"{path} is damaged ({reason}): put it back from a backup of the lake; without one, move it to {apart}: what "
-        "was published of it stays, and the next pull of these days asks for its Tweets again"
-    )
-
-
-def _keys(request: Request) -> dict[str, dict[int, str]]:
-    """Return the media keys of a request, which no other endpoint has."""
-    keys = {number: request.keys[number] for number in request.tweet_ids if number in request.keys}
-    return {"keys": keys} if keys else {}
-
-
-def _days(window: Window | None) -> dict[str, str]:
-    return {"first": window.first.isoformat(), "last": window.last.isoformat()} if window else {}
-
-
-def _window(fields: dict[str, Any]) -> Window | None:
-    return (
-        Window(date.fromisoformat(fields["first"]), date.fromisoformat(fields["last"])) if "first" in fields else None
-    )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from engagement_pipeline.core.dated import STAMP
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.lake import raw
+from engagement_pipeline.lake.landed_file import SUFFIX, landed_at
 from engagement_pipeline.lake.layout import LAKE_LOCK
 from engagement_pipeline.lake.looking import look_again
 
@@ -47,7 +48,7 @@ def _is_published(lake: Lake, folder: Path) -> bool:
     """Tell whether a pull is in the tables. Its pull.json, if that is damaged, is written anew, or set apart."""
     path = folder / raw.PULL
     there = lake.storage.exists(path)
-    if not there and not lake.storage.find(f"*{raw.SUFFIX}*", within=folder):
+    if not there and not lake.storage.find(f"*{SUFFIX}*", within=folder):
         return False  # it was killed before its pull.json was written
     try:
         return raw.load(lake, folder).published
@@ -70,9 +71,9 @@ def _told_by_responses(lake: Lake, folder: Path) -> raw.Pull:
 
     Raises LakeError where no response in it can be read.
     """
-    for path in lake.storage.find(f"**/*{raw.SUFFIX}*", within=folder):
+    for path in lake.storage.find(f"**/*{SUFFIX}*", within=folder):
         with suppress(LakeError, ValueError):
-            asked = raw.landed_at(lake, path).request
+            asked = landed_at(lake.storage, path).request
             pull = raw.Pull(
                 path=folder,
                 endpoint=asked.endpoint,

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from engagement_pipeline.core.settings import Settings
+    from engagement_pipeline.lake.landed_file import Landed
     from engagement_pipeline.lake.layout import Lake
-    from engagement_pipeline.lake.raw import Landed
     from engagement_pipeline.observe.patient import Finding
 
     Check = Callable[[Patient], Iterator[Finding]]

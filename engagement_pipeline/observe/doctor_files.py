@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from engagement_pipeline.core.dated import STAMP
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.tables import COVERAGE, DAILY, ENGAGEMENTS, REQUESTS
-from engagement_pipeline.lake import forgotten, inventory, raw
+from engagement_pipeline.lake import forgotten, inventory
 from engagement_pipeline.lake.clock import newest as newest_moment
+from engagement_pipeline.lake.landed_file import SUFFIX
 from engagement_pipeline.lake.layout import FORMAT, LAKE_LOCK, PULL_LOCK
 from engagement_pipeline.lake.parquet import opened
 from engagement_pipeline.observe.patient import Finding, apart, quoted, removed
@@ -253,5 +254,5 @@ def _shown(moment: datetime) -> str:
 
 def stamp_of(path: Path) -> datetime:
     """Return when a response was asked for, as its name says."""
-    text = path.name.removesuffix(raw.SUFFIX).rpartition("-")[2]
+    text = path.name.removesuffix(SUFFIX).rpartition("-")[2]
     return datetime.strptime(text, STAMP).replace(tzinfo=UTC)

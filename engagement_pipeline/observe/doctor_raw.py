@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from engagement_pipeline.core.dated import STAMP
 from engagement_pipeline.core.errors import EngagementError
-from engagement_pipeline.lake import inventory, raw
+from engagement_pipeline.lake import inventory
+from engagement_pipeline.lake.landed_file import landed_at
 from engagement_pipeline.observe.doctor_files import stamp_of
 from engagement_pipeline.observe.patient import WORKERS, Finding, moved, pull_again
 
@@ -97,7 +98,7 @@ def _problem(patient: Patient, path: Path) -> str:
     if patient.audit is None:
         return ""
     try:
-        landed = raw.landed_at(patient.lake, path)
+        landed = landed_at(patient.lake.storage, path)
         if landed.refusal:
             landed.body()
         else:

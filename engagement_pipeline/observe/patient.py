@@ -47,8 +47,9 @@ if TYPE_CHECKING:
     from engagement_pipeline.core.settings import Settings
     from engagement_pipeline.core.tables import Table
     from engagement_pipeline.lake.inventory import Inventory
+    from engagement_pipeline.lake.landed_file import Landed
     from engagement_pipeline.lake.layout import Lake
-    from engagement_pipeline.lake.raw import Landed, Pull
+    from engagement_pipeline.lake.raw import Pull
 
 DAY_IN_FILE = ENGAGEMENTS.in_file["day"]
 WORKERS = 4  # files that are read at a time

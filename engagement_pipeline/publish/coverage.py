@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from engagement_pipeline.core.endpoints import Endpoint
     from engagement_pipeline.core.model import NotServed
+    from engagement_pipeline.lake.landed_file import Landed
     from engagement_pipeline.lake.layout import Lake
-    from engagement_pipeline.lake.raw import Landed
     from engagement_pipeline.publish.left_out import AnswerSums
     from engagement_pipeline.publish.merge import Ints
     from engagement_pipeline.publish.pending import Pending

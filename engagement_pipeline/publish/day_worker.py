@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engagement_pipeline.core.model import NotServed
+    from engagement_pipeline.lake.landed_file import Landed
     from engagement_pipeline.lake.layout import Lake
-    from engagement_pipeline.lake.raw import Landed
     from engagement_pipeline.publish.day_file import StagedDay
     from engagement_pipeline.publish.left_out import AnswerSums
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from engagement_pipeline import sources
 from engagement_pipeline.core.errors import LakeError, ResponseError
 from engagement_pipeline.lake import raw
+from engagement_pipeline.lake.landed_file import APART, SUFFIX, landed_at, packed, unpacked
 from engagement_pipeline.lake.storage import UNSETTLED, State
 
 if TYPE_CHECKING:
@@ -43,14 +44,14 @@ class Rewritten(NamedTuple):
 def files(lake: Lake) -> Iterator[Path]:
     """Yield the files of all responses, whatever their state."""
     for folder in raw.folders(lake):
-        yield from lake.storage.find(f"**/*{raw.SUFFIX}*", within=folder)
+        yield from lake.storage.find(f"**/*{SUFFIX}*", within=folder)
 
 
 def names(lake: Lake, path: Path, erased: Erased) -> bool:
     """Tell whether a response names any of the Tweets; one that cannot be read is not known to."""
     try:
-        asked = raw.landed_at(lake, path).request.tweet_ids
-        header, body = raw.unpacked(lake, path)
+        asked = landed_at(lake.storage, path).request.tweet_ids
+        header, body = unpacked(lake.storage, path)
     except LakeError:
         return False
     return not erased.ids.isdisjoint(asked) or erased.named_in(json.dumps(header).encode() + body)
@@ -58,8 +59,8 @@ def names(lake: Lake, path: Path, erased: Erased) -> bool:
 
 def without(lake: Lake, path: Path, erased: Erased, *, now: datetime) -> Rewritten | None:
     """Return what a response becomes, None if it stays; raises LakeError where it cannot be read."""
-    landed = raw.landed_at(lake, path)
-    header, body = raw.unpacked(lake, path)
+    landed = landed_at(lake.storage, path)
+    header, body = unpacked(lake.storage, path)
     asked = landed.request.tweet_ids
     stays = tuple(tweet for tweet in asked if tweet not in erased.ids)
     if stays == asked and not erased.named_in(json.dumps(header).encode() + body):
@@ -72,9 +73,9 @@ def without(lake: Lake, path: Path, erased: Erased, *, now: datetime) -> Rewritt
     request = replace(landed.request, tweet_ids=stays)
     new = _body(path, body, request, erased)
     target = path.with_name(_name(path.name, asked[0], stays[0]))
-    if path.parent.name not in raw.APART and not path.name.endswith(UNSETTLED) and not landed.refusal:
+    if path.parent.name not in APART and not path.name.endswith(UNSETTLED) and not landed.refusal:
         target = _audited(target, new, request)
-    return Rewritten(target, raw.packed(rest | {"tweet_ids": stays, REWRITTEN: left_out}, new))
+    return Rewritten(target, packed(rest | {"tweet_ids": stays, REWRITTEN: left_out}, new))
 
 
 def _name(name: str, first: int, now_first: int) -> str:

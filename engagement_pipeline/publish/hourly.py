@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from engagement_pipeline.core.model import NotServed, Progress
+    from engagement_pipeline.lake.landed_file import Landed
     from engagement_pipeline.lake.layout import Lake
-    from engagement_pipeline.lake.raw import Landed
     from engagement_pipeline.publish.day_file import StagedDay
     from engagement_pipeline.publish.day_worker import Merged, Read
     from engagement_pipeline.publish.merge import Revised

@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 
 from engagement_pipeline import sources
 from engagement_pipeline.core.errors import ResponseError
+from engagement_pipeline.lake.landed_file import damaged
 from engagement_pipeline.lake.looking import looking
-from engagement_pipeline.lake.raw import damaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from engagement_pipeline.core.model import Flat, NotServed, Request
     from engagement_pipeline.lake.forgotten import Forgotten
-    from engagement_pipeline.lake.raw import Landed, Pull
+    from engagement_pipeline.lake.landed_file import Landed
+    from engagement_pipeline.lake.raw import Pull
     from engagement_pipeline.publish.merge import Ints
 
 T = TypeVar("T")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.lake import raw
+from engagement_pipeline.lake.landed_file import SUFFIX
 from engagement_pipeline.lake.layout import LAKE_LOCK
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def spent(lake: Lake, *, before: datetime) -> list[Spent]:
     lake.open(create=False)
     found = []
     for pull in _older(raw.all_pulls(lake), before):
-        files = lake.storage.find(f"**/*{raw.SUFFIX}", within=pull.path)
+        files = lake.storage.find(f"**/*{SUFFIX}", within=pull.path)
         sizes = [lake.storage.size(path) for path in files]
         found.append(Spent(pull=pull, responses=len(sizes), size=sum(sizes)))
     return found

@@ -6,7 +6,7 @@ from bodies import at, begin, full, land
 
 from engagement_pipeline import sources
 from engagement_pipeline.extract import puller
-from engagement_pipeline.lake import raw
+from engagement_pipeline.lake.landed_file import ZSTD
 from engagement_pipeline.lake.layout import PULL_LOCK, Lake
 from engagement_pipeline.lake.looking import MemoryLackError, look_again
 
@@ -59,7 +59,7 @@ def runs_out_at(tweet, monkeypatch):
     monkeypatch.setattr(sources, "read", read)
 
 
-@pytest.mark.parametrize("damage", [b"", b"no zstd", bytes(raw.ZSTD.compress(b"[" * 100_000 + b"\n{}"))])
+@pytest.mark.parametrize("damage", [b"", b"no zstd", bytes(ZSTD.compress(b"[" * 100_000 + b"\n{}"))])
 def test_a_damaged_response_that_nobody_has_read_is_rejected_by_name(pull, damage, caplog):
     first, second = unread(pull, 1), unread(pull, 2)
     first.write_bytes(damage)

@@ -17,6 +17,7 @@ from engagement_pipeline.core.endpoints import TOTALS
 from engagement_pipeline.core.errors import LakeError, RefusedError
 from engagement_pipeline.core.model import Plan, Request, Response, Window
 from engagement_pipeline.lake import raw
+from engagement_pipeline.lake.landed_file import CHECKSUMS, ZSTD, Landed
 from engagement_pipeline.lake.layout import Lake
 
 ANSWER = Response(body=b'{"as": "received" ,\n\n "\xc3\xa9": 1}\n', asked_at=at(9, 30))
@@ -84,7 +85,7 @@ def test_the_header_says_what_was_asked_and_when(pull):
 def test_what_landed_is_listed_as_it_was_asked(pull):
     path = pull.land(REQUEST, ANSWER, refusal="403: no", tokens="0123")
     assert list(pull.landed()) == [
-        raw.Landed(
+        Landed(
             path=path,
             request=REQUEST,
             asked_at=ANSWER.asked_at,
@@ -233,19 +234,17 @@ def with_header(whole, **changes):
     """Return a landed file with other values in its header."""
     with pa.CompressedInputStream(pa.BufferReader(whole), "zstd") as stream:
         header, _, body = stream.read().partition(b"\n")
-    return bytes(
-        raw.ZSTD.compress(json.dumps({**json.loads(header), raw.CHECKSUMS: None, **changes}).encode() + b"\n" + body)
-    )
+    return bytes(ZSTD.compress(json.dumps({**json.loads(header), CHECKSUMS: None, **changes}).encode() + b"\n" + body))
 
 
 DAMAGES = {
     "empty": lambda _: b"",
     "cut": lambda whole: whole[: len(whole) // 2],
     "not compressed": lambda _: b'{"handle": "ann"}\n{}',
-    "no header": lambda _: bytes(raw.ZSTD.compress(b"\n{}")),
-    "half a header": lambda _: bytes(raw.ZSTD.compress(b'{"handle": "ann"}\n{}')),
-    "a header of another kind": lambda _: bytes(raw.ZSTD.compress(b"[]\n{}")),
-    "lists in lists": lambda _: bytes(raw.ZSTD.compress(b"[" * 100_000 + b"\n{}")),
+    "no header": lambda _: bytes(ZSTD.compress(b"\n{}")),
+    "half a header": lambda _: bytes(ZSTD.compress(b'{"handle": "ann"}\n{}')),
+    "a header of another kind": lambda _: bytes(ZSTD.compress(b"[]\n{}")),
+    "lists in lists": lambda _: bytes(ZSTD.compress(b"[" * 100_000 + b"\n{}")),
     "a handle of another type": lambda whole: with_header(whole, handle={"a": 1}),
     "a refusal of another type": lambda whole: with_header(whole, refusal=[]),
     "types of another type": lambda whole: with_header(whole, types=[1]),
@@ -258,7 +257,7 @@ DAMAGES = {
     "other days than its folder": lambda whole: with_header(whole, first="2025-12-31"),
     "another handle than its name": lambda whole: with_header(whole, handle="bnn"),
     "a time without a zone": lambda whole: with_header(whole, asked_at="2026-02-01T09:30:00"),
-    "a bad time": lambda _: bytes(raw.ZSTD.compress(b'{"handle": "a", "tweet_ids": 1}\n{}')),
+    "a bad time": lambda _: bytes(ZSTD.compress(b'{"handle": "a", "tweet_ids": 1}\n{}')),
 }
 
 
@@ -311,11 +310,11 @@ def test_a_response_without_checksums_is_read_as_an_older_program_wrote_it(pull)
 def test_a_byte_that_has_changed_is_told_wherever_it_is(pull):
     path = kept(pull)
     held = content(path)
-    name = held.index(raw.CHECKSUMS.encode())  # without the name of the checksums there are none
-    for place in {*range(len(held))} - {*range(name, name + len(raw.CHECKSUMS))}:
+    name = held.index(CHECKSUMS.encode())  # without the name of the checksums there are none
+    for place in {*range(len(held))} - {*range(name, name + len(CHECKSUMS))}:
         changed = bytearray(held)
         changed[place] ^= 1
-        path.write_bytes(raw.ZSTD.compress(bytes(changed)))
+        path.write_bytes(ZSTD.compress(bytes(changed)))
         with pytest.raises(LakeError, match="is damaged"):
             [landed.body() for landed in pull.landed()]
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from bodies import WINDOW, at, begin, body, full, pulled
 from tables import check_daily, contents, counts, parquet_files, rebuilt
@@ -17,6 +18,7 @@ from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import LARGEST_BODY, Request, Response
 from engagement_pipeline.lake import raw
+from engagement_pipeline.lake.landed_file import CHECKSUMS, ZSTD
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.sources.engagement.request import CELLS, TWEET_SUMS
@@ -50,7 +52,7 @@ def put(lake, content, *, hour=2, header=None):
     request = Request(endpoint=HISTORICAL, handle="ann", tweet_ids=(1,), window=WINDOW, types=pull.types)
     path = pull.accept(pull.land(request, Response(body=content, asked_at=at(hour))))
     if header:
-        path.write_bytes(raw.ZSTD.compress(header + b"\n" + content))
+        path.write_bytes(ZSTD.compress(header + b"\n" + content))
     pull.marked(finished=True)
     return path
 
@@ -175,19 +177,19 @@ def test_what_the_message_says_mends_it(lake):
 def test_a_body_that_is_cut_off_anywhere_is_refused(lake):
     """Whole, it is read: not one of its beginnings is taken for the whole."""
     path = put(lake, GOOD)
-    header = json.dumps(header_of(path) | {raw.CHECKSUMS: None}).encode()  # which would tell it before
+    header = json.dumps(header_of(path) | {CHECKSUMS: None}).encode()  # which would tell it before
     for end in range(len(GOOD)):
-        path.write_bytes(raw.ZSTD.compress(header + b"\n" + GOOD[:end]))
+        path.write_bytes(ZSTD.compress(header + b"\n" + GOOD[:end]))
         with pytest.raises(LakeError, match=r"^\S+\.json\.zst is damaged \(\$"):
             publish_pulls(lake)
-    path.write_bytes(raw.ZSTD.compress(header + b"\n" + GOOD))
+    path.write_bytes(ZSTD.compress(header + b"\n" + GOOD))
     publish_pulls(lake)
     assert counts(lake) == full([1], 5)
 
 
 def header_of(path):
     """Return the first line of a landed file."""
-    content = raw.pa.CompressedInputStream(str(path), "zstd").read()
+    content = pa.CompressedInputStream(str(path), "zstd").read()
     return json.loads(content.partition(b"\n")[0])
 
 

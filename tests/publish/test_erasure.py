@@ -23,9 +23,10 @@ from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.erased import Erased
 from engagement_pipeline.core.errors import LakeError
-from engagement_pipeline.core.model import Exchange, Request
+from engagement_pipeline.core.model import Exchange, Request, Response
 from engagement_pipeline.core.shape import KEY, News
 from engagement_pipeline.lake import forgotten, raw, request_log, shapes
+from engagement_pipeline.lake.landed_file import landed_at, unpacked
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.raw import Pull
 from engagement_pipeline.publish import erasure, erasure_tables
@@ -85,7 +86,7 @@ def test_each_answer_is_rewritten_so_that_it_passes_its_audit_and_says_so(lake):
     for landed in found:
         assert GONE not in landed.request.tweet_ids
         sources.read(landed.body(), landed.request)
-        header, _ = raw.unpacked(lake, landed.path)
+        header, _ = unpacked(lake.storage, landed.path)
         assert header["rewritten"] == {"at": NOW.isoformat(), "left_out": 1}
 
 
@@ -128,7 +129,7 @@ def test_a_pull_that_is_resumed_publishes_the_rest_of_it(lake):
 def test_a_staged_response_is_rewritten_too(lake):
     pull = begin(lake, at(5))
     request = Request(endpoint=HISTORICAL, handle="ann", tweet_ids=(GONE, LAST), types=TYPES, window=WINDOW)
-    pull.land(request, raw.Response(body=body(full([GONE, LAST], 1)), asked_at=at(5)))
+    pull.land(request, Response(body=body(full([GONE, LAST], 1)), asked_at=at(5)))
     forget(lake)
     (landed,) = pull.unsettled()
     assert landed.request.tweet_ids == (LAST,)
@@ -138,11 +139,11 @@ def test_a_staged_response_is_rewritten_too(lake):
 def test_a_rejected_body_that_is_no_json_goes_and_its_header_stays(lake):
     pull = begin(lake, at(5))
     request = Request(endpoint=HISTORICAL, handle="ann", tweet_ids=(GONE, LAST), types=TYPES, window=WINDOW)
-    pull.reject(pull.land(request, raw.Response(body=f"<html>{GONE}".encode(), asked_at=at(5))))
+    pull.reject(pull.land(request, Response(body=f"<html>{GONE}".encode(), asked_at=at(5))))
     forget(lake)
     (path,) = (pull.path / "rejected").iterdir()
-    assert raw.landed_at(lake, path).request.tweet_ids == (LAST,)
-    assert raw.unpacked(lake, path)[1] == b""
+    assert landed_at(lake.storage, path).request.tweet_ids == (LAST,)
+    assert unpacked(lake.storage, path)[1] == b""
 
 
 def test_a_line_of_the_log_stays_for_the_bill_and_does_not_name_it(lake):

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from engagement_pipeline.core.erased import Erased
-from engagement_pipeline.lake import raw
+from engagement_pipeline.lake.landed_file import ZSTD
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.publish import erasure_search
 from engagement_pipeline.publish.erasure_search import search
@@ -33,8 +33,8 @@ def parquet(**columns):
     ("name", "content"),
     [
         ("notes/copy.txt", f"see {GONE}.".encode()),
-        ("a.json.zst", raw.ZSTD.compress(f'{{"{GONE}": 1}}'.encode())),
-        ("a.json.zst.new", raw.ZSTD.compress(f'{{"{GONE}": 1}}'.encode())),
+        ("a.json.zst", ZSTD.compress(f'{{"{GONE}": 1}}'.encode())),
+        ("a.json.zst.new", ZSTD.compress(f'{{"{GONE}": 1}}'.encode())),
         ("a.csv.gz", gzip.compress(f"tweet_id\n{GONE}\n".encode(), mtime=0)),
         ("cut.json.zst", f"no zstd, and it names {GONE}".encode()),
         ("cut.parquet", f"no Parquet, and it names {GONE}".encode()),
