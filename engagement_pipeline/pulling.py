@@ -21,7 +21,16 @@ from engagement_pipeline.core.errors import (
     RefusedError,
 )
 from engagement_pipeline.core.model import Plan, Progress, Request, Tweet, Window, quiet
-from engagement_pipeline.extract import account_check, drift, planner, puller, roster, roster_synced, turn
+from engagement_pipeline.extract import (
+    account_check,
+    drift,
+    landed_before,
+    planner,
+    puller,
+    roster,
+    roster_synced,
+    turn,
+)
 from engagement_pipeline.extract.prepare import unforgotten
 from engagement_pipeline.extract.progress import Whole
 from engagement_pipeline.extract.roster import save_roster
@@ -73,7 +82,7 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
         save_roster(home, prepared.roster)
         for left in raw.open_pulls(lake):
             if not left.finished:
-                puller.settle(left)
+                landed_before.settle(left)
         clock = Clock.of(lake, machine=partial(lake_now, settings))
         budget = turn.budget(settings, lake, day=clock().date(), over_budget=prepared.over_budget)
         endpoint, known = prepared.plans[0].endpoint, prepared.accounts
@@ -132,7 +141,7 @@ def _check_budget(
     requests: list[Request] = []
     for planned in prepared.plans:
         begun = raw.resumable(lake, planned, now=now, resume=_resume(settings, planned))
-        open_tweets = set(planned.tweets) - (puller.answered(begun, client) if begun else set())
+        open_tweets = set(planned.tweets) - (landed_before.answered(begun, client) if begun else set())
         requests += planner.rest(planned, open_tweets).requests
     try:
         budget.check(requests, what="this pull")
@@ -243,8 +252,8 @@ def _pull_one(
         begun = raw.begin(lake, planned, now=clock(), resume=_resume(settings, planned))
     nobodys = planner.plan(unknown, planned.endpoint, types=planned.types, window=planned.window)
     puller.leave_unknown(nobodys, begun, client=client)
-    open_tweets = set(planned.tweets) - puller.answered(begun, client)
-    open_tweets -= puller.repeat(begun, refusals, open_tweets)
+    open_tweets = set(planned.tweets) - landed_before.answered(begun, client)
+    open_tweets -= landed_before.repeat(begun, refusals, open_tweets)
     rest = planner.rest(planned, open_tweets)
     if stopped_by:
         puller.leave(rest, begun, [stopped_by], client=client)
@@ -252,8 +261,8 @@ def _pull_one(
     try:
         report = puller.run(rest, begun, client=client, progress=progress)
     except PullError:
-        refusals += puller.refusals(begun, client)
+        refusals += landed_before.refusals(begun, client)
         raise
-    refusals += puller.refusals(begun, client)
+    refusals += landed_before.refusals(begun, client)
     begun.marked(finished=True)
     return report

@@ -29,26 +29,20 @@ from engagement_pipeline.core.errors import (
     OverBudgetError,
     PullError,
     RefusedError,
-    ResponseError,
     UnavailableError,
 )
-from engagement_pipeline.core.model import Flat, Plan, Progress, Request, Response, Tweet, quiet
+from engagement_pipeline.core.model import Flat, Plan, Progress, Request, Response, quiet
 from engagement_pipeline.core.redaction import shown
 from engagement_pipeline.core.tables import FORBIDDEN
-from engagement_pipeline.extract import drift, ownership, unanswered
+from engagement_pipeline.extract import landed_before, ownership, unanswered
+from engagement_pipeline.extract.audit import audit, serves
 from engagement_pipeline.extract.ownership import Ask, LeaveOut, Standing, Step
 from engagement_pipeline.extract.plan_text import counted
-from engagement_pipeline.lake.layout import PULL_LOCK
-from engagement_pipeline.lake.looking import ALONE, MemoryLackError, looking
 from engagement_pipeline.transport.signing import MAX_IN_FLIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from collections.abc import Set as AbstractSet
-    from datetime import datetime
-    from pathlib import Path
 
-    from engagement_pipeline.lake.landed_file import Landed
     from engagement_pipeline.lake.raw import Pull
     from engagement_pipeline.transport.client import Client
 
@@ -96,7 +90,16 @@ def run(plan: Plan, pull: Pull, *, client: Client, progress: Progress = quiet) -
     report = PullReport(planned=len(plan.requests))
     terms = sources.source_of(plan.endpoint).TERMS
     pool = ThreadPoolExecutor(max_workers=max(1, min(MAX_IN_FLIGHT, terms.in_flight, len(plan.requests))))
-    asking = _Run(plan, pull, client, progress, pool, _standings(plan, pull), _witness(plan, pull), report)
+    asking = _Run(
+        plan,
+        pull,
+        client,
+        progress,
+        pool,
+        landed_before.standings(plan, pull),
+        landed_before.witness(plan, pull),
+        report,
+    )
     try:
         asking.to_the_end()
         pool.shutdown()
@@ -125,126 +128,6 @@ def leave_unknown(plan: Plan, pull: Pull, *, client: Client) -> None:
     leave(
         plan, pull, [AccountError(f"{UNKNOWN}: {handle}", account=handle) for handle in sorted(handles)], client=client
     )
-
-
-def settle(pull: Pull) -> None:
-    """Audit, one by one, the responses that a killed pull landed and did not read; reject what cannot be read."""
-    for landed in pull.unsettled():
-        try:
-            with looking(landed, PULL_LOCK, how=ALONE):
-                _audit(pull, landed.path, landed.body(), landed.request, asked_at=landed.asked_at)
-        except MemoryLackError:
-            pull.give_up(landed.path, "needs more memory than there is")
-        except LakeError:
-            pull.give_up(landed.path, "cannot be read")
-
-
-def answered(pull: Pull, client: Client) -> set[Tweet]:
-    """Return the Tweets that an unfinished pull has an answer for, each with the account that asked.
-
-    What was refused counts as long as the account still has the tokens that were refused.
-    """
-    return {
-        Tweet(tweet_id, landed.request.handle)
-        for landed in pull.landed()
-        for tweet_id in {*landed.request.tweet_ids} - _due_again(landed, client)
-    }
-
-
-def refusals(pull: Pull, client: Client) -> list[Landed]:
-    """Return the refusals of a pull to tokens that its accounts still have."""
-    return [landed for landed in pull.landed() if landed.refusal and _still_holds(landed, client)]
-
-
-def repeat(pull: Pull, refused: Iterable[Landed], tweets: AbstractSet[Tweet]) -> set[Tweet]:
-    """Land the refusals of another window in this one too, as far as they name some of `tweets`; return those Tweets.
-
-    The API refuses a Tweet for all days, so another request would tell nothing new.
-    """
-    repeated: set[Tweet] = set()
-    for landed in refused:
-        named = {Tweet(tweet_id, landed.request.handle) for tweet_id in landed.request.tweet_ids} & tweets - repeated
-        if named:
-            pull.land(
-                replace(
-                    landed.request,
-                    endpoint=pull.endpoint,
-                    tweet_ids=tuple(sorted(t.tweet_id for t in named)),
-                    window=pull.window,
-                ),
-                Response(body=landed.body(), asked_at=landed.asked_at),
-                refusal=landed.refusal,
-                tokens=landed.tokens,
-            )
-            repeated |= named
-    return repeated
-
-
-def _still_holds(landed: Landed, client: Client) -> bool:
-    return landed.tokens == client.fingerprint(landed.request.handle)
-
-
-def _due_again(landed: Landed, client: Client) -> set[int]:
-    """Return the Tweets of a response that were refused to tokens which the account has no more."""
-    if _still_holds(landed, client):
-        return set()
-    if landed.refusal:
-        return {*landed.request.tweet_ids}
-    with looking(landed, PULL_LOCK):
-        reasons = sources.read(landed.body(), landed.request).reasons
-    return {tweet_id for tweet_id, reason in reasons.items() if reason.outcome == FORBIDDEN}
-
-
-def _audit(pull: Pull, path: Path, body: bytes, request: Request, *, asked_at: datetime) -> Flat | str:
-    """Accept a landed response if it passes the audit; else reject it, and return why and where it is kept.
-
-    What is news in it is written down first: a response that is not settled is looked at again after a kill.
-    """
-    try:
-        flat = sources.read(body, request)
-    except MemoryError:
-        raise MemoryLackError(path) from None
-    except ResponseError as error:
-        drift.landed(pull, request, sources.news_of(body, request), asked_at=asked_at)
-        problem = f"{error}; the response is kept as {pull.reject(path)}"
-        logger.info("%s", problem)
-        return problem
-    drift.landed(pull, request, flat.news, asked_at=asked_at)
-    accepted = pull.accept(path)
-    if not flat.scanned:
-        logger.debug("%s is in an unusual form: only the reference parser could read it, slower and as right", accepted)
-    return flat
-
-
-def _serves(flat: Flat) -> bool:
-    """Tell whether an answer shows that its Tweets are the account's own.
-
-    The API does not look at the owner of a Tweet that is gone, so an answer with only such Tweets shows nothing. An
-    answer without rows and without a word about any Tweet was served: its counts were zeros that nobody measured.
-    """
-    return bool(flat.rows.num_rows) or not (flat.not_served or flat.said)
-
-
-def _standings(plan: Plan, pull: Pull) -> dict[str, Standing]:
-    """Return the first standing of each account of a plan; what landed before is read only when it is needed."""
-    before: dict[str, list[Landed]] = defaultdict(list)
-    for landed in pull.landed():
-        if not landed.refusal:
-            before[landed.request.handle].append(landed)
-    handles = {request.handle for request in plan.requests}
-    return {handle: ownership.at_first(handle, before=map(_served, reversed(before[handle]))) for handle in handles}
-
-
-def _witness(plan: Plan, pull: Pull) -> Request | None:
-    """Return a request that was answered before to an account of the plan."""
-    handles = {request.handle for request in plan.requests}
-    answered = (landed.request for landed in pull.landed() if not landed.refusal)
-    return next((request for request in answered if request.handle in handles), None)
-
-
-def _served(landed: Landed) -> bool:
-    with looking(landed, PULL_LOCK):
-        return _serves(sources.read(landed.body(), landed.request))
 
 
 def _in_turns(requests: Sequence[Request]) -> Iterator[Request]:
@@ -304,7 +187,7 @@ class _Run:
         for _ in range(BODIES_TRIED):
             response = self.client.ask(request, witness=self.witness)
             landed = self.pull.land(request, response, tokens=self.client.fingerprint(request.handle))
-            looked_at = _audit(self.pull, landed, response.body, request, asked_at=response.asked_at)
+            looked_at = audit(self.pull, landed, response.body, request, asked_at=response.asked_at)
             if isinstance(looked_at, Flat):
                 return looked_at
             problem = looked_at
@@ -379,7 +262,7 @@ class _Run:
                 self.forbidden.setdefault(asked.request.handle, reason.text)
         self.given_up_in_a_row = 0
         self.settled.update(asked.request.tweet_ids)
-        self._go_on(ownership.answered(standing, asked, served=_serves(flat)))
+        self._go_on(ownership.answered(standing, asked, served=serves(flat)))
 
     def _go_on(self, step: Step) -> None:
         """Keep the account's new standing, and carry out the decisions."""

@@ -98,15 +98,15 @@ def test_a_year_is_fourteen_runs(backfilled):
 
 def test_a_cancelled_run_loses_nothing(in_world, definitions, instance, monkeypatch):
     """What has landed, and what is on the wire, is not asked for again by the next run."""
-    audit = puller._audit
+    audit = puller.audit
 
     def cancelling(*arguments, **named):
-        monkeypatch.setattr(puller, "_audit", audit)
+        monkeypatch.setattr(puller, "audit", audit)
         instance.report_run_canceling(*instance.get_runs())  # as Dagster does for the button in its UI
         signal.raise_signal(signal.SIGINT)
         return audit(*arguments, **named)
 
-    monkeypatch.setattr(puller, "_audit", cancelling)
+    monkeypatch.setattr(puller, "audit", cancelling)
     run_days(definitions, instance)
     assert [run.status for run in instance.get_runs()] == [dg.DagsterRunStatus.CANCELED]
     assert run_days(definitions, instance).success

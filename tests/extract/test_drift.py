@@ -8,7 +8,7 @@ from bodies import WINDOW as OF_BODIES
 
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.model import Answer, Request
-from engagement_pipeline.extract import drift, puller
+from engagement_pipeline.extract import drift, landed_before
 from engagement_pipeline.lake import raw, shapes
 from engagement_pipeline.lake.layout import Lake
 
@@ -40,7 +40,7 @@ def looked_at(lake, status, body=NEW_WORDS, headers=()):
 
 def test_what_a_killed_pull_has_landed_and_not_told_is_told_when_it_is_settled(lake, pull):
     land_unsettled(pull, bookmarks=5)
-    puller.settle(pull)
+    landed_before.settle(pull)
     (seen,) = shapes.load(lake.storage)
     assert (seen.name, seen.first_seen, seen.pull) == ("bookmarks", at(1, 5), pull.name)
 
@@ -50,14 +50,14 @@ def test_a_kill_before_the_answer_counts_tells_nothing_twice(lake, pull, monkeyp
     with monkeypatch.context() as patched:
         patched.setattr(raw.Pull, "accept", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            puller.settle(pull)
-    puller.settle(pull)
+            landed_before.settle(pull)
+    landed_before.settle(pull)
     assert names(lake) == ["bookmarks"]
 
 
 def test_what_is_new_in_an_answer_that_fails_the_audit_is_told_too(lake, pull):
     land_unsettled(pull, by_type={"bookmarks": "5"})
-    puller.settle(pull)
+    landed_before.settle(pull)
     assert names(lake) == ["bookmarks"]
 
 

@@ -5,7 +5,8 @@ import pytest
 from bodies import at, begin, full, land
 
 from engagement_pipeline import sources
-from engagement_pipeline.extract import puller
+from engagement_pipeline.extract import landed_before
+from engagement_pipeline.extract.audit import audit
 from engagement_pipeline.lake.landed_file import ZSTD
 from engagement_pipeline.lake.layout import PULL_LOCK, Lake
 from engagement_pipeline.lake.looking import MemoryLackError, look_again
@@ -13,13 +14,13 @@ from engagement_pipeline.lake.looking import MemoryLackError, look_again
 SETTLE = """
 import os, sys
 from pathlib import Path
-from engagement_pipeline.extract import puller
+from engagement_pipeline.extract import landed_before
 from engagement_pipeline.lake import raw
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.sources import engagement
 
 engagement.read = lambda *_: os.kill(os.getpid(), 9)
-puller.settle(raw.open_pulls(Lake(Path(sys.argv[1])))[0])
+landed_before.settle(raw.open_pulls(Lake(Path(sys.argv[1])))[0])
 """
 
 
@@ -63,7 +64,7 @@ def runs_out_at(tweet, monkeypatch):
 def test_a_damaged_response_that_nobody_has_read_is_rejected_by_name(pull, damage, caplog):
     first, second = unread(pull, 1), unread(pull, 2)
     first.write_bytes(damage)
-    puller.settle(pull)
+    landed_before.settle(pull)
     name = first.name.removesuffix(".new")
     assert caplog.messages == [
         f"{first} cannot be read: it is kept as {pull.path / 'rejected' / name}, and its Tweets are asked for again"
@@ -75,7 +76,7 @@ def test_a_damaged_response_that_nobody_has_read_is_rejected_by_name(pull, damag
 def test_a_response_that_is_damaged_past_its_header_is_rejected_too(pull, caplog):
     path = unread(pull, 1)
     path.write_bytes(path.read_bytes()[:-1])
-    puller.settle(pull)
+    landed_before.settle(pull)
     assert (kept(pull), len(rejected(pull))) == ([], 1)
     assert caplog.messages[0].startswith(f"{path} cannot be read: ")
 
@@ -84,7 +85,7 @@ def test_a_response_for_which_the_memory_is_too_small_alone_is_rejected(pull, mo
     path = unread(pull, 1)
     unread(pull, 2)
     runs_out_at(1, monkeypatch)
-    puller.settle(pull)
+    landed_before.settle(pull)
     assert (kept(pull), len(rejected(pull))) == ([(2,)], 1)
     assert caplog.messages[0].startswith(f"{path} needs more memory than there is: it is kept as ")
 
@@ -95,7 +96,7 @@ def test_a_response_that_kills_the_pull_which_looks_at_it_alone_is_set_apart_by_
     assert path.exists()
     look_again(lake, PULL_LOCK, sources.read)
     assert f"{path} ended two processes that looked at it, the second time alone: it is kept as " in caplog.text
-    puller.settle(pull)
+    landed_before.settle(pull)
     assert (kept(pull), len(rejected(pull))) == ([], 1)
 
 
@@ -104,5 +105,5 @@ def test_a_response_that_fills_the_memory_of_a_pull_is_named_and_stays_for_the_n
     runs_out_at(1, monkeypatch)
     request = next(pull.unsettled()).request
     with pytest.raises(MemoryLackError, match=f"the memory ran out while {path} was looked at; "):
-        puller._audit(pull, path, b"{}", request, asked_at=at(1))
+        audit(pull, path, b"{}", request, asked_at=at(1))
     assert path.exists()

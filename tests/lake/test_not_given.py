@@ -10,7 +10,7 @@ from tables import contents, everything
 from engagement_pipeline.core.errors import LakeError, StoreError
 from engagement_pipeline.core.model import Request, Response
 from engagement_pipeline.core.tables import REVISIONS
-from engagement_pipeline.extract import puller
+from engagement_pipeline.extract import landed_before
 from engagement_pipeline.lake import raw
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.parquet import damaged, is_sound
@@ -101,5 +101,5 @@ def test_a_response_that_is_not_given_is_not_rejected(lake, monkeypatch):
     with monkeypatch.context() as patch:
         refuse(patch, OSError(errno.EMFILE, "Too many open files"), suffix=path.name)
         with pytest.raises(OSError, match="Too many open files"):
-            puller.settle(pull)
+            landed_before.settle(pull)
     assert [landed.path for landed in pull.unsettled()] == [path]

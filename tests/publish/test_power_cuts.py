@@ -12,7 +12,7 @@ from tables import counts
 
 from engagement_pipeline.core.endpoints import RECENT, TOTALS
 from engagement_pipeline.core.model import Window
-from engagement_pipeline.extract import puller
+from engagement_pipeline.extract import landed_before
 from engagement_pipeline.lake import raw
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.publish import retention
@@ -163,7 +163,7 @@ def test_a_pull_that_is_finished_has_all_that_it_accepted(lake, most):
             assert [*found.unsettled()] == []
             publish_pulls(left)
             assert counts(left) == full([1], 1) | full([2], 2)
-        puller.settle(found)
+        landed_before.settle(found)
         assert [*found.unsettled()] == []
 
 

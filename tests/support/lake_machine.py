@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 from power_cuts import recorded
 
-from engagement_pipeline.extract import puller, roster
+from engagement_pipeline.extract import landed_before, roster
 from engagement_pipeline.lake import raw
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.publish import retention
@@ -149,7 +149,7 @@ class LakeMachine(RuleBasedStateMachine):
         """Ask for what is followed, one response a Tweet or two; if not to the end, some are left for the next."""
         for left in raw.open_pulls(self.lake):
             assert not left.finished or not [*left.unsettled()]
-            puller.settle(left)
+            landed_before.settle(left)
         self.now += timedelta(minutes=1)
         pull = raw.begin(self.lake, nothing(window, endpoint=self.lake.hourly), now=self.now, resume=RESUME)
         have = {tweet for landed in pull.landed() for tweet in landed.request.tweet_ids}
