@@ -1,9 +1,12 @@
 """A lake in a bucket: what the commands make of it is what they make on a disk, killed or not."""
 
-from datetime import date
+import sys
+from datetime import date, datetime
 
 import pytest
-from faulty_store import way_to
+from demonstration import outside, shell
+from faulty_store import CUT, way_to
+from processes import CLONE
 
 from engagement_pipeline import pipeline
 from engagement_pipeline.core.tables import TABLES
@@ -46,6 +49,30 @@ def test_the_tables_are_those_of_a_lake_on_a_disk(world, chosen):
     assert here == there
     assert here["engagements"]
     assert len(rows(Lake(chosen.data), "requests")["requests"]) == 3
+
+
+@pytest.mark.s3
+def test_the_demo_fills_a_bucket_with_the_tables_that_it_has_on_a_disk(in_bucket, tmp_path):
+    on_disk = tmp_path / "disk"
+    for folder, place in ((on_disk, {}), (tmp_path / "staged", {"ENGAGEMENT_DATA": str(in_bucket)})):
+        done = shell(f"{sys.executable} -m engagement_pipeline demo --data {folder}", cwd=CLONE, env=outside() | place)
+        assert done.returncode == 0, done.stderr
+    names = [table.name for table in TABLES.values() if table.name != "requests"]
+    here, there = (to_the_minute(rows(Lake(place), *names)) for place in (in_bucket, on_disk))
+    assert here == there
+    assert here["engagements"]
+
+
+def to_the_minute(tables):
+    """Return tables with moments to the minute, in an order of their own: what is sent at once ends in any order."""
+    return {
+        name: sorted(({column: minute_of(value) for column, value in row.items()} for row in found), key=repr)
+        for name, found in tables.items()
+    }
+
+
+def minute_of(value):
+    return value.replace(second=0, microsecond=0) if isinstance(value, datetime) else value
 
 
 @pytest.mark.s3
@@ -182,6 +209,16 @@ def test_a_store_that_refuses_is_told_in_one_line_and_nothing_that_landed_is_los
     assert engagement(*pull)[0] == 0
     assert before <= landed(chosen)
     assert len(rows(Lake(chosen.data), "tweets")["tweets"]) == 6
+
+
+@pytest.mark.s3
+def test_an_object_that_was_half_uploaded_is_put_again(chosen, way, world):
+    way.fault = lambda number, asked, _: CUT if number % 3 == 0 and asked == "PUT" else None
+    run(chosen)
+    on_disk = world.settings(types=TYPES)
+    run(on_disk)
+    assert way.cut > 5
+    assert rows(Lake(chosen.data), "engagements", "daily") == rows(Lake(on_disk.data), "engagements", "daily")
 
 
 @pytest.mark.s3

@@ -1,4 +1,4 @@
-"""A way to a store that counts what is asked, and fails as it is told."""
+"""A way to a store that counts what is asked, and fails as it is told: with an answer, or CUT off in mid-request."""
 
 import http.client
 from collections import Counter
@@ -8,21 +8,28 @@ from threading import Lock, Thread
 from urllib.parse import urlsplit
 
 ERROR = "<?xml version='1.0'?><Error><Code>{}</Code><Message>key=AKIAOFSOMEBODY secret=wJalr</Message></Error>"
+CUT = (0, "")
 OF_HOP = {"connection", "transfer-encoding", "keep-alive", "content-length"}
 
 
 class Way:
-    """What was asked, by method; and `fault(number, method, path)`, which returns a status and a code, or None."""
+    """What was asked, by method, and how often it was CUT; and `fault`, which tells what becomes of a request.
+
+    It gets the request's number, method and path, and returns a status and a code, CUT, or None.
+    """
 
     def __init__(self):
         self.asked = Counter()
+        self.cut = 0
         self.fault = lambda _number, _method, _path: None
         self._lock = Lock()
 
     def next(self, method, path):
         with self._lock:
             self.asked[method] += 1
-            return self.fault(self.asked.total(), method, path)
+            told = self.fault(self.asked.total(), method, path)
+            self.cut += told == CUT
+            return told
 
 
 @contextmanager
@@ -34,8 +41,13 @@ def way_to(address):
         protocol_version = "HTTP/1.1"
 
         def handle_one(self):
-            body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            if refused := way.next(self.command, self.path):
+            size, refused = int(self.headers.get("content-length") or 0), way.next(self.command, self.path)
+            if refused == CUT:
+                self.rfile.read(size // 2)
+                self.close_connection = True
+                return None
+            body = self.rfile.read(size)
+            if refused:
                 status, code = refused
                 return self.answer(status, {}, b"" if self.command == "HEAD" else ERROR.format(code).encode())
             connection = http.client.HTTPConnection(store.hostname, store.port, timeout=60)
