@@ -49,6 +49,7 @@ logger = logging.getLogger(__name__)
 ZSTD = pa.Codec("zstd", compression_level=3)  # higher levels cost more time than they save space
 SUFFIX = ".json.zst"
 PULL = "pull.json"
+NO_FILE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)  # what stands in the place of a file, or nothing
 CHANGED = "it is not what was written"
 CHECKSUMS = "crc32"  # in a header: of the rest of it, and of the body
 APART = {State.REJECTED.value, State.UNANSWERED.value}  # the folders of what holds no answer that counts
@@ -314,7 +315,10 @@ def _place(plan: Plan, now: datetime) -> str:
 
 
 def load(lake: Lake, folder: Path) -> Pull:
-    """Return the pull in a folder; raises LakeError where its pull.json is damaged."""
+    """Return the pull in a folder; raises LakeError where its pull.json is damaged.
+
+    OSError where the system does not let it be read: that may pass, so no command goes on as if there were no pull.
+    """
     path = folder / PULL
     try:
         fields = json.loads(lake.storage.read(path))
@@ -329,7 +333,7 @@ def load(lake: Lake, folder: Path) -> Pull:
             published=fields["published"],
         )
         check(pull)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (*NO_FILE, ValueError, KeyError, TypeError, RecursionError) as error:
         raise LakeError(f"{path} is damaged ({shown(repr(error))})") from None
     return pull
 
