@@ -7,6 +7,8 @@ In: Settings, and what prepare has planned. Out: a report a plan. Nothing is pub
 
 from __future__ import annotations
 
+from collections import deque
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,11 +16,9 @@ from typing import TYPE_CHECKING
 from engagement_pipeline import sources
 from engagement_pipeline.core.endpoints import ANALYTICS, Endpoint
 from engagement_pipeline.core.errors import (
-    AccountError,
     EngagementError,
     OverBudgetError,
     PullError,
-    RefusedError,
 )
 from engagement_pipeline.core.model import Plan, Progress, Request, Tweet, Window, quiet
 from engagement_pipeline.extract import (
@@ -29,12 +29,13 @@ from engagement_pipeline.extract import (
     puller,
     roster,
     roster_synced,
+    stops,
     turn,
 )
 from engagement_pipeline.extract.prepare import unforgotten
 from engagement_pipeline.extract.progress import Whole
 from engagement_pipeline.extract.roster import save_roster
-from engagement_pipeline.lake import forgotten, raw, request_log, set_aside
+from engagement_pipeline.lake import forgotten, raw, refused, request_log, set_aside
 from engagement_pipeline.lake.clock import Clock
 from engagement_pipeline.lake.layout import LAKE_LOCK, PULL_LOCK, Lake
 from engagement_pipeline.lake.recovery import recover
@@ -63,6 +64,9 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
 
     Waits until no other process asks with the same accounts file. If something fails, everything else lands first; then
     PullError is raised. If a limit of the month does not allow all requests, it is raised before the first one.
+
+    What the API says of the windows that it takes is remembered. Days that it had refused as too old before are no
+    failure, unless nothing else was answered.
     """
     home = Lake(settings.data)
     lake = home.of(prepared.plans[0].endpoint.source)
@@ -71,8 +75,7 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
     erasure.resume(home, now=lake_now(settings), beside=beside_lake(settings))
     reports: list[PullReport] = []
     refusals: list[Landed] = []
-    failures: dict[str, EngagementError] = {}
-    stopped_by: EngagementError | None = None
+    failed = stops.Failed()
     whole = Whole(progress, prepared.requests)
     what = f"the pull of {', '.join(map(str, prepared.plans[:: len(prepared.plans) - 1 or 1]))}"
     with turn.held(settings, lake, what=what):
@@ -89,31 +92,33 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
         with _client(settings, endpoint, known, lake, lake_now=clock, budget=budget) as client:
             if budget.is_limited:
                 _check_budget(budget, settings, prepared, lake, clock(), client=client)
-            for planned in prepared.plans:
+            to_ask = deque(prepared.plans)
+            while to_ask:
+                planned = to_ask.popleft()
                 try:
-                    reports.append(
-                        _pull_one(
-                            settings,
-                            planned,
-                            lake,
-                            clock,
-                            unknown=prepared.unknown,
-                            client=client,
-                            refusals=refusals,
-                            stopped_by=stopped_by,
-                            progress=whole.part(len(planned.requests)),
-                        )
+                    report = _pull_one(
+                        settings,
+                        planned,
+                        lake,
+                        clock,
+                        unknown=prepared.unknown,
+                        client=client,
+                        refusals=refusals,
+                        stopped_by=failed.stopping(planned, clock()),
+                        progress=whole.part(len(planned.requests) if planned in prepared.plans else 0),
                     )
                 except PullError as error:
-                    for failure in error.failures:  # an account that fails in each window is named once
-                        if isinstance(failure, RefusedError) and failure.longest_days:
-                            lake.learn(failure.longest_days)
-                        cause = failure.account if isinstance(failure, AccountError) else str(failure)
-                        failures.setdefault(cause, failure)
-                        stopped_by = stopped_by if isinstance(failure, AccountError) else failure
+                    failed = stops.after(failed, planned, error, lake)
+                    if not failed.stopped_by:
+                        client.go_on()
+                    to_ask.extendleft(stops.newer(failed, planned, clock()))
+                else:
+                    reports.append(report)
+                    if report.answered:
+                        stops.served(planned, lake, clock())
     roster.tell_unavailable(prepared.roster, {tweet for report in reports for tweet in report.unavailable})
-    if failures:
-        raise PullError([*failures.values()])
+    if causes := failed.all(answered=sum(report.answered for report in reports)):
+        raise PullError(causes)
     return reports
 
 
@@ -246,7 +251,8 @@ def _pull_one(
 
     Tweets that were refused in an earlier window are not asked for again; their refusals count in this window too.
     `refusals` holds them, and this window's refusals are added. If the failure of an earlier window `stopped_by` the
-    pull, nothing is asked for, and the Tweets land as unanswered. So do the `unknown` ones, which nobody can ask for.
+    pull, nothing is asked for, and the Tweets land as unanswered. So do the `unknown` ones, which nobody can ask for,
+    and those of days that the API has refused.
     """
     with lake.locked(LAKE_LOCK, "a publication"):  # a publication marks pulls too
         begun = raw.begin(lake, planned, now=clock(), resume=_resume(settings, planned))
@@ -255,6 +261,12 @@ def _pull_one(
     open_tweets = set(planned.tweets) - landed_before.answered(begun, client)
     open_tweets -= landed_before.repeat(begun, refusals, open_tweets)
     rest = planner.rest(planned, open_tweets)
+    if planned.kept_back and (said := refused.too_old(lake, planned.endpoint)):
+        answered = {tweet.tweet_id for tweet in landed_before.answered(begun, client)}
+        kept = planner.without(planned, answered).kept_back
+        puller.leave(replace(planned, requests=kept), begun, [stops.refusal(said)], client=client)
+        begun.marked(finished=True)
+        raise PullError([stops.refusal(said)])
     if stopped_by:
         puller.leave(rest, begun, [stopped_by], client=client)
         raise PullError([stopped_by])

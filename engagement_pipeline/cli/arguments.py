@@ -119,6 +119,12 @@ def add_over_budget(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--over-budget", action="store_true", help=text)
 
 
+def add_ask_refused(sub: argparse.ArgumentParser) -> None:
+    """Add --ask-refused."""
+    text = "ask for days too that the API has refused as too old, and in windows that it has refused as too long"
+    sub.add_argument("--ask-refused", action="store_true", help=text)
+
+
 def add_days(sub: argparse.ArgumentParser, *, first: str, last: str) -> None:
     """Add --from and --to with their help texts."""
     sub.add_argument("--from", dest="first", metavar="DAY", type=day, help=first)

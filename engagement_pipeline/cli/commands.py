@@ -115,6 +115,7 @@ def _pulls(commands: arguments.Commands) -> None:
             first="first UTC day of hours; by default the first of the look-back",
             last="last UTC day, included; by default the last day that is over",
         )
+        arguments.add_ask_refused(sub)
         arguments.add_skipping(sub)
         if name == "pull":
             arguments.add_over_budget(sub)

@@ -127,7 +127,7 @@ def _prepared_for(
             f"{last} is before {chosen.first_day}, the setting first_day, so no look-back ends there: name the first "
             "day with --from"
         )
-    return prepare(chosen, first, last, endpoint=endpoint, over_budget=over_budget)
+    return prepare(chosen, first, last, endpoint=endpoint, over_budget=over_budget, ask_refused=options.ask_refused)
 
 
 def _settings(options: argparse.Namespace) -> settings.Settings:

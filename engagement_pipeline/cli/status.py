@@ -220,6 +220,9 @@ def _standing_lines(standing: Standing) -> Iterator[str]:
     number = sum(standing.set_aside.values())
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in standing.set_aside.items())
     yield f"set aside    {counted(number, 'Tweet')}" + (f": {reasons}" if reasons else "")
+    for place, words in enumerate(standing.refused):
+        head = "" if place else "left out"
+        yield from textwrap.wrap(words, WIDTH, initial_indent=f"{head:<13}", subsequent_indent=" " * 13)
     if standing.to_forget:
         late = f", {standing.overdue:,} overdue" if standing.overdue else ""
         yield f"to forget    {counted(standing.to_forget, 'Tweet')}{late}: forget_by in the view missing"

@@ -121,8 +121,9 @@ class RefusedError(ApiError):
 
     `about_tweets` says that some Tweets of the request are the reason. `tweet_ids` are the Tweets that the API named,
     if any. `forbidden` says that they are refused because of who asks, not because of what they are. `body` is the
-    refusal as received, and `asked_at` the time of the request. `longest_days` are the days that the API says a window
-    may have, if that is why it refuses.
+    refusal as received, and `asked_at` the time of the request. If the API refuses the window as too long,
+    `longest_days` are the days that it says a window may have, 0 where it says none. If it refuses the window as too
+    old, `oldest` is the moment with which it says that its data begin.
     """
 
     def __init__(
@@ -138,6 +139,7 @@ class RefusedError(ApiError):
         body: bytes,
         asked_at: datetime,
         longest_days: int | None = None,
+        oldest: datetime | None = None,
     ) -> None:
         super().__init__(message, account=account, status=status, texts=texts)
         self.about_tweets = about_tweets
@@ -146,6 +148,7 @@ class RefusedError(ApiError):
         self.body = body
         self.asked_at = asked_at
         self.longest_days = longest_days
+        self.oldest = oldest
 
 
 class UnavailableError(ApiError):

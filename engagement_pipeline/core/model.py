@@ -230,7 +230,8 @@ class Request:
 class Plan:
     """The requests to one endpoint, over one window if it takes days; and the Tweets left out, with the reason.
 
-    `alone` are the Tweets that each have a request of their own.
+    `alone` are the Tweets that each have a request of their own. `kept_back` are requests that are not sent, since the
+    API has refused their days: those for Tweets without an answer for any of these.
     """
 
     endpoint: Endpoint
@@ -239,6 +240,7 @@ class Plan:
     requests: tuple[Request, ...]
     left_out: Mapping[int, str] = field(default_factory=dict)
     alone: frozenset[int] = frozenset()
+    kept_back: tuple[Request, ...] = ()
 
     @property
     def tweets(self) -> list[Tweet]:

@@ -45,6 +45,10 @@ LACKING = f"""
     ) using (tweet_id)
     anti join set_aside using (tweet_id)
 """
+ANSWERED_IN = f"""
+    select distinct tweet_id from coverage
+    where table_name = 'engagements' and {ANSWERED} and day between {{first}} and {{last}}
+"""
 BEGUN = f"select 1 from coverage where table_name = 'engagements' and {ANSWERED} limit 1"
 
 
@@ -106,6 +110,12 @@ def had(lake: Lake, tweets: Sequence[Tweet], window: Window, *, since: datetime)
     """Return the Tweets that are not new `since` a moment, and those that lack no day of a window."""
     lacking = {tweet_id for tweet_id, _ in _lacking(lake, tweets, window, since)}
     return {tweet for tweet in tweets if tweet.tweet_id not in lacking}
+
+
+def answered(lake: Lake, window: Window) -> set[int]:
+    """Return the Tweets that have an answer for some day of a window."""
+    first, last = (quoted(str(day)) for day in (window.first, window.last))
+    return {tweet_id for (tweet_id,) in _asked(lake, ANSWERED_IN.format(first=first, last=last))}
 
 
 def _tweets_of(settings: Settings, files: Iterable[str]) -> list[Tweet]:

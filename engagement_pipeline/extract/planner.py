@@ -31,9 +31,15 @@ NOT_PUBLIC = "of others, and none of the setting types is public"
 
 
 def windows(
-    first: date, last: date, *, last_whole_day: date, oldest_day: date = OLDEST_DAY, most: int = MAX_DAYS
+    first: date,
+    last: date,
+    *,
+    last_whole_day: date,
+    oldest_day: date = OLDEST_DAY,
+    most: int = MAX_DAYS,
+    cut: date | None = None,
 ) -> tuple[Window, ...]:
-    """Cut a range of UTC days into windows of at most 28, or of `most`.
+    """Cut a range of UTC days into windows of at most 28, or of `most`; one begins with the day `cut` if it is inside.
 
     Raises InputError if `first` is after `last` or before the API's first day, or if `last` is not over yet.
     """
@@ -44,9 +50,12 @@ def windows(
             raise InputError(f"{day} is not over yet: {last_whole_day} is the last whole UTC day, end there")
     if first > last:
         raise InputError(f"the first day, {first}, is after the last, {last}: swap them")
-    starts = range(0, (last - first).days + 1, most)
+    inside = [cut] if cut and first < cut <= last else []
+    ends = [*(day - timedelta(days=1) for day in inside), last]
     return tuple(
-        Window(first + timedelta(days=start), min(last, first + timedelta(days=start + most - 1))) for start in starts
+        Window(begin + timedelta(days=start), min(end, begin + timedelta(days=start + most - 1)))
+        for begin, end in zip([first, *inside], ends, strict=True)
+        for start in range(0, (end - begin).days + 1, most)
     )
 
 
@@ -107,11 +116,28 @@ def rest(planned: Plan, tweets: Iterable[Tweet]) -> Plan:
 
 def without(planned: Plan, gone: Collection[int]) -> Plan:
     """Return a plan that does not ask for some Tweets."""
+    return replace(planned, requests=_without(planned.requests, gone), kept_back=_without(planned.kept_back, gone))
+
+
+def kept_back(planned: Plan, reason: str, *, answered: Collection[int]) -> Plan:
+    """Return a plan that asks for nothing, for a reason; its Tweets but those `answered` are kept back."""
+    left_out = {tweet.tweet_id: reason for tweet in planned.tweets}
+    return replace(
+        planned,
+        requests=(),
+        left_out={**planned.left_out, **left_out},
+        alone=frozenset(),
+        kept_back=_without(planned.requests, answered),
+    )
+
+
+def _without(requests: Iterable[Request], gone: Collection[int]) -> tuple[Request, ...]:
+    """Return requests without some Tweets, and without those that would name none."""
     fewer = (
         replace(request, tweet_ids=tuple(tweet for tweet in request.tweet_ids if tweet not in gone))
-        for request in planned.requests
+        for request in requests
     )
-    return replace(planned, requests=tuple(request for request in fewer if request.tweet_ids))
+    return tuple(request for request in fewer if request.tweet_ids)
 
 
 def _batches(ids: list[int], most: int, alone: Collection[int]) -> Iterator[tuple[int, ...]]:

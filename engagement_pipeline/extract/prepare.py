@@ -10,12 +10,19 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from engagement_pipeline.core.endpoints import ANALYTICS, ANALYTICS_TOTALS, HISTORICAL, MEDIA, OF_TWEETS, TOTALS
+from engagement_pipeline.core.endpoints import (
+    ANALYTICS,
+    ANALYTICS_TOTALS,
+    HISTORICAL,
+    MEDIA,
+    OF_TWEETS,
+    TOTALS,
+)
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.core.nearest import nearest
 from engagement_pipeline.extract import backlog, media, planner, roster
-from engagement_pipeline.lake import forgotten, raw, request_log, set_aside
+from engagement_pipeline.lake import forgotten, raw, refused, request_log, set_aside
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.sources import source_of
 from engagement_pipeline.transport import accounts
@@ -84,17 +91,19 @@ def prepare(
     endpoint: Endpoint = HISTORICAL,
     new_since: datetime | None = None,
     over_budget: bool = False,
+    ask_refused: bool = False,
 ) -> Prepared:
     """Read accounts and roster, and plan the requests. Raises InputError if there is nothing to ask.
 
     The endpoints of hours take the UTC days `first` to `last`, both included; the others know only the present. With
-    `new_since`, the plan has only Tweets that are new since then and lack one of the days (backlog.py).
+    `new_since`, the plan has only Tweets that are new since then and lack one of the days (backlog.py). What the API
+    has refused as too long or too old is left out (refused.py), unless `ask_refused`.
     """
     known = accounts.load(settings.accounts)
     _raise_for_strangers(settings, known)
     followed = _followed(settings, endpoint, known)
     lake, now = Lake(settings.data).of(endpoint.source), settings.current_time()
-    windows = _windows(settings, lake, endpoint, first, last)
+    windows = _windows(settings, lake, endpoint, first, last, ask_refused=ask_refused)
     roster.tell_unavailable(followed, set_aside.unavailable(lake))
     terms = source_of(endpoint).TERMS
     signing = known.signing(oauth2=terms.oauth2)
@@ -106,7 +115,7 @@ def prepare(
     never = {tweet: forgotten.REASON for tweet in tweets if tweet.tweet_id in left}
     elsewhere = _elsewhere(settings, endpoint, tweets)
     moved = _moved(endpoint, elsewhere, signing)
-    plans = tuple(
+    plans = [
         planner.plan(
             tweets,
             each,
@@ -120,14 +129,14 @@ def prepare(
         )
         for window in windows
         for each in (endpoint, *_audit(settings, lake, endpoint, window))
-    )
+    ]
     chosen = settings.types if len(settings.types) < len(METRICS) else ()
     return Prepared(
         terms=terms,
         rate=getattr(settings, terms.rate),
         accounts=known,
         roster=followed.without(gone),
-        plans=plans,
+        plans=tuple(plans if ask_refused else (_kept_back(lake, planned, now) for planned in plans)),
         day=now.date(),
         limits=settings.limits,
         used=request_log.used(Lake(settings.data).of_each_source, now.date()),
@@ -160,18 +169,42 @@ def unforgotten(prepared: Prepared, lake: Lake) -> Prepared:
 
 
 def _windows(
-    settings: Settings, lake: Lake, endpoint: Endpoint, first: date | None, last: date | None
+    settings: Settings, lake: Lake, endpoint: Endpoint, first: date | None, last: date | None, *, ask_refused: bool
 ) -> tuple[Window | None, ...]:
-    """Return the windows to ask for; a single None if the endpoint takes no days."""
+    """Return the windows to ask for; a single None if the endpoint takes no days.
+
+    They are as short as the API wants them. Days that it has refused as too old are in windows of their own.
+    """
     if not endpoint.max_days:
         return (None,)
     assert first is not None
     assert last is not None
     most = endpoint.max_days if endpoint is HISTORICAL else settings.x_window_days
-    most = min(most, lake.longest_days or most)
+    longest, too_old = None if ask_refused else refused.longest_days(lake), refused.too_old(lake, endpoint)
     return planner.windows(
-        first, last, last_whole_day=settings.last_whole_day(), oldest_day=settings.oldest_day(), most=most
+        first,
+        last,
+        last_whole_day=settings.last_whole_day(),
+        oldest_day=settings.oldest_day(),
+        most=min(most, longest or most),
+        cut=too_old.first_day(settings.current_time()) if too_old else None,
     )
+
+
+def _kept_back(lake: Lake, planned: Plan, now: datetime) -> Plan:
+    """Return a plan that asks for nothing if the API has refused its days as too old lately, else the plan unchanged.
+
+    Tweets without an answer for any of these days are kept back, so that the lake can tell why. Sums are asked for if
+    their hours are.
+    """
+    window, is_hourly = planned.window, planned.endpoint is lake.hourly
+    for endpoint in dict.fromkeys((lake.hourly, planned.endpoint)):
+        too_old = refused.too_old(lake, endpoint)
+        if too_old and window and too_old.holds(now) and window.first < too_old.first_day(now):
+            answered = backlog.answered(lake, window) if is_hourly else {tweet.tweet_id for tweet in planned.tweets}
+            reason = f"for days that the API {too_old}, or with --ask-refused"
+            return planner.kept_back(planned, reason, answered=answered)
+    return planned
 
 
 def _raise_for_strangers(settings: Settings, known: Accounts) -> None:

@@ -1,7 +1,8 @@
 """The lake: where its files lie, what shape they have, how they are read and replaced.
 
     lake.json                                the format, so that an older program leaves a newer lake alone; and what is
-                                             remembered: the source shown first, the longest window
+                                             remembered: the source shown first, and which windows the API
+                                             refuses (refused.py)
     raw/                                     responses as received (raw.py)
     engagements/day=…/engagements.parquet    the tidy table, from /historical
     daily/MONTH.parquet                      the same with the hours summed (daily.py)
@@ -113,15 +114,9 @@ class Lake:
         if source != self.shown:
             self.mark(shown=source)
 
-    @property
-    def longest_days(self) -> int | None:
-        """The most days of a window, as the API has said; None while it has not."""
-        days = self._told.get("longest_days")
-        return days if isinstance(days, int) and days > 0 else None
-
-    def learn(self, longest_days: int) -> None:
-        """Remember the most days of a window."""
-        self.mark(longest_days=longest_days)
+    def remembered(self, name: str) -> object:
+        """Return what the marker has under a name, as JSON has it; None where it has nothing."""
+        return self._told.get(name)
 
     @property
     def of_each_source(self) -> tuple[Lake, ...]:
@@ -235,7 +230,7 @@ class Lake:
         fix = upgrade if found in range(FORMAT) else "upgrade this program"
         raise LakeError(f"the lake {self.root} has format {found}, this program knows {FORMAT}: {fix}")
 
-    def mark(self, **told: str | int) -> None:
+    def mark(self, **told: object) -> None:
         """Say that all tables have the format of this program, beside what is remembered and what is `told` now."""
         self.storage.write_whole(self._marker, json.dumps({**self._told, **told, "format": FORMAT}).encode())
 

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Self
 
 from engagement_pipeline.core.dated import A_DAY, A_STAMP, STAMP
 from engagement_pipeline.core.endpoints import ENDPOINTS
-from engagement_pipeline.core.errors import LakeError, raise_not_given
+from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.redaction import shown
 from engagement_pipeline.lake.landed_file import (
     SUFFIX,
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 PULL = "pull.json"
+NO_FILE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)  # what stands in the place of a file, or nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,7 +267,10 @@ def _place(plan: Plan, now: datetime) -> str:
 
 
 def load(lake: Lake, folder: Path) -> Pull:
-    """Return the pull in a folder; raises LakeError where its pull.json is damaged."""
+    """Return the pull in a folder; raises LakeError where its pull.json is damaged.
+
+    OSError where the system does not let it be read: that may pass, so no command goes on as if there were no pull.
+    """
     path = folder / PULL
     try:
         fields = json.loads(lake.storage.read(path))
@@ -281,8 +285,7 @@ def load(lake: Lake, folder: Path) -> Pull:
             published=fields["published"],
         )
         check(pull)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise_not_given(error, path)
+    except (*NO_FILE, ValueError, KeyError, TypeError, RecursionError) as error:
         raise LakeError(f"{path} is damaged ({shown(repr(error))})") from None
     return pull
 

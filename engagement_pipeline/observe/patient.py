@@ -146,7 +146,7 @@ class Patient:
         for entry in self.inventory.of(inventory.PULL):
             try:
                 found[entry.path.parent] = raw.load(self.lake, entry.path.parent)
-            except LakeError:
+            except (LakeError, OSError):  # what cannot be read is told by who looks at the files
                 continue
         return found
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.errors import EngagementError, InputError, LakeError
 from engagement_pipeline.core.tables import ENGAGEMENTS, TABLES, UNAVAILABLE
-from engagement_pipeline.lake import raw, request_log, set_aside
+from engagement_pipeline.lake import raw, refused, request_log, set_aside
 from engagement_pipeline.lake.layout import PULL_LOCK
 from engagement_pipeline.lake.parquet import opened
 from engagement_pipeline.lake.storage import State
@@ -24,6 +24,7 @@ from engagement_pipeline.query import catalog
 from engagement_pipeline.query.views import quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from engagement_pipeline.core.spend import Used
@@ -83,7 +84,8 @@ class Standing:
     """Where a lake stands. `set_aside` counts Tweets by reason; `problem` says what could not be read, else empty.
 
     `to_forget` counts the Tweets that are to be forgotten, as `missing` has them under forget_by, and `overdue` those
-    that should be gone by now. `used` is what this month has used of what contracts count.
+    that should be gone by now. `used` is what this month has used of what contracts count. `refused` says in words
+    which windows an API refuses.
     """
 
     held: Held
@@ -92,6 +94,7 @@ class Standing:
     to_forget: int
     overdue: int
     used: Used
+    refused: tuple[str, ...]
     problem: str
 
 
@@ -120,8 +123,19 @@ def of_lake(lake: Lake, *, now: datetime) -> Standing | None:
         to_forget=to_forget,
         overdue=overdue,
         used=request_log.used(lake.of_each_source, now.date()),
+        refused=tuple(words for each in lake.of_each_source for words in _refused(each, now)),
         problem=problem,
     )
+
+
+def _refused(lake: Lake, now: datetime) -> Iterator[str]:
+    """Yield which windows the API of a lake refuses, as it has said."""
+    if longest := refused.longest_days(lake):
+        yield f"/{lake.hourly}: windows of more than {longest} day{'s' * (longest > 1)}, refused as too long"
+    for endpoint in lake.endpoints:
+        said = refused.too_old(lake, endpoint)
+        if said and said.holds(now):
+            yield f"/{endpoint}: days before {said.first_day(now)}, {said}"
 
 
 def _to_forget(lake: Lake, now: datetime) -> tuple[int, int]:

@@ -92,11 +92,18 @@ def publish_pulls(lake: Lake, *, workers: int = 1, progress: Progress = quiet) -
 def of_plans(plans: Sequence[Plan], publications: Sequence[Publication]) -> list[Publication]:
     """Return those of the pulls of these plans: a pull that stopped earlier is published too, and was told of then.
 
-    Of several pulls of a window, the plan's own is the newest, and so the last.
+    Of several pulls of a window, the plan's own is the newest, and so the last. Where the API has refused the first
+    days of a window as too old, a pull of the others is the plan's too.
     """
     newest = {(each.pull.endpoint, each.pull.window): each.pull for each in publications}
-    own = [newest.get((planned.endpoint, planned.window)) for planned in plans]
-    return [each for each in publications if each.pull in own]
+    return [each for each in publications if each.pull in newest.values() and any(_is_of(each.pull, p) for p in plans)]
+
+
+def _is_of(pull: Pull, planned: Plan) -> bool:
+    """Tell whether a pull is of a plan's window, or of its last days."""
+    if pull.endpoint is not planned.endpoint or not pull.window or not planned.window:
+        return pull.endpoint is planned.endpoint
+    return planned.window.first <= pull.window.first and pull.window.last == planned.window.last
 
 
 def publish_sound(

@@ -105,6 +105,11 @@ class Client:
         self._patience.cancel()
         self._rate_limiter.cancel()
 
+    def go_on(self) -> None:
+        """Send again after a stop, once nobody waits any more."""
+        self._patience.go_on()
+        self._rate_limiter.go_on()
+
     def under_way(self) -> tuple[int, float]:
         """Return the number of tries that wait for their answer, and the seconds until the last one must end."""
         ends = [*self._under_way.values()]

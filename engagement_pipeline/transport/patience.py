@@ -164,6 +164,11 @@ class Patience:
             self._is_cancelled = True
             self._changed.set()
 
+    def go_on(self) -> None:
+        """Let requests leave again after a `cancel`."""
+        with self._lock:
+            self._is_cancelled = False
+
     def _lost(self, error: UnavailableError) -> OutageError:
         waited = f"; the API answered nothing for {self._minutes:g} min (patience_minutes)" if self._minutes else ""
         return OutageError(

@@ -131,6 +131,10 @@ class RateLimiter:
         self._cancelled.set()
         self._changed.set()
 
+    def go_on(self) -> None:
+        """Hand out slots again after a `cancel`."""
+        self._cancelled.clear()
+
     def _raise_if_cancelled(self) -> None:
         if self._cancelled.is_set():
             raise CancelledError
@@ -160,3 +164,10 @@ class AccountLimiters:
             self._is_cancelled = True
             for limiter in self._by_handle.values():
                 limiter.cancel()
+
+    def go_on(self) -> None:
+        """Hand out slots again after a `cancel`."""
+        with self._lock:
+            self._is_cancelled = False
+            for limiter in self._by_handle.values():
+                limiter.go_on()

@@ -46,10 +46,13 @@ def told(rows):
 
 
 def tables(lake):
-    """Return the rows of every file of the tables; those of marts may lack, since a query then makes the rows."""
+    """Return the rows of every file of the tables; those of marts may lack, since a query then makes the rows.
+
+    What is hidden is no table: it is written aside, or stands in for a table without rows.
+    """
     found = {}
     for path in lake.rglob("[!.]*.parquet"):
-        if not {".aside", ".rebuild", "marts"} & {*path.relative_to(lake).parts}:
+        if not any(part.startswith(".") or part == "marts" for part in path.relative_to(lake).parts):
             rows = pq.read_table(path, partitioning=None).to_pylist()
             found[str(path.relative_to(lake))] = told(rows)
     return found

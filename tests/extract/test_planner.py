@@ -248,6 +248,19 @@ def test_the_28th_day_still_fits_and_the_last_window_is_what_is_left(length, cut
     assert (made[0].first, made[-1].last) == (first, LAST_WHOLE_DAY)
 
 
+def test_a_window_begins_with_the_day_of_a_cut_inside_of_the_range():
+    first, last = date(2026, 1, 1), date(2026, 1, 31)
+    cut = windows(first, last, last_whole_day=last, cut=date(2026, 1, 30))
+    assert cut == (
+        Window(first, date(2026, 1, 28)),
+        Window(date(2026, 1, 29), date(2026, 1, 29)),
+        Window(date(2026, 1, 30), last),
+    )
+    whole = windows(first, last, last_whole_day=last)
+    for outside in (date(2025, 12, 31), first, date(2026, 2, 1)):
+        assert windows(first, last, last_whole_day=last, cut=outside) == whole
+
+
 def test_two_accounts_never_share_a_request_though_one_would_hold_both():
     old = posted(midnight(date(2025, 12, 1)))
     requests = history([*owned(old, handle="b"), *owned(old + 1, handle="a")], WINDOW).requests

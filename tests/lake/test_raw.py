@@ -300,6 +300,18 @@ def test_a_damaged_response_that_is_moved_as_the_message_says_is_read_no_more(pu
     assert [*pull.landed()] == []
 
 
+def test_a_pull_json_that_the_system_lets_nobody_read_is_not_taken_for_a_damaged_one(lake, pull, monkeypatch):
+    """Else a publication would go on without the pull, and say that all is done."""
+
+    def refuse(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(type(lake.storage), "read", refuse)
+    for look in (raw.open_pulls, raw.all_pulls):
+        with pytest.raises(OSError, match="Input/output error"):
+            look(lake)
+
+
 def test_a_response_without_checksums_is_read_as_an_older_program_wrote_it(pull):
     path = kept(pull)
     path.write_bytes(with_header(path.read_bytes()))

@@ -51,6 +51,9 @@ def test_after_a_cancellation_nobody_waits_whether_known_or_new():
     for limiter in (known, budgets.of("bob")):
         with pytest.raises(CancelledError):
             limiter.wait()
+    budgets.go_on()
+    for handle in ("ann", "bob", "eve"):
+        budgets.of(handle).wait()
 
 
 def test_what_the_api_says_otherwise_is_told_with_the_setting_s_name(caplog):

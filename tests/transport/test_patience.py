@@ -232,6 +232,13 @@ def test_cancel_ends_the_wait_for_a_probe_and_any_later_one():
         answer(patience)
 
 
+def test_requests_leave_again_once_patience_goes_on():
+    patience = Patience(60)
+    patience.cancel()
+    patience.go_on()
+    answer(patience)
+
+
 def test_an_answer_in_flight_wakes_who_waits_for_a_probe():
     patience = Patience(60)
     answer(patience)

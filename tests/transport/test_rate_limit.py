@@ -299,6 +299,15 @@ def test_after_cancel_every_wait_ends_with_a_cancelled_error():
             wait()
 
 
+def test_slots_come_again_once_a_cancelled_budget_goes_on():
+    budget, clock = paced(60)
+    budget.cancel()
+    budget.go_on()
+    budget.sleep(0)
+    budget.wait()
+    assert clock() == pytest.approx(1_000 + gap(60))
+
+
 def test_cancel_wakes_whoever_sleeps():
     """With the real clock: the slots are minutes away, so only the cancel can end these waits."""
     budget = RateLimiter(1)

@@ -14,6 +14,7 @@ import requests
 
 from engagement_pipeline.core.errors import AccountError, ApiError, RefusedError, UnavailableError
 from engagement_pipeline.core.redaction import masked, shown
+from engagement_pipeline.sources import windows
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 LARGEST_SKEW = 300  # seconds; the API refuses a signature that is further from its clock
 TWEETS_REFUSED = re.compile(r"access tweets|Tweet ID\(s\) are unavailable", re.IGNORECASE)
 KEYS_REFUSED = re.compile(r"signature|consumer", re.IGNORECASE)  # in a 401: more than the tokens may be wrong
-TOO_OLD = re.compile(r"oldest|older|\b365\b|too (?:old|far)|far back", re.IGNORECASE)  # ours: nobody documents the text
 AUTHOR_ID = re.compile(r"author id \d+", re.IGNORECASE)
 TWEET_ID = re.compile(r"(?<!\d)\d{1,19}(?!\d)", re.ASCII)  # 64 bits need no more digits
 
@@ -47,8 +47,10 @@ def error_of(answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
     if status == requests.codes.unauthorized or (status == requests.codes.forbidden and not about_tweets):
         message = f"{who}: the API answered {status} ({said}): {_remedy(answer, handle, said, asked_at)}"
         return AccountError(message, account=handle, status=status, texts=texts)
+    is_of_window = status == requests.codes.bad_request and not about_tweets
+    window = windows.refused(said, asked_at) if is_of_window else windows.Refused()
     return RefusedError(
-        f"{who}: {url} answered {status} ({said}){'' if about_tweets else _hint(answer, said)}",
+        f"{who}: {url} answered {status} ({said}){'' if about_tweets else window.hint or _hint(answer, said)}",
         account=handle,
         status=status,
         texts=texts,
@@ -57,6 +59,8 @@ def error_of(answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
         tweet_ids=_named_tweets(texts),
         body=answer.body,
         asked_at=asked_at,
+        longest_days=window.longest_days,
+        oldest=window.oldest,
     )
 
 
@@ -66,7 +70,7 @@ def _hint(answer: Answer, said: str) -> str:
         return f"{answer.leads}: is api_url right, or a proxy in the way?"
     if answer.status in (requests.codes.not_found, requests.codes.method_not_allowed):
         return ": is api_url right?"
-    if TOO_OLD.search(said):
+    if windows.TOO_OLD.search(said):
         return ": if the contract limits how far back /historical goes, set history_days"
     return ": the API does not accept this request, so asking again cannot help"
 

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from engagement_pipeline.core.shape import ANY, LIST, OBJECT, STRING, WHOLE, Shape
-from engagement_pipeline.sources.engagement.error_responses import TOO_OLD
+from engagement_pipeline.sources import windows
 from engagement_pipeline.sources.engagement.request import CELLS, TWEET_SUMS, TYPE_SUMS
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ WORDS = re.compile(
     r"|Your account could not be authenticated\b.*"
     r"|Your application id is not authorized\b.*"
     r"|This request requires gzip compression\b.*"
-    rf"|.*(?:{TOO_OLD.pattern}).*",  # no document, but the program reads these words
+    rf"|.*(?:{windows.TOO_LONG.pattern}|{windows.TOO_OLD.pattern}).*",  # no document, but the program reads these words
     re.IGNORECASE | re.DOTALL,
 )
 SAID = Shape((STRING,), texts=WORDS)

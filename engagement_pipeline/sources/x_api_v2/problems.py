@@ -7,7 +7,6 @@ masked here.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from engagement_pipeline.core.errors import AccountError, ApiError, RefusedError
 from engagement_pipeline.core.model import NotServed
 from engagement_pipeline.core.redaction import masked, shown
 from engagement_pipeline.core.tables import FORBIDDEN, MISSING, UNAVAILABLE
+from engagement_pipeline.sources import windows
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -33,10 +33,6 @@ OUTCOMES = {  # by the end of a Problem's type; of any other, the Post may be se
 }
 OF_A_FIELD = {"not-authorized-for-field", "field-unauthorized", "field-hydration-failure"}  # the Post itself is served
 NOT_ENROLLED, USAGE_CAPPED = "client-not-enrolled", "usage-capped"
-# Ours, since nobody documents these texts.
-TOO_LONG = re.compile(r"must not exceed|too long|\bmaximum\b|at most|longest", re.IGNORECASE)
-LONGEST = re.compile(r"\b([1-9]\d?) days?\b", re.IGNORECASE)  # of a window, in such a text
-TOO_OLD = re.compile(r"on or after|older|oldest|too (?:old|far)|earliest", re.IGNORECASE)
 TEXTS = ("message", "detail", "title")  # of an error object, the one that says most first
 
 
@@ -91,10 +87,8 @@ def error_of(
     if status == requests.codes.unauthorized or (status == requests.codes.forbidden and not not_enrolled):
         message = f"account {handle}: the API answered {status} ({said}): {_remedy(answer, handle, asked_at)}"
         return AccountError(message, account=handle, status=status, texts=texts)
-    longest = LONGEST.search(said) if status == requests.codes.bad_request and TOO_LONG.search(said) else None
-    hint = _hint(answer, said)
-    if longest:
-        hint = f": this is remembered, and the next pull asks for {longest[1]} days a request"
+    window = windows.refused(said, asked_at) if status == requests.codes.bad_request else windows.Refused()
+    hint = window.hint or _hint(answer, said)
     if not_enrolled:
         needed = shown(str(root.get("required_enrollment") or ""))
         hint = (
@@ -110,7 +104,8 @@ def error_of(
         texts=texts,
         body=answer.body,
         asked_at=asked_at,
-        longest_days=int(longest[1]) if longest else None,
+        longest_days=window.longest_days,
+        oldest=window.oldest,
     )
 
 
@@ -120,9 +115,7 @@ def _hint(answer: Answer, said: str) -> str:
         return f"{answer.leads}: is x_api_url right, or a proxy in the way?"
     if answer.status in (requests.codes.not_found, requests.codes.method_not_allowed):
         return ": is x_api_url right?"
-    if TOO_LONG.search(said):
-        return ": set x_window_days to what the API allows"
-    if TOO_OLD.search(said):
+    if windows.TOO_OLD.search(said):
         return ": the API goes back less far, so set history_days"
     return ": the API does not accept this request, so asking again cannot help"
 

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from engagement_pipeline.core.shape import ANY, LIST, NULL, OBJECT, STRING, WHOLE, Shape
-from engagement_pipeline.sources.x_api_v2.problems import TOO_LONG, TOO_OLD
+from engagement_pipeline.sources import windows
 from engagement_pipeline.sources.x_api_v2.request import SERIES, in_v2
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ KINDS = (
 )
 KIND = re.compile(rf"about:blank|(?:\S*/)?(?:{'|'.join(KINDS)})/?")
 # A Problem is known by its type, and its words are for people. Of an error without one, the program reads the words.
-WORDS = re.compile(rf"rate limit exceeded\.?|.*(?:{TOO_LONG.pattern}|{TOO_OLD.pattern}).*", re.IGNORECASE | re.DOTALL)
+WORDS = re.compile(
+    rf"rate limit exceeded\.?|.*(?:{windows.TOO_LONG.pattern}|{windows.TOO_OLD.pattern}).*", re.IGNORECASE | re.DOTALL
+)
 COUNT = Shape((WHOLE, NULL))
 COUNT_OR_TEXT = Shape((WHOLE, STRING, NULL))  # as the description has those of media
 TEXT = Shape((STRING,))

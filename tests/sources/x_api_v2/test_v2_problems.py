@@ -43,7 +43,7 @@ ANSWERS = {
         400,
         {"detail": "the window is too long"},
         RefusedError,
-        "set x_window_days",
+        "this is remembered, and the next pull asks for half as many days a request",
     ),
     "too old": (400, {"detail": "start_time is too old"}, RefusedError, "set history_days"),
     "another 400": (400, {"detail": "no"}, RefusedError, "asking again cannot help"),

@@ -1,0 +1,81 @@
+"""Which windows an API has refused, remembered, so that the same refusal is not asked for again each day.
+
+In: what a refusal says of the days that a window may have, and of the day with which the data begin. Out: the same, for
+whoever plans windows. It lies in lake.json: of a lake's windows, the most days; of each endpoint, how far it goes back.
+
+An API that goes back a number of days refuses one day more each day, so what it said moves with the time. One that has
+a fixed beginning would be asked for too little then. So what is remembered holds for AGAIN alone: then the same days
+are asked for once more, and what the API says then is remembered anew.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engagement_pipeline.core.endpoints import Endpoint
+    from engagement_pipeline.lake.layout import Lake
+
+AGAIN = timedelta(days=7)  # until days that were refused as too old are asked for again
+LONGEST, OLDEST = "longest_days", "oldest"  # in lake.json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TooOld:
+    """That an API refused the days before a moment: `oldest`, as it said `at` another, in `text`."""
+
+    oldest: datetime
+    at: datetime
+    text: str
+
+    def first_day(self, now: datetime) -> date:
+        """Return the first UTC day that the API serves whole at `now`, if it goes back as far as it did then.
+
+        It moves by whole days: an API may count in days or in hours, and no day is left out too early.
+        """
+        whole = self.oldest.date() + timedelta(days=self.oldest.time() > time())
+        return whole + timedelta(days=int((now - self.at) / timedelta(days=1)))
+
+    def holds(self, now: datetime) -> bool:
+        """Tell whether it is too early to ask again; a clock may have been far ahead."""
+        return abs(now - self.at) < AGAIN
+
+    def __str__(self) -> str:
+        """Say it in words."""
+        return f"refused as too old on {self.at.date()} ({self.text}), asked for again from {(self.at + AGAIN).date()}"
+
+
+def longest_days(lake: Lake) -> int | None:
+    """Return the most days of a window; None while the API has refused none as too long."""
+    days = lake.remembered(LONGEST)
+    return days if isinstance(days, int) and days > 0 else None
+
+
+def learn_longest(lake: Lake, days: int | None) -> None:
+    """Remember the most days of a window, or with None forget them."""
+    lake.mark(**{LONGEST: days})
+
+
+def too_old(lake: Lake, endpoint: Endpoint) -> TooOld | None:
+    """Return which days the API has refused as too old at an endpoint; None if it has refused none, or serves them."""
+    with suppress(KeyError, ValueError, TypeError):
+        told = _told(lake)[endpoint.name]
+        oldest, at = (datetime.fromisoformat(told[name]).astimezone(UTC) for name in ("oldest", "at"))
+        return TooOld(oldest=oldest, at=at, text=str(told["text"]))
+    return None
+
+
+def learn_too_old(lake: Lake, endpoint: Endpoint, found: TooOld | None) -> None:
+    """Remember which days the API refuses as too old at an endpoint, or with None forget it."""
+    told = {name: each for name, each in _told(lake).items() if name != endpoint.name}
+    if found:
+        told[endpoint.name] = {"oldest": found.oldest.isoformat(), "at": found.at.isoformat(), "text": found.text}
+    lake.mark(**{OLDEST: told})
+
+
+def _told(lake: Lake) -> dict[str, dict[str, str]]:
+    told = lake.remembered(OLDEST)
+    return told if isinstance(told, dict) else {}

@@ -1,0 +1,75 @@
+"""What a refusal says of the window that was asked for: that it is too long, or that it is too old.
+
+In: the API's words. Out: the days that a window may have, or the moment with which the data begin. Nobody documents
+these texts, so only what is clear is taken: a number of days, or a moment behind words such as "on or after".
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+TOO_LONG = re.compile(r"must not exceed|too long|longer than|\bmaximum\b|at most|longest", re.IGNORECASE)
+OF_TIME = re.compile(r"time|period|window|range|interval|\bdays?\b|\bhours?\b", re.IGNORECASE)
+LONGEST = re.compile(r"\b([1-9]\d?) days?\b", re.IGNORECASE)  # of a window, in such a text
+TOO_OLD = re.compile(r"on or after|older|oldest|too (?:old|far)|far back|earliest|\b365\b", re.IGNORECASE)
+BEGINS = re.compile(r"\b(?:on or after|from|since|earliest[^.;\d]*)\W*(\d{4}-\d\d-\d\d(?:T[\d:.]+Z?)?)", re.IGNORECASE)
+DAYS_BACK = re.compile(
+    r"\b(?:older than|last|past|within|most recent) ([1-9]\d{0,3}) days?\b|\b([1-9]\d{0,3}) days? (?:ago|back|old)\b",
+    re.IGNORECASE,
+)
+NEWEST = timedelta(days=1)  # before the request: what is said to begin later is no beginning of the data
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What a refusal says of the window: `longest_days` and `oldest` are those of RefusedError."""
+
+    longest_days: int | None = None
+    oldest: datetime | None = None
+
+    @property
+    def hint(self) -> str:
+        """What comes of it, in words; empty where it says nothing clear."""
+        if self.oldest:
+            begins = f"{self.oldest:%Y-%m-%dT%H:%MZ}"
+            return f": the data begin at {begins}; this is remembered, and older days are left out from now on"
+        if self.longest_days is None:
+            return ""
+        fewer = f"{self.longest_days} days" if self.longest_days else "half as many days"
+        return f": this is remembered, and the next pull asks for {fewer} a request"
+
+
+def refused(said: str, asked_at: datetime) -> Refused:
+    """Read the words of a 400. `asked_at` is when the API was asked: some texts count days from then."""
+    oldest = _oldest(said, asked_at)
+    return Refused(oldest=oldest) if oldest else Refused(longest_days=_longest_days(said))
+
+
+def _longest_days(said: str) -> int | None:
+    """Return the days that a window may have, 0 if it is too long by nobody knows how much; None for another reason."""
+    if not (TOO_LONG.search(said) and OF_TIME.search(said)):
+        return None
+    longest = LONGEST.search(said)
+    return int(longest[1]) if longest else 0
+
+
+def _oldest(said: str, asked_at: datetime) -> datetime | None:
+    """Return the moment with which the data begin, None if no day is called too old, or nobody knows from when on."""
+    if not TOO_OLD.search(said):
+        return None
+    found: datetime | None = None
+    if days := DAYS_BACK.search(said):
+        found = asked_at - timedelta(days=int(days[1] or days[2]))
+    elif begins := BEGINS.search(said):
+        found = _moment(begins[1])
+    return found if found and found <= asked_at - NEWEST else None
+
+
+def _moment(text: str) -> datetime | None:
+    """Return a moment in UTC, None for what looks like one and is none."""
+    try:
+        return datetime.fromisoformat(text.rstrip("Zz.:")).replace(tzinfo=UTC)
+    except ValueError:
+        return None

@@ -1,0 +1,59 @@
+"""What a refusal says of a window: how long it may be, or with which moment the data begin."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from engagement_pipeline.sources.windows import Refused, refused
+
+ASKED_AT = datetime(2026, 2, 1, 12, 30, tzinfo=UTC)
+
+
+def at(month, day, hour=0, *, year=2026):
+    return Refused(oldest=datetime(year, month, day, hour, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    {
+        "start is before the oldest data: 2026-01-04T00:00:00Z, data from 2026-01-18T12:00:00Z": at(1, 18, 12),
+        "Invalid 'start_time':'2026-01-04T00:00Z'. 'start_time' must be on or after 2026-01-18T12:00Z.": at(1, 18, 12),
+        "too old; data since 2026-01-18": at(1, 18),
+        "The earliest day is 2026-01-18, 'start_time' is too old": at(1, 18),
+        "The start must not be older than 365 days": Refused(oldest=ASKED_AT.replace(year=2025)),
+        "start_time is too far back: only the last 30 days are served": Refused(
+            oldest=datetime(2026, 1, 2, 12, 30, tzinfo=UTC)
+        ),
+    }.items(),
+)
+def test_the_moment_with_which_the_data_begin_is_read_where_it_is_said_clearly(said, found):
+    assert refused(said, ASKED_AT) == found
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "start_time is too old",
+        "2026-01-04T00:00:00Z is too old",
+        "'end_time' must be on or after 2026-02-01T12:00:00Z",  # no beginning of the data
+        "'start_time' must be on or after 2026-13-40T00:00:00Z",
+        "the Tweet was posted on 2026-01-18 and is older",
+        "the app is new since 2026-01-18",
+    ],
+)
+def test_no_moment_is_taken_from_words_that_may_mean_another(said):
+    assert refused(said, ASKED_AT) == Refused()
+
+
+@pytest.mark.parametrize(
+    ("said", "days"),
+    {
+        "The time between 'start_time' and 'end_time' must not exceed 7 days for granularity 'hourly'": 7,
+        "The period is longer than 28 days: 2026-01-01 to 2026-02-01": 28,
+        "the window is too long": 0,
+        "the number of ids must not exceed 50": None,
+        "the name is too long": None,
+    }.items(),
+)
+def test_the_days_of_a_window_are_read_and_those_of_nothing_else(said, days):
+    assert refused(said, ASKED_AT) == Refused(longest_days=days)
