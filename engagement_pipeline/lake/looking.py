@@ -62,7 +62,7 @@ def looking(landed: Landed, lock: str, *, how: str = AMONG_OTHERS) -> Iterator[N
 
 def look_again(lake: Lake, lock: str, read: Read) -> None:
     """Look at what a process that died with the lock, or its worker, was looking at; to be called under that lock."""
-    for note in lake.storage.find(f".{lock}*.note"):
+    for note in (path for name in (lock, f"{lock}.*") for path in lake.storage.find(f".{name}.note")):
         name = note.name[1 : -len(".note")]
         how, _, place = lake.storage.noted(name).decode(errors="replace").partition("\n")
         path = lake.root / place
