@@ -49,7 +49,7 @@ class Turns:
     @contextmanager
     def take(self) -> Iterator[None]:
         """Hold the lake's lock; raises ChangedError where a file is not as it was noted."""
-        with self._lake.locked(LAKE_LOCK, "a publication"):
+        with self._lake.locked(LAKE_LOCK, "a publication or a rebuild"):
             if self._stamps() != self._noted:
                 raise ChangedError(self._lake, "tables")
             yield
