@@ -63,7 +63,7 @@ test-s3: setup  ## a lake in a bucket on Ceph's gateway, which it installs from 
 CEPH := ceph-mon ceph-mgr ceph-osd ceph-common radosgw
 IN_BUCKETS := tests/lake/test_storage.py tests/lake/test_bucket.py tests/end_to_end/test_bucket.py
 
-test-engines: .venv/engines  ## the examples for Polars, Daft and Spark over a bucket; Spark needs Debian's Java; three minutes
+test-engines: .venv/engines  ## the examples for Polars, Daft and Spark over a bucket; Spark needs Debian's Java; some minutes
 	@command -v java >/dev/null || { apt-get update --quiet=2 && apt-get install --quiet=2 --no-install-recommends default-jre-headless; }
 	@$(BIN)/python -m pytest -m "engines or not engines" -n 0 -rs tests/docs/test_engines.py
 

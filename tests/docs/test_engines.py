@@ -76,7 +76,8 @@ def test_an_engine_answers_of_the_files_in_a_bucket_as_the_views_do(engine, of_o
     assert asked(engine, str(in_bucket)) == truth
 
 
-@pytest.mark.parametrize("engine", ["duckdb", *(pytest.param(name, marks=pytest.mark.engines) for name in OTHERS)])
+@pytest.mark.engines
+@pytest.mark.parametrize("engine", ["duckdb", *OTHERS])
 def test_an_engine_answers_of_the_files_in_a_folder_as_the_views_do(engine, of_one_source, truth):
     assert asked(engine, str(of_one_source.root)) == truth
 
