@@ -74,15 +74,15 @@ class Answered:
     """When each Tweet was answered for: by raw, and by what revisions name. To be closed, since it holds a database."""
 
     def __init__(self, lake: Lake, endpoint: Endpoint, pulls: Sequence[Pull], days: AbstractSet[date]) -> None:
-        """Read the heads of the responses, and the revisions, that have any of these days; `pulls` are all of raw.
+        """Read the heads of the responses, and the revisions, that have any of these days.
 
-        A damaged file of revisions tells nothing.
+        `pulls` are all of raw, the oldest first. A damaged file of revisions tells nothing.
         """
         self._connection = duckdb.connect()
         held = _held([pull for pull in pulls if not days.isdisjoint(pull.days())])
         self._connection.register("held", held)
         by_cell = endpoint.table.merge is Merge.CELL
-        logged = _logged(lake, endpoint, held, since=_oldest(pulls)) if by_cell else ASKED.empty_table()
+        logged = _logged(lake, endpoint, held, since=pulls[0].started_at) if by_cell and pulls else ASKED.empty_table()
         self._connection.register("logged", logged)
         files = [path for path in lake.storage.find(REVISIONS.glob) if by_cell and not days.isdisjoint(_window(path))]
         sound = [path for path in files if is_sound(lake, path, REVISIONS)]
@@ -116,34 +116,19 @@ def _held(pulls: Sequence[Pull]) -> pa.Table:
     return pa.table([*zip(*held, strict=True)] or [(), ()], schema=HELD)
 
 
-def _oldest(pulls: Sequence[Pull]) -> datetime | None:
-    """Return when the oldest answer in raw was asked for, None where there is none; `pulls` are the oldest first."""
-    oldest: datetime | None = None
-    for pull in pulls:
-        if oldest and pull.started_at > oldest:  # no answer is older than its pull
-            break
-        answers = [landed.asked_at for landed in pull.landed() if not landed.refusal]
-        oldest = min([*answers, *([oldest] if oldest else [])], default=None)
-    return oldest
-
-
 def _window(revisions: Path) -> list[date]:
     """Return the days of the pull that revised what is in a file, of its name."""
     first, last, _ = revisions.name.split("_")
     return [*Window(date.fromisoformat(first), date.fromisoformat(last)).days()]
 
 
-def _logged(lake: Lake, endpoint: Endpoint, held: pa.Table, *, since: datetime | None) -> pa.Table:
+def _logged(lake: Lake, endpoint: Endpoint, held: pa.Table, *, since: datetime) -> pa.Table:
     """Return, as ASKED, the requests since a moment that were answered, and that are not held."""
     moments = {*held["pulled_at"].to_pylist()}
-    rows = (
-        [
-            (tweet, asked_at, request.window.first, request.window.last)
-            for asked_at, request in request_log.answers(lake, endpoint, since=since)
-            if request.window and asked_at not in moments
-            for tweet in request.tweet_ids
-        ]
-        if since
-        else []
-    )
+    rows = [
+        (tweet, asked_at, request.window.first, request.window.last)
+        for asked_at, request in request_log.answers(lake, endpoint, since=since)
+        if request.window and asked_at not in moments
+        for tweet in request.tweet_ids
+    ]
     return pa.table([*zip(*rows, strict=True)] or [()] * len(ASKED), schema=ASKED)

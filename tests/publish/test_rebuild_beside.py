@@ -98,6 +98,14 @@ def test_parts_of_other_months_are_each_made_once(raw_alone, caplog):
     assert [text for text in caplog.messages if "made anew under the lock" in text] == []
 
 
+def test_a_part_reads_no_response_of_other_days(lake, lived):
+    of_both, _ = raw.all_pulls(lake)
+    for landed in of_both.landed():
+        landed.path.write_bytes(b"damaged")
+    rebuild(lake, PARTS[2])
+    assert contents(lake) == contents(lived)
+
+
 def test_what_is_published_meanwhile_stays(lake):
     newer = full([1, 2, 3], 7, window=LATER)
 
