@@ -34,6 +34,5 @@ def place(lake: Lake) -> Iterator[str]:
 
 def left(lake: Lake) -> list[str]:
     """Return the places that nobody holds, under the lake's lock."""
-    locks = lake.storage.find(f".{FIRST}*.lock")
-    names = {FIRST, *(path.name[1:].removesuffix(".lock") for path in locks)}
-    return sorted(name for name in names if not lake.storage.busy(name))
+    names = {path.name[1:].removesuffix(".lock") for path in lake.storage.find(f".{FIRST}*.lock")}
+    return sorted(({FIRST} - names) | {name for name in names if not lake.storage.busy(name)})

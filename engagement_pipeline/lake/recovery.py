@@ -40,8 +40,7 @@ def recover(lake: Lake, read: Read, *, locks: Sequence[str] = (LAKE_LOCK,)) -> N
     for folder in raw.begun_folders(lake):
         if not _is_published(lake, folder):
             lake.storage.sweep_unfinished(folder)
-    for lock in (*locks, *left):
-        look_again(lake, lock, read)
+    look_again(lake, (*locks, *left), read)
 
 
 def _is_published(lake: Lake, folder: Path) -> bool:
