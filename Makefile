@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTHONS ?= 3.11 3.12 3.13
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help setup demo up test test-pythons test-duckdb test-containers test-operations test-faults test-s3 test-ui bench check format docs pictures site lock clean
+.PHONY: help setup demo up test test-pythons test-duckdb test-containers test-operations test-faults test-s3 test-engines test-ui bench check format docs pictures site lock clean
 
 help:  ## these lines
 	@sed -n 's/^\([a-z-]*\):[^#]*  ## /\1: /p' $(firstword $(MAKEFILE_LIST)) | awk -F ': ' '{printf "  make %-16s %s\n", $$1, substr($$0, length($$1) + 3)}'
@@ -63,6 +63,15 @@ test-s3: setup  ## a lake in a bucket on Ceph's gateway, which it installs from 
 CEPH := ceph-mon ceph-mgr ceph-osd ceph-common radosgw
 IN_BUCKETS := tests/lake/test_storage.py tests/lake/test_bucket.py tests/end_to_end/test_bucket.py
 
+test-engines: .venv/engines  ## the examples for Polars, Daft and Spark over a bucket; Spark needs Debian's Java; some minutes
+	@command -v java >/dev/null || { apt-get update --quiet=2 && apt-get install --quiet=2 --no-install-recommends default-jre-headless; }
+	@$(BIN)/python -m pytest -m "engines or not engines" -n 0 -rs tests/docs/test_engines.py
+
+# A gigabyte, with versions of its own of what the project needs too.
+.venv/engines: .venv/ready docs/engines/requirements.lock
+	@rm -rf $@ && $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --target $@ -r docs/engines/requirements.lock
+	@touch $@
+
 test-ui: setup  ## three minutes of Dagster's UI and the explorer in Debian's Chromium; the pictures are left in .venv/test-ui
 	@command -v chromium >/dev/null || { apt-get update --quiet=2 && apt-get install --quiet=2 --no-install-recommends chromium; }
 	@$(BIN)/python -m pytest -n 0 --basetemp .venv/test-ui tests_ui
@@ -98,7 +107,7 @@ pictures: .venv/docs  ## the five pictures of the program at work, in Debian's C
 
 # The pages keep their places, so that links between them are the same on a code host, in a clone and on the site. The
 # build is not quiet: --strict counts what it says.
-PAGES := *.md LICENSE engagement.toml docs/*.md docs/notebooks docs/pictures data/README.md data/roster.example.csv benchmarks/README.md benchmarks/synthetic.py
+PAGES := *.md LICENSE engagement.toml docs/*.md docs/engines docs/notebooks docs/pictures data/README.md data/roster.example.csv benchmarks/README.md benchmarks/synthetic.py
 
 site: .venv/docs  ## all pages as a site, in site/; fails on a link that leads nowhere
 	@rm -rf .venv/pages && mkdir .venv/pages && tar -cf - $(PAGES) | tar -xf - -C .venv/pages
@@ -114,6 +123,7 @@ lock:  ## needs uv; hashes only, no address of an index
 	$(COMPILE) pyproject.toml --extra dev --extra dagster --extra postgres --extra kubernetes --extra report --extra explore --extra s3 --output-file requirements.lock
 	$(COMPILE) benchmarks/requirements.in --constraint requirements.lock --output-file benchmarks/requirements.lock
 	$(COMPILE) docs/requirements.in --constraint requirements.lock --output-file docs/requirements.lock
+	$(COMPILE) docs/engines/requirements.in --output-file docs/engines/requirements.lock
 
 clean:  ## remove the environments, the caches and the site
 	rm -rf site .venv .venv-* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,4 +1,4 @@
-"""Jobs over days that do not pull the whole roster: `history` for new Tweets, and `rebuild`.
+"""Jobs over days that do not pull the whole roster: `history` for new Tweets, `rebuild` and `rebuild_months`.
 
 They are ops, because a run of an asset shows every day that it touches as materialized. A day with only the new Tweets
 is not complete, and stays missing until a backfill. Days that are complete, or that Dagster shows already, are
@@ -6,7 +6,7 @@ materialized by hand.
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 import dagster as dg
 
@@ -14,14 +14,24 @@ from assets.engagements import days, tell_by_hand
 from assets.runs import ENGAGEMENTS, days_of, failure, log_plan, log_progress, one_line, over_budget, try_again_later
 from engagement_pipeline import pipeline, pulling
 from engagement_pipeline.core import settings
-from engagement_pipeline.core.days import parse_day
+from engagement_pipeline.core.days import of_month, parse_day
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.errors import InputError, LakeError, PullError
 from engagement_pipeline.core.model import Window
 from engagement_pipeline.core.orchestration import API_POOL
 from engagement_pipeline.core.settings import Settings
+from engagement_pipeline.extract import plan_text
 from engagement_pipeline.extract.prepare import prepare_sources
 from engagement_pipeline.observe import checks
+
+_settings = settings.load()
+MONTH = "%Y-%m"
+months = dg.MonthlyPartitionsDefinition(
+    start_date=_settings.first_day.strftime(MONTH),
+    end_date=(of_month(_settings.now.date())[-1] + timedelta(days=1)).strftime(MONTH) if _settings.now else None,
+    end_offset=0 if _settings.now else 1,  # with the month that is not over
+    fmt=MONTH,
+)
 
 
 class Lacking(dg.Config):
@@ -89,6 +99,35 @@ def make_anew(context: dg.OpExecutionContext) -> None:
 def rebuild_job() -> None:
     """Run for a day, chosen as the partition."""
     make_anew()
+
+
+@dg.op(out=dg.Out(dg.Nothing))
+def make_month_anew(context: dg.OpExecutionContext) -> None:
+    """Do what the command `engagement rebuild` does for the run's month, but for the views."""
+    with one_line():
+        chosen = settings.load()
+        month = of_month(date.fromisoformat(f"{context.partition_key}-01"))
+        rebuilt = pipeline.rebuild(chosen, first=month[0], last=month[-1], views=False)
+        lost = sorted({day.day for day in rebuilt if day.lost})
+        if lost:
+            raise LakeError(
+                f"rows of {plan_text.counted(len(lost), 'day')} are lost, because only damaged or missing files held "
+                f"them: pull {lost[0]} to {lost[-1]} again"
+            )
+    changed = {day.day for day in rebuilt if day.changed}
+    context.add_output_metadata({"days": len(rebuilt), "days that changed": len(changed)})
+
+
+@dg.job(
+    name="rebuild_months",
+    partitions_def=months,
+    description="Make whole months again from the responses that have landed, without a request to the API. A backfill "
+    "of this job makes each month in a run of its own, and as many runs can be at work at once as Dagster lets. "
+    "Materialize `catalog` after the last.",
+)
+def rebuild_months_job() -> None:
+    """Run for a month, chosen as the partition."""
+    make_month_anew()
 
 
 def shown(context: dg.OpExecutionContext, chosen: Settings, published: pipeline.Days) -> pipeline.Days:

@@ -4,7 +4,7 @@ import dagster as dg
 
 from assets.alerts import failure_alert
 from assets.checks import day_checks, fresh, whole
-from assets.day_jobs import history_job, rebuild_job
+from assets.day_jobs import history_job, rebuild_job, rebuild_months_job
 from assets.engagements import catalog, engagements, responses
 from assets.forget import forget_job
 from assets.marts import marts, tables
@@ -32,7 +32,18 @@ guard_logs()  # of this process, and of each run, which loads this module too
 defs = dg.Definitions(
     assets=[roster, responses, engagements, totals, recent, catalog, report, *tables, *marts],
     asset_checks=[day_checks, fresh, whole],
-    jobs=[roster_job, daily_job, totals_job, recent_job, history_job, rebuild_job, forget_job, show_job, monthly_job],
+    jobs=[
+        roster_job,
+        daily_job,
+        totals_job,
+        recent_job,
+        history_job,
+        rebuild_job,
+        rebuild_months_job,
+        forget_job,
+        show_job,
+        monthly_job,
+    ],
     schedules=[sync_roster, daily, lifetime, hourly, monthly],
     sensors=[new_tweets, failure_alert, spend_alert, orphaned_runs, unshown_days],
     executor=dg.in_process_executor,  # a process for each of three short steps costs 9 s a run: benchmarks/README.md

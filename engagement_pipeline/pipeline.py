@@ -90,10 +90,12 @@ def rebuild(
     *,
     first: date | None = None,
     last: date | None = None,
+    views: bool = True,
     progress: Progress = quiet,
 ) -> list[Rebuilt]:
     """Make one table of REBUILDABLE, or all, from raw again, for the UTC days `first` to `last`; write the views.
 
+    Several at once, of other days, are right too: without `views`, each leaves them and the marts for later.
     Raises InputError if there is no lake, or if `first` is after `last`.
     """
     if first and last and last < first:
@@ -111,7 +113,8 @@ def rebuild(
             lake, endpoint, first=first, last=last, workers=settings.most_workers(), progress=progress
         )
     ]
-    catalog.write(home)
+    if views:
+        catalog.write(home)
     return rebuilt
 
 

@@ -1,5 +1,6 @@
-"""UTC days, as people write them."""
+"""UTC days, as people write them, and those of a month."""
 
+from calendar import monthrange
 from datetime import date
 
 
@@ -12,3 +13,9 @@ def parse_day(text: str) -> date:
     if day is None or day.isoformat() != text:  # Python accepts more: weeks, and digits with a suffix
         raise ValueError(f"{text!r} is not a day such as 2026-01-31")
     return day
+
+
+def of_month(day: date) -> list[date]:
+    """Return all days of a day's month."""
+    _, last = monthrange(day.year, day.month)
+    return [day.replace(day=number) for number in range(1, last + 1)]

@@ -4,6 +4,7 @@
     raw             the landed responses, by pull
     landed_file     the file of one response
     looking         what a process is looking at, so that a response that kills it is known
+    rebuilds        which rebuilds are at work
     recovery        what a dead process or a bad disk left, put right
     request_log     the requests that were sent
     shapes          what was sent that is not documented

@@ -59,17 +59,18 @@ class BucketStorage:
     is_local = False
     parts = "/" + "?" * len(WHOLE)
 
-    def __init__(self, root: ObjectPath) -> None:
+    def __init__(self, root: ObjectPath, local: Path | None = None) -> None:
         self.root = root
         self._objects = objects(root.bucket)
+        self._local = local
 
-    def __reduce__(self) -> tuple[type[BucketStorage], tuple[ObjectPath]]:
-        return BucketStorage, (self.root,)
+    def __reduce__(self) -> tuple[type[BucketStorage], tuple[ObjectPath, Path]]:
+        return BucketStorage, (self.root, self.local)  # a worker stages where who started it looks
 
     @property
     def local(self) -> Path:
-        """The local folder in which the lake's files are staged, of this process alone."""
-        return _local() / self._objects.bucket / _key(self.root)
+        """The local folder in which the lake's files are staged, of this process and its workers alone."""
+        return self._local or _local() / self._objects.bucket / _key(self.root)
 
     def exists(self, path: Path) -> bool:
         """Tell whether there is an object, or any in a folder; or a staged file. No folder of a lake has a suffix."""

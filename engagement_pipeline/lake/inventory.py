@@ -152,7 +152,7 @@ def _each_place(endpoints: Mapping[str, Endpoint]) -> Iterator[Place]:
     yield _glob(RECEIPT, f"receipts/{A_STAMP}.json")
     for kind, name in SINGLE.items():
         yield Place(kind, (re.compile(name),))
-    yield Place(LEFT, (re.compile(r"\.(aside|rebuild|engagement\.duckdb\.staging\.\d+)"),), folder=True)
+    yield Place(LEFT, (re.compile(r"\.(aside|rebuild(-\d+)?|engagement\.duckdb\.staging\.\d+)"),), folder=True)
     yield Place(LEFT, (re.compile(r"\..+\.\d+"),))
     yield Place(OF_THE_USER, (re.compile(r"tweets|dagster|lost\+found|engagement\.duckdb\.tmp"),), folder=True)
     yield Place(INDEX, (re.compile(r"\.begun"),), folder=True)
@@ -165,7 +165,7 @@ SINGLE = {
     SAVED: r"saved\.jsonl",
     CATALOG: r"engagement\.duckdb",
     WRITTEN_INTO: r"engagement\.duckdb\.wal",
-    LOCK: r"\.(lake|pull|shapes)\.lock(\.clock)?",
-    NOTE: r"\.(lake|lake\.[0-9]+|pull|catalog|emulator)\.note",
+    LOCK: r"\.(lake|pull|shapes|rebuild(-\d+)?)\.lock(\.clock)?",
+    NOTE: r"\.((lake|rebuild(-\d+)?)(\.\d+)?|pull|catalog|emulator)\.note",
     OF_THE_USER: r"README\.md|roster\.example\.csv|dagster\.log|\.gitignore|\.gitkeep",
 }

@@ -18,7 +18,7 @@
     forgotten.json                           what keeps Tweets away that were forgotten (forgotten.py)
     receipts/WHEN.json                       what a removal of Tweets has done
     saved.jsonl                              where reports were saved, which may show Tweets (saved.py)
-    .lake.note, .lake.N.note, .pull.note     what is looked at under a lock (looking.py)
+    .lake.note, .lake.N.note, .pull.note     what is looked at under a lock (looking.py); so .rebuild.note (rebuilds.py)
     .catalog.note                            what engagement.duckdb holds, if this program wrote it last (seal.py)
     engagement.duckdb                        views over the Parquet (catalog.py)
     x_api_v2/                                the lake of another source: all of the above but what is one for all
@@ -67,11 +67,14 @@ class Lake:
 
     A lake holds what one source gave. That of the Engagement API has those of other sources within it, so that their
     counts never mix. The roster's Tweets and the views are in the outer one alone.
+
+    `notes` is the name under which whoever publishes into it notes what is looked at: that of a lock that is held.
     """
 
     root: Path
     storage: Storage = field(default=None, compare=False, repr=False)  # type: ignore[assignment]  # it is never None
     source: str = HISTORICAL.source
+    notes: str = field(default=LAKE_LOCK, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         place = str(self.root.absolute())
@@ -139,10 +142,9 @@ class Lake:
         """The local folder of a publication's files before they are put in their places; outside every glob."""
         return self.storage.local / ".aside"
 
-    @property
-    def rebuilding(self) -> Path:
-        """The local folder of a lake in which a rebuild publishes."""
-        return self.storage.local / ".rebuild"
+    def rebuilding(self, name: str) -> Path:
+        """Return the local folder of a lake in which the rebuild of this name publishes."""
+        return self.storage.local / f".{name}"
 
     @property
     def tweets(self) -> Path:

@@ -20,7 +20,7 @@ from engagement_pipeline.lake import raw
 from engagement_pipeline.lake.landed_file import SUFFIX, landed_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
     from engagement_pipeline.core.model import Request
@@ -61,10 +61,10 @@ def looking(landed: Landed, lock: str, *, how: str = AMONG_OTHERS) -> Iterator[N
     landed.storage.forget(lock)
 
 
-def look_again(lake: Lake, lock: str, read: Read) -> None:
-    """Look at what a process that died with the lock, or its worker, was looking at; to be called under that lock."""
-    for note in lake.storage.find(f".{lock}*.note"):
-        name = note.name[1 : -len(".note")]
+def look_again(lake: Lake, locks: Collection[str], read: Read) -> None:
+    """Look at what a process that died with a lock, or its worker, was looking at; nobody else may hold these locks."""
+    notes = (path.name[1 : -len(".note")] for path in lake.storage.find(".*.note"))
+    for name in (name for name in notes if name.partition(".")[0] in locks):
         how, _, place = lake.storage.noted(name).decode(errors="replace").partition("\n")
         path = lake.root / place
         whole = SUFFIX in path.name  # a full disk may have left a part of the note

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from engagement_pipeline.core.dated import STAMP
 from engagement_pipeline.core.errors import LakeError
-from engagement_pipeline.lake import raw
+from engagement_pipeline.lake import raw, rebuilds
 from engagement_pipeline.lake.landed_file import SUFFIX, landed_at
 from engagement_pipeline.lake.layout import LAKE_LOCK
 from engagement_pipeline.lake.looking import look_again
@@ -33,15 +33,15 @@ def recover(lake: Lake, read: Read, *, locks: Sequence[str] = (LAKE_LOCK,)) -> N
 
     `read` is how a response is looked at. `locks` are all that are held.
     """
-    for folder in (lake.staging, lake.rebuilding):
+    left = rebuilds.left(lake)
+    for folder in (lake.staging, *map(lake.rebuilding, left)):
         lake.storage.clear(folder)
     lake.storage.sweep(f"{lake.raw.name}/*/*")
     lake.storage.sweep_unfinished(lake.root)
     for folder in raw.begun_folders(lake):
         if not _is_published(lake, folder):
             lake.storage.sweep_unfinished(folder)
-    for lock in locks:
-        look_again(lake, lock, read)
+    look_again(lake, (*locks, *left), read)
 
 
 def _is_published(lake: Lake, folder: Path) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from engagement_pipeline.core.dated import STAMP
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.tables import COVERAGE, DAILY, ENGAGEMENTS, REQUESTS
-from engagement_pipeline.lake import forgotten, inventory
+from engagement_pipeline.lake import forgotten, inventory, rebuilds
 from engagement_pipeline.lake.clock import newest as newest_moment
 from engagement_pipeline.lake.landed_file import SUFFIX
 from engagement_pipeline.lake.layout import FORMAT, LAKE_LOCK, PULL_LOCK
@@ -152,8 +152,11 @@ def leftovers(patient: Patient) -> Iterator[Finding]:
     storage = patient.lake.storage
     if storage.busy("lake") or storage.busy("pull"):
         return
-    lock = patient.lake.root / ".lake.lock"
     for entry in patient.inventory.of(inventory.LEFT):
+        rebuild = entry.path.name[1:] if rebuilds.NAME.fullmatch(entry.path.name[1:]) else ""
+        if rebuild and storage.busy(rebuild):
+            continue
+        lock = patient.lake.root / f".{rebuild or LAKE_LOCK}.lock"
         yield Finding(
             path=entry.path,
             what=f"{entry.path} was left by a process that was killed",

@@ -12,7 +12,6 @@ rest. In memory is a row group of each file.
 from __future__ import annotations
 
 import logging
-from calendar import monthrange
 from contextlib import ExitStack, closing
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from engagement_pipeline.core.days import of_month as days_of_month
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.tables import DAILY, ENGAGEMENTS
 from engagement_pipeline.lake.parquet import is_sound, rebuild_of_month
@@ -36,13 +36,16 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def write_months(lake: Lake, fresh: Mapping[date, Path | None], *, days: Sequence[date] = ()) -> dict[Path, Path]:
+def write_months(
+    lake: Lake, fresh: Mapping[date, Path | None], *, days: Sequence[date] = (), aside: Path | None = None
+) -> dict[Path, Path]:
     """Stage the months of some days, and return what to rename; of `days`, those that have no file.
 
     `fresh` says where the sums of each of these days lie, None where it has no rows; of the other days, those in the
     published file stay. Where that is missing or damaged, they are summed anew from the days' rows; raises LakeError
-    where a file of these is damaged.
+    where a file of these is damaged. They are staged in the folder `aside`, by default the lake's.
     """
+    aside = aside or lake.staging
     renamed = {}
     lacking = {day for day in days if not lake.storage.exists(lake.daily(day))}
     for target, of_month in groupby(sorted(lacking | fresh.keys()), lake.daily):
@@ -55,10 +58,10 @@ def write_months(lake: Lake, fresh: Mapping[date, Path | None], *, days: Sequenc
         others = (
             [target]
             if sound and lake.storage.exists(target)
-            else [_summed(lake, day) for day in _others(lake, month[0], new)]
+            else [_summed(lake, day, aside) for day in _others(lake, month[0], new)]
         )
         if sums or others:
-            into = lake.staging / f"month.{target.name}"
+            into = aside / f"month.{target.name}"
             _merge(lake, sums + others, into, leave_out=pa.array(new, pa.date32()), of=target)
             renamed[into] = target
     return renamed
@@ -66,14 +69,14 @@ def write_months(lake: Lake, fresh: Mapping[date, Path | None], *, days: Sequenc
 
 def _others(lake: Lake, of_month: date, new: list[date]) -> list[date]:
     """Return the days of a day's month that have rows, but for the new ones."""
-    _, last = monthrange(of_month.year, of_month.month)
-    days = (of_month.replace(day=number) for number in range(1, last + 1))
-    return [day for day in days if day not in new and lake.storage.exists(lake.rows(ENGAGEMENTS, day))]
+    return [
+        day for day in days_of_month(of_month) if day not in new and lake.storage.exists(lake.rows(ENGAGEMENTS, day))
+    ]
 
 
-def _summed(lake: Lake, day: date) -> Path:
+def _summed(lake: Lake, day: date, aside: Path) -> Path:
     """Sum the rows of a published day into a staged file."""
-    rows, into = lake.rows(ENGAGEMENTS, day), lake.staging / f"{day}.summed.parquet"
+    rows, into = lake.rows(ENGAGEMENTS, day), aside / f"{day}.summed.parquet"
     if not is_sound(lake, rows, ENGAGEMENTS):
         raise LakeError(
             f"{rows} is damaged, and {lake.daily(day)} cannot be made without it: {rebuild_of_month(day)} makes both "

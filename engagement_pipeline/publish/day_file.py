@@ -163,14 +163,23 @@ class DayFile:
     """One day on its way from what is published to what it is to become.
 
     It is written where newer rows change it, and with `anew` in any case; the file names `newest_pull`, else that which
-    the published one names. `published` is the day's file, unless another is to be read instead.
+    the published one names. `published` is the day's file, unless another is to be read instead. `aside` is the folder
+    in which it is staged, by default the lake's.
     """
 
     def __init__(
-        self, lake: Lake, day: date, *, newest_pull: str = "", published: Path | None = None, anew: bool = False
+        self,
+        lake: Lake,
+        day: date,
+        *,
+        newest_pull: str = "",
+        published: Path | None = None,
+        anew: bool = False,
+        aside: Path | None = None,
     ) -> None:
         self._lake = lake
         self._day = day
+        self._aside = aside or lake.staging
         self._changed = False
         self._target = lake.rows(ENGAGEMENTS, day)
         self._published = SortedReader(lake, published or self._target)
@@ -243,4 +252,4 @@ class DayFile:
             self._sinks[1].append(daily_sums(rows, table))
 
     def _file(self, kind: str) -> Path:
-        return self._lake.staging / f"{self._day}.{kind}.parquet"
+        return self._aside / f"{self._day}.{kind}.parquet"

@@ -18,7 +18,6 @@ import numpy as np
 
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.tables import ENGAGEMENTS
-from engagement_pipeline.lake.layout import LAKE_LOCK
 from engagement_pipeline.lake.looking import of_worker
 from engagement_pipeline.publish import revisions
 from engagement_pipeline.publish.day_worker import DayWorker, Range, Share
@@ -82,7 +81,7 @@ def stage(lake: Lake, pending: Pending, *, sums: bool, workers: Workers, progres
 def _made_of(lake: Lake, pending: Pending, workers: Workers) -> list[Callable[[], DayWorker]]:
     """Return what makes each worker's object: days are dealt out in turn, since the first ones have fewer rows."""
     number = max(1, min(workers.number(pending.most_rows), len(pending.places)))
-    locks = [of_worker(LAKE_LOCK, place) for place in range(number)] if number > 1 else [LAKE_LOCK]
+    locks = [of_worker(lake.notes, place) for place in range(number)] if number > 1 else [lake.notes]
     return [
         partial(
             DayWorker,

@@ -6,6 +6,11 @@ engagements are replaced together, with the month's file of daily sums; those of
     what is not published yet ──> published
     raw ──> published again into .rebuild/, a lake of its own without rows ──> merged over what is published
 
+The second line takes nearly all of the time, and needs no lock: rebuilds of other days, and publications, may be at
+work beside it. The lake's lock is held where files are put in their places, and only if what they were made from is
+still there (turns.py). Else, and if anything failed, all that is left is made once more, under the lock from its first
+read to its last rename.
+
 What landed is published there in the order in which it was pulled, so counts, coverage and revisions come out as they
 once did. Where an answer is gone that the tables hold (rebuild_gaps.py), what was published stays. No row
 (rebuild_days.py) and no revision (rebuild_revisions.py) is put down to the answers around such a gap. The report
@@ -14,20 +19,22 @@ counts the gaps. set_aside.parquet is changed by what is published first alone.
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager
+import logging
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from engagement_pipeline import sources
 from engagement_pipeline.core.dated import A_DAY
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import Progress, quiet
 from engagement_pipeline.core.tables import DAILY, Merge
-from engagement_pipeline.lake import forgotten, raw
+from engagement_pipeline.lake import forgotten, raw, rebuilds
 from engagement_pipeline.lake.layout import LAKE_LOCK, Lake
+from engagement_pipeline.lake.looking import MemoryLackError
 from engagement_pipeline.lake.parquet import is_sound, write
 from engagement_pipeline.lake.recovery import recover
 from engagement_pipeline.publish import daily, rebuild_days, rebuild_revisions
@@ -35,6 +42,7 @@ from engagement_pipeline.publish.publisher import publish_part, publish_sound
 from engagement_pipeline.publish.rebuild_days import Known
 from engagement_pipeline.publish.rebuild_gaps import Answered
 from engagement_pipeline.publish.retention import reaches
+from engagement_pipeline.publish.turns import ChangedError, Turns
 from engagement_pipeline.publish.workers import WorkerEndedError, Workers
 
 if TYPE_CHECKING:
@@ -43,7 +51,9 @@ if TYPE_CHECKING:
 
     from engagement_pipeline.core.endpoints import Endpoint
     from engagement_pipeline.lake.raw import Pull
+    from engagement_pipeline.publish.turns import Turn
 
+logger = logging.getLogger(__name__)
 ROWS_A_BYTE = 10  # of a file of hours, about: most counts are zero
 
 
@@ -79,36 +89,84 @@ def rebuild_table(
 ) -> list[Rebuilt]:
     """Make the table of an endpoint anew for the UTC days `first` to `last`, by default for all that it has.
 
-    Up to so many `workers` are processes of their own, where the rows are worth it; what they write is the same.
+    Several at once, of other days or the same, come to what they come to one after another. Up to so many `workers` are
+    processes of their own, where the rows are worth it; what they write is the same.
 
     `progress` gets pulls done and pulls in all. Raises LakeError where a response is damaged or a file cannot be
     written; the months that are not done yet are then as they were.
     """
     lake.open(create=False)
-    with lake.locked(LAKE_LOCK, "a publication"), Workers(workers) as shared:
-        recover(lake, sources.read)
-        all_days = _days(lake, endpoint)
-        days = [day for day in all_days if (first is None or first <= day) and (last is None or day <= last)]
-        if endpoint.table.merge is Merge.LATEST and days:
-            days = all_days
-        try:
-            with _shadow(lake) as shadow:
-                written = _publish_first(lake, endpoint, days, workers=shared)
-                pulls = _pulls(lake, endpoint)
-                known = _known(lake, endpoint, days, pulls, workers=shared)
-                _publish_again(shadow, pulls, known, workers=shared, progress=progress)
-                healed = _revise(lake, shadow, pulls, known)
-                by_cell = endpoint.table.merge is Merge.CELL
-                if by_cell and days == all_days:
-                    rebuild_revisions.drop_damaged(lake, pulls)
-                together = groupby(known.values(), lambda each: lake.daily(each.day) if by_cell else each.day)
-                put_back = partial(_put_back, lake, shadow, healed=healed, written=written, workers=shared)
-                return [day for _, group in together for day in put_back([*group])]
-        except OSError as error:
-            raise LakeError(
-                f"{error.filename or lake.root} cannot be used: {error.strerror}; days may be new already, the "
-                "others are as they were. Make room or mend the rights, then rebuild again: that makes all of them anew"
-            ) from error
+    done: list[Rebuilt] = []
+    try:
+        with ExitStack() as held:
+            shared = held.enter_context(Workers(workers))
+            with lake.locked(LAKE_LOCK, "a publication"):
+                recover(lake, sources.read)
+                part = _begun(lake, endpoint, _asked(lake, endpoint, first, last), workers=shared)
+                name = held.enter_context(rebuilds.place(lake))
+                turns = Turns(lake, endpoint, part.days)
+            make = partial(_made_anew, lake, endpoint, name=name, workers=shared, progress=progress)
+            try:
+                done += make(part, turn=turns.take)
+            except (WorkerEndedError, MemoryLackError):
+                raise
+            except (LakeError, OSError) as error:
+                logger.info("what is left is made anew under the lock: %s", error)
+                with lake.locked(LAKE_LOCK, "a publication"):
+                    recover(lake, sources.read)
+                    left = [day for day in part.days if day not in {each.day for each in done}]
+                    done += make(_begun(lake, endpoint, part._replace(days=left), workers=shared), turn=nullcontext)
+    except OSError as error:
+        raise LakeError(
+            f"{error.filename or lake.root} cannot be used: {error.strerror}; days may be new already, the "
+            "others are as they were. Make room or mend the rights, then rebuild again: that makes all of them anew"
+        ) from error
+    return done
+
+
+class _Part(NamedTuple):
+    """The days that a rebuild makes anew, whether they are all that there are, and those that it published first."""
+
+    days: Sequence[date]
+    whole: bool
+    written: frozenset[date] = frozenset()
+
+
+def _asked(lake: Lake, endpoint: Endpoint, first: date | None, last: date | None) -> _Part:
+    """Return which days of a table are asked for; one of a single file has no part."""
+    all_days = _days(lake, endpoint)
+    days = [day for day in all_days if (first is None or first <= day) and (last is None or day <= last)]
+    if endpoint.table.merge is Merge.LATEST and days:
+        days = all_days
+    return _Part(days, days == all_days)
+
+
+def _begun(lake: Lake, endpoint: Endpoint, part: _Part, *, workers: Workers) -> _Part:
+    """Publish first what has landed of a part, under the lake's lock."""
+    return part._replace(written=part.written | _publish_first(lake, endpoint, part.days, workers=workers))
+
+
+def _made_anew(
+    lake: Lake, endpoint: Endpoint, part: _Part, *, name: str, turn: Turn, workers: Workers, progress: Progress
+) -> Iterator[Rebuilt]:
+    """Yield the days of a part, each once it is in its place; a `turn` is taken to put files there."""
+    with _shadow(lake, name) as shadow:
+        all_pulls = _pulls(lake, endpoint)
+        pulls = [pull for pull in all_pulls if not {*part.days}.isdisjoint(pull.days())]
+        held = {pull.path: {*pull.stamps()} for pull in pulls}
+        known = _known(lake, endpoint, part.days, all_pulls, workers=workers)
+        _publish_again(shadow, pulls, known, workers=workers, progress=progress)
+        by_cell = endpoint.table.merge is Merge.CELL
+        with turn():
+            if any(not held[pull.path] <= {*pull.stamps()} for pull in pulls):
+                raise ChangedError(lake, "responses")
+            healed = _revise(lake, shadow, pulls, known)
+            if by_cell and part.whole:
+                rebuild_revisions.drop_damaged(lake, pulls)
+        together = groupby(known.values(), lambda each: lake.daily(each.day) if by_cell else each.day)
+        put_back = partial(_put_back, lake, shadow, healed=healed, written=part.written, turn=turn, workers=workers)
+        for _, group in together:
+            yield from put_back([*group])
 
 
 def _publish_first(lake: Lake, endpoint: Endpoint, days: Sequence[date], *, workers: Workers) -> set[date]:
@@ -161,7 +219,7 @@ def _known(
     sizes = (lake.storage.size(lake.rows(endpoint.table, day)) for day in days)
     calls = [partial(rebuild_days.damaged, lake, endpoint, day) for day in days]
     found = workers.all(calls, rows=ROWS_A_BYTE * sum(sizes))
-    with closing(Answered(lake, endpoint, pulls)) as answered:
+    with closing(Answered(lake, endpoint, pulls, {*days})) as answered:
         return {
             day: Known.of(lake, endpoint, day, answered=answered, damaged=damaged)
             for day, damaged in zip(days, found, strict=True)
@@ -169,10 +227,10 @@ def _known(
 
 
 @contextmanager
-def _shadow(lake: Lake) -> Iterator[Lake]:
+def _shadow(lake: Lake, name: str) -> Iterator[Lake]:
     """Have an empty lake within the lake, and none afterwards; it is staged, and so on the disk in any storage."""
-    with lake.storage.staging(lake.rebuilding) as folder:
-        shadow = Lake(folder, source=lake.source)
+    with lake.storage.staging(lake.rebuilding(name)) as folder:
+        shadow = Lake(folder, source=lake.source, notes=name)
         shadow.open()
         forgotten.save(shadow, forgotten.load(lake))  # raw may be of a backup
         yield shadow
@@ -213,6 +271,7 @@ def _put_back(
     *,
     healed: Mapping[date, Sequence[Path]],
     written: Collection[date],
+    turn: Turn,
     workers: Workers,
 ) -> list[Rebuilt]:
     """Put days that were made again over the published ones, all at once, and say what came of each."""
@@ -223,7 +282,7 @@ def _put_back(
     coverage: dict[Path, Path] = {}
     sums: dict[date, Path | None] = {}
     reports = []
-    with lake.storage.staging(lake.staging):
+    with shadow.storage.staging(shadow.staging) as aside:
         calls = [partial(rebuild_days.stage, known, shadow) for known in days]
         for known, made in zip(days, workers.all(calls, rows=sum(known.told for known in days)), strict=True):
             rows |= made.files
@@ -242,5 +301,7 @@ def _put_back(
                     damaged=damaged,
                 )
             )
-        lake.storage.swap(daily.write_months(lake, sums) if of_month else {}, rows, coverage)
+        months = daily.write_months(lake, sums, aside=aside) if of_month else {}
+        with turn():
+            lake.storage.swap(months, rows, coverage)
     return reports

@@ -218,10 +218,10 @@ class _Counted(NamedTuple):
 
 
 def stage(known: Known, shadow: Lake) -> Remade:
-    """Stage a day that was made again in the shadow lake, its rows and its coverage."""
+    """Stage a day that was made again in the shadow lake, its rows and its coverage; what is staged lies there too."""
     remake = {Merge.CELL: _cells, Merge.SNAPSHOT: _snapshot, Merge.LATEST: _latest}[known.merge]
     made, counted = remake(known, shadow)
-    staged = known.lake.staging / f"{known.day}.coverage.parquet"
+    staged = shadow.staging / f"{known.day}.coverage.parquet"
     new = read(shadow, shadow.coverage(known.endpoint, known.day), COVERAGE)
     write(_merged_coverage(known, new, counted), staged, COVERAGE)
     return replace(made, coverage={staged: known.lake.coverage(known.endpoint, known.day)})
@@ -251,7 +251,9 @@ def _cells(known: Known, shadow: Lake) -> tuple[Remade, _Counted]:
         remade, published = (stack.enter_context(closing(SortedReader(*file))) for file in files)
         newest = max(remade.newest_pull or "", published.newest_pull or "", key=_begun)
         since = _pulled_at(published.newest_pull, known.day)
-        file = DayFile(known.lake, known.day, newest_pull=newest, published=published.path, anew=True)
+        file = DayFile(
+            known.lake, known.day, newest_pull=newest, published=published.path, anew=True, aside=shadow.staging
+        )
         stack.enter_context(closing(file))
         for tweet in remade.row_group_ends(LAST_ID):
             new = of_table(remade.up_to(tweet))
@@ -292,7 +294,7 @@ def _snapshot(known: Known, shadow: Lake) -> tuple[Remade, _Counted]:
     new = read(shadow, shadow.rows(table, known.day), table)
     old = read(known.lake, known.published, table)
     stays = old.filter(pc.invert(pc.is_in(old["tweet_id"], new["tweet_id"])))
-    rows, staged = in_order(pa.concat_tables([new, stays])), known.lake.staging / "rows.parquet"
+    rows, staged = in_order(pa.concat_tables([new, stays])), shadow.staging / "rows.parquet"
     write(rows, staged, table)
     remade = Remade(
         files={staged: known.target} if len(rows) or known.lake.storage.exists(known.target) else {},

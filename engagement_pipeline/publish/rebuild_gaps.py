@@ -12,11 +12,13 @@ for what is revised alone: some of what it tells of was never published.
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
 
+from engagement_pipeline.core.model import Window
 from engagement_pipeline.core.rows import TIMESTAMP
 from engagement_pipeline.core.tables import REVISIONS, Merge
 from engagement_pipeline.lake import request_log
@@ -24,7 +26,9 @@ from engagement_pipeline.lake.parquet import is_sound, read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
+    from collections.abc import Set as AbstractSet
+    from datetime import datetime
+    from pathlib import Path
 
     from engagement_pipeline.core.endpoints import Endpoint
     from engagement_pipeline.lake.layout import Lake
@@ -69,14 +73,18 @@ LOGGED = """
 class Answered:
     """When each Tweet was answered for: by raw, and by what revisions name. To be closed, since it holds a database."""
 
-    def __init__(self, lake: Lake, endpoint: Endpoint, pulls: Sequence[Pull]) -> None:
-        """Read the heads of the responses, and the revisions; a damaged file of revisions tells nothing."""
+    def __init__(self, lake: Lake, endpoint: Endpoint, pulls: Sequence[Pull], days: AbstractSet[date]) -> None:
+        """Read the heads of the responses, and the revisions, that have any of these days.
+
+        `pulls` are all of raw, the oldest first. A damaged file of revisions tells nothing.
+        """
         self._connection = duckdb.connect()
-        held = _held(pulls)
+        held = _held([pull for pull in pulls if not days.isdisjoint(pull.days())])
         self._connection.register("held", held)
         by_cell = endpoint.table.merge is Merge.CELL
-        self._connection.register("logged", _logged(lake, endpoint, held) if by_cell else ASKED.empty_table())
-        files = lake.storage.find(REVISIONS.glob) if by_cell else []
+        logged = _logged(lake, endpoint, held, since=pulls[0].started_at) if by_cell and pulls else ASKED.empty_table()
+        self._connection.register("logged", logged)
+        files = [path for path in lake.storage.find(REVISIONS.glob) if by_cell and not days.isdisjoint(_window(path))]
         sound = [path for path in files if is_sound(lake, path, REVISIONS)]
         named = [self._named(read(lake, path, REVISIONS)) for path in sound]
         self._connection.register("revised", pa.concat_tables([NAMED.empty_table(), *named]))
@@ -108,17 +116,19 @@ def _held(pulls: Sequence[Pull]) -> pa.Table:
     return pa.table([*zip(*held, strict=True)] or [(), ()], schema=HELD)
 
 
-def _logged(lake: Lake, endpoint: Endpoint, held: pa.Table) -> pa.Table:
-    """Return, as ASKED, the requests since the oldest answer in raw that were answered, and that raw does not hold."""
+def _window(revisions: Path) -> list[date]:
+    """Return the days of the pull that revised what is in a file, of its name."""
+    first, last, _ = revisions.name.split("_")
+    return [*Window(date.fromisoformat(first), date.fromisoformat(last)).days()]
+
+
+def _logged(lake: Lake, endpoint: Endpoint, held: pa.Table, *, since: datetime) -> pa.Table:
+    """Return, as ASKED, the requests since a moment that were answered, and that are not held."""
     moments = {*held["pulled_at"].to_pylist()}
-    rows = (
-        [
-            (tweet, asked_at, request.window.first, request.window.last)
-            for asked_at, request in request_log.answers(lake, endpoint, since=min(moments))
-            if request.window and asked_at not in moments
-            for tweet in request.tweet_ids
-        ]
-        if moments
-        else []
-    )
+    rows = [
+        (tweet, asked_at, request.window.first, request.window.last)
+        for asked_at, request in request_log.answers(lake, endpoint, since=since)
+        if request.window and asked_at not in moments
+        for tweet in request.tweet_ids
+    ]
     return pa.table([*zip(*rows, strict=True)] or [()] * len(ASKED), schema=ASKED)

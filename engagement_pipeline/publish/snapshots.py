@@ -16,7 +16,6 @@ import pyarrow.compute as pc
 from engagement_pipeline.core.measured import rows_before_posted
 from engagement_pipeline.core.rows import TIMESTAMP
 from engagement_pipeline.core.tables import OBSERVED_AT
-from engagement_pipeline.lake.layout import LAKE_LOCK
 from engagement_pipeline.lake.parquet import opened as opened_file
 from engagement_pipeline.lake.parquet import read
 from engagement_pipeline.publish.day_file import RowGroupWriter
@@ -49,7 +48,7 @@ def stage(lake: Lake, pending: Pending, *, progress: Progress) -> Staged:
     if not pending.places:
         return Staged(files={}, stored=stored, not_served=not_served)
     later = pa.array(pending.tweets[pending.later[:, 0]])
-    opened = Opened(pending.answers, partial(read_response, lock=LAKE_LOCK))
+    opened = Opened(pending.answers, partial(read_response, lock=lake.notes))
     with closing(RowGroupWriter(into, table)) as sink:
         for chunk in pending.chunks([_tweets(lake, target)]):
             parts, _ = opened.parts(chunk.low, chunk.high)

@@ -1,5 +1,6 @@
 """A run of which a part fails, through Dagster's own API: which days are green, which red, and what a repair does."""
 
+import shutil
 from datetime import date
 
 import dagster as dg
@@ -12,6 +13,7 @@ from engagement_pipeline import pipeline, pulling
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.extract.prepare import prepare
 from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.lake.parquet import is_sound
 
 FIRST, BAD, LAST = map(date.fromisoformat, FEW)
 OTHERS = [FEW[0], FEW[-1]]
@@ -104,6 +106,25 @@ def test_the_job_rebuild_mends_a_damaged_day_from_the_ui(in_world, damaged, defi
     assert states(definitions, instance, "engagements") == (FEW, [])
     assert all(passed for _, passed, _ in words(instance)[str(BAD)])
     assert len(in_world.emulator.requests) == asked
+
+
+def test_the_job_rebuild_months_makes_the_days_of_a_month_from_raw(in_world, damaged, definitions, instance):
+    lake, job = Lake(in_world.lake), definitions.resolve_job_def("rebuild_months")
+    assert job.partitions_def.get_partition_keys() == ["2026-01", "2026-02"]
+    of_months = [job.execute_in_process(instance=instance, partition_key=month) for month in ("2026-02", "2026-01")]
+    assert all(run.success for run in of_months)
+    assert is_sound(lake, damaged, HISTORICAL.table)
+    assert [len(run.get_step_success_events()) for run in of_months] == [1, 1]
+
+
+def test_a_month_with_rows_that_raw_has_not_fails_and_says_what_to_do(in_world, damaged, definitions, instance):
+    shutil.rmtree(Lake(in_world.lake).raw)
+    job = definitions.resolve_job_def("rebuild_months")
+    failed = job.execute_in_process(instance=instance, partition_key="2026-01", raise_on_error=False)
+    (reason,) = failures(failed)
+    assert reason == (
+        f"rows of 1 day are lost, because only damaged or missing files held them: pull {BAD} to {BAD} again"
+    )
 
 
 def test_a_damaged_day_outside_the_run_is_a_warning_in_its_log(in_world, damaged, definitions, instance):

@@ -199,7 +199,7 @@ def test_a_run_in_which_an_asset_failed_is_not_tried_again(instance, in_world):
 
 def test_each_job_and_the_one_behind_the_asset_page_runs_in_one_process():
     definitions = load_definitions()
-    jobs = ["sync_roster", "daily", "lifetime", "hourly", "history", "rebuild", "show", "__ASSET_JOB"]
+    jobs = ["sync_roster", "daily", "lifetime", "hourly", "history", "rebuild", "rebuild_months", "show", "__ASSET_JOB"]
     assert {definitions.resolve_job_def(job).executor_def.name for job in jobs} == {"in_process"}
 
 

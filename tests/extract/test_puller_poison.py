@@ -94,7 +94,7 @@ def test_a_response_that_kills_the_pull_which_looks_at_it_alone_is_set_apart_by_
     path = unread(pull, 1)
     assert forks.run(SETTLE, str(lake.root)).code == -9
     assert path.exists()
-    look_again(lake, PULL_LOCK, sources.read)
+    look_again(lake, [PULL_LOCK], sources.read)
     assert f"{path} ended two processes that looked at it, the second time alone: it is kept as " in caplog.text
     landed_before.settle(pull)
     assert (kept(pull), len(rejected(pull))) == ([], 1)

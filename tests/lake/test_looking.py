@@ -41,7 +41,7 @@ def dies(lake, how=AMONG_OTHERS):
 def looked_at(lake):
     """Return the bodies that are looked at again."""
     seen = []
-    look_again(lake, LAKE_LOCK, lambda body, _: seen.append(body))
+    look_again(lake, [LAKE_LOCK], lambda body, _: seen.append(body))
     return seen
 
 
@@ -99,7 +99,7 @@ def test_what_fills_the_memory_alone_too_is_set_apart(lake, landed):
     said = f"the memory ran out while {landed.path} was looked at; "
     with pytest.raises(MemoryLackError, match=said), looking(landed, LAKE_LOCK):
         runs_out()
-    look_again(lake, LAKE_LOCK, runs_out)
+    look_again(lake, [LAKE_LOCK], runs_out)
     assert (landed.path.parent / "rejected" / landed.path.name).exists()
 
 
@@ -110,7 +110,7 @@ def test_what_breaks_the_contract_when_it_is_looked_at_again_stays(lake, landed)
         raise ResponseError("no", path="$")
 
     dies(lake)
-    look_again(lake, LAKE_LOCK, breaks)
+    look_again(lake, [LAKE_LOCK], breaks)
     assert landed.path.exists()
 
 
@@ -136,7 +136,7 @@ def test_what_each_worker_of_a_process_looked_at_is_looked_at_again(lake, landed
 def test_the_other_lock_has_its_own_note(lake, landed):
     """Its holder may live."""
     dies(lake)
-    look_again(lake, "pull", runs_out)
+    look_again(lake, ["pull"], runs_out)
     assert looked_at(lake) == [landed.body()]
 
 

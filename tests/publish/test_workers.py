@@ -119,6 +119,11 @@ def test_functions_are_dealt_out_and_come_back_in_order(two):
     assert {*two.all([os.getpid] * 4, rows=0)} == {os.getpid()}
 
 
+def test_a_worker_stages_files_for_a_bucket_where_who_started_it_looks(two, in_bucket):
+    lake = Lake(in_bucket)
+    assert two.all([partial(getattr, lake, "staging")] * 2, rows=10**9) == [lake.staging] * 2
+
+
 def test_large_questions_and_answers_block_nobody(two):
     with two.each(TWO) as members:
         large = [members[0].ask(Counter.large, 2**20) for _ in range(3)]
