@@ -19,8 +19,9 @@ import pyarrow as pa
 from engagement_pipeline.core.measured import before_posted, first_hour, youngest_from
 from engagement_pipeline.core.tables import TYPE_NAMES
 from engagement_pipeline.publish import left_out
+from engagement_pipeline.publish.by_day import ByDay, joined_by_tweet, split_by_day
 from engagement_pipeline.publish.day_file import DayFile
-from engagement_pipeline.publish.merge import ByDay, Ints, Revised, Rows, joined_by_tweet, split_by_day
+from engagement_pipeline.publish.merge import Ints, Revised, Rows
 from engagement_pipeline.publish.newest import read
 
 if TYPE_CHECKING:
