@@ -51,7 +51,7 @@ class Rows(NamedTuple):
 
     def by_tweet(self) -> tuple[Ints, Ints]:
         """Return the Tweets, and how many rows each has."""
-        begins = np.flatnonzero(_begins(self.tweets))
+        begins = np.flatnonzero(changes(self.tweets))
         return self.tweets[begins], np.diff(begins, append=len(self.tweets))
 
     def at(self, places: npt.NDArray[np.bool_] | Ints | slice) -> Rows:
@@ -59,7 +59,7 @@ class Rows(NamedTuple):
         return Rows(self.tweets[places], self.types[places], self.hours[places], self.counts[places])
 
 
-def _begins(values: npt.NDArray[np.signedinteger]) -> npt.NDArray[np.bool_]:
+def changes(values: npt.NDArray[np.signedinteger]) -> npt.NDArray[np.bool_]:
     """Tell of each value whether it is another than the one before."""
     begins = np.ones(len(values), np.bool_)
     np.not_equal(values[1:], values[:-1], out=begins[1:])
@@ -131,6 +131,6 @@ def keys_of(rows: Rows, tweets: Ints) -> Ints:
 
 def daily_sums(rows: Rows, table: pa.Table) -> pa.Table:
     """Return one row a Tweet and type: the hours summed."""
-    places = np.flatnonzero(_begins(rows.tweets) | _begins(rows.types))
+    places = np.flatnonzero(changes(rows.tweets) | changes(rows.types))
     sums = np.add.reduceat(rows.counts, places)
     return table.select(DAILY.schema.names[:-1]).take(places).append_column(DAILY.schema.field("count"), pa.array(sums))
