@@ -43,7 +43,7 @@ DAY = SAME_TYPE[1:]
 DAY_MARKS, MARKS, DAY_TEXT = [0, 11, 12], b'"":', slice(1, 11)  # what is around the text in DAY, and their places
 LENGTH = 10  # of the text
 TWEET_ENDS = b'"}}},"'
-BLOCK = 200_000  # bytes that are read at a time, up to the end of a Tweet
+BLOCK = 400_000  # bytes that are read at a time, up to the end of a Tweet
 SHORTEST = b'"00":"0",'  # a count
 COLUMNS = [np.dtype(kind) for kind in (np.int64, np.int8, np.int32, np.uint8, np.int64)]  # of Cells
 HOURS = np.arange(24, dtype=np.uint8)
