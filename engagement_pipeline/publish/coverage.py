@@ -161,7 +161,8 @@ def _covered(lake: Lake, pending: Pending, words: pa.Table, days: Sequence[DayCo
     served = np.logical_or.reduce([covered.served for covered in days])
     newest = np.logical_and.reduce([covered.newest for covered in days])
     stored = frozenset(words["tweet_id"].filter(pa.array(served)).to_pylist())
-    unanswered = {tweet for tweet in reasons if pending.answers.newest(tweet).unanswered} - stored
+    not_stored = {tweet: reason for tweet, reason in reasons.items() if tweet not in stored}
+    unanswered = {tweet: why for tweet, why in not_stored.items() if pending.answers.newest(tweet).unanswered}
     of_last = days[-1].words
     assert of_last is not None
     targets = zip(days, pending.days, strict=True)
@@ -169,8 +170,8 @@ def _covered(lake: Lake, pending: Pending, words: pa.Table, days: Sequence[DayCo
         files={each.staged: lake.coverage(pending.pull.endpoint, day) for each, day in targets if each.staged},
         requested=len(words),
         stored=stored,
-        set_aside={tweet: reason for tweet, reason in reasons.items() if tweet not in stored | unanswered},
-        unanswered={tweet: reasons[tweet] for tweet in unanswered},
+        set_aside={tweet: why for tweet, why in not_stored.items() if tweet not in unanswered},
+        unanswered=unanswered,
         newest=of_last.filter(pa.array(newest)),  # who was refused is so on each day
     )
 

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from engagement_pipeline.core.measured import before_posted, first_hour, youngest_from
 from engagement_pipeline.core.tables import TYPE_NAMES
 from engagement_pipeline.publish import left_out
+from engagement_pipeline.publish.by_day import ByDay, Part, Runs, joined, split_by_day
 from engagement_pipeline.publish.day_file import DayFile
-from engagement_pipeline.publish.merge import ByDay, Ints, Revised, Rows, joined_by_tweet, split_by_day
 from engagement_pipeline.publish.newest import read
 
 if TYPE_CHECKING:
@@ -33,24 +32,25 @@ if TYPE_CHECKING:
     from engagement_pipeline.lake.layout import Lake
     from engagement_pipeline.publish.day_file import StagedDay
     from engagement_pipeline.publish.left_out import AnswerSums
+    from engagement_pipeline.publish.merge import Ints, Revised, Rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
     """What a response says of days: their rows, in memory or in a file, and why it does not serve some Tweets."""
 
-    rows: Rows | Path
+    runs: Runs | Path
     ends: Sequence[int]
     not_served: Mapping[int, NotServed]
 
     def by_day(self) -> ByDay:
         """Return the rows."""
-        return ByDay(self.rows if isinstance(self.rows, Rows) else _mapped(self.rows), self.ends)
+        return ByDay(self.runs if isinstance(self.runs, Runs) else Runs.mapped(self.runs), self.ends)
 
     def drop(self) -> None:
         """Remove the file."""
-        if not isinstance(self.rows, Rows):
-            self.rows.unlink()
+        if not isinstance(self.runs, Runs):
+            self.runs.unlink()
 
 
 class Share(NamedTuple):
@@ -112,10 +112,8 @@ class DayWorker:
         flat = read(landed, self._lock)
         by_day = split_by_day(flat.rows, self._days[0], len(self._days))
         if into:
-            table = pa.table(by_day.rows._asdict())
-            with into.open("wb") as file, pa.ipc.new_file(file, table.schema) as sink:
-                sink.write_table(table)
-        return Read(rows=into or by_day.rows, ends=by_day.ends, not_served=flat.not_served)
+            by_day.runs.save(into)
+        return Read(runs=into or by_day.runs, ends=by_day.ends, not_served=flat.not_served)
 
     def merge(self, part: Range) -> dict[int, Merged]:
         """Merge a range of Tweets, which follows the one before, into the files of the days."""
@@ -125,9 +123,7 @@ class DayWorker:
         ]
         merged = {}
         for place, file in self._files.items():
-            fresh = joined_by_tweet(
-                [_newer(share, rows.of(place), later[:, place], part) for share, rows, later in shares]
-            )
+            fresh = joined([_newer(share, rows, place, later[:, place], part) for share, rows, later in shares])
             rows, revised = file.take(part.high, fresh)
             merged[place] = Merged(
                 stored=_stored(part.tweets, rows, fresh),
@@ -146,18 +142,10 @@ class DayWorker:
         self._open.close()
 
 
-def _mapped(path: Path) -> Rows:
-    """Return the rows in a file, which stays mapped for as long as they are used."""
-    with pa.memory_map(str(path)) as file:
-        table = pa.ipc.open_file(file).read_all()
-    return Rows(*(table[name].to_numpy() for name in Rows._fields))
-
-
-def _newer(share: Share, rows: Rows, later: npt.NDArray[np.bool_], part: Range) -> Rows:
+def _newer(share: Share, rows: ByDay, place: int, later: npt.NDArray[np.bool_], part: Range) -> Part:
     """Return the rows of a day that are newer than the lake's; `later` tells so of each of the share's Tweets."""
-    first, last = np.searchsorted(rows.tweets, (part.low, part.high), "right")
-    rows = rows.at(slice(first, last))
-    return rows if share.whole and later.all() else rows.at(np.isin(rows.tweets, share.tweets[later]))
+    wanted = None if share.whole and later.all() else share.tweets[later]
+    return rows.of(place, part.low, part.high, wanted)
 
 
 def _stored(tweets: Ints, rows: Rows, fresh: Rows) -> npt.NDArray[np.int32]:

@@ -51,7 +51,7 @@ class Rows(NamedTuple):
 
     def by_tweet(self) -> tuple[Ints, Ints]:
         """Return the Tweets, and how many rows each has."""
-        begins = np.flatnonzero(_begins(self.tweets))
+        begins = np.flatnonzero(changes(self.tweets))
         return self.tweets[begins], np.diff(begins, append=len(self.tweets))
 
     def at(self, places: npt.NDArray[np.bool_] | Ints | slice) -> Rows:
@@ -59,7 +59,7 @@ class Rows(NamedTuple):
         return Rows(self.tweets[places], self.types[places], self.hours[places], self.counts[places])
 
 
-def _begins(values: npt.NDArray[np.signedinteger]) -> npt.NDArray[np.bool_]:
+def changes(values: npt.NDArray[np.signedinteger]) -> npt.NDArray[np.bool_]:
     """Tell of each value whether it is another than the one before."""
     begins = np.ones(len(values), np.bool_)
     np.not_equal(values[1:], values[:-1], out=begins[1:])
@@ -99,57 +99,6 @@ def to_table(rows: Rows, day: date) -> pa.Table:
     return engagements_table(rows.tweets, rows.types, days, rows.hours, rows.counts)
 
 
-class ByDay(NamedTuple):
-    """Rows of days that follow one another: those of the first, then those of the next; each day's end with `ends`."""
-
-    rows: Rows
-    ends: Sequence[int]
-
-    def of(self, place: int) -> Rows:
-        """Return the rows of a day, by its place."""
-        return self.rows.at(slice(self.ends[place - 1] if place else 0, self.ends[place]))
-
-
-def split_by_day(table: pa.Table, first: date, days: int) -> ByDay:
-    """Sort rows of a table that is sorted by its key into so many days, the first of which is `first`.
-
-    Rows of other days are left out.
-    """
-    rows = of_table(table)
-    day = (table["day"].cast(pa.int32()).to_numpy() - (first - EPOCH).days).astype(np.uint16)  # large before it
-    if _are_whole(day, rows, days):
-        by_day = _whole_days(rows, days)
-        return ByDay(by_day, range(len(day) // days, len(day) + 1, len(day) // days))
-    order = np.argsort(day, kind="stable")  # of 16 bits: a radix sort
-    ends = np.searchsorted(day[order], np.arange(days), "right").tolist()
-    return ByDay(rows.at(order[: ends[-1]]), ends)
-
-
-def _are_whole(day: npt.NDArray[np.uint16], rows: Rows, days: int) -> bool:
-    """Tell whether each Tweet has as many rows, and each of its types has 24 of each day, day after day."""
-    _, number = rows.by_tweet()
-    if not len(number) or (number != number[0]).any() or number[0] % (days * HOURS):
-        return False
-    return bool((day.reshape(-1, days, HOURS) == np.arange(days, dtype=np.uint16)[:, np.newaxis]).all())
-
-
-def _whole_days(rows: Rows, days: int) -> Rows:
-    """Sort whole days: their rows move in blocks, which takes a third of the time of a sort."""
-    return Rows._make(column.reshape(-1, days, HOURS).transpose(1, 0, 2).reshape(-1) for column in rows)
-
-
-def joined_by_tweet(parts: Sequence[Rows]) -> Rows:
-    """Return the rows of all parts, sorted; each part is sorted, and no Tweet is in two."""
-    rows = Rows.joined(parts)
-    tweets, numbers = rows.by_tweet()
-    if (tweets[1:] > tweets[:-1]).all():
-        return rows
-    order = np.argsort(tweets)
-    ends = np.cumsum(numbers[order])
-    shift = (np.cumsum(numbers) - numbers)[order] - (ends - numbers[order])
-    return rows.at(np.repeat(shift, numbers[order]) + np.arange(len(rows.tweets)))
-
-
 def in_order(rows: pa.Table) -> pa.Table:
     """Sort by tweet_id, engagement_type and, where there are such, day and hour."""
     times = [rows[name].cast(pa.int32()).to_numpy() for name in ("hour", "day") if name in rows.column_names]
@@ -182,6 +131,6 @@ def keys_of(rows: Rows, tweets: Ints) -> Ints:
 
 def daily_sums(rows: Rows, table: pa.Table) -> pa.Table:
     """Return one row a Tweet and type: the hours summed."""
-    places = np.flatnonzero(_begins(rows.tweets) | _begins(rows.types))
+    places = np.flatnonzero(changes(rows.tweets) | changes(rows.types))
     sums = np.add.reduceat(rows.counts, places)
     return table.select(DAILY.schema.names[:-1]).take(places).append_column(DAILY.schema.field("count"), pa.array(sums))

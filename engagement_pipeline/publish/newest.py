@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.publish.merge import Ints
 
 T = TypeVar("T")
-MOST_ROWS = 7_000_000  # of responses that are kept open: 150 MB, 24 full responses of /historical
+MOST_ROWS = 7_000_000  # of responses that are kept open: 30 to 70 MB, 24 full responses of /historical
 HOURS_OF_THE_PRESENT = 29  # the most that an answer has without a window
 
 

@@ -20,7 +20,8 @@ def check(body: bytes, *, address: str, largest: int, most_values: int) -> None:
     `address` is the setting with the API's address; `largest` is in bytes. A parsed value may take 300 bytes of memory,
     so values are counted first. Each stands behind a comma, opens an object or a list, or is the first in one.
     """
-    if BODY_MASK in body:
+    bracket = body.find(BODY_MASK[:1])  # which is rare, and found in a tenth of the time of the whole
+    if bracket >= 0 and body.find(BODY_MASK, bracket) >= 0:
         raise ResponseError(
             f"the body held a secret of the accounts file, and now {BODY_MASK.decode()} instead: is {address} right, "
             "or does a proxy repeat requests?",

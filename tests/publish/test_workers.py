@@ -1,6 +1,7 @@
 """Workers: what they are asked comes back in order, and none is left behind, whatever happens to whom."""
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -129,6 +130,13 @@ def test_large_questions_and_answers_block_nobody(two):
         large = [members[0].ask(Counter.large, 2**20) for _ in range(3)]
         sizes = [members[0].ask(Counter.size, b"x" * 2**20) for _ in range(3)]
         assert [len(answer.result()) for answer in large] == [answer.result() for answer in sizes] == [2**20] * 3
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the settings are of glibc's allocator")
+def test_a_worker_keeps_the_memory_that_arrays_give_back(two):
+    with two.each(TWO) as members:
+        first, again = (members[0].ask(Counter.pages, 3).result() for _ in range(2))
+    assert again < first / 10
 
 
 def test_what_a_worker_prints_is_no_answer(two):

@@ -1,7 +1,10 @@
 """What workers of the tests do: a process of its own imports it by its name."""
 
 import os
+import resource
 import signal
+
+import numpy as np
 
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.publish.day_worker import DayWorker
@@ -31,6 +34,13 @@ class Counter:
     def prints(self):
         print("a word")  # noqa: T201
         return True
+
+    def pages(self, arrays):
+        """Return how many pages of memory the system gives for so many arrays of 16 MB."""
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        filled = [np.ones(2**24, np.int8) for _ in range(arrays)]
+        del filled
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
     def damaged(self):
         raise LakeError("a file is damaged", day=DAY)

@@ -7,10 +7,10 @@ means. The body holds no known secret any more. A server may repeat a header, so
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import orjson
-import requests
 
 from engagement_pipeline.core.errors import AccountError, ApiError, RefusedError, UnavailableError
 from engagement_pipeline.core.redaction import masked, shown
@@ -37,17 +37,17 @@ def error_of(answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
     texts = _texts(answer)
     said = shown("; ".join(texts)) or "nothing"
     who = f"account {handle}" if handle else "the app's bearer token"
-    if status == requests.codes.too_many_requests:
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
         message = f"{url} answered 429, the contracted rate is used up: lower requests_per_minute."
         return UnavailableError(message, account=handle, status=status, texts=texts)
-    if status >= requests.codes.server_error:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         message = f"{url} answered {status} ({said}): the vendor's side, try again later."
         return UnavailableError(message, account=handle, status=status, texts=texts)
-    about_tweets = status >= requests.codes.bad_request and any(TWEETS_REFUSED.search(text) for text in texts)
-    if status == requests.codes.unauthorized or (status == requests.codes.forbidden and not about_tweets):
+    about_tweets = status >= HTTPStatus.BAD_REQUEST and any(TWEETS_REFUSED.search(text) for text in texts)
+    if status == HTTPStatus.UNAUTHORIZED or (status == HTTPStatus.FORBIDDEN and not about_tweets):
         message = f"{who}: the API answered {status} ({said}): {_remedy(answer, handle, said, asked_at)}"
         return AccountError(message, account=handle, status=status, texts=texts)
-    is_of_window = status == requests.codes.bad_request and not about_tweets
+    is_of_window = status == HTTPStatus.BAD_REQUEST and not about_tweets
     window = windows.refused(said, asked_at) if is_of_window else windows.Refused()
     return RefusedError(
         f"{who}: {url} answered {status} ({said}){'' if about_tweets else window.hint or _hint(answer, said)}",
@@ -55,7 +55,7 @@ def error_of(answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
         status=status,
         texts=texts,
         about_tweets=about_tweets,
-        forbidden=status == requests.codes.forbidden,
+        forbidden=status == HTTPStatus.FORBIDDEN,
         tweet_ids=_named_tweets(texts),
         body=answer.body,
         asked_at=asked_at,
@@ -66,9 +66,9 @@ def error_of(answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
 
 def _hint(answer: Answer, said: str) -> str:
     """Return what to make of an answer that is the same for any account and any Tweet."""
-    if answer.status < requests.codes.bad_request:
+    if answer.status < HTTPStatus.BAD_REQUEST:
         return f"{answer.leads}: is api_url right, or a proxy in the way?"
-    if answer.status in (requests.codes.not_found, requests.codes.method_not_allowed):
+    if answer.status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
         return ": is api_url right?"
     if windows.TOO_OLD.search(said):
         return ": if the contract limits how far back /historical goes, set history_days"
@@ -77,9 +77,9 @@ def _hint(answer: Answer, said: str) -> str:
 
 def _remedy(answer: Answer, handle: str, said: str, asked_at: datetime) -> str:
     """Return what to do about an account that the API does not let in."""
-    if answer.status == requests.codes.forbidden and "access metrics" in said.lower():
+    if answer.status == HTTPStatus.FORBIDDEN and "access metrics" in said.lower():
         return "leave these types out of the setting types"
-    if answer.status == requests.codes.forbidden and "application" in said.lower():
+    if answer.status == HTTPStatus.FORBIDDEN and "application" in said.lower():
         return "have the vendor approve the app for the Engagement API"
     skew = answer.seconds_ahead(asked_at)
     if handle and abs(skew) > LARGEST_SKEW:

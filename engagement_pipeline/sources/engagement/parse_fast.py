@@ -40,9 +40,10 @@ FIRST_HEAD = re.compile(rb'\{"(\d+)":\{"(\w+)":\{')  # before the first day
 NEXT_HEAD = re.compile(rb'(?:\},|\}\},"(\d+)":\{)"(\w+)":\{')  # between days, if a type begins, and perhaps a Tweet
 SAME_TYPE = b',"2026-01-31":'  # between days of one type
 DAY = SAME_TYPE[1:]
-DAY_QUOTES, DAY_DASHES, DAY_COLON, DAY_DIGITS = [0, 11], [5, 8], 12, [1, 2, 3, 4, 6, 7, 9, 10]  # their places in DAY
+DAY_MARKS, MARKS, DAY_TEXT = [0, 11, 12], b'"":', slice(1, 11)  # what is around the text in DAY, and their places
+LENGTH = 10  # of the text
 TWEET_ENDS = b'"}}},"'
-BLOCK = 200_000  # bytes that are read at a time, up to the end of a Tweet
+BLOCK = 400_000  # bytes that are read at a time, up to the end of a Tweet
 SHORTEST = b'"00":"0",'  # a count
 COLUMNS = [np.dtype(kind) for kind in (np.int64, np.int8, np.int32, np.uint8, np.int64)]  # of Cells
 HOURS = np.arange(24, dtype=np.uint8)
@@ -131,11 +132,12 @@ def _in_blocks(body: bytes, begin: int, end: int, asked: Asked) -> Cells | None:
 
 def _blocks(body: bytes, begin: int, end: int) -> Iterator[bytes]:
     """Cut the text of a grouping between Tweets into groupings of some Tweets each."""
+    view = memoryview(body)  # a slice of which is not copied before it is joined
     begin += 1
     while (cut := body.find(TWEET_ENDS, begin + BLOCK, end)) >= 0:
-        yield b"{" + body[begin : cut + len(TWEET_ENDS) - 2] + b"}"
+        yield b"".join((b"{", view[begin : cut + len(TWEET_ENDS) - 2], b"}"))
         begin = cut + len(TWEET_ENDS) - 1
-    yield b"{" + body[begin:end]
+    yield b"".join((b"{", view[begin:end]))
 
 
 def _scanned(text: bytes, asked: Asked) -> Cells | None:
@@ -160,11 +162,6 @@ def _runs(text: bytes, begins: Ints, ends: Ints, asked: Asked) -> _Runs | None:
     """Read the text before each day: its key, and the keys of a type and a Tweet if they begin there."""
     data = np.frombuffer(text, np.uint8)
     keys_at = begins - len(DAY)
-    letters = data[keys_at[:, None] + np.arange(len(DAY))]
-    digits = letters[:, DAY_DIGITS] - ZERO  # what is below zero becomes a large number
-    quotes, dashes, colons = letters[:, DAY_QUOTES], letters[:, DAY_DASHES], letters[:, DAY_COLON]
-    if (digits > 9).any() or (quotes != QUOTE).any() or (dashes != DASH).any() or (colons != COLON).any():  # noqa: PLR2004
-        return None
     same_type = (begins[1:] - ends[:-1] == len(SAME_TYPE) + 1) & (data[ends[:-1] + 1] == COMMA)
     firsts = [0, *(np.flatnonzero(~same_type) + 1).tolist()]
     names: list[tuple[str, str]] = []
@@ -182,37 +179,49 @@ def _runs(text: bytes, begins: Ints, ends: Ints, asked: Asked) -> _Runs | None:
     try:
         ids = np.array([asked.tweets[tweet] for tweet, _ in names], np.int64)
         codes = np.array([asked.types[name] for _, name in names], np.int8)
-        days = _days(letters, digits, asked)
+        days = _days(text, keys_at, firsts, asked)
     except KeyError:  # nobody asked for it
         return None
     lengths = np.diff([*firsts, len(begins)])
-    if lengths.max() > MOST_DAYS:
+    if days is None or lengths.max() > MOST_DAYS:
         return None
     _, ranks = np.unique(ids, return_inverse=True)
     keys: Ints = np.repeat((ranks * 128 + codes) * DAYS_APART, lengths) + days.astype(np.int64)
     return _Runs(np.repeat(ids, lengths), np.repeat(codes, lengths), days, keys, firsts, names)
 
 
-def _days(letters: Bytes, digits: Bytes, asked: Asked) -> npt.NDArray[np.int32]:
-    """Return each run's day as a number. Raises KeyError if nobody asked for the day."""
-    numbers = digits.astype(np.int64) @ 10 ** np.arange(len(DAY_DIGITS))[::-1]
-    _, first, places = np.unique(numbers, return_index=True, return_inverse=True)
-    texts = (letters[at, 1:11].tobytes().decode() for at in first)
-    return np.array([asked.days[text] for text in texts], np.int32)[places]
+def _days(text: bytes, keys_at: Ints, firsts: list[int], asked: Asked) -> npt.NDArray[np.int32] | None:
+    """Return each run's day as a number, None if one is written in another way; KeyError if nobody asked for it.
+
+    Most often each type has the days of the first, so that these alone are read.
+    """
+    letters = _windows(text, len(DAY))[keys_at]
+    number = firsts[1] if len(firsts) > 1 else len(letters)
+    alike = len(letters) % number == 0 and bool((letters.reshape(-1, number, len(DAY)) == letters[:number]).all())
+    read = letters[:number] if alike else letters
+    if (read[:, DAY_MARKS] != np.frombuffer(MARKS, np.uint8)).any():
+        return None
+    texts = read[:, DAY_TEXT].tobytes().decode("latin-1")  # whatever it is, it is no day or one that was asked for
+    days = [asked.days[texts[at : at + LENGTH]] for at in range(0, len(texts), LENGTH)]
+    return np.tile(np.array(days, np.int32), len(letters) // len(days))
+
+
+def _windows(text: bytes, length: int) -> Bytes:
+    """Return each part of a text that has this length, wherever it begins; nothing is copied."""
+    return np.ndarray((len(text) - length + 1, length), np.uint8, text, strides=(1, 1))
 
 
 def _whole_days(text: bytes, begins: Ints, ends: Ints) -> _Hours | None:
     """Read days with all hours in order; None if a day is different."""
     counts = np.empty((len(begins), len(HOURS)), np.int64)
     alike = np.flatnonzero(ends - begins == len(WHOLE_DAY) - 1)
-    shape = (len(text) - len(WHOLE_DAY) + 1, len(WHOLE_DAY))  # of the windows of that length, wherever they begin
-    texts = np.ndarray(shape, np.uint8, text, strides=(1, 1))[begins[alike]] if len(alike) else NONE_ALIKE
+    texts = _windows(text, len(WHOLE_DAY))[begins[alike]] if len(alike) else NONE_ALIKE
     differ = texts != WHOLE_DAY
     digits = texts[:, DIGITS] - ZERO
     differ[:, DIGITS] = digits > 9  # noqa: PLR2004 - a digit
     counts[alike] = digits
     others = np.ones(len(begins), np.bool_)
-    others[alike] = differ.any(axis=1)
+    others[alike] = differ.any(axis=1) if differ.any() else False
     places = np.flatnonzero(others)
     if len(places):
         pairs = zip(begins[places].tolist(), ends[places].tolist(), strict=True)

@@ -8,10 +8,10 @@ masked here.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import orjson
-import requests
 
 from engagement_pipeline.core.errors import AccountError, ApiError, RefusedError, UnavailableError
 from engagement_pipeline.core.model import NotServed
@@ -77,17 +77,17 @@ def error_of(
     texts = _texts(root, answer)
     said = shown("; ".join(texts)) or "nothing"
     capped = _kind(root) == USAGE_CAPPED
-    if status == requests.codes.too_many_requests and not capped:
+    if status == HTTPStatus.TOO_MANY_REQUESTS and not capped:
         message = f"{url} answered 429, the rate of account {handle} is used up: lower x_requests_per_15_minutes."
         return UnavailableError(message, account=handle, status=status, texts=texts)
-    if status >= requests.codes.server_error:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         message = f"{url} answered {status} ({said}): the vendor's side, try again later."
         return UnavailableError(message, account=handle, status=status, texts=texts)
     not_enrolled = root.get("reason") == NOT_ENROLLED
-    if status == requests.codes.unauthorized or (status == requests.codes.forbidden and not not_enrolled):
+    if status == HTTPStatus.UNAUTHORIZED or (status == HTTPStatus.FORBIDDEN and not not_enrolled):
         message = f"account {handle}: the API answered {status} ({said}): {_remedy(answer, handle, asked_at)}"
         return AccountError(message, account=handle, status=status, texts=texts)
-    window = windows.refused(said, asked_at) if status == requests.codes.bad_request else windows.Refused()
+    window = windows.refused(said, asked_at) if status == HTTPStatus.BAD_REQUEST else windows.Refused()
     hint = window.hint or _hint(answer, said)
     if not_enrolled:
         needed = shown(str(root.get("required_enrollment") or ""))
@@ -111,9 +111,9 @@ def error_of(
 
 def _hint(answer: Answer, said: str) -> str:
     """Return what to make of an answer that is the same for any account and any Post."""
-    if answer.status < requests.codes.bad_request:
+    if answer.status < HTTPStatus.BAD_REQUEST:
         return f"{answer.leads}: is x_api_url right, or a proxy in the way?"
-    if answer.status in (requests.codes.not_found, requests.codes.method_not_allowed):
+    if answer.status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
         return ": is x_api_url right?"
     if windows.TOO_OLD.search(said):
         return ": the API goes back less far, so set history_days"

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import orjson
-import requests
 
 from engagement_pipeline.core.endpoints import TIMELINE, Endpoint
 from engagement_pipeline.core.errors import ApiError, RefusedError, ResponseError, UnavailableError
@@ -102,7 +102,7 @@ def posts_read(_: Request, body: bytes) -> tuple[int, ...]:
 def error_of(answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
     """Return the error that says what an answer other than 200 means, and whether a retry can help."""
     error = problems.error_of(answer, handle=handle, asked_at=asked_at)
-    if error.status == requests.codes.too_many_requests and not isinstance(error, RefusedError):
+    if error.status == HTTPStatus.TOO_MANY_REQUESTS and not isinstance(error, RefusedError):
         message = f"{answer.url.partition('?')[0]} answered 429: account {handle} has used up its reads of 15 minutes."
         return UnavailableError(message, account=handle, status=error.status, texts=error.texts)
     return error
