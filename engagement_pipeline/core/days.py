@@ -15,7 +15,11 @@ def parse_day(text: str) -> date:
     return day
 
 
+def month_ends(day: date) -> date:
+    """Return the last day of a day's month."""
+    return day.replace(day=monthrange(day.year, day.month)[1])
+
+
 def of_month(day: date) -> list[date]:
     """Return all days of a day's month."""
-    _, last = monthrange(day.year, day.month)
-    return [day.replace(day=number) for number in range(1, last + 1)]
+    return [day.replace(day=number) for number in range(1, month_ends(day).day + 1)]

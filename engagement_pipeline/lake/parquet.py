@@ -5,7 +5,6 @@ In: a lake, a path in it and the Table of the rows. Out: rows in Arrow, or LakeE
 
 from __future__ import annotations
 
-from calendar import monthrange
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from engagement_pipeline.core.days import month_ends
 from engagement_pipeline.core.errors import LakeError, raise_not_given
 from engagement_pipeline.core.tables import TYPE_NAMES
 
@@ -157,8 +157,7 @@ def detail_of(error: Exception) -> str:
 
 def rebuild_of_month(day: date) -> str:
     """Return the command that makes all days of a UTC day's month anew."""
-    last = monthrange(day.year, day.month)[1]
-    return f"engagement rebuild --from {day.replace(day=1)} --to {day.replace(day=last)}"
+    return f"engagement rebuild --from {day.replace(day=1)} --to {month_ends(day)}"
 
 
 def _day_of(path: Path) -> date | None:

@@ -5,7 +5,6 @@ In: a Patient. Out: Findings. Days that follow one another and have the same fau
 
 from __future__ import annotations
 
-from calendar import monthrange
 from collections import defaultdict
 from datetime import date, timedelta
 from functools import partial
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from engagement_pipeline.core.days import month_ends
 from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.rows import TIMESTAMP
 from engagement_pipeline.core.tables import (
@@ -292,16 +292,12 @@ def _rebuild(patient: Patient, endpoint: Endpoint, first: date, last: date) -> s
         return f"engagement rebuild --table {table}"
     sound = {look.path for look in patient.of_table(DAILY) if not look.problem}
     if table is ENGAGEMENTS and not {patient.lake.daily(first), patient.lake.daily(last)} <= sound:
-        first, last = first.replace(day=1), _last_of_month(last)
+        first, last = first.replace(day=1), month_ends(last)
     return f"engagement rebuild --table {table} --from {first} --to {last}"
 
 
 def _of_month(day: date) -> str:
-    return f"engagement rebuild --table {ENGAGEMENTS} --from {day.replace(day=1)} --to {_last_of_month(day)}"
-
-
-def _last_of_month(day: date) -> date:
-    return day.replace(day=monthrange(day.year, day.month)[1])
+    return f"engagement rebuild --table {ENGAGEMENTS} --from {day.replace(day=1)} --to {month_ends(day)}"
 
 
 def _days(first: date, last: date) -> str:

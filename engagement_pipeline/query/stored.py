@@ -17,7 +17,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from engagement_pipeline.core.dated import A_DAY, A_MONTH, ANY_DAY
+from engagement_pipeline.core.days import month_ends, of_month
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.tables import TABLES, TWEETS
 from engagement_pipeline.lake.layout import LAKE_LOCK
@@ -33,7 +33,7 @@ from engagement_pipeline.query import files, truth
 from engagement_pipeline.query.views import all_views, identifier, quoted, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     import pyarrow as pa
@@ -84,7 +84,8 @@ def selects(lake: Lake, place: files.Place) -> dict[str, str]:
 
 def stamps(lake: Lake) -> str:
     """Return a text that changes whenever a day may no longer hold, or may hold again."""
-    patterns = dict.fromkeys(pattern for view in stored_views() for pattern in (*_sources(lake, view), glob_of(view)))
+    lakes = lake.of_tweets
+    patterns = dict.fromkeys(pattern for view in stored_views() for pattern in (*_sources(lakes, view), glob_of(view)))
     found = [lake.storage.stamps(pattern) for pattern in (*patterns, TWEETS.glob)] if patterns else []
     return hashlib.sha256(repr(found).encode()).hexdigest()
 
@@ -102,7 +103,7 @@ def days(lake: Lake, view: View) -> Days:
     holding = {day: made_of for day, made_of in kept.items() if _holds(made_of, now.get(day), owners)}
     others = (now.keys() | kept.keys() | damaged) - holding.keys()
     newest, in_files = max(now, default=date.min), kept.keys() | damaged
-    due = {day for day in others if not view.settled or day in in_files or newest - _month_ends(day) >= SETTLED_AFTER}
+    due = {day for day in others if not view.settled or day in in_files or newest - month_ends(day) >= SETTLED_AFTER}
     return Days(holding, frozenset(others), frozenset(due), readable=not damaged)
 
 
@@ -163,14 +164,13 @@ def _tables(view: View) -> list[Table]:
     return [TABLES[name] for name in sorted(reading(view.sql, TABLES))]
 
 
-def _sources(lake: Lake, view: View) -> Iterator[str]:
-    """Yield the globs of the files by day or month that a mart reads.
+def _sources(lakes: Sequence[Lake], view: View) -> Iterator[str]:
+    """Yield the globs of the files by day or month that a mart reads, of a lake and of those within it.
 
     Which of two sources is shown, the coverage decides.
     """
-    lakes = lake.of_tweets
     for each in lakes:
-        within = "" if each is lake else f"{each.source}/"
+        within = "" if each is lakes[0] else f"{each.source}/"
         yield from (f"{within}{table.glob}" for table in _tables(view) if table is not TWEETS)
         if len(lakes) > 1:
             yield f"{within}coverage/endpoint={each.hourly}/day={A_DAY}/coverage.parquet"
@@ -180,7 +180,7 @@ def _made_of(lake: Lake, view: View) -> dict[date, str]:
     """Return a text for each day that changes with the mart's SELECT, or with the files of the day."""
     select = files.with_files(view.sql, truth.selects(lake, ANYWHERE, live=True, tables=_tables(view)))
     by_day: dict[date, list[str]] = {}
-    for pattern in _sources(lake, view):
+    for pattern in _sources(lake.of_tweets, view):
         for path, stamp in lake.storage.stamps(pattern).items():
             for day in _days_of(path):
                 by_day.setdefault(day, []).append(f"{path} {stamp}")
@@ -199,17 +199,7 @@ def _days_of(path: str) -> list[date]:
     name = ANY_DAY.findall(path)[-1]
     if len(name) > len("2026-01"):
         return [date.fromisoformat(name)]
-    return _of_month(date.fromisoformat(f"{name}-01"))
-
-
-def _of_month(day: date) -> list[date]:
-    """Return the days of a day's month."""
-    return [day.replace(day=number) for number in range(1, _month_ends(day).day + 1)]
-
-
-def _month_ends(day: date) -> date:
-    """Return the last day of a day's month."""
-    return day.replace(day=monthrange(day.year, day.month)[1])
+    return of_month(date.fromisoformat(f"{name}-01"))
 
 
 def _noted(lake: Lake, path: Path) -> dict[date, list[str]]:
@@ -253,11 +243,11 @@ def _renewed(connection: duckdb.DuckDBPyConnection, lake: Lake, view: View) -> I
     now, owner, known = _made_of(lake, view), _owners(lake, view)[-1], days(lake, view)
     for first in sorted({day.replace(day=1) for day in known.due}):
         path = lake.root / f"marts/{view.name}/{first:%Y-%m}.parquet"
-        of_month = _of_month(first)
-        keep = {day: known.holding[day] for day in of_month if day in known.holding}
+        month = of_month(first)
+        keep = {day: known.holding[day] for day in month if day in known.holding}
         if keep and not is_sound(lake, path):
             keep = {}
-        fresh = {day: [now[day], owner, "known"] for day in of_month if day in now and day not in keep}
+        fresh = {day: [now[day], owner, "known"] for day in month if day in now and day not in keep}
         staged = lake.staging / f"{view.name}.{path.name}"
         try:
             if fresh or keep:

@@ -6,11 +6,11 @@ known is None, and never 0. Rates are sums divided by sums, of the Tweets that h
 
 from __future__ import annotations
 
-from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from engagement_pipeline.core.days import month_ends
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.query import catalog
 from engagement_pipeline.query.views import all_views, quoted
@@ -42,7 +42,7 @@ class Month:
     @property
     def last(self) -> date:
         """The last day, included."""
-        return self.first.replace(day=monthrange(self.first.year, self.first.month)[1])
+        return month_ends(self.first)
 
     @property
     def before(self) -> Month:

@@ -64,9 +64,15 @@ def test_the_demo_fills_a_bucket_with_the_tables_that_it_has_on_a_disk(in_bucket
 
 
 def to_the_minute(tables):
-    """Return tables with moments to the minute, in an order of their own: what is sent at once ends in any order."""
+    """Return tables with moments to the minute, sorted, without the names of responses, which have their moments.
+
+    What is sent at once ends in any order.
+    """
     return {
-        name: sorted(({column: minute_of(value) for column, value in row.items()} for row in found), key=repr)
+        name: sorted(
+            ({column: minute_of(value) for column, value in row.items() if column != "source"} for row in found),
+            key=repr,
+        )
         for name, found in tables.items()
     }
 
