@@ -123,6 +123,11 @@ def lake(value: Any, base: Path) -> Path:  # noqa: ANN401
     return in_bucket(value.strip()) if isinstance(value, str) and is_address(value.strip()) else path(value, base)
 
 
+def bucket(value: Any, _base: Path) -> Path:  # noqa: ANN401
+    """Read a place in a bucket."""
+    return in_bucket(str(value).strip())
+
+
 def pattern(value: Any, base: Path) -> str:  # noqa: ANN401
     """Read a pattern of paths."""
     return str(path(value, Path(glob.escape(str(base)))))  # only the user's part is a pattern

@@ -302,6 +302,8 @@ MALFORMED = [
     ("auth_url", "api.twitter.com", "must be a URL"),
     ("auth_url", "http://api.twitter.com", "must be https"),
     ("data", "~nobody-of-that-name/lake", "write the path in full"),
+    ("app_lock", "turns", "must be a path, or an address such as s3://bucket/prefix"),
+    ("app_lock", "s3://b", "the name of no bucket"),
     ("first_day", "01.02.2026", "2026-01-31"),
     ("first_day", "2026-02-30", "2026-01-31"),
     ("first_day", "2026-W05-6", "2026-01-31"),
