@@ -357,7 +357,7 @@ class BucketStorage:
 
     @contextmanager
     def lock(self, name: str, *, what: str = "", waiting: Callable[[str], object]) -> Iterator[None]:
-        """Hold a lock of the lake; `waiting` is called with what each other holder that is waited for has said.
+        """Hold a lock of the lake; `waiting` is called with what another holder has said, each time it differs.
 
         It lapses some time after its holder has died.
         """

@@ -116,7 +116,7 @@ class Lease:
 
 @contextmanager
 def hold(objects: Objects, key: str, *, what: str = "", waiting: Callable[[str], object]) -> Iterator[Lease]:
-    """Hold a lock; `what` says what for. `waiting` is called with what each other holder that is waited for has said.
+    """Hold a lock; `what` says what for. `waiting` is called with what another holder has said, each time it differs.
 
     LakeError where the store is none for locks.
     """
@@ -158,7 +158,8 @@ def look(objects: Objects, key: str) -> Found | None:
 
 
 def _taken(objects: Objects, key: str, what: str, waiting: Callable[[str], object]) -> Lease:
-    holder, told, proved = uuid4().hex, "", False
+    holder, proved = uuid4().hex, False
+    told: str | None = None
     while True:
         found = look(objects, key)
         if found is None or not found.holder or _is_abandoned(objects, key, found):
@@ -171,11 +172,11 @@ def _taken(objects: Objects, key: str, what: str, waiting: Callable[[str], objec
                 return Lease(objects, key, number, holder, what, tag, began + LEASE)
             except TakenError:
                 continue
-        if told == found.holder:
+        if told == found.what:
             time.sleep(POLL)
         else:
             waiting(found.what)
-            told = found.holder
+            told = found.what
 
 
 def _put(objects: Objects, key: str, number: int, holder: str, what: str, *, over: str) -> str:
