@@ -235,8 +235,8 @@ def test_a_backfill_runs_on_both_workers_one_at_a_time_and_gives_what_one_machin
     assert len(api.spans()) == 4
     assert api.one_at_a_time()
     assert rows(place(team.environment["ENGAGEMENT_DATA"])) == on_one_machine(WINDOWS)
-    homes = [machine.folder / "dagster" for machine in team.machines.values()]
-    assert {path.name for home in homes for path in home.iterdir()} == {"dagster.yaml"}  # which may be read-only
+    homes = [team[name].folder / "dagster" for name in WORKERS]
+    assert {path.name for home in homes for path in home.iterdir()} == {"dagster.yaml"}  # so it may be read-only
 
 
 @pytest.mark.parametrize("harm", HARMS)
