@@ -46,8 +46,8 @@ def held(settings: Settings, lake: Lake, *, what: str) -> Iterator[None]:
 def _of_app(settings: Settings, *, what: str) -> AbstractContextManager[None]:
     """Return the app's turn.
 
-    A holder that was taken for dead may go on. What it has asked for still lands, and it stops when it next settles a
-    response: the storage refuses that once a lock of this process has lapsed. So the rate is shared for a moment.
+    A holder that was taken for dead may go on. What it has asked for still lands. If its lake lies in a bucket too, it
+    stops when it next settles a response: that is refused once a lock has lapsed. Until then, two share the rate.
     """
     if settings.app_lock is None:
         return app_lock.held(settings.accounts, what=what)
