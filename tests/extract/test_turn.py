@@ -6,7 +6,7 @@ import queue
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -140,3 +140,16 @@ def test_who_has_lost_its_turn_lands_what_is_under_way_and_stops(world, in_bucke
     asked = len(world.emulator.requests)
     assert asked < 3  # the plan's
     assert len(Lake(in_bucket).storage.find("raw/*/*/*/*.new")) == asked
+
+
+def test_who_waits_is_told_once_of_each_that_comes_first(in_bucket, monkeypatch):
+    now = datetime.now(UTC)
+    before = [
+        object_lock.Found(number, what, what, "another machine 1", "", "", now)
+        for number, what in ((1, "January"), (1, "January"), (2, "February"), (3, "January"))
+    ]
+    really, told = object_lock.look, []
+    monkeypatch.setattr(object_lock, "look", lambda *at: before.pop(0) if before else really(*at))
+    with object_lock.hold(objects.objects(in_bucket.bucket), "a lock", what="March", waiting=told.append) as lease:
+        assert told == ["January", "February", "January"]
+        assert lease.what == "March"
