@@ -60,7 +60,7 @@ test-s3: setup  ## a lake in a bucket on Ceph's gateway, which it installs from 
 	@command -v radosgw >/dev/null || { apt-get update --quiet=2 && apt-get install --quiet=2 --no-install-recommends $(CEPH); }
 	@PYTHONPATH=. $(BIN)/python tests/support/ceph.py $(BIN)/python -m pytest -m "s3 or not s3" -n 2 -rs $(IN_BUCKETS)
 
-test-workers: setup  ## deploy/celery on machines that share no file: Debian's PostgreSQL and Redis, Ceph's gateway; as root, ten minutes
+test-workers: setup  ## deploy/celery on machines that share no file: Debian's PostgreSQL and Redis, Ceph's gateway; as root, a quarter of an hour
 	@{ command -v radosgw && command -v redis-server && ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 || { apt-get update --quiet=2 && apt-get install --quiet=2 --no-install-recommends $(CEPH) redis-server postgresql; }
 	@PYTHONPATH=. $(BIN)/python tests/support/ceph.py $(BIN)/python -m pytest -m workers -n 0 -rs tests/deploy/test_workers.py
 

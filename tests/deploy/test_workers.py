@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import time
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
@@ -108,11 +109,16 @@ def variables(api, world, in_bucket, store):
 
 
 @pytest.fixture
-def team(variables, world, monkeypatch, request):
-    """A machine with the daemon and the code location, and two workers."""
+def team(variables, world, monkeypatch, capsys):
+    """A machine with the daemon and the code location, and two workers; `told` shows a line, though the test passes."""
+
+    def told(line):
+        with capsys.disabled():
+            sys.stdout.write(f"{line}\n")
+
     files = {"accounts.toml": world.accounts, "tweets/roster.csv": world.roster}
     with teams.team(("center", *WORKERS), files, variables) as team:
-        team.told = request.config.get_terminal_writer().line  # whatever is captured
+        team.told = told
         for name in ("REDIS_URL", *team.cluster.environment):
             monkeypatch.setenv(name, team.environment[name])
         center = team["center"]
