@@ -21,6 +21,9 @@ from dagster._core.errors import DagsterAssetCheckFailedError
 # The reason of a failure, for the run's tag dagster/failure_reason: only this event data sets it (1.13.27).
 from dagster._core.events import JobFailureData, RunFailureReason
 
+# What a launcher tells of a run: RunLauncher is public, and the words of its answer are not (1.13.27).
+from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
+
 # The storage of events in SQLite, for the places of its files: the instance has only its base class (1.13.27).
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 
@@ -52,6 +55,8 @@ __all__ = [
     "SERVER",
     "WILL_RETRY_TAG",
     "WITHOUT_REASON",
+    "CheckRunHealthResult",
+    "WorkerStatus",
     "end_lost",
     "is_failed_check",
     "is_interrupt",

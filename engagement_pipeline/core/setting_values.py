@@ -19,7 +19,7 @@ from engagement_pipeline.core.endpoints import OF_TWEETS
 from engagement_pipeline.core.handles import parse_handle
 from engagement_pipeline.core.loopback import is_loopback
 from engagement_pipeline.core.metrics import HISTORICAL_SINCE, METRICS, RENAMED
-from engagement_pipeline.core.places import in_bucket, is_address
+from engagement_pipeline.core.places import FORM, in_bucket, is_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,6 +121,13 @@ def path(value: Any, base: Path) -> Path:  # noqa: ANN401
 def lake(value: Any, base: Path) -> Path:  # noqa: ANN401
     """Read the place of a lake: a path, or an address in object storage."""
     return in_bucket(value.strip()) if isinstance(value, str) and is_address(value.strip()) else path(value, base)
+
+
+def bucket(value: Any, _base: Path) -> Path:  # noqa: ANN401
+    """Read a place in a bucket."""
+    if not is_address(str(value).strip()):
+        raise ValueError(f"must be an address such as {FORM}")
+    return in_bucket(str(value).strip())
 
 
 def pattern(value: Any, base: Path) -> str:  # noqa: ANN401

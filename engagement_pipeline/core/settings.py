@@ -59,6 +59,7 @@ class Settings:
     auth_url: str = "https://api.twitter.com"
     data: Path = Path("data")
     accounts: Path = Path("accounts.toml")
+    app_lock: Path | None = None  # a place in a bucket
     tweets: str = "data/tweets/*"
     skip_bad_rows: bool = False
     history_days: int | None = None
@@ -255,6 +256,7 @@ _PARSERS: dict[str, Callable[[Any, Path], Any]] = {
     "auth_url": setting_values.url,
     "data": setting_values.lake,
     "accounts": setting_values.path,
+    "app_lock": setting_values.bucket,
     "tweets": setting_values.pattern,
     "skip_bad_rows": setting_values.yes_or_no,
     "history_days": setting_values.at_least_one,

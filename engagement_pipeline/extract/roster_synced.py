@@ -149,7 +149,7 @@ def _forget(path: Path, erased: Erased) -> tuple[bytes, bytes]:
 def _alone(folder: Path) -> Iterator[LocalStorage]:
     """Be the only one that writes files of the roster into a folder."""
     storage = LocalStorage(folder)
-    with storage.lock("roster", waiting=lambda: logger.warning("another command writes the roster: waiting for it")):
+    with storage.lock("roster", waiting=lambda _: logger.warning("another command writes the roster: waiting for it")):
         storage.sweep_unfinished(folder, f"*{SYNCED}.*")
         yield storage
 

@@ -357,13 +357,13 @@ class BucketStorage:
         return sorted(looked.parent / name for name in names if fnmatchcase(name, looked.name))
 
     @contextmanager
-    def lock(self, name: str, *, waiting: Callable[[], object]) -> Iterator[None]:
-        """Hold a lock of the lake; `waiting` is called once if somebody else holds it.
+    def lock(self, name: str, *, what: str = "", waiting: Callable[[str], object]) -> Iterator[None]:
+        """Hold a lock of the lake; `waiting` is called with what another holder has said, each time it differs.
 
         It lapses some time after its holder has died.
         """
         key, leases = self._lock_key(name), self._objects.leases
-        with object_lock.hold(self._objects, key, waiting=waiting) as lease:
+        with object_lock.hold(self._objects, key, what=what, waiting=waiting) as lease:
             leases[key] = lease
             self._objects.seen.clear()  # what was read before may be another by now
             try:

@@ -34,7 +34,6 @@ import json
 import logging
 import re
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL, HOURLY, OF_TWEETS
@@ -250,10 +249,13 @@ class Lake:
     def _marker(self) -> Path:
         return self.root / "lake.json"
 
-    def locked(self, name: str, waiting_for: str) -> AbstractContextManager[None]:
-        """Hold one of the lake's locks, and say what for where it must be waited for."""
-        tell = partial(logger.warning, "waiting for %s of the lake %s to end", waiting_for, self.root)
-        return self.storage.lock(name, waiting=tell)
+    def locked(self, name: str, waiting_for: str, *, what: str = "") -> AbstractContextManager[None]:
+        """Hold one of the lake's locks, and say what is waited for. `what` is said to those who wait for this one."""
+
+        def tell(holder: str) -> None:
+            logger.warning("waiting for %s of the lake %s to end", holder or waiting_for, self.root)
+
+        return self.storage.lock(name, what=what, waiting=tell)
 
 
 def judged(settings: Settings) -> Lake:

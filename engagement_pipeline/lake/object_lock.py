@@ -2,7 +2,7 @@
 
 In: the objects of a bucket, and a key. Out: a Lease for as long as it is held.
 
-    {"number": 7, "holder": "…", "process": "…", "store": "…"}    held; with an empty holder it is free
+    {"number": 7, "holder": "…", "what": "…", "process": "…", "store": "…"}    held; with an empty holder it is free
 
 It is put with a condition: only where there is none, or where it is what was read. So of two that want it one gets it,
 and each holder has a higher number than those before. The object stays when the lock is free, and keeps the number.
@@ -63,6 +63,7 @@ class Found:
 
     number: int
     holder: str
+    what: str
     process: str
     store: str
     tag: str
@@ -77,6 +78,7 @@ class Lease:
     key: str
     number: int
     holder: str
+    what: str
     tag: str
     until: float
     lost: bool = False
@@ -98,7 +100,7 @@ class Lease:
         began = time.monotonic()
         try:
             with self._putting:
-                self.tag = _put(self.objects, self.key, self.number, self.holder, over=self.tag)
+                self.tag = _put(self.objects, self.key, self.number, self.holder, self.what, over=self.tag)
             self.until = began + LEASE
         except TakenError:
             self.lost = True
@@ -109,13 +111,16 @@ class Lease:
         """Let others have the lock at once; where that fails, they have it once it lapses."""
         with suppress(OSError), self._putting:
             if not self.lost:
-                _put(self.objects, self.key, self.number, "", over=self.tag)
+                _put(self.objects, self.key, self.number, "", "", over=self.tag)
 
 
 @contextmanager
-def hold(objects: Objects, key: str, *, waiting: Callable[[], object]) -> Iterator[Lease]:
-    """Hold a lock; `waiting` is called once if somebody else holds it. LakeError where the store is none for locks."""
-    lease, ended = _taken(objects, key, waiting), Event()
+def hold(objects: Objects, key: str, *, what: str = "", waiting: Callable[[str], object]) -> Iterator[Lease]:
+    """Hold a lock; `what` says what for. `waiting` is called with what another holder has said, each time it differs.
+
+    LakeError where the store is none for locks.
+    """
+    lease, ended = _taken(objects, key, what, waiting), Event()
 
     def beat() -> None:
         while not ended.wait(BEAT) and not lease.lost:
@@ -146,13 +151,15 @@ def look(objects: Objects, key: str) -> Found | None:
     try:
         said = json.loads(content)
         holder, process, store = (str(said[name]) for name in ("holder", "process", "store"))
-        return Found(int(said["number"]), holder, process, store, held.tag, held.put_at)
+        what = str(said.get("what", ""))  # which an older program does not say
+        return Found(int(said["number"]), holder, what, process, store, held.tag, held.put_at)
     except (ValueError, KeyError, TypeError):
         raise LakeError(f"s3://{objects.bucket}/{key} is damaged: remove it while no command runs") from None
 
 
-def _taken(objects: Objects, key: str, waiting: Callable[[], object]) -> Lease:
-    holder, told, proved = uuid4().hex, False, False
+def _taken(objects: Objects, key: str, what: str, waiting: Callable[[str], object]) -> Lease:
+    holder, proved = uuid4().hex, False
+    told: str | None = None
     while True:
         found = look(objects, key)
         if found is None or not found.holder or _is_abandoned(objects, key, found):
@@ -161,21 +168,21 @@ def _taken(objects: Objects, key: str, waiting: Callable[[], object]) -> Lease:
                 proved = True
             number, began = (found.number if found else 0) + 1, time.monotonic()
             try:
-                tag = _put(objects, key, number, holder, over=found.tag if found else "")
-                return Lease(objects, key, number, holder, tag, began + LEASE)
+                tag = _put(objects, key, number, holder, what, over=found.tag if found else "")
+                return Lease(objects, key, number, holder, what, tag, began + LEASE)
             except TakenError:
                 continue
-        if told:
+        if told == found.what:
             time.sleep(POLL)
         else:
-            waiting()
-            told = True
+            waiting(found.what)
+            told = found.what
 
 
-def _put(objects: Objects, key: str, number: int, holder: str, *, over: str) -> str:
+def _put(objects: Objects, key: str, number: int, holder: str, what: str, *, over: str) -> str:
     """Put a lock over what was read; return its tag. A try that succeeded without an answer is no other's."""
-    said = {"number": number, "holder": holder, "process": _process(), "store": _store(objects), "at": time.time()}
-    content = json.dumps(said).encode()
+    said = {"number": number, "holder": holder, "what": what, "process": _process(), "store": _store(objects)}
+    content = json.dumps({**said, "at": time.time()}).encode()
     try:
         return objects.put(key, content, over=over)
     except TakenError:

@@ -66,7 +66,7 @@ def learn(
     heard = [_seen(each, request, asked_at, pull, kept=kept) for each in news]
     if not _new(heard, load(storage)):
         return
-    with storage.lock(LOCK, waiting=lambda: None):  # which takes a moment
+    with storage.lock(LOCK, waiting=lambda _: None):  # which takes a moment
         known = load(storage)
         _write(storage, [*known, *_new(heard, known)])
 
@@ -74,7 +74,7 @@ def learn(
 def tell(storage: Storage, told: Collection[Seen], *, at: datetime) -> None:
     """Write down that a person has been told of these."""
     keys = {seen.key for seen in told}
-    with storage.lock(LOCK, waiting=lambda: None):
+    with storage.lock(LOCK, waiting=lambda _: None):
         known = load(storage)
         _write(storage, [replace(seen, told_at=at) if seen.key in keys else seen for seen in known])
 

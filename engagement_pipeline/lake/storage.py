@@ -354,8 +354,8 @@ class LocalStorage:
         return sorted(placed.parent.glob(placed.name))
 
     @contextmanager
-    def lock(self, name: str, *, waiting: Callable[[], object]) -> Iterator[None]:
-        """Hold a lock of the lake; `waiting` is called once if somebody else holds it.
+    def lock(self, name: str, *, what: str = "", waiting: Callable[[str], object]) -> Iterator[None]:  # noqa: ARG002
+        """Hold a lock of the lake; `waiting` is called if somebody else holds it: with nothing, since a file says none.
 
         The operating system frees it when its holder dies.
         """
@@ -365,7 +365,7 @@ class LocalStorage:
         try:
             lock.acquire(blocking=False)
         except Timeout:
-            waiting()
+            waiting("")
             lock.acquire()
         try:
             yield

@@ -1,12 +1,13 @@
 """One puller at a time an app: what the rate is shared by takes turns.
 
-In: the accounts file, whose app the contract gives its rate, and what the turn is for. Out: a context that is
+In: the accounts file, whose app the contract gives its rate, and who takes the turn. Out: a context that is
 entered when the turn has come; whoever waits says for whom.
 
     accounts.toml.lock     beside the accounts file, symbolic links followed; locked by the operating system, which
                            frees it when its holder dies. Its one line says who holds it
 
-Copies of an accounts file are files of their own, and pulls with them do not see each other.
+Copies of an accounts file are files of their own, and pulls with them do not see each other: extract/turn.py takes a
+turn in a store for those.
 """
 
 from __future__ import annotations
@@ -30,9 +31,20 @@ logger = logging.getLogger(__name__)
 GLANCE = 0.2  # seconds between two looks at who holds the turn; a shorter wait is not worth a line
 
 
+def holder(what: str) -> str:
+    """Return what this process says to who waits for it; `what` is as in "the pull of 2026-01-04 to 2026-01-31"."""
+    since = datetime.now(UTC).isoformat(" ", "minutes").removesuffix("+00:00")
+    return f"{what} (process {os.getpid()} on {socket.gethostname()}, since {since} UTC)"
+
+
+def tell(who: str) -> None:
+    """Say for whom this process waits."""
+    logger.warning("waiting for %s to end: an app's rate is for one at a time", who)
+
+
 @contextmanager
 def held(accounts: Path, *, what: str) -> Iterator[None]:
-    """Take the app's turn for `what`, as in "the pull of 2026-01-04 to 2026-01-31".
+    """Take the app's turn for `what`.
 
     Raises InputError where the folder of the accounts file cannot be written.
     """
@@ -42,8 +54,7 @@ def held(accounts: Path, *, what: str) -> Iterator[None]:
     try:
         _acquire(lock, path)
         try:
-            since = datetime.now(UTC).isoformat(" ", "minutes").removesuffix("+00:00")
-            path.write_text(f"{what} (process {os.getpid()} on {socket.gethostname()}, since {since} UTC)\n")
+            path.write_text(f"{holder(what)}\n")
         except BaseException:
             lock.release()
             raise
@@ -67,10 +78,10 @@ def _acquire(lock: FileLock, path: Path) -> None:
         try:
             lock.acquire(timeout=GLANCE)
         except Timeout:
-            holder = _holder(path) or f"another pull with {path.with_suffix('')}"
-            if holder != said:
-                logger.warning("waiting for %s to end: an app's rate is for one at a time", holder)
-                said = holder
+            who = _holder(path) or f"another pull with {path.with_suffix('')}"
+            if who != said:
+                tell(who)
+                said = who
         else:
             return
 

@@ -11,6 +11,7 @@ import pytest
 
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import InputError
+from engagement_pipeline.core.places import in_bucket
 from engagement_pipeline.core.redaction import redacted
 
 ALL_TYPES = (
@@ -284,6 +285,12 @@ def test_brackets_in_the_name_of_a_folder_are_no_pattern(tmp_path, monkeypatch):
     assert settings.load({"ENGAGEMENT_TWEETS": "roster/*"}).tweets == str(tmp_path / "lake [[]1]" / "roster/*")
 
 
+def test_the_place_of_turns_is_in_a_bucket_or_not_set():
+    told = {"ENGAGEMENT_CONFIG": os.devnull, "ENGAGEMENT_APP_LOCK": " s3://bucket/turns/ "}
+    assert settings.load(told).app_lock == in_bucket("s3://bucket/turns")
+    assert settings.Settings().app_lock is None
+
+
 MALFORMED = [
     ("source", "twitter", "must be engagement or x_api_v2 or both"),
     ("source_of", "ann=twitter", "must be engagement or x_api_v2 or both"),
@@ -302,6 +309,8 @@ MALFORMED = [
     ("auth_url", "api.twitter.com", "must be a URL"),
     ("auth_url", "http://api.twitter.com", "must be https"),
     ("data", "~nobody-of-that-name/lake", "write the path in full"),
+    ("app_lock", "turns", ": must be an address such as s3://bucket/prefix"),
+    ("app_lock", "s3://b", "the name of no bucket"),
     ("first_day", "01.02.2026", "2026-01-31"),
     ("first_day", "2026-02-30", "2026-01-31"),
     ("first_day", "2026-W05-6", "2026-01-31"),

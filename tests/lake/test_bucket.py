@@ -40,7 +40,7 @@ def another(storage):
     return other
 
 
-def told():
+def told(_):
     pytest.fail("it waits")
 
 
@@ -142,7 +142,7 @@ def test_a_lock_is_busy_while_it_is_held_and_heard_of(storage, monkeypatch):
 def test_a_lock_that_is_heard_of_is_waited_for(storage):
     waited = []
 
-    def waits():
+    def waits(_):
         waited.append(True)
         first.__exit__(None, None, None)
 

@@ -271,7 +271,7 @@ def test_responses_are_listed_in_the_order_of_their_names_without_what_is_none(e
 def test_a_lock_tells_once_that_it_must_be_waited_for(either):
     told = []
 
-    def waits():
+    def waits(_):
         told.append("waiting")
         first.__exit__(None, None, None)
 
