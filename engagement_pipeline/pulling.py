@@ -35,7 +35,7 @@ from engagement_pipeline.extract import (
 from engagement_pipeline.extract.prepare import unforgotten
 from engagement_pipeline.extract.progress import Whole
 from engagement_pipeline.extract.roster import save_roster
-from engagement_pipeline.lake import forgotten, raw, refused, request_log, set_aside
+from engagement_pipeline.lake import forgotten, raw, refused_windows, request_log, set_aside
 from engagement_pipeline.lake.clock import Clock
 from engagement_pipeline.lake.layout import LAKE_LOCK, PULL_LOCK, Lake
 from engagement_pipeline.lake.recovery import recover
@@ -261,7 +261,7 @@ def _pull_one(
     open_tweets = set(planned.tweets) - landed_before.answered(begun, client)
     open_tweets -= landed_before.repeat(begun, refusals, open_tweets)
     rest = planner.rest(planned, open_tweets)
-    if planned.kept_back and (said := refused.too_old(lake, planned.endpoint)):
+    if planned.kept_back and (said := refused_windows.too_old(lake, planned.endpoint)):
         answered = {tweet.tweet_id for tweet in landed_before.answered(begun, client)}
         kept = planner.without(planned, answered).kept_back
         puller.leave(replace(planned, requests=kept), begun, [stops.refusal(said)], client=client)

@@ -22,7 +22,7 @@ from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.metrics import METRICS
 from engagement_pipeline.core.nearest import nearest
 from engagement_pipeline.extract import backlog, media, planner, roster
-from engagement_pipeline.lake import forgotten, raw, refused, request_log, set_aside
+from engagement_pipeline.lake import forgotten, raw, refused_windows, request_log, set_aside
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.sources import source_of
 from engagement_pipeline.transport import accounts
@@ -97,7 +97,7 @@ def prepare(
 
     The endpoints of hours take the UTC days `first` to `last`, both included; the others know only the present. With
     `new_since`, the plan has only Tweets that are new since then and lack one of the days (backlog.py). What the API
-    has refused as too long or too old is left out (refused.py), unless `ask_refused`.
+    has refused as too long or too old is left out (refused_windows.py), unless `ask_refused`.
     """
     known = accounts.load(settings.accounts)
     _raise_for_strangers(settings, known)
@@ -180,14 +180,16 @@ def _windows(
     assert first is not None
     assert last is not None
     most = endpoint.max_days if endpoint is HISTORICAL else settings.x_window_days
-    longest, too_old = None if ask_refused else refused.longest_days(lake), refused.too_old(lake, endpoint)
+    now = settings.current_time()
+    longest = None if ask_refused else refused_windows.longest_days(lake, now)
+    too_old = refused_windows.too_old(lake, endpoint)
     return planner.windows(
         first,
         last,
         last_whole_day=settings.last_whole_day(),
         oldest_day=settings.oldest_day(),
         most=min(most, longest or most),
-        cut=too_old.first_day(settings.current_time()) if too_old else None,
+        cut=too_old.first_day(now) if too_old else None,
     )
 
 
@@ -199,10 +201,10 @@ def _kept_back(lake: Lake, planned: Plan, now: datetime) -> Plan:
     """
     window, is_hourly = planned.window, planned.endpoint is lake.hourly
     for endpoint in dict.fromkeys((lake.hourly, planned.endpoint)):
-        too_old = refused.too_old(lake, endpoint)
+        too_old = refused_windows.too_old(lake, endpoint)
         if too_old and window and too_old.holds(now) and window.first < too_old.first_day(now):
             answered = backlog.answered(lake, window) if is_hourly else {tweet.tweet_id for tweet in planned.tweets}
-            reason = f"for days that the API {too_old}, or with --ask-refused"
+            reason = f"for days that the API {too_old}, or with engagement pull --ask-refused"
             return planner.kept_back(planned, reason, answered=answered)
     return planned
 

@@ -3,7 +3,7 @@
     a plan fails ──> its errors ──> remembered, if they are about windows ──> what is asked for next, and what is not
 
 In: a plan, and what it failed with. Out: Failed, anew after each plan. What the API says of the windows that it takes
-goes to the lake's memory (refused.py). Days that are too old stop no plan for later days.
+goes to the lake's memory (refused_windows.py). Days that are too old stop no plan for later days.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from engagement_pipeline.core.errors import AccountError, RefusedError
 from engagement_pipeline.core.model import Window
 from engagement_pipeline.core.redaction import shown
 from engagement_pipeline.extract import planner
-from engagement_pipeline.lake import refused
-from engagement_pipeline.lake.refused import TooOld
+from engagement_pipeline.lake import refused_windows
+from engagement_pipeline.lake.refused_windows import TooOld
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,17 +66,17 @@ def after(failed: Failed, planned: Plan, error: PullError, lake: Lake) -> Failed
     for failure in error.failures:
         cause = failure.account if isinstance(failure, AccountError) else str(failure)
         if isinstance(failure, RefusedError) and (said := _too_old(failure, planned)):
-            before = refused.too_old(lake, planned.endpoint)
+            before = refused_windows.too_old(lake, planned.endpoint)
             failed = replace(failed, too_old={**failed.too_old, planned.endpoint: (said, failure)})
             if said != before:
-                refused.learn_too_old(lake, planned.endpoint, said)
+                refused_windows.learn_too_old(lake, planned.endpoint, said)
             if before and cause not in causes:
                 known = (*known, failure)
                 continue
         elif not isinstance(failure, AccountError):
             failed = replace(failed, stopped_by=failure)
         if isinstance(failure, RefusedError) and failure.longest_days is not None:
-            _learn_longest(failure.longest_days, planned, lake)
+            _learn_longest(failure, planned, lake)
         causes.setdefault(cause, failure)
     return replace(failed, causes=causes, known=known)
 
@@ -95,18 +95,19 @@ def served(planned: Plan, lake: Lake, now: datetime) -> None:
     """Forget a refusal of windows like this one, which the API has answered at `now`."""
     if not planned.window:
         return
-    too_old, longest = refused.too_old(lake, planned.endpoint), refused.longest_days(lake)
+    too_old, longest = refused_windows.too_old(lake, planned.endpoint), refused_windows.longest_days(lake, now)
     if too_old and planned.window.first < too_old.first_day(now):
-        refused.learn_too_old(lake, planned.endpoint, None)
+        refused_windows.learn_too_old(lake, planned.endpoint, None)
     if longest and len([*planned.window.days()]) > longest:
-        refused.learn_longest(lake, None)
+        refused_windows.learn_longest(lake, None, at=now)
 
 
-def _learn_longest(said: int, planned: Plan, lake: Lake) -> None:
+def _learn_longest(failure: RefusedError, planned: Plan, lake: Lake) -> None:
     """Remember the days that a window may have: as many as the API says if these are fewer than it had, else half."""
+    said = failure.longest_days or 0
     had = len([*planned.window.days()]) if planned.window else 0
     if had > 1:
-        refused.learn_longest(lake, said if 0 < said < had else had // 2)
+        refused_windows.learn_longest(lake, said if 0 < said < had else had // 2, at=failure.asked_at)
 
 
 def _too_old(failure: RefusedError, planned: Plan) -> TooOld | None:
@@ -120,7 +121,7 @@ def _too_old(failure: RefusedError, planned: Plan) -> TooOld | None:
 def refusal(said: TooOld) -> RefusedError:
     """Return the refusal that is remembered."""
     return RefusedError(
-        f"nothing was asked for days that the API {said}, or with --ask-refused",
+        f"nothing was asked for days that the API {said}, or with engagement pull --ask-refused",
         account="",
         status=HTTPStatus.BAD_REQUEST,
         texts=[said.text],

@@ -2,7 +2,7 @@
 
     lake.json                                the format, so that an older program leaves a newer lake alone; and what is
                                              remembered: the source shown first, and which windows the API
-                                             refuses (refused.py)
+                                             refuses (refused_windows.py)
     raw/                                     responses as received (raw.py)
     engagements/day=…/engagements.parquet    the tidy table, from /historical
     daily/MONTH.parquet                      the same with the hours summed (daily.py)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.errors import EngagementError, InputError, LakeError
 from engagement_pipeline.core.tables import ENGAGEMENTS, TABLES, UNAVAILABLE
-from engagement_pipeline.lake import raw, refused, request_log, set_aside
+from engagement_pipeline.lake import raw, refused_windows, request_log, set_aside
 from engagement_pipeline.lake.layout import PULL_LOCK
 from engagement_pipeline.lake.parquet import opened
 from engagement_pipeline.lake.storage import State
@@ -130,10 +130,10 @@ def of_lake(lake: Lake, *, now: datetime) -> Standing | None:
 
 def _refused(lake: Lake, now: datetime) -> Iterator[str]:
     """Yield which windows the API of a lake refuses, as it has said."""
-    if longest := refused.longest_days(lake):
+    if longest := refused_windows.longest_days(lake, now):
         yield f"/{lake.hourly}: windows of more than {longest} day{'s' * (longest > 1)}, refused as too long"
     for endpoint in lake.endpoints:
-        said = refused.too_old(lake, endpoint)
+        said = refused_windows.too_old(lake, endpoint)
         if said and said.holds(now):
             yield f"/{endpoint}: days before {said.first_day(now)}, {said}"
 

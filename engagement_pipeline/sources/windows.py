@@ -10,9 +10,15 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-TOO_LONG = re.compile(r"must not exceed|too long|longer than|\bmaximum\b|at most|longest", re.IGNORECASE)
-OF_TIME = re.compile(r"time|period|window|range|interval|\bdays?\b|\bhours?\b", re.IGNORECASE)
-LONGEST = re.compile(r"\b([1-9]\d?) days?\b", re.IGNORECASE)  # of a window, in such a text
+WINDOW = r"(?:window|period|range|interval|time between)"
+TOO_LONG = re.compile(
+    rf"\b{WINDOW}\b[^.;]*\b(?:too (?:long|large|wide)|exceeds?)\b|\b(?:too long|longest) (?:an? )?{WINDOW}\b",
+    re.IGNORECASE,
+)
+LONGEST = re.compile(
+    r"\b(?:must not exceed|exceeds?|longer than|longest|maximum|at most|up to)\b[^.;\d]*\b([1-9]\d?) days?\b",
+    re.IGNORECASE,
+)
 TOO_OLD = re.compile(r"on or after|older|oldest|too (?:old|far)|far back|earliest|\b365\b", re.IGNORECASE)
 BEGINS = re.compile(r"\b(?:on or after|from|since|earliest[^.;\d]*)\W*(\d{4}-\d\d-\d\d(?:T[\d:.]+Z?)?)", re.IGNORECASE)
 DAYS_BACK = re.compile(
@@ -49,10 +55,9 @@ def refused(said: str, asked_at: datetime) -> Refused:
 
 def _longest_days(said: str) -> int | None:
     """Return the days that a window may have, 0 if it is too long by nobody knows how much; None for another reason."""
-    if not (TOO_LONG.search(said) and OF_TIME.search(said)):
-        return None
-    longest = LONGEST.search(said)
-    return int(longest[1]) if longest else 0
+    if longest := LONGEST.search(said):
+        return int(longest[1])
+    return 0 if TOO_LONG.search(said) else None
 
 
 def _oldest(said: str, asked_at: datetime) -> datetime | None:

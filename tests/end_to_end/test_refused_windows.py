@@ -12,7 +12,7 @@ from engagement_pipeline.core.endpoints import HOURLY
 from engagement_pipeline.emulator import Emulator
 from engagement_pipeline.extract.plan_text import plan_lines
 from engagement_pipeline.extract.prepare import prepare
-from engagement_pipeline.lake import refused
+from engagement_pipeline.lake import refused_windows
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query import catalog
 
@@ -88,7 +88,7 @@ def test_a_plan_says_in_words_which_days_are_left_out_why_and_until_when(short, 
     lines = plan_lines(prepare(settings, FIRST, LAST, endpoint=HOURLY[each_source]))
     assert lines[0] == f"2026-01-04 to 2026-01-17: 0 requests to /{HOURLY[each_source]}"
     assert lines[1].startswith("  left out: 2 Tweets for days that the API refused as too old on 2026-02-01 (")
-    assert lines[1].endswith("), asked for again from 2026-02-08, or with --ask-refused")
+    assert lines[1].endswith("), asked for again from 2026-02-08, or with engagement pull --ask-refused")
     assert lines[2] == f"2026-01-18 to 2026-01-31: 1 request to /{HOURLY[each_source]}"
 
 
@@ -113,10 +113,10 @@ def test_days_that_were_answered_once_keep_their_answer_when_they_become_too_old
     pulled(settings, OLDEST, LAST)
     pulled(settings)
     before = outcomes(settings)
-    refused.learn_too_old(
+    refused_windows.learn_too_old(
         Lake(settings.data).of(each_source),
         HOURLY[each_source],
-        refused.TooOld(oldest=datetime(2026, 1, 20, tzinfo=UTC), at=NOW, text="older than 12 days"),
+        refused_windows.TooOld(oldest=datetime(2026, 1, 20, tzinfo=UTC), at=NOW, text="older than 12 days"),
     )
     pulled(settings)
     assert outcomes(settings)[OLDEST] == before[OLDEST] == ["stored", None]
@@ -146,7 +146,7 @@ def test_days_that_are_served_after_all_are_no_longer_called_too_old(short):
     pulled(settings)
     short.emulator.v2.faults.set(oldest_days=0)
     assert pulled(settings, ask_refused=True).failure is None
-    assert refused.too_old(Lake(settings.data).of("x_api_v2"), HOURLY["x_api_v2"]) is None
+    assert refused_windows.too_old(Lake(settings.data).of("x_api_v2"), HOURLY["x_api_v2"]) is None
     assert {outcome for outcome, _ in outcomes(settings).values()} == {"stored"}
     assert len(prepare(settings, FIRST, LAST, endpoint=HOURLY["x_api_v2"]).plans) == 1
 

@@ -5,7 +5,7 @@ whoever plans windows. It lies in lake.json: of a lake's windows, the most days;
 
 An API that goes back a number of days refuses one day more each day, so what it said moves with the time. One that has
 a fixed beginning would be asked for too little then. So what is remembered holds for AGAIN alone: then the same days
-are asked for once more, and what the API says then is remembered anew.
+are asked for once more, and windows as long as before. What the API says then is remembered anew.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.core.endpoints import Endpoint
     from engagement_pipeline.lake.layout import Lake
 
-AGAIN = timedelta(days=7)  # until days that were refused as too old are asked for again
+AGAIN = timedelta(days=7)  # until what was refused is asked for again
 LONGEST, OLDEST = "longest_days", "oldest"  # in lake.json
 
 
@@ -48,15 +48,18 @@ class TooOld:
         return f"refused as too old on {self.at.date()} ({self.text}), asked for again from {(self.at + AGAIN).date()}"
 
 
-def longest_days(lake: Lake) -> int | None:
-    """Return the most days of a window; None while the API has refused none as too long."""
-    days = lake.remembered(LONGEST)
-    return days if isinstance(days, int) and days > 0 else None
+def longest_days(lake: Lake, now: datetime) -> int | None:
+    """Return the most days of a window at `now`; None while the API has refused none as too long lately."""
+    told = lake.remembered(LONGEST)
+    with suppress(KeyError, ValueError, TypeError):  # an older program wrote the days alone
+        days, at = told["days"], datetime.fromisoformat(told["at"]).astimezone(UTC)  # type: ignore[index]
+        return days if isinstance(days, int) and days > 0 and abs(now - at) < AGAIN else None
+    return None
 
 
-def learn_longest(lake: Lake, days: int | None) -> None:
-    """Remember the most days of a window, or with None forget them."""
-    lake.mark(**{LONGEST: days})
+def learn_longest(lake: Lake, days: int | None, *, at: datetime) -> None:
+    """Remember the most days of a window, as the API said `at` a moment, or with None forget them."""
+    lake.mark(**{LONGEST: {"days": days, "at": at.isoformat()} if days else None})
 
 
 def too_old(lake: Lake, endpoint: Endpoint) -> TooOld | None:

@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from engagement_pipeline.core.endpoints import ANALYTICS, ANALYTICS_TOTALS
-from engagement_pipeline.lake import refused
+from engagement_pipeline.lake import refused_windows
 from engagement_pipeline.lake.layout import Lake
-from engagement_pipeline.lake.refused import AGAIN, TooOld
+from engagement_pipeline.lake.refused_windows import AGAIN, TooOld
 
 AT = datetime(2026, 2, 1, 12, 30, tzinfo=UTC)
 NOON = datetime(2026, 1, 18, 12, tzinfo=UTC)
@@ -49,17 +49,24 @@ def test_a_refusal_holds_for_a_week_whichever_way_the_clock_goes(way):
 
 def test_each_endpoint_has_its_own_refusal_and_the_rest_of_the_marker_stays(empty):
     empty.show("x_api_v2")
-    refused.learn_longest(empty, 7)
-    refused.learn_too_old(empty, ANALYTICS, SAID)
-    assert refused.too_old(empty, ANALYTICS) == SAID
-    assert refused.too_old(empty, ANALYTICS_TOTALS) is None
-    refused.learn_too_old(empty, ANALYTICS, None)
-    assert refused.too_old(empty, ANALYTICS) is None
-    assert (refused.longest_days(empty), empty.open()) == (7, 3)
+    refused_windows.learn_longest(empty, 7, at=AT)
+    refused_windows.learn_too_old(empty, ANALYTICS, SAID)
+    assert refused_windows.too_old(empty, ANALYTICS) == SAID
+    assert refused_windows.too_old(empty, ANALYTICS_TOTALS) is None
+    refused_windows.learn_too_old(empty, ANALYTICS, None)
+    assert refused_windows.too_old(empty, ANALYTICS) is None
+    assert (refused_windows.longest_days(empty, AT), empty.open()) == (7, 3)
 
 
 @pytest.mark.parametrize("told", [None, [], {"analytics": 1}, {"analytics": {"oldest": "soon", "at": "now"}}])
 def test_a_memory_that_is_damaged_keeps_nothing_back(empty, told):
-    empty.mark(oldest=told, longest_days="many")
-    assert refused.too_old(empty, ANALYTICS) is None
-    assert refused.longest_days(empty) is None
+    empty.mark(oldest=told, longest_days=told or 7)
+    assert refused_windows.too_old(empty, ANALYTICS) is None
+    assert refused_windows.longest_days(empty, AT) is None
+
+
+@pytest.mark.parametrize("way", [1, -1])
+def test_how_long_a_window_may_be_holds_for_a_week_too(empty, way):
+    refused_windows.learn_longest(empty, 7, at=AT)
+    assert refused_windows.longest_days(empty, AT + way * (AGAIN - timedelta(seconds=1))) == 7
+    assert refused_windows.longest_days(empty, AT + way * AGAIN) is None
