@@ -53,7 +53,8 @@ class Failed:
 
     def said_of(self, planned: Plan) -> tuple[TooOld, RefusedError] | None:
         """Return what was said of the oldest days of a plan's endpoint; sums without their hours audit nothing."""
-        return self.too_old.get(planned.endpoint) or self.too_old.get(HOURLY[planned.endpoint.source])
+        hourly = HOURLY.get(planned.endpoint.source, planned.endpoint)
+        return self.too_old.get(planned.endpoint) or self.too_old.get(hourly)
 
     def all(self, *, answered: int) -> list[EngagementError]:
         """Return the failures; what was known before is one only if no request was `answered`."""

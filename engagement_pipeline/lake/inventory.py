@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from engagement_pipeline.core.dated import A_MONTH, A_STAMP, is_real
 from engagement_pipeline.core.endpoints import ENDPOINTS, HISTORICAL, HOURLY
 from engagement_pipeline.core.tables import TABLES
-from engagement_pipeline.lake import raw
+from engagement_pipeline.lake import raw, rebuilds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -47,6 +47,7 @@ OF_THE_USER = "of the user"
 WITHIN = "the lake of another source"
 INDEX = "the index of raw in a bucket"
 RESPONSE_NAME = rf"\w+-\d+-{fnmatch.translate(A_STAMP)[4:-3]}\.json\.zst"
+OF_REBUILD = rebuilds.NAME.pattern
 LAKE_FILE = "lake.json"  # a folder with it is a lake of its own, such as that of the demo
 
 
@@ -152,7 +153,7 @@ def _each_place(endpoints: Mapping[str, Endpoint]) -> Iterator[Place]:
     yield _glob(RECEIPT, f"receipts/{A_STAMP}.json")
     for kind, name in SINGLE.items():
         yield Place(kind, (re.compile(name),))
-    yield Place(LEFT, (re.compile(r"\.(aside|rebuild(-\d+)?|engagement\.duckdb\.staging\.\d+)"),), folder=True)
+    yield Place(LEFT, (re.compile(rf"\.(aside|{OF_REBUILD}|engagement\.duckdb\.staging\.\d+)"),), folder=True)
     yield Place(LEFT, (re.compile(r"\..+\.\d+"),))
     yield Place(OF_THE_USER, (re.compile(r"tweets|dagster|lost\+found|engagement\.duckdb\.tmp"),), folder=True)
     yield Place(INDEX, (re.compile(r"\.begun"),), folder=True)
@@ -165,7 +166,7 @@ SINGLE = {
     SAVED: r"saved\.jsonl",
     CATALOG: r"engagement\.duckdb",
     WRITTEN_INTO: r"engagement\.duckdb\.wal",
-    LOCK: r"\.(lake|pull|shapes|rebuild(-\d+)?)\.lock(\.clock)?",
-    NOTE: r"\.((lake|rebuild(-\d+)?)(\.\d+)?|pull|catalog|emulator)\.note",
+    LOCK: rf"\.(lake|pull|shapes|app-\w+|{OF_REBUILD})\.lock(\.clock)?",
+    NOTE: rf"\.((lake|{OF_REBUILD})(\.\d+)?|pull|catalog|emulator)\.note",
     OF_THE_USER: r"README\.md|roster\.example\.csv|dagster\.log|\.gitignore|\.gitkeep",
 }

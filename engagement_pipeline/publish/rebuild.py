@@ -8,8 +8,7 @@ engagements are replaced together, with the month's file of daily sums; those of
 
 The second line takes nearly all of the time, and needs no lock: rebuilds of other days, and publications, may be at
 work beside it. The lake's lock is held where files are put in their places, and only if what they were made from is
-still there (turns.py). Else, and if anything failed, all that is left is made once more, under the lock from its first
-read to its last rename.
+still there (turns.py). Else all that is left is made once more, under the lock from its first read to its last rename.
 
 What landed is published there in the order in which it was pulled, so counts, coverage and revisions come out as they
 once did. Where an answer is gone that the tables hold (rebuild_gaps.py), what was published stays. No row
@@ -42,7 +41,7 @@ from engagement_pipeline.publish.publisher import publish_part, publish_sound
 from engagement_pipeline.publish.rebuild_days import Known
 from engagement_pipeline.publish.rebuild_gaps import Answered
 from engagement_pipeline.publish.retention import reaches
-from engagement_pipeline.publish.turns import ChangedError, Turns
+from engagement_pipeline.publish.turns import Turns
 from engagement_pipeline.publish.workers import WorkerEndedError, Workers
 
 if TYPE_CHECKING:
@@ -104,15 +103,17 @@ def rebuild_table(
                 recover(lake, sources.read)
                 part = _begun(lake, endpoint, _asked(lake, endpoint, first, last), workers=shared)
                 name = held.enter_context(rebuilds.place(lake))
-                turns = Turns(lake, endpoint, part.days)
+                turns = Turns(lake, endpoint, part.days, _pulls_of(lake, endpoint, part.days))
             make = partial(_made_anew, lake, endpoint, name=name, workers=shared, progress=progress)
             try:
                 done += make(part, turn=turns.take)
             except (WorkerEndedError, MemoryLackError):
                 raise
             except (LakeError, OSError) as error:
-                logger.info("what is left is made anew under the lock: %s", error)
                 with lake.locked(LAKE_LOCK, "a publication"):
+                    if not turns.changed():
+                        raise
+                    logger.warning("what is left is made anew while others wait: %s", error)
                     recover(lake, sources.read)
                     left = [day for day in part.days if day not in {each.day for each in done}]
                     done += make(_begun(lake, endpoint, part._replace(days=left), workers=shared), turn=nullcontext)
@@ -151,15 +152,11 @@ def _made_anew(
 ) -> Iterator[Rebuilt]:
     """Yield the days of a part, each once it is in its place; a `turn` is taken to put files there."""
     with _shadow(lake, name) as shadow:
-        all_pulls = _pulls(lake, endpoint)
-        pulls = [pull for pull in all_pulls if not {*part.days}.isdisjoint(pull.days())]
-        held = {pull.path: {*pull.stamps()} for pull in pulls}
-        known = _known(lake, endpoint, part.days, all_pulls, workers=workers)
+        pulls = _pulls_of(lake, endpoint, part.days)
+        known = _known(lake, endpoint, part.days, _pulls(lake, endpoint), workers=workers)
         _publish_again(shadow, pulls, known, workers=workers, progress=progress)
         by_cell = endpoint.table.merge is Merge.CELL
         with turn():
-            if any(not held[pull.path] <= {*pull.stamps()} for pull in pulls):
-                raise ChangedError(lake, "responses")
             healed = _revise(lake, shadow, pulls, known)
             if by_cell and part.whole:
                 rebuild_revisions.drop_damaged(lake, pulls)
@@ -210,6 +207,11 @@ def _pulls(lake: Lake, endpoint: Endpoint) -> list[Pull]:
     """Return the pulls that the table is made of, oldest first."""
     pulls = raw.all_pulls(lake, endpoint)
     return [pull for pull in pulls if reaches(pull, pulls[-1].started_at)]
+
+
+def _pulls_of(lake: Lake, endpoint: Endpoint, days: Sequence[date]) -> list[Pull]:
+    """Return those of the pulls that have any of these days."""
+    return [pull for pull in _pulls(lake, endpoint) if not {*days}.isdisjoint(pull.days())]
 
 
 def _known(

@@ -1,5 +1,6 @@
 """Rebuilds of parts of a lake: in any order, beside each other and beside what others publish, they make the whole."""
 
+import errno
 import logging
 import shutil
 from datetime import date
@@ -11,9 +12,11 @@ from histories import delete, forget
 from tables import contents, counts, parquet_files
 
 from engagement_pipeline.core.endpoints import HISTORICAL
+from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import Window
 from engagement_pipeline.lake import raw, rebuilds
 from engagement_pipeline.lake.layout import LAKE_LOCK, Lake
+from engagement_pipeline.lake.storage import LocalStorage
 from engagement_pipeline.publish import erasure
 from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.publish.rebuild import rebuild_table
@@ -95,7 +98,20 @@ def test_a_part_inside_another_or_the_same_waits_for_nobody_and_makes_the_files_
 def test_parts_of_other_months_are_each_made_once(raw_alone, caplog):
     caplog.set_level(logging.INFO)
     rebuild(raw_alone, PARTS[1], lambda: rebuild(raw_alone, PARTS[0]))
-    assert [text for text in caplog.messages if "made anew under the lock" in text] == []
+    assert [text for text in caplog.messages if "made anew while others wait" in text] == []
+
+
+def test_what_fails_though_nobody_changed_anything_is_not_made_twice(raw_alone, monkeypatch, caplog):
+    tried = []
+
+    def full_disk(*_, **__):
+        tried.append(1)
+        raise OSError(errno.ENOSPC, "No space left on device", "x")
+
+    monkeypatch.setattr(LocalStorage, "swap", full_disk)
+    with pytest.raises(LakeError, match="x cannot be used: No space left on device; days may be new already"):
+        rebuild(raw_alone, PARTS[1])
+    assert (len(tried), caplog.messages) == (1, [])
 
 
 def test_a_part_reads_no_response_of_other_days(lake, lived):

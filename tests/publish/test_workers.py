@@ -25,7 +25,8 @@ from engagement_pipeline.publish.workers import WorkerEndedError, Workers
 
 TWO = [partial(Counter, 10), partial(Counter, 20)]
 HOLDS_WORKERS = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background of a shell ignores it
 sys.path[:0] = sys.argv[1:]
 from working import Counter
 from engagement_pipeline.publish.workers import Workers
