@@ -165,7 +165,7 @@ SINGLE = {
     SAVED: r"saved\.jsonl",
     CATALOG: r"engagement\.duckdb",
     WRITTEN_INTO: r"engagement\.duckdb\.wal",
-    LOCK: r"\.(lake|pull|shapes|rebuild(-\d+)?)\.lock(\.clock)?",
+    LOCK: r"\.(lake|pull|shapes|rebuild(-\d+)?|app-[0-9a-f]{12})\.lock(\.clock)?",
     NOTE: r"\.((lake|rebuild(-\d+)?)(\.\d+)?|pull|catalog|emulator)\.note",
     OF_THE_USER: r"README\.md|roster\.example\.csv|dagster\.log|\.gitignore|\.gitkeep",
 }
