@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from engagement_pipeline.core import settings, spend
-from engagement_pipeline.core.errors import EngagementError
+from engagement_pipeline.core.errors import EngagementError, refused_by_system
 from engagement_pipeline.core.redaction import printable, redacted
 from engagement_pipeline.core.spend import Limits, Needs
 from engagement_pipeline.extract import roster, vendor_usage
@@ -85,7 +85,9 @@ def gathered(chosen: Settings, *, now: datetime, asks_vendor: bool = False) -> S
             return look()
         except EngagementError as error:
             problems[name] = str(error)
-            return None
+        except OSError as error:
+            problems[name] = refused_by_system(error)
+        return None
 
     known = part("accounts", lambda: accounts.glance(chosen.accounts))
     by_handle = dict(sorted(known.by_handle.items())) if known else {}

@@ -76,8 +76,8 @@ def after(failed: Failed, planned: Plan, error: PullError, lake: Lake) -> Failed
                 continue
         elif not isinstance(failure, AccountError):
             failed = replace(failed, stopped_by=failure)
-        if isinstance(failure, RefusedError) and failure.longest_days is not None:
-            _learn_longest(failure, planned, lake)
+            if isinstance(failure, RefusedError) and failure.longest_days is not None:
+                _learn_longest(failure, planned, lake)
         causes.setdefault(cause, failure)
     return replace(failed, causes=causes, known=known)
 

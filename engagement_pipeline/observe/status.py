@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from engagement_pipeline.core.endpoints import ENDPOINTS
-from engagement_pipeline.core.errors import EngagementError, InputError, LakeError
+from engagement_pipeline.core.errors import EngagementError, InputError, LakeError, refused_by_system
 from engagement_pipeline.core.tables import ENGAGEMENTS, TABLES, UNAVAILABLE
 from engagement_pipeline.lake import raw, refused_windows, request_log, set_aside
 from engagement_pipeline.lake.layout import PULL_LOCK
@@ -116,6 +116,8 @@ def of_lake(lake: Lake, *, now: datetime) -> Standing | None:
         to_forget, overdue = _to_forget(lake, now) if aside[UNAVAILABLE] else (0, 0)
     except EngagementError as error:
         problem = str(error)
+    except OSError as error:
+        problem = refused_by_system(error)
     return Standing(
         held=_held(lake),
         pulls=tuple(pull for each in lake.of_each_source for pull in _last_pulls(each)),

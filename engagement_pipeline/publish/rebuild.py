@@ -115,8 +115,9 @@ def rebuild_table(
                         raise
                     logger.warning("what is left is made anew while others wait: %s", error)
                     recover(lake, sources.read)
-                    left = [day for day in part.days if day not in {each.day for each in done}]
-                    done += make(_begun(lake, endpoint, part._replace(days=left), workers=shared), turn=nullcontext)
+                    left = _left(endpoint, part, done)
+                    done = [each for each in done if each.day not in left.days]
+                    done += make(_begun(lake, endpoint, left, workers=shared), turn=nullcontext)
     except OSError as error:
         raise LakeError(
             f"{error.filename or lake.root} cannot be used: {error.strerror}; days may be new already, the "
@@ -140,6 +141,13 @@ def _asked(lake: Lake, endpoint: Endpoint, first: date | None, last: date | None
     if endpoint.table.merge is Merge.LATEST and days:
         days = all_days
     return _Part(days, days == all_days)
+
+
+def _left(endpoint: Endpoint, part: _Part, done: Sequence[Rebuilt]) -> _Part:
+    """Return what is left of a part, once some days are done; of a table of a single file, that is all."""
+    if endpoint.table.merge is Merge.LATEST:
+        return part._replace(written=part.written | {each.day for each in done if each.changed})
+    return part._replace(days=[day for day in part.days if day not in {each.day for each in done}])
 
 
 def _begun(lake: Lake, endpoint: Endpoint, part: _Part, *, workers: Workers) -> _Part:

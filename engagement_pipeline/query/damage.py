@@ -1,6 +1,6 @@
 """Which file of the lake is damaged, where DuckDB cannot answer over it: what a query that can be answered never asks.
 
-In: a lake, DuckDB's error, the tables. Out: LakeError for a file that is proven damaged.
+In: a lake, DuckDB's error, the tables. Out: LakeError for a file that is proven damaged, or that was not given.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from engagement_pipeline.core.errors import LakeError, refused_by_system
 from engagement_pipeline.lake.parquet import damaged
 from engagement_pipeline.query.files import glob_of
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-    from engagement_pipeline.core.errors import LakeError
     from engagement_pipeline.core.tables import Table
     from engagement_pipeline.lake.layout import Lake
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def damage_behind(
     lake: Lake, error: duckdb.Error, tables: Iterable[Table], *, day: date | None = None
 ) -> LakeError | None:
-    """Return the error that names the damaged file for which DuckDB failed, None where none is proven to be.
+    """Return the error that names the file for which DuckDB failed, None where none is proven to be damaged.
 
     A file that DuckDB names is read whole, and every file where it names none. For a column that it misses or cannot
     work with, the columns of all files are looked at.
@@ -39,8 +39,16 @@ def damage_behind(
                 try:
                     _check(lake, path, table.file_schema, whole=whole)
                 except (OSError, pa.ArrowException, ValueError, KeyError) as problem:
-                    return damaged(path, problem)
+                    return _told(path, problem)
     return None
+
+
+def _told(path: Path, problem: Exception) -> LakeError:
+    """Return what is wrong with a file; a query has no answer either way, so one that was not given is told as well."""
+    try:
+        return damaged(path, problem)
+    except OSError as error:
+        return LakeError(refused_by_system(error))
 
 
 def _check(lake: Lake, path: Path, schema: pa.Schema, *, whole: bool) -> None:

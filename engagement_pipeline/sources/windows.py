@@ -20,7 +20,10 @@ LONGEST = re.compile(
     re.IGNORECASE,
 )
 TOO_OLD = re.compile(r"on or after|older|oldest|too (?:old|far)|far back|earliest|\b365\b", re.IGNORECASE)
-BEGINS = re.compile(r"\b(?:on or after|from|since|earliest[^.;\d]*)\W*(\d{4}-\d\d-\d\d(?:T[\d:.]+Z?)?)", re.IGNORECASE)
+MOMENT = r"\W*(\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d[\d:.]*(?: ?(?:Z|UTC)\b|[+-]\d\d:?\d\d)?)?)"
+BEGINS = [  # the clearest first: what was asked for may be said in the others
+    re.compile(rf"\b(?:{words}){MOMENT}", re.IGNORECASE) for words in (r"on or after|earliest[^.;\d]*", "from|since")
+]
 DAYS_BACK = re.compile(
     r"\b(?:older than|last|past|within|most recent) ([1-9]\d{0,3}) days?\b|\b([1-9]\d{0,3}) days? (?:ago|back|old)\b",
     re.IGNORECASE,
@@ -38,19 +41,24 @@ class Refused:
     @property
     def hint(self) -> str:
         """What comes of it, in words; empty where it says nothing clear."""
+        fewer = f"the next pull asks for {self.longest_days or 'half as many'} days a request"
         if self.oldest:
-            begins = f"{self.oldest:%Y-%m-%dT%H:%MZ}"
-            return f": the data begin at {begins}; this is remembered, and older days are left out from now on"
-        if self.longest_days is None:
-            return ""
-        fewer = f"{self.longest_days} days" if self.longest_days else "half as many days"
-        return f": this is remembered, and the next pull asks for {fewer} a request"
+            begins = f": the data begin at {self.oldest:%Y-%m-%dT%H:%MZ}; this is remembered"
+            return f"{begins}, and older days are left out from now on" + (f"; else {fewer}" if self.is_long else "")
+        return f": this is remembered, and {fewer}" if self.is_long else ""
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it is about how many days a window has."""
+        return self.longest_days is not None
 
 
 def refused(said: str, asked_at: datetime) -> Refused:
-    """Read the words of a 400. `asked_at` is when the API was asked: some texts count days from then."""
-    oldest = _oldest(said, asked_at)
-    return Refused(oldest=oldest) if oldest else Refused(longest_days=_longest_days(said))
+    """Read the words of a 400. `asked_at` is when the API was asked: some texts count days from then.
+
+    A text may say both. Then the window tells which is meant: one that begins later is not too old.
+    """
+    return Refused(longest_days=_longest_days(said), oldest=_oldest(said, asked_at))
 
 
 def _longest_days(said: str) -> int | None:
@@ -67,14 +75,16 @@ def _oldest(said: str, asked_at: datetime) -> datetime | None:
     found: datetime | None = None
     if days := DAYS_BACK.search(said):
         found = asked_at - timedelta(days=int(days[1] or days[2]))
-    elif begins := BEGINS.search(said):
+    elif begins := next(filter(None, (pattern.search(said) for pattern in BEGINS)), None):
         found = _moment(begins[1])
     return found if found and found <= asked_at - NEWEST else None
 
 
 def _moment(text: str) -> datetime | None:
     """Return a moment in UTC, None for what looks like one and is none."""
+    written = text.upper().replace("UTC", "Z").replace(" Z", "Z").rstrip(".:")
     try:
-        return datetime.fromisoformat(text.rstrip("Zz.:")).replace(tzinfo=UTC)
-    except ValueError:
+        moment = datetime.fromisoformat(written)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None

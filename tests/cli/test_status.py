@@ -1,6 +1,8 @@
 """`engagement status`: one screen, JSON, and parts that cannot be read beside those that can."""
 
+import errno
 import json
+import os
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -143,6 +145,16 @@ def test_what_cannot_be_read_is_a_line_and_the_rest_is_shown(in_world, engagemen
     assert said[1].startswith("  days       1 day, ")
     (in_world.lake / "lake.json").write_text('{"format": 2}')
     assert any(line.startswith("lake         ") and "run engagement upgrade" in line for line in lines())
+
+
+def test_a_lake_that_the_system_does_not_give_is_a_line_and_the_rest_is_shown(in_world, lines, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), "pull.json")
+
+    monkeypatch.setattr(status.status, "of_lake", refuse)
+    assert [line for line in lines() if line.startswith("lake ")][-1].startswith(
+        "lake         pull.json cannot be used: Too many open files; raise the limit of open files"
+    )
 
 
 def test_json_has_the_same_for_programs(in_world, engagement):

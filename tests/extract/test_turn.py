@@ -14,7 +14,7 @@ from engagement_pipeline import pipeline
 from engagement_pipeline.core.places import in_bucket as place
 from engagement_pipeline.extract import puller, turn
 from engagement_pipeline.extract.prepare import prepare
-from engagement_pipeline.lake import object_lock, objects, raw
+from engagement_pipeline.lake import inventory, object_lock, objects, raw
 from engagement_pipeline.lake.layout import Lake
 
 PATIENCE_SECONDS = 60  # for another thread; only a broken one uses it up
@@ -153,3 +153,11 @@ def test_who_waits_is_told_once_of_each_that_comes_first(in_bucket, monkeypatch)
     with object_lock.hold(objects.objects(in_bucket.bucket), "a lock", what="March", waiting=told.append) as lease:
         assert told == ["January", "February", "January"]
         assert lease.what == "March"
+
+
+def test_the_turn_of_an_app_may_lie_in_a_lake(chosen, in_bucket):
+    lake = Lake(in_bucket)
+    lake.open()
+    with turn.held(replace(chosen, data=in_bucket, app_lock=in_bucket), lake, what=WHAT):
+        assert any(path.name.startswith(".app-") for path in lake.storage.find(".*.lock"))
+        assert inventory.take(lake, own=lambda _: False).strangers == []

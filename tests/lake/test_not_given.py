@@ -32,15 +32,15 @@ def lake(tmp_path):
     return lake
 
 
-def refuse(monkeypatch, error, *, number=None, suffix=""):
-    """Have a storage give no file, or not the one of a number, and then all others; return what was asked for."""
+def refuse(monkeypatch, error, *, numbers=range(1, 10**6), suffix=""):
+    """Have a storage give no file, or not those that are asked for as one of `numbers`; return what was asked for."""
     asked = []
     for name in ("read", "source"):
         really = getattr(LocalStorage, name)
 
         def give(self, path, really=really):
             asked.append(path)
-            if path.name.endswith(suffix) and number in {None, len(asked)}:
+            if path.name.endswith(suffix) and len(asked) in numbers:
                 raise error
             return really(self, path)
 
@@ -70,13 +70,24 @@ def test_nobody_can_tell_whether_it_is_sound(lake, monkeypatch):
 
 
 @pytest.mark.parametrize("number", range(1, 62, 4))
-def test_a_rebuild_that_is_not_given_a_file_loses_nothing(lake, monkeypatch, number):
+def test_a_rebuild_that_is_not_given_a_file_once_loses_nothing(lake, monkeypatch, number):
     before, files = contents(lake), everything(lake)
     with monkeypatch.context() as patch:
-        asked = refuse(patch, OSError(errno.EMFILE, "Too many open files"), number=number)
+        asked = refuse(patch, OSError(errno.EMFILE, "Too many open files"), numbers=[number])
         with pytest.raises((OSError, LakeError), match="Too many open files"):
             rebuild_table(lake, lake.hourly)
         assert len(asked) >= number
+    assert contents(lake) == before
+    assert everything(lake).keys() >= files.keys()
+
+
+@pytest.mark.parametrize("number", range(1, 62, 15))
+def test_a_rebuild_that_is_given_no_more_files_says_so_and_loses_nothing(lake, monkeypatch, number):
+    before, files = contents(lake), everything(lake)
+    with monkeypatch.context() as patch:
+        refuse(patch, OSError(errno.EMFILE, "Too many open files"), numbers=range(number, 10**6))
+        with pytest.raises((OSError, LakeError), match="Too many open files"):
+            rebuild_table(lake, lake.hourly)
     assert contents(lake) == before
     assert everything(lake).keys() >= files.keys()
     rebuild_table(lake, lake.hourly)

@@ -1,5 +1,7 @@
 """Where a lake stands: its days, its last pulls, what is set aside and what was asked for."""
 
+import errno
+import os
 from datetime import date, timedelta
 
 import pytest
@@ -9,6 +11,7 @@ from histories import FIRST, SECOND, THIRD
 from engagement_pipeline.core.model import Window
 from engagement_pipeline.core.tables import ENGAGEMENTS
 from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.lake.storage import LocalStorage
 from engagement_pipeline.observe import status
 from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.query import catalog
@@ -129,6 +132,20 @@ def test_a_list_that_cannot_be_read_is_a_problem_of_its_own(history):
     history.set_aside.write_bytes(b"no parquet")
     found = standing(history)
     assert found.problem.startswith(f"{history.set_aside} is damaged")
+    assert found.held.days == 3
+
+
+def test_a_list_that_is_not_given_is_a_problem_of_its_own(history, monkeypatch):
+    source = LocalStorage.source
+
+    def give(self, path):
+        if path == history.set_aside:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return source(self, path)
+
+    monkeypatch.setattr(LocalStorage, "source", give)
+    found = standing(history)
+    assert found.problem.startswith(f"{history.set_aside} cannot be used: Permission denied; get permission for it")
     assert found.held.days == 3
 
 

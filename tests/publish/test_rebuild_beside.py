@@ -3,15 +3,15 @@
 import errno
 import logging
 import shutil
-from datetime import date
+from datetime import UTC, date, datetime
 
 import kills
 import pytest
-from bodies import at, full, pulled
+from bodies import at, full, observed, parts, pulled
 from histories import delete, forget
 from tables import contents, counts, parquet_files
 
-from engagement_pipeline.core.endpoints import HISTORICAL
+from engagement_pipeline.core.endpoints import HISTORICAL, RECENT
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import Window
 from engagement_pipeline.lake import raw, rebuilds
@@ -20,6 +20,7 @@ from engagement_pipeline.lake.storage import LocalStorage
 from engagement_pipeline.publish import erasure
 from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.publish.rebuild import rebuild_table
+from engagement_pipeline.publish.turns import Turns
 
 TWO_MONTHS = Window(date(2025, 12, 30), date(2026, 1, 2))
 LATER = Window(date(2026, 1, 1), date(2026, 1, 4))
@@ -147,6 +148,29 @@ def test_a_tweet_that_is_forgotten_meanwhile_does_not_come_back(lake):
     rebuild(lake, PARTS[1], lambda: erasure.forget(lake, [2], now=at(5)))
     assert {cell[0] for cell in counts(lake)} == {1, 3}
     assert erasure.found(lake, [2]) == {}
+
+
+def test_a_table_of_one_file_loses_no_row_to_what_is_published_between_its_days(tmp_path, monkeypatch):
+    lake = Lake(tmp_path / "lake")
+    moments = {n: datetime(2026, 2, day, hour, tzinfo=UTC) for n, day, hour in ((1, 1, 20), (2, 2, 3), (3, 2, 4))}
+
+    def publish(number):
+        day = Window(moments[number].date(), moments[number].date())
+        observed(lake, RECENT, parts(full([number], 1, window=day)), moments[number], tweets=[number])
+        publish_pulls(lake)
+
+    publish(1)
+    publish(2)
+    turns = iter([lambda: None, lambda: None, lambda: publish(3)])  # what they revise, the first day, the next
+    take = Turns.take
+
+    def act(self):
+        next(turns)()
+        return take(self)
+
+    monkeypatch.setattr(Turns, "take", act)
+    assert [day.day.day for day in rebuild_table(lake, RECENT)] == [1, 2]
+    assert {row[0] for row in contents(lake, "recent")["recent"]} == {1, 2, 3}
 
 
 @pytest.mark.parametrize("place", [2, 6])

@@ -16,6 +16,7 @@ from engagement_pipeline.core import tables
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.errors import InputError, LakeError
 from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.lake.storage import LocalStorage
 from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.query import catalog
 
@@ -228,3 +229,15 @@ def test_a_power_cut_leaves_no_write_ahead_log_of_an_old_catalog_beside_a_new_on
         left = recording.restore(cut, lake.root.with_name(f"cut {number}"))
         assert (left / lake.catalog.name).read_bytes() in (b"old", lake.catalog.read_bytes())
         assert (left / lake.catalog.name).read_bytes() == b"old" or not (left / log.name).exists()
+
+
+def test_a_query_over_a_file_that_is_not_given_says_so_in_the_error_of_a_query(lake, monkeypatch):
+    path = lake.rows(tables.ENGAGEMENTS, SECOND)
+    path.write_bytes(b"nothing that DuckDB can read")
+
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(LocalStorage, "source", refuse)
+    with pytest.raises(LakeError, match=f"{path.name} cannot be used: Permission denied; get permission for it"):
+        catalog.query(lake, ALL)

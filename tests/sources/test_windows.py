@@ -20,6 +20,10 @@ def at(month, day, hour=0, *, year=2026):
         "Invalid 'start_time':'2026-01-04T00:00Z'. 'start_time' must be on or after 2026-01-18T12:00Z.": at(1, 18, 12),
         "too old; data since 2026-01-18": at(1, 18),
         "The earliest day is 2026-01-18, 'start_time' is too old": at(1, 18),
+        "'start_time' must be on or after 2026-01-18 12:00:00": at(1, 18, 12),
+        "'start_time' must be on or after 2026-01-18 12:00:00.000 UTC.": at(1, 18, 12),
+        "'start_time' must be on or after 2026-01-18T12:00:00+02:00.": at(1, 18, 10),
+        "from 2026-01-04 to 2026-01-31 is too old, the earliest day is 2026-01-18": at(1, 18),
         "The start must not be older than 365 days": Refused(oldest=ASKED_AT.replace(year=2025)),
         "start_time is too far back: only the last 30 days are served": Refused(
             oldest=datetime(2026, 1, 2, 12, 30, tzinfo=UTC)
@@ -63,3 +67,9 @@ def test_no_moment_is_taken_from_words_that_may_mean_another(said):
 )
 def test_the_days_of_a_window_are_read_and_those_of_nothing_else(said, days):
     assert refused(said, ASKED_AT) == Refused(longest_days=days)
+
+
+def test_a_text_that_says_how_long_and_from_when_on_is_read_whole():
+    both = Refused(longest_days=7, oldest=datetime(2014, 9, 1, tzinfo=UTC))
+    assert refused("a window has at most 7 days, and the earliest is 2014-09-01", ASKED_AT) == both
+    assert both.hint.endswith("and older days are left out from now on; else the next pull asks for 7 days a request")
