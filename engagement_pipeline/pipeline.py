@@ -23,6 +23,7 @@ from engagement_pipeline.core.errors import (
     LakeError,
     PublishError,
     PullError,
+    refused_by_system,
 )
 from engagement_pipeline.core.model import Progress, quiet
 from engagement_pipeline.core.tables import REBUILDABLE
@@ -223,6 +224,8 @@ def report_days(settings: Settings, days: Sequence[date]) -> Days:
                 reports[day] = _day_report(settings, lake, day, once)
             except EngagementError as error:
                 failures[day] = error
+            except OSError as error:
+                failures[day] = LakeError(refused_by_system(error), day=day)
     return Days(reports=reports, failures=failures, elsewhere={})
 
 

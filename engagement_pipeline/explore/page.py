@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from engagement_pipeline.charts import bundle, draw
 from engagement_pipeline.charts.pages import environment
 from engagement_pipeline.charts.trust import doubtful, each_day
-from engagement_pipeline.core.errors import EngagementError
+from engagement_pipeline.core.errors import EngagementError, refused_by_system
 from engagement_pipeline.core.redaction import redacted
 from engagement_pipeline.explore import cell, charts
 from engagement_pipeline.explore.choices import Choices, choices, zones
@@ -106,6 +106,8 @@ def _look(lake: Lake, query: Query) -> Shown:
         return Shown(known=known, view=seen, figures=figures(lake, seen))
     except EngagementError as error:
         return Shown(known=known, view=seen, problem=str(error))
+    except OSError as error:
+        return Shown(known=known, view=seen, problem=refused_by_system(error))
 
 
 def _answered(lake: Lake, query: Query) -> Cell:
@@ -114,6 +116,8 @@ def _answered(lake: Lake, query: Query) -> Cell:
         return Cell(sql=sql, answers=cell.answers(lake, sql) if sql else [])
     except EngagementError as error:
         return Cell(sql=sql, mistake=str(error))
+    except OSError as error:
+        return Cell(sql=sql, mistake=refused_by_system(error))
 
 
 def _controls(seen: View | None, query: Query) -> dict[str, Any]:

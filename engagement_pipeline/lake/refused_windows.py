@@ -64,10 +64,11 @@ def learn_longest(lake: Lake, days: int | None, *, at: datetime) -> None:
 
 def too_old(lake: Lake, endpoint: Endpoint) -> TooOld | None:
     """Return which days the API has refused as too old at an endpoint; None if it has refused none, or serves them."""
-    with suppress(KeyError, ValueError, TypeError):
+    with suppress(KeyError, ValueError, TypeError, OverflowError):
         told = _told(lake)[endpoint.name]
         oldest, at = (datetime.fromisoformat(told[name]).astimezone(UTC) for name in ("oldest", "at"))
-        return TooOld(oldest=oldest, at=at, text=str(told["text"]))
+        if oldest <= at:  # else the file is damaged, and would leave out all days
+            return TooOld(oldest=oldest, at=at, text=str(told["text"]))
     return None
 
 

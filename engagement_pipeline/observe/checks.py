@@ -14,7 +14,7 @@ from datetime import date, datetime, time, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from engagement_pipeline.core.errors import EngagementError
+from engagement_pipeline.core.errors import EngagementError, refused_by_system
 from engagement_pipeline.core.model import posted_at
 from engagement_pipeline.core.tables import ENGAGEMENTS, UNANSWERED
 from engagement_pipeline.lake.layout import Lake, judged
@@ -150,6 +150,8 @@ def of_day(day: Day, *, names: Collection[str] | None = None) -> Iterator[tuple[
                 yield check, check.look(day)
             except EngagementError as error:
                 yield check, Verdict(passed=False, words=str(error))
+            except OSError as error:
+                yield check, Verdict(passed=False, words=refused_by_system(error))
 
 
 def unaccounted(day: date, ask: AskDay, settings: Settings) -> list[dict[str, Any]]:

@@ -131,6 +131,8 @@ class SortedReader:
     def _next_row_group(self, file: pq.ParquetFile) -> pa.Table:
         try:
             rows = read_row_group(file, self._row_group, self.path, self._table)
+        except MemoryError:  # one of Arrow's exceptions too, and no damage
+            raise
         except (OSError, pa.ArrowException, ValueError, KeyError) as error:
             raise damaged(self.path, error) from None
         self._row_group += 1

@@ -95,11 +95,15 @@ def _in_bytes(content: bytes, erased: Erased) -> bool:
 def _unpacked(path: Path, content: bytes) -> bytes:
     """Return what a file holds; of one that is damaged, its bytes."""
     name = path.name.removesuffix(UNSETTLED)
-    unpacked = content
-    with suppress(OSError, EOFError, zlib.error, pa.ArrowException):
+    try:
         if name.endswith(GZIP):
-            unpacked = gzip.decompress(content)
-        elif name.endswith(ZSTD):
+            return gzip.decompress(content)
+        if name.endswith(ZSTD):
             with pa.CompressedInputStream(pa.BufferReader(content), "zstd") as stream:
-                unpacked = stream.read()
-    return unpacked
+                unpacked: bytes = stream.read()
+                return unpacked
+    except MemoryError:  # one of Arrow's exceptions too, and no damage
+        raise
+    except (OSError, EOFError, zlib.error, pa.ArrowException):
+        pass
+    return content

@@ -38,6 +38,8 @@ def damage_behind(
             if path.suffix == ".parquet" and (whole or isinstance(error, duckdb.BinderException)):
                 try:
                     _check(lake, path, table.file_schema, whole=whole)
+                except MemoryError:  # one of Arrow's exceptions too, and no damage
+                    return None
                 except (OSError, pa.ArrowException, ValueError, KeyError) as problem:
                     return _told(path, problem)
     return None

@@ -41,16 +41,15 @@ class Refused:
     @property
     def hint(self) -> str:
         """What comes of it, in words; empty where it says nothing clear."""
-        fewer = f"the next pull asks for {self.longest_days or 'half as many'} days a request"
-        if self.oldest:
-            begins = f": the data begin at {self.oldest:%Y-%m-%dT%H:%MZ}; this is remembered"
-            return f"{begins}, and older days are left out from now on" + (f"; else {fewer}" if self.is_long else "")
-        return f": this is remembered, and {fewer}" if self.is_long else ""
-
-    @property
-    def is_long(self) -> bool:
-        """Whether it is about how many days a window has."""
-        return self.longest_days is not None
+        longer = ""
+        if self.longest_days is not None:
+            fewer = f"{self.longest_days} days" if self.longest_days else "half as many days"
+            longer = f": this is remembered, and the next pull asks for {fewer} a request"
+        if not self.oldest:
+            return longer
+        begins = f"{self.oldest:%Y-%m-%dT%H:%MZ}"
+        older = f": the data begin at {begins}; this is remembered, and older days are left out from now on"
+        return f"{older}; if the window is too long{longer}" if longer else older
 
 
 def refused(said: str, asked_at: datetime) -> Refused:

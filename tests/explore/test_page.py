@@ -1,6 +1,8 @@
 """The page: whole, quiet, readable without its charts, and safe whatever the lake holds."""
 
+import errno
 import json
+import os
 import re
 import shutil
 
@@ -184,3 +186,12 @@ def test_the_answer_of_the_cell_comes_alone_too(trapped):
     assert Page(text).words == "1 row tweets 7"
     assert 'role="alert"' in answer(trapped, {"sql": ["select nothing"]})
     assert Page(answer(trapped, {})).words == ""
+
+
+@pytest.mark.parametrize(("asked", "query"), [("choices", WHOLE), ("cell.answers", {"sql": ["select 1"]})])
+def test_what_the_system_does_not_give_is_one_line(trapped, monkeypatch, asked, query):
+    def refuse(*_):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), "some.parquet")
+
+    monkeypatch.setattr(f"engagement_pipeline.explore.page.{asked}", refuse)
+    assert "some.parquet cannot be used: Too many open files; raise the limit" in page(trapped, query)

@@ -58,7 +58,17 @@ def test_each_endpoint_has_its_own_refusal_and_the_rest_of_the_marker_stays(empt
     assert (refused_windows.longest_days(empty, AT), empty.open()) == (7, 3)
 
 
-@pytest.mark.parametrize("told", [None, [], {"analytics": 1}, {"analytics": {"oldest": "soon", "at": "now"}}])
+@pytest.mark.parametrize(
+    "told",
+    [
+        None,
+        [],
+        {"analytics": 1},
+        {"analytics": {"oldest": "soon", "at": "now"}},
+        {"analytics": {"oldest": "9026-01-18T12:00:00+00:00", "at": AT.isoformat(), "text": "too old"}},
+        {"analytics": {"oldest": "0001-01-01T00:00:00+05:00", "at": AT.isoformat(), "text": "too old"}},
+    ],
+)
 def test_a_memory_that_is_damaged_keeps_nothing_back(empty, told):
     empty.mark(oldest=told, longest_days=told or 7)
     assert refused_windows.too_old(empty, ANALYTICS) is None

@@ -1,5 +1,7 @@
 """Each check passes on a healthy day, and says in words what is wrong with one that is not."""
 
+import errno
+import os
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -10,11 +12,13 @@ from bodies import TYPES, WINDOW, at, full, pulled
 from checked import WHOLE, healthy, refused, roster
 from older import tweet_posted
 
+from engagement_pipeline import pipeline
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.settings import Settings
 from engagement_pipeline.core.tables import COVERAGE
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.parquet import read, write
+from engagement_pipeline.lake.storage import LocalStorage
 from engagement_pipeline.observe import checks
 from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.query import by_day
@@ -171,6 +175,33 @@ def test_a_damaged_file_fails_what_needs_it_with_its_name_and_the_fix(lake):
     found = failed(lake)
     assert {"key_unique", "schema", "audit", "hours_complete"} <= set(found)
     assert all(f"{path} is damaged" in words and "engagement rebuild" in words for words in found.values())
+
+
+def test_a_file_that_is_not_given_fails_what_needs_it_and_nothing_else(lake, monkeypatch):
+    path, source = lake.rows(HISTORICAL.table, DAY), LocalStorage.source
+
+    def give(self, asked):
+        if asked == path:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return source(self, asked)
+
+    monkeypatch.setattr(LocalStorage, "source", give)
+    found = failed(lake)
+    assert all(words.startswith(f"{path} cannot be used: Permission denied; get") for words in found.values())
+    assert "schema" in found
+    assert len(found) < len(checks.CHECKS)
+
+
+def test_a_day_that_is_not_given_keeps_no_other_from_its_report(lake, monkeypatch):
+    def refuse(_, __, day, ___):
+        if day == DAY:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), "some.parquet")
+        return "a report"
+
+    monkeypatch.setattr(pipeline, "_day_report", refuse)
+    told = pipeline.report_days(Settings(data=lake.root), [DAY, FIRST])
+    assert told.reports == {FIRST: "a report"}
+    assert str(told.failures[DAY]).startswith("some.parquet cannot be used: Too many open files")
 
 
 def test_a_damaged_day_before_is_told_by_its_own_checks(lake):

@@ -74,3 +74,14 @@ def test_a_response_that_a_pull_renames_meanwhile_stops_no_search(tmp_path, monk
     home.open()
     monkeypatch.setattr(erasure_search, "_files", lambda lake, _: [lake.raw / "ann-1.json.zst.new"])
     assert erasure_search.search(home, Erased(frozenset({1}))).holding == ()
+
+
+def test_a_lack_of_memory_is_no_file_without_the_id(lake, monkeypatch):
+    (lake.root / "a.json.zst").write_bytes(ZSTD.compress(f'{{"{GONE}": 1}}'.encode()))
+
+    def lack(*_):
+        raise pa.ArrowMemoryError("malloc failed")
+
+    monkeypatch.setattr(pa, "CompressedInputStream", lack)
+    with pytest.raises(MemoryError):
+        search(lake, ERASED)

@@ -2,6 +2,7 @@
 
 import shutil
 
+import pyarrow as pa
 import pytest
 from bodies import WINDOW, at, full, observed, pulled, totals
 from tables import counts, file_of, rebuilt
@@ -13,6 +14,7 @@ from engagement_pipeline.core.tables import ENGAGEMENTS, REVISIONS
 from engagement_pipeline.lake import raw
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.parquet import read
+from engagement_pipeline.publish import day_file
 from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.query import catalog
 
@@ -144,3 +146,15 @@ def test_a_day_of_which_an_older_copy_was_put_back_waits_until_it_is_made_anew(l
     publish_pulls(lake)
     assert counts(lake) == full([1, 2, 3], 3, window=FIVE)
     assert old_ones(lake) == {(1, 1, at(1)), (2, 1, at(1)), (2, 2, at(2)), (3, 2, at(2))}
+
+
+def test_a_lack_of_memory_is_no_damage(lake, monkeypatch):
+    def lack(*_):
+        raise pa.ArrowMemoryError("malloc failed")
+
+    monkeypatch.setattr(day_file, "read_row_group", lack)
+    with pytest.raises(MemoryError):
+        publish_pulls(lake)
+    monkeypatch.undo()
+    publish_pulls(lake)
+    assert of_days(lake, DAYS) == truth_of(DAYS)

@@ -241,3 +241,15 @@ def test_a_query_over_a_file_that_is_not_given_says_so_in_the_error_of_a_query(l
     monkeypatch.setattr(LocalStorage, "source", refuse)
     with pytest.raises(LakeError, match=f"{path.name} cannot be used: Permission denied; get permission for it"):
         catalog.query(lake, ALL)
+
+
+def test_a_lack_of_memory_proves_no_damage(lake, monkeypatch):
+    lake.rows(tables.ENGAGEMENTS, SECOND).write_bytes(b"nothing that DuckDB can read")
+
+    def lack(*_, **__):
+        raise pa.ArrowMemoryError("malloc failed")
+
+    monkeypatch.setattr(pq, "read_table", lack)
+    monkeypatch.setattr(pq, "read_schema", lack)
+    with pytest.raises(InputError, match="the query failed: "):
+        catalog.query(lake, ALL)

@@ -72,4 +72,4 @@ def test_the_days_of_a_window_are_read_and_those_of_nothing_else(said, days):
 def test_a_text_that_says_how_long_and_from_when_on_is_read_whole():
     both = Refused(longest_days=7, oldest=datetime(2014, 9, 1, tzinfo=UTC))
     assert refused("a window has at most 7 days, and the earliest is 2014-09-01", ASKED_AT) == both
-    assert both.hint.endswith("and older days are left out from now on; else the next pull asks for 7 days a request")
+    assert "older days are left out from now on; if the window is too long: this is remembered, and the " in both.hint
