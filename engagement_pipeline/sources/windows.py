@@ -20,6 +20,7 @@ LONGEST = re.compile(
     re.IGNORECASE,
 )
 TOO_OLD = re.compile(r"on or after|older|oldest|too (?:old|far)|far back|earliest|\b365\b", re.IGNORECASE)
+OF_OTHERS = re.compile(r"\b(?:tweet|post|token|account|app|key)s?\b[^.;]*\b(?:older|too old)\b", re.IGNORECASE)
 MOMENT = r"\W*(\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d[\d:.]*(?: ?(?:Z|UTC)\b|[+-]\d\d:?\d\d)?)?)"
 BEGINS = [  # the clearest first: what was asked for may be said in the others
     re.compile(rf"\b(?:{words}){MOMENT}", re.IGNORECASE) for words in (r"on or after|earliest[^.;\d]*", "from|since")
@@ -69,7 +70,7 @@ def _longest_days(said: str) -> int | None:
 
 def _oldest(said: str, asked_at: datetime) -> datetime | None:
     """Return the moment with which the data begin, None if no day is called too old, or nobody knows from when on."""
-    if not TOO_OLD.search(said):
+    if not TOO_OLD.search(said) or OF_OTHERS.search(said):
         return None
     found: datetime | None = None
     if days := DAYS_BACK.search(said):

@@ -43,6 +43,8 @@ def test_the_moment_with_which_the_data_begin_is_read_where_it_is_said_clearly(s
         "'start_time' must be on or after 2026-13-40T00:00:00Z",
         "the Tweet was posted on 2026-01-18 and is older",
         "the app is new since 2026-01-18",
+        "Tweets older than 90 days are not served",
+        "tokens older than 7 days are refused",
     ],
 )
 def test_no_moment_is_taken_from_words_that_may_mean_another(said):
