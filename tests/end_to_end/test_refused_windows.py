@@ -28,7 +28,7 @@ OUTCOMES = """
 @pytest.fixture
 def short(world):
     """A world with APIs that both go back DAYS, and one handle."""
-    emulator = Emulator(now=NOW, max_age_days=DAYS, requests_per_minute=6000)
+    emulator = Emulator(now=NOW, max_age_days=DAYS, requests_per_minute=6000, requests_per_15_minutes=90_000)
     Thread(target=emulator.run, daemon=True).start()
     emulator.v2.faults.set(oldest_days=DAYS)
     emulator.credentials.write_accounts(world.accounts)

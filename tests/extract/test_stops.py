@@ -10,7 +10,7 @@ from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.errors import PullError, RefusedError
 from engagement_pipeline.core.model import Plan, Window
 from engagement_pipeline.extract import stops
-from engagement_pipeline.lake import refused
+from engagement_pipeline.lake import refused_windows
 from engagement_pipeline.lake.layout import Lake
 
 
@@ -34,5 +34,8 @@ def test_a_text_of_both_kinds_is_of_the_oldest_days_where_the_window_begins_befo
         oldest=datetime(2014, 9, 1, tzinfo=UTC),
     )
     failed = stops.after(stops.Failed(), planned, PullError([failure]), lake)
-    assert refused.longest_days(lake) == longest
-    assert (refused.too_old(lake, HISTORICAL) is not None, failed.stopped_by is None) == (is_too_old, is_too_old)
+    assert refused_windows.longest_days(lake) == longest
+    assert (refused_windows.too_old(lake, HISTORICAL) is not None, failed.stopped_by is None) == (
+        is_too_old,
+        is_too_old,
+    )
