@@ -63,7 +63,8 @@ def looking(landed: Landed, lock: str, *, how: str = AMONG_OTHERS) -> Iterator[N
 
 def look_again(lake: Lake, locks: Collection[str], read: Read) -> None:
     """Look at what a process that died with a lock, or its worker, was looking at; nobody else may hold these locks."""
-    notes = (path.name[1 : -len(".note")] for path in lake.storage.find(".*.note"))
+    files = (entry.path.name for entry in lake.storage.children(lake.root))
+    notes = [name[1 : -len(".note")] for name in files if name.startswith(".") and name.endswith(".note")]
     for name in (name for name in notes if name.partition(".")[0] in locks):
         how, _, place = lake.storage.noted(name).decode(errors="replace").partition("\n")
         path = lake.root / place

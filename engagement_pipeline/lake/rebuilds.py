@@ -34,5 +34,6 @@ def place(lake: Lake) -> Iterator[str]:
 
 def left(lake: Lake) -> list[str]:
     """Return the places that nobody holds, under the lake's lock."""
-    names = {path.name[1:].removesuffix(".lock") for path in lake.storage.find(f".{FIRST}*.lock")}
+    locks = (path for path, *_ in lake.storage.children(lake.root) if path.suffix == ".lock")
+    names = {name for name in (path.stem.removeprefix(".") for path in locks) if NAME.fullmatch(name)}
     return sorted(({FIRST} - names) | {name for name in names if not lake.storage.busy(name)})

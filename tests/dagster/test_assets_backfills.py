@@ -10,6 +10,7 @@ import time
 
 import dagster as dg
 import pytest
+from backfills import LAUNCH
 from code_location import FEW, RANGE_END, RANGE_START, load_definitions, run_days
 from dagster._core.remote_origin import InProcessCodeLocationOrigin
 from dagster._core.test_utils import create_test_daemon_workspace_context
@@ -27,15 +28,6 @@ from engagement_pipeline.query import catalog
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Dagster's own, of what it calls itself
 LOCATION = "engagement"
 PATIENCE_SECONDS = 60.0  # for another process; only a broken one uses it up
-LAUNCH = """
-mutation Launch($params: LaunchBackfillParams!) {
-    launchPartitionBackfill(backfillParams: $params) {
-        __typename
-        ... on PythonError { message }
-        ... on LaunchBackfillSuccess { backfillId }
-    }
-}
-"""
 LAUNCH_RUN = """
 mutation Launch($params: ExecutionParams!) {
     launchRun(executionParams: $params) {

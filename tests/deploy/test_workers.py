@@ -12,6 +12,7 @@ from threading import Event
 import dagster as dg
 import pytest
 import team as teams
+from backfills import LAUNCH
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
 from truth import LAST
 
@@ -33,15 +34,6 @@ WORKERS = ("north", "south")
 WINDOWS = [(LAST - timedelta(days=28 * n - 1), LAST - timedelta(days=28 * (n - 1))) for n in (4, 3, 2, 1)]
 SINCE = datetime(2025, 1, 1, tzinfo=UTC)
 TYPES = "impressions engagements"
-LAUNCH = """
-mutation Launch($params: LaunchBackfillParams!) {
-    launchPartitionBackfill(backfillParams: $params) {
-        __typename
-        ... on PythonError { message }
-        ... on LaunchBackfillSuccess { backfillId }
-    }
-}
-"""
 HARMS = {
     "its machine dies": lambda machine, _: machine.kill(),
     "its worker is stopped": lambda machine, _: machine.stop(),
