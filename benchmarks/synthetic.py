@@ -26,14 +26,15 @@ import pyarrow.parquet as pq
 
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.model import Plan, Request, Response, Window
-from engagement_pipeline.core.tables import COVERAGE, DAILY, ENGAGEMENTS, STORED, TWEETS, TYPE_NAMES
+from engagement_pipeline.core.tables import COVERAGE, ENGAGEMENTS, STORED, TWEETS, TYPE_NAMES
 from engagement_pipeline.emulator import counts as world
 from engagement_pipeline.emulator.world import FIRST_DAY, HANDLES, World, tweets_of_day
 from engagement_pipeline.lake import raw
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.parquet import write
 from engagement_pipeline.publish import daily
-from engagement_pipeline.publish.day_file import DAILY_ROW_GROUP, RowGroupWriter
+from engagement_pipeline.publish.day_file import RowGroupWriter
+from engagement_pipeline.publish.day_sums import SumsWriter
 from engagement_pipeline.publish.merge import Rows, daily_sums, to_table
 from engagement_pipeline.publish.pending import CHUNK_TWEETS
 from engagement_pipeline.sources.engagement.request import CELLS, TWEET_SUMS, TYPE_SUMS
@@ -151,7 +152,7 @@ def _write_day(root, ids, day):
     path.parent.mkdir(parents=True, exist_ok=True)
     sinks = (
         RowGroupWriter(path, ENGAGEMENTS),
-        RowGroupWriter(_sums(lake, day), DAILY, row_group=DAILY_ROW_GROUP),
+        SumsWriter(_sums(lake, day)),
     )
     for at in range(0, len(ids), CHUNK_TWEETS):
         rows = day_rows(ids[at : at + CHUNK_TWEETS], day)
@@ -180,7 +181,7 @@ def _write_coverage(lake, ids, day):
 
 
 def _sums(lake, day):
-    return lake.staging / f"{day}.daily.parquet"
+    return lake.staging / f"{day}.daily.arrow"
 
 
 def day_rows(ids, day):

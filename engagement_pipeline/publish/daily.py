@@ -23,7 +23,8 @@ from engagement_pipeline.core.days import of_month as days_of_month
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.tables import DAILY, ENGAGEMENTS
 from engagement_pipeline.lake.parquet import is_sound, rebuild_of_month
-from engagement_pipeline.publish.day_file import DAILY_ROW_GROUP, RowGroupWriter, SortedReader
+from engagement_pipeline.publish.day_file import RowGroupWriter, SortedReader
+from engagement_pipeline.publish.day_sums import SumsReader, SumsWriter
 from engagement_pipeline.publish.merge import LAST_ID, daily_sums, in_order, of_table
 
 if TYPE_CHECKING:
@@ -55,14 +56,12 @@ def write_months(
         sound = is_sound(lake, target, DAILY)
         if not sound:
             logger.warning("%s is damaged: it is made anew of the rows of its days", target)
-        others = (
-            [target]
-            if sound and lake.storage.exists(target)
-            else [_summed(lake, day, aside) for day in _others(lake, month[0], new)]
-        )
-        if sums or others:
+        published = target if sound and lake.storage.exists(target) else None
+        if not published:
+            sums += [_summed(lake, day, aside) for day in _others(lake, month[0], new)]
+        if sums or published:
             into = aside / f"month.{target.name}"
-            _merge(lake, sums + others, into, leave_out=pa.array(new, pa.date32()), of=target)
+            _merge(lake, sums, into, published=published, leave_out=pa.array(new, pa.date32()))
             renamed[into] = target
     return renamed
 
@@ -76,7 +75,7 @@ def _others(lake: Lake, of_month: date, new: list[date]) -> list[date]:
 
 def _summed(lake: Lake, day: date, aside: Path) -> Path:
     """Sum the rows of a published day into a staged file."""
-    rows, into = lake.rows(ENGAGEMENTS, day), aside / f"{day}.summed.parquet"
+    rows, into = lake.rows(ENGAGEMENTS, day), aside / f"{day}.summed.arrow"
     if not is_sound(lake, rows, ENGAGEMENTS):
         raise LakeError(
             f"{rows} is damaged, and {lake.daily(day)} cannot be made without it: {rebuild_of_month(day)} makes both "
@@ -84,7 +83,7 @@ def _summed(lake: Lake, day: date, aside: Path) -> Path:
         )
     with (
         closing(SortedReader(lake, rows)) as published,
-        closing(RowGroupWriter(into, DAILY, row_group=DAILY_ROW_GROUP)) as sink,
+        closing(SumsWriter(into)) as sink,
     ):
         for tweet in published.row_group_ends(LAST_ID):
             table = published.up_to(tweet)
@@ -92,16 +91,23 @@ def _summed(lake: Lake, day: date, aside: Path) -> Path:
     return into
 
 
-def _merge(lake: Lake, sources: list[Path], into: Path, *, leave_out: pa.Array, of: Path) -> None:
-    """Merge files that are sorted by Tweet; of the published one, these days are left out."""
+def _merge(lake: Lake, sums: list[Path], into: Path, *, published: Path | None, leave_out: pa.Array) -> None:
+    """Merge the sums of days with the published file of their month, of which some days are left out."""
     with ExitStack() as stack:
-        files = [stack.enter_context(closing(SortedReader(lake, path, DAILY))) for path in sources]
+        days = [stack.enter_context(closing(SumsReader(path))) for path in sums]
+        month = stack.enter_context(closing(SortedReader(lake, published, DAILY))) if published else None
         sink = stack.enter_context(closing(RowGroupWriter(into, DAILY)))
-        for tweet in sorted({end for file in files for end in file.row_group_ends(LAST_ID)}):
-            parts = [DAILY.schema.empty_table()]
-            for file in files:
-                rows = file.up_to(tweet)
-                if file.path == of:
-                    rows = rows.filter(pc.invert(pc.is_in(rows["day"], leave_out)))
-                parts.append(rows)
+        ends = [end for day in days for end in day.ends]
+        if month:
+            ends += month.row_group_ends(LAST_ID)
+        for tweet in _steps(ends, len(days) + 1):
+            parts = [day.up_to(tweet) for day in days]
+            if month:
+                rows = month.up_to(tweet)
+                parts.append(rows.filter(pc.invert(pc.is_in(rows["day"], leave_out))))
             sink.append(in_order(pa.concat_tables(parts).combine_chunks()))
+
+
+def _steps(ends: Sequence[int], files: int) -> list[int]:
+    """Return up to which Tweets so many files are read, so that a step takes about one piece of each; these end so."""
+    return sorted({*sorted(ends)[files - 1 :: files], LAST_ID})

@@ -14,9 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from engagement_pipeline.core.tables import DAILY, ENGAGEMENTS
+from engagement_pipeline.core.tables import ENGAGEMENTS
 from engagement_pipeline.lake.layout import FORMAT, Lake
 from engagement_pipeline.lake.parquet import as_in_file, damaged, opened, read_row_group
+from engagement_pipeline.publish.day_sums import SumsWriter
 from engagement_pipeline.publish.merge import NEVER, Revised, Rows, daily_sums, merged, of_table, to_table
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 MADE_BY = "engagement_pipeline"  # the key of a file's metadata that says what it holds
 ROW_GROUP = 100_000  # rows; of 28 days, two megabytes a day in memory, and small enough to find one Tweet by
-DAILY_ROW_GROUP = 5_000  # of a day's sums, of which 31 are merged at a time
 
 
 def made_by(newest_pull: str | None) -> str:
@@ -42,8 +42,7 @@ class RowGroupWriter:
     `made_by` is what its metadata say of it.
     """
 
-    def __init__(self, path: Path, table: Table, *, made_by: str = "", row_group: int = 0) -> None:
-        self._row_group = row_group or ROW_GROUP
+    def __init__(self, path: Path, table: Table, *, made_by: str = "") -> None:
         self._table = table
         self._writer = pq.ParquetWriter(
             path,
@@ -65,7 +64,7 @@ class RowGroupWriter:
         """Append rows, which are on the disk once the sink is closed."""
         self._waiting.append(table)
         self._rows += len(table)
-        if self._rows >= self._row_group:
+        if self._rows >= ROW_GROUP:
             self._flush()
 
     def close(self) -> None:
@@ -79,7 +78,7 @@ class RowGroupWriter:
     def _flush(self) -> None:
         table, rows = as_in_file(pa.concat_tables(self._waiting), self._table), self._rows
         self._waiting, self._rows = [], 0
-        groups = max(1, rows // self._row_group)
+        groups = max(1, rows // ROW_GROUP)
         self._writer.write_table(table, row_group_size=-(-rows // groups))
 
 
@@ -181,14 +180,15 @@ class DayFile:
     ) -> None:
         self._lake = lake
         self._day = day
-        self._aside = aside or lake.staging
+        aside = aside or lake.staging
+        self._rows, self._sums = aside / f"{day}.rows.parquet", aside / f"{day}.daily.arrow"
         self._changed = False
         self._target = lake.rows(ENGAGEMENTS, day)
         self._published = SortedReader(lake, published or self._target)
         self._newest_pull = newest_pull
         self._unchanged_to = NEVER
         self._old_rows = self._old_total = 0
-        self._sinks: tuple[RowGroupWriter, RowGroupWriter] | None = None
+        self._sinks: tuple[RowGroupWriter, SumsWriter] | None = None
         if anew and lake.storage.exists(self._target):
             self._sinks = self._begun()
 
@@ -218,8 +218,8 @@ class DayFile:
         self.close()
         return StagedDay(
             day=self._day,
-            files={self._file("rows"): self._target} if self._sinks else {},
-            sums=self._file("daily") if self._sinks else None,
+            files={self._rows: self._target} if self._sinks else {},
+            sums=self._sums if self._sinks else None,
             changed=self._changed,
             old_rows=self._old_rows,
             old_total=self._old_total,
@@ -232,13 +232,11 @@ class DayFile:
             for file in (self._published, *(self._sinks or ())):
                 stack.callback(file.close)
 
-    def _begun(self) -> tuple[RowGroupWriter, RowGroupWriter]:
+    def _begun(self) -> tuple[RowGroupWriter, SumsWriter]:
         """Begin to write, with the rows that were passed over because nothing was new of them."""
         self._sinks = (
-            RowGroupWriter(
-                self._file("rows"), ENGAGEMENTS, made_by=made_by(self._newest_pull or self._published.newest_pull)
-            ),
-            RowGroupWriter(self._file("daily"), DAILY, row_group=DAILY_ROW_GROUP),
+            RowGroupWriter(self._rows, ENGAGEMENTS, made_by=made_by(self._newest_pull or self._published.newest_pull)),
+            SumsWriter(self._sums),
         )
         if self._unchanged_to > NEVER:
             again = SortedReader(self._lake, self._target)
@@ -252,6 +250,3 @@ class DayFile:
             table = to_table(rows, self._day)
             self._sinks[0].append(table)
             self._sinks[1].append(daily_sums(rows, table))
-
-    def _file(self, kind: str) -> Path:
-        return self._aside / f"{self._day}.{kind}.parquet"

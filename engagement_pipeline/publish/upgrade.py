@@ -29,12 +29,13 @@ from engagement_pipeline.core.endpoints import RECENT
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.measured import HOURS, before_posted, first_hour, rows_before_posted
 from engagement_pipeline.core.model import Progress, quiet
-from engagement_pipeline.core.tables import COVERAGE, DAILY, ENGAGEMENTS, MISSING, REVISIONS, STORED, Table
+from engagement_pipeline.core.tables import COVERAGE, ENGAGEMENTS, MISSING, REVISIONS, STORED, Table
 from engagement_pipeline.lake.layout import FORMAT, LAKE_LOCK
 from engagement_pipeline.lake.parquet import opened, read, write
 from engagement_pipeline.publish import daily
 from engagement_pipeline.publish.coverage import BEFORE_POSTED
-from engagement_pipeline.publish.day_file import DAILY_ROW_GROUP, RowGroupWriter, SortedReader, made_by
+from engagement_pipeline.publish.day_file import RowGroupWriter, SortedReader, made_by
+from engagement_pipeline.publish.day_sums import SumsWriter
 from engagement_pipeline.publish.merge import LAST_ID, Ints, daily_sums, of_table, to_table
 
 if TYPE_CHECKING:
@@ -173,14 +174,14 @@ def _upgrade_month(lake: Lake, days: Sequence[date]) -> tuple[int, list[LakeErro
 
 def _stage_rows(lake: Lake, day: date) -> _Rows:
     """Stage a day's rows without the zeros that are not measured, and their sums."""
-    staged, sums = lake.staging / f"{day}.rows.parquet", lake.staging / f"{day}.daily.parquet"
+    staged, sums = lake.staging / f"{day}.rows.parquet", lake.staging / f"{day}.daily.arrow"
     tweets, numbers = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     dropped = 0
     path = lake.rows(ENGAGEMENTS, day)
     with (
         closing(SortedReader(lake, path, _as_written(lake, path, ENGAGEMENTS))) as published,
         closing(RowGroupWriter(staged, ENGAGEMENTS, made_by=made_by(published.newest_pull))) as rows_sink,
-        closing(RowGroupWriter(sums, DAILY, row_group=DAILY_ROW_GROUP)) as sums_sink,
+        closing(SumsWriter(sums)) as sums_sink,
     ):
         for tweet in published.row_group_ends(LAST_ID):
             found = of_table(published.up_to(tweet))

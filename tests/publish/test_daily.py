@@ -30,7 +30,6 @@ def _sizes(request, monkeypatch):
     if request.param:
         monkeypatch.setattr(pending, "CHUNK_TWEETS", 1)
         monkeypatch.setattr(day_file, "ROW_GROUP", 2)
-        monkeypatch.setattr(day_file, "DAILY_ROW_GROUP", 1)
 
 
 def over_new_year(lake, hour, tweets=(7, 3, 5), value=1):
