@@ -142,7 +142,7 @@ def write_lake(lake, ids, window, *, handles=20):
     lake.staging.mkdir()
     with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as pool:
         pool.map(partial(_write_day, lake.root, ids), window.days(), chunksize=1)
-    lake.storage.swap(daily.write_months(lake, {day: _sums(lake, day) for day in window.days()}))
+    lake.storage.swap(daily.write_months(lake, {day: _sums(lake, day) for day in window.days()}).files)
     shutil.rmtree(lake.staging)
 
 

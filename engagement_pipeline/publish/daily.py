@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 from contextlib import ExitStack, closing
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -37,9 +37,16 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+class Months(NamedTuple):
+    """Staged files of months to rename, and the published ones that are damaged."""
+
+    files: dict[Path, Path]
+    damaged: list[Path]
+
+
 def write_months(
     lake: Lake, fresh: Mapping[date, Path | None], *, days: Sequence[date] = (), aside: Path | None = None
-) -> dict[Path, Path]:
+) -> Months:
     """Stage the months of some days, and return what to rename; of `days`, those that have no file.
 
     `fresh` says where the sums of each of these days lie, None where it has no rows; of the other days, those in the
@@ -47,23 +54,25 @@ def write_months(
     where a file of these is damaged. They are staged in the folder `aside`, by default the lake's.
     """
     aside = aside or lake.staging
-    renamed = {}
+    months = Months({}, [])
     lacking = {day for day in days if not lake.storage.exists(lake.daily(day))}
     for target, of_month in groupby(sorted(lacking | fresh.keys()), lake.daily):
         month = [*of_month]
         new = [day for day in month if day in fresh]
         sums = [path for path in (fresh[day] for day in new) if path]
-        sound = is_sound(lake, target, DAILY)
-        if not sound:
+        into = aside / f"month.{target.name}"
+        leave_out = pa.array(new, pa.date32())
+        there = lake.storage.exists(target)
+        whole = there and _is_merged(lake, sums, into, published=target, leave_out=leave_out)
+        if there and not whole:
             logger.warning("%s is damaged: it is made anew of the rows of its days", target)
-        published = target if sound and lake.storage.exists(target) else None
-        if not published:
+            months.damaged.append(target)
+        if not whole:
             sums += [_summed(lake, day, aside) for day in _others(lake, month[0], new)]
-        if sums or published:
-            into = aside / f"month.{target.name}"
-            _merge(lake, sums, into, published=published, leave_out=pa.array(new, pa.date32()))
-            renamed[into] = target
-    return renamed
+            _merge(lake, sums, into, published=None, leave_out=leave_out)
+        if whole or sums:
+            months.files[into] = target
+    return months
 
 
 def _others(lake: Lake, of_month: date, new: list[date]) -> list[date]:
@@ -91,6 +100,15 @@ def _summed(lake: Lake, day: date, aside: Path) -> Path:
     return into
 
 
+def _is_merged(lake: Lake, sums: list[Path], into: Path, *, published: Path, leave_out: pa.Array) -> bool:
+    """Merge the sums of days with the published file of their month; tell whether that could be read to its end."""
+    try:
+        _merge(lake, sums, into, published=published, leave_out=leave_out)
+    except LakeError:
+        return False
+    return True
+
+
 def _merge(lake: Lake, sums: list[Path], into: Path, *, published: Path | None, leave_out: pa.Array) -> None:
     """Merge the sums of days with the published file of their month, of which some days are left out."""
     with ExitStack() as stack:
@@ -101,7 +119,7 @@ def _merge(lake: Lake, sums: list[Path], into: Path, *, published: Path | None, 
         if month:
             ends += month.row_group_ends(LAST_ID)
         for tweet in _steps(ends, len(days) + 1):
-            parts = [day.up_to(tweet) for day in days]
+            parts = [DAILY.schema.empty_table(), *(day.up_to(tweet) for day in days)]
             if month:
                 rows = month.up_to(tweet)
                 parts.append(rows.filter(pc.invert(pc.is_in(rows["day"], leave_out))))

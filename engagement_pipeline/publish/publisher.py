@@ -141,7 +141,7 @@ def publish_part(
         with lake.storage.staging(lake.staging):
             rows = _stage_rows(lake, pending, sums=sums, workers=workers, progress=progress)
             with coverage.staging(lake, pending, rows, workers) as staged:
-                months = {} if rows.daily is None else daily.write_months(lake, rows.daily, days=days)
+                months = {} if rows.daily is None else daily.write_months(lake, rows.daily, days=days).files
                 covered = staged()
             # With the sums before the rows, an interrupted publication, which finds the rows older, begins anew.
             last = _stage_set_aside(lake, pending, covered.newest) | covered.files

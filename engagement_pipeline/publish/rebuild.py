@@ -30,7 +30,7 @@ from engagement_pipeline import sources
 from engagement_pipeline.core.dated import A_DAY
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import Progress, quiet
-from engagement_pipeline.core.tables import DAILY, Merge
+from engagement_pipeline.core.tables import Merge
 from engagement_pipeline.lake import forgotten, raw, rebuilds
 from engagement_pipeline.lake.layout import LAKE_LOCK, Lake
 from engagement_pipeline.lake.looking import MemoryLackError
@@ -95,34 +95,41 @@ def rebuild_table(
     written; the months that are not done yet are then as they were.
     """
     lake.open(create=False)
-    done: list[Rebuilt] = []
     try:
-        with ExitStack() as held:
-            shared = held.enter_context(Workers(workers))
-            with lake.locked(LAKE_LOCK, "a publication"):
-                recover(lake, sources.read)
-                part = _begun(lake, endpoint, _asked(lake, endpoint, first, last), workers=shared)
-                name = held.enter_context(rebuilds.place(lake))
-                turns = Turns(lake, endpoint, part.days, _pulls_of(lake, endpoint, part.days))
-            make = partial(_made_anew, lake, endpoint, name=name, workers=shared, progress=progress)
-            try:
-                done += make(part, turn=turns.take)
-            except (WorkerEndedError, MemoryLackError):
-                raise
-            except (LakeError, OSError) as error:
-                with lake.locked(LAKE_LOCK, "a publication"):
-                    if not turns.changed():
-                        raise
-                    logger.warning("what is left is made anew while others wait: %s", error)
-                    recover(lake, sources.read)
-                    left = _left(endpoint, part, done)
-                    done = [each for each in done if each.day not in left.days]
-                    done += make(_begun(lake, endpoint, left, workers=shared), turn=nullcontext)
+        with Workers(workers) as shared:
+            return _rebuilt(lake, endpoint, first, last, workers=shared, progress=progress)
     except OSError as error:
         raise LakeError(
             f"{error.filename or lake.root} cannot be used: {error.strerror}; days may be new already, the "
             "others are as they were. Make room or mend the rights, then rebuild again: that makes all of them anew"
         ) from error
+
+
+def _rebuilt(
+    lake: Lake, endpoint: Endpoint, first: date | None, last: date | None, *, workers: Workers, progress: Progress
+) -> list[Rebuilt]:
+    """Make days anew beside others at work; where these change what they are made of, once more under the lock."""
+    done: list[Rebuilt] = []
+    with ExitStack() as held:
+        with lake.locked(LAKE_LOCK, "a publication"):
+            recover(lake, sources.read)
+            part = _begun(lake, endpoint, _asked(lake, endpoint, first, last), workers=workers)
+            name = held.enter_context(rebuilds.place(lake))
+            turns = Turns(lake, endpoint, part.days, _pulls_of(lake, endpoint, part.days))
+        make = partial(_made_anew, lake, endpoint, name=name, workers=workers, progress=progress)
+        try:
+            done += make(part, turn=turns.take)
+        except (WorkerEndedError, MemoryLackError):
+            raise
+        except (LakeError, OSError) as error:
+            with lake.locked(LAKE_LOCK, "a publication"):
+                if not turns.changed():
+                    raise
+                logger.warning("what is left is made anew while others wait: %s", error)
+                recover(lake, sources.read)
+                left = _left(endpoint, part, done)
+                done = [each for each in done if each.day not in left.days]
+                done += make(_begun(lake, endpoint, left, workers=workers), turn=nullcontext)
     return done
 
 
@@ -228,8 +235,10 @@ def _known(
     """Return what is known of each day."""
     sizes = (lake.storage.size(lake.rows(endpoint.table, day)) for day in days)
     calls = [partial(rebuild_days.damaged, lake, endpoint, day) for day in days]
-    found = workers.all(calls, rows=ROWS_A_BYTE * sum(sizes))
-    with closing(Answered(lake, endpoint, pulls, {*days})) as answered:
+    with (
+        workers.calling(calls, rows=ROWS_A_BYTE * sum(sizes)) as found,
+        closing(Answered(lake, endpoint, pulls, {*days})) as answered,
+    ):
         return {
             day: Known.of(lake, endpoint, day, answered=answered, damaged=damaged)
             for day, damaged in zip(days, found, strict=True)
@@ -285,33 +294,27 @@ def _put_back(
     workers: Workers,
 ) -> list[Rebuilt]:
     """Put days that were made again over the published ones, all at once, and say what came of each."""
-    first = days[0]
-    of_month = first.endpoint.table.merge is Merge.CELL
-    damaged_month = [lake.daily(first.day)] if of_month and not is_sound(lake, lake.daily(first.day), DAILY) else []
-    rows: dict[Path, Path] = {}
-    coverage: dict[Path, Path] = {}
-    sums: dict[date, Path | None] = {}
-    reports = []
+    of_month = days[0].merge is Merge.CELL
+    calls = [partial(rebuild_days.stage, known, shadow) for known in days]
     with shadow.storage.staging(shadow.staging) as aside:
-        calls = [partial(rebuild_days.stage, known, shadow) for known in days]
-        for known, made in zip(days, workers.all(calls, rows=sum(known.told for known in days)), strict=True):
-            rows |= made.files
-            coverage |= made.coverage
-            sums[known.day] = made.sums
-            damaged = (*known.damaged, *healed.get(known.day, ()), *(damaged_month if known is first else ()))
-            reports.append(
-                Rebuilt(
-                    endpoint=known.endpoint,
-                    day=known.day,
-                    rows=made.rows,
-                    kept=made.kept,
-                    lost=tuple(sorted(made.lost)),
-                    gaps=len(known.unproven),
-                    changed=made.changed or known.day in written,
-                    damaged=damaged,
-                )
-            )
-        months = daily.write_months(lake, sums, aside=aside) if of_month else {}
+        with workers.calling(calls, rows=sum(known.told for known in days)) as staged:
+            remade = [*zip(days, staged, strict=True)]
+        sums = {known.day: made.sums for known, made in remade}
+        months = daily.write_months(lake, sums, aside=aside) if of_month else daily.Months({}, [])
+        rows = {staged: target for _, made in remade for staged, target in made.files.items()}
+        coverage = {staged: target for _, made in remade for staged, target in made.coverage.items()}
         with turn():
-            lake.storage.swap(months, rows, coverage)
-    return reports
+            lake.storage.swap(months.files, rows, coverage)
+    return [
+        Rebuilt(
+            endpoint=known.endpoint,
+            day=known.day,
+            rows=made.rows,
+            kept=made.kept,
+            lost=tuple(sorted(made.lost)),
+            gaps=len(known.unproven),
+            changed=made.changed or known.day in written,
+            damaged=(*known.damaged, *healed.get(known.day, ()), *(months.damaged if known is days[0] else ())),
+        )
+        for known, made in remade
+    ]

@@ -164,7 +164,7 @@ def _upgrade_month(lake: Lake, days: Sequence[date]) -> tuple[int, list[LakeErro
                 else:
                     coverage[staged] = path
         try:
-            months = daily.write_months(lake, {day: rows.sums for day, rows in made.items()})
+            months = daily.write_months(lake, {day: rows.sums for day, rows in made.items()}).files
         except LakeError as error:  # it is damaged, and so is a day that it could be made of
             damaged.append(error)
             months = {}

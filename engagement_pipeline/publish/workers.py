@@ -23,7 +23,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from importlib.abc import MetaPathFinder
 from itertools import cycle
 from queue import SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 from traceback import format_exc
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar, cast
 
@@ -38,9 +38,14 @@ if TYPE_CHECKING:
 
 ROWS_EACH = 4_000_000  # of a worker, at the least: it works as long on them as it takes to start, half a second
 BEGIN = "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); from {} import work; work()"
-# Of glibc, for a worker: what arrays gave back is used for the next ones. To ask the system anew for each, as is done
-# otherwise, takes a seventh of the time of a publication.
-ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(32 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(128 * 2**20)}
+OF_WORKERS = {
+    # Of glibc: what arrays gave back is used for the next ones. To ask the system anew for each, as is done otherwise,
+    # takes a seventh of the time of a publication.
+    "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
+    "MALLOC_TRIM_THRESHOLD_": str(128 * 2**20),
+    "OPENBLAS_NUM_THREADS": "1",  # NumPy starts a thread for each core otherwise, and none has work here
+}
+ENDED = (EOFError, pickle.UnpicklingError)  # what is read of a process that is gone: nothing, or half an answer
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
@@ -114,12 +119,16 @@ class Workers:
                 answer.result()
             stack.pop_all()
 
-    def all(self, calls: Sequence[Callable[[], R]], *, rows: int) -> list[R]:
-        """Return what functions return, in their order; they are dealt out to workers, if so many rows are worth it."""
+    @contextmanager
+    def calling(self, calls: Sequence[Callable[[], R]], *, rows: int) -> Iterator[Iterator[R]]:
+        """Have functions called, dealt out to workers if so many rows are worth it; yield over what they return.
+
+        That comes in the order of the functions, and the next ones are at work meanwhile.
+        """
         number = max(1, min(self.number(rows), len(calls)))
         with self.each([_Caller] * number) as members:
             answers = [member.ask(_Caller.call, each) for each, member in zip(calls, cycle(members), strict=False)]
-            return [answer.result() for answer in answers]
+            yield (answer.result() for answer in answers)
 
     def close(self) -> None:
         """End all processes, each after what it does at the moment."""
@@ -177,10 +186,13 @@ class _Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             process_group=0,  # so that Ctrl-C reaches who started it alone
-            env=os.environ | ALLOCATOR,
+            env=os.environ | OF_WORKERS,
         )
         self._inbox, self._outbox = cast("tuple[BinaryIO, BinaryIO]", (self._process.stdin, self._process.stdout))
         self._asked: deque[_Sent] = deque()
+        self._come: SimpleQueue[Any] = SimpleQueue()
+        self._listener = Thread(target=self._listen, daemon=True)
+        self._listener.start()
         self._write(sys.path)
 
     def ask(self, method: Callable[..., Any], *args: Any, **named: Any) -> _Sent:  # noqa: ANN401 - Worker has the types
@@ -194,23 +206,33 @@ class _Process:
 
     def receive(self) -> None:
         """Take the next answer."""
-        try:
-            self._asked.popleft().answer = pickle.load(self._outbox)  # noqa: S301 - of our own process
-        except (EOFError, pickle.UnpicklingError):
-            raise WorkerEndedError(self._process.wait()) from None
+        came = self._come.get()
+        if isinstance(came, Exception):
+            self._come.put(came)  # for whoever asks again
+            raise WorkerEndedError(self._process.wait()) if isinstance(came, ENDED) else came
+        self._asked.popleft().answer = came
 
     def end(self) -> None:
         """End the process, after what it does at the moment."""
         try:
             with suppress(LakeError):
                 self._write(None)
-            self._outbox.close()
             self._process.wait()
         finally:  # where somebody cannot wait
             self._process.kill()
             with suppress(OSError):
                 self._inbox.close()
             self._process.wait()
+            self._listener.join()
+            self._outbox.close()
+
+    def _listen(self) -> None:
+        """Take answers as they come, so that the process does not wait to give them."""
+        try:
+            while True:
+                self._come.put(pickle.load(self._outbox))  # noqa: S301 - of our own process
+        except Exception as error:  # noqa: BLE001 - `receive` raises it
+            self._come.put(error)
 
     def _write(self, message: object) -> None:
         try:
@@ -243,10 +265,11 @@ def work() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever is printed
     inbox: SimpleQueue[Any] = SimpleQueue()
-    Thread(target=_listen, args=(inbox,), daemon=True).start()
+    ending = Event()
+    Thread(target=_listen, args=(inbox, ending), daemon=True).start()
     desk = _Desk()
     with suppress(BrokenPipeError):
-        while (message := inbox.get()) is not None:
+        while (message := inbox.get()) is not None and not ending.is_set():
             pickle.dump(desk.answer(*message), answers, pickle.HIGHEST_PROTOCOL)
             answers.flush()
     os._exit(0)
@@ -260,11 +283,17 @@ class _NoPandas(MetaPathFinder):
             raise ModuleNotFoundError(fullname)
 
 
-def _listen(inbox: SimpleQueue[Any]) -> None:
-    """Take what comes at once, so that nobody waits to send it; end the process where nobody is there to send it."""
+def _listen(inbox: SimpleQueue[Any], ending: Event) -> None:
+    """Take what comes at once, so that nobody waits to send it; end the process where nobody is there to send it.
+
+    None comes last. It is heard before what was sent earlier is done.
+    """
     try:
         while True:
-            inbox.put(pickle.load(sys.stdin.buffer))  # noqa: S301 - of who started this process
+            message = pickle.load(sys.stdin.buffer)  # noqa: S301 - of who started this process
+            if message is None:
+                ending.set()
+            inbox.put(message)
     finally:
         os._exit(1)
 

@@ -161,11 +161,11 @@ def test_rows_that_are_gone_are_not_taken_for_none(lake):
 def test_a_day_that_has_no_rows_any_more_leaves_its_month(lake):
     over_new_year(lake, 1)
     lake.staging.mkdir()
-    lake.storage.swap(daily.write_months(lake, {JANUARY: None}))
+    lake.storage.swap(daily.write_months(lake, {JANUARY: None}).files)
     assert {row["day"] for row in pq.read_table(lake.daily(JANUARY)).to_pylist()} == {date(2026, 1, 2)}
 
 
 def test_a_month_without_rows_or_file_stays_without(lake):
     lake.open()
     lake.staging.mkdir()
-    assert daily.write_months(lake, {JANUARY: None}) == {}
+    assert daily.write_months(lake, {JANUARY: None}).files == {}

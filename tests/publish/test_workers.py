@@ -85,6 +85,12 @@ def written(root, number):
     return published, files(lake)
 
 
+def called(workers, calls, rows=10**9):
+    """Return what functions return that are dealt out to workers."""
+    with workers.calling(calls, rows=rows) as found:
+        return [*found]
+
+
 @pytest.mark.parametrize("number", [pytest.param(2, marks=pytest.mark.faults), 3])
 def test_every_file_is_the_same_whatever_the_number_of_workers(tmp_path, many, number):
     assert written(tmp_path, number) == written(tmp_path, 1)
@@ -115,15 +121,14 @@ def test_the_processes_serve_again_with_other_objects(two):
 
 
 def test_functions_are_dealt_out_and_come_back_in_order(two):
-    calls = [partial(pow, 2, exponent) for exponent in range(5)]
-    assert two.all(calls, rows=10**9) == [1, 2, 4, 8, 16]
-    assert len({*two.all([os.getpid] * 4, rows=10**9), os.getpid()}) == 3
-    assert {*two.all([os.getpid] * 4, rows=0)} == {os.getpid()}
+    assert called(two, [partial(pow, 2, exponent) for exponent in range(5)]) == [1, 2, 4, 8, 16]
+    assert len({*called(two, [os.getpid] * 4), os.getpid()}) == 3
+    assert {*called(two, [os.getpid] * 4, rows=0)} == {os.getpid()}
 
 
 def test_a_worker_stages_files_for_a_bucket_where_who_started_it_looks(two, in_bucket):
     lake = Lake(in_bucket)
-    assert two.all([partial(getattr, lake, "staging")] * 2, rows=10**9) == [lake.staging] * 2
+    assert called(two, [partial(getattr, lake, "staging")] * 2) == [lake.staging] * 2
 
 
 def test_large_questions_and_answers_block_nobody(two):
@@ -131,6 +136,15 @@ def test_large_questions_and_answers_block_nobody(two):
         large = [members[0].ask(Counter.large, 2**20) for _ in range(3)]
         sizes = [members[0].ask(Counter.size, b"x" * 2**20) for _ in range(3)]
         assert [len(answer.result()) for answer in large] == [answer.result() for answer in sizes] == [2**20] * 3
+
+
+def test_a_worker_goes_on_before_anybody_takes_its_answer(two, tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    with two.each(TWO) as members:
+        large = members[0].ask(Counter.large, 2**24)  # more than a pipe holds
+        members[0].ask(Counter.writes, tmp_path / "fifo", "a word")
+        assert (tmp_path / "fifo").read_text() == "a word"  # which waits for it
+        assert len(large.result()) == 2**24
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the settings are of glibc's allocator")
