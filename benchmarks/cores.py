@@ -7,7 +7,8 @@ The least is to read each landed response into rows and to write these rows as o
 sums, coverage or fsync. Each case runs in a process of its own that may use as many cores as it has workers: with one,
 the threads of Arrow and DuckDB would use the other core too. The cases take turns, and the best of ROUNDS counts: the
 wall of one worker and of two, the processor time of one worker and of the least. So the first needs two cores of one's
-own. The model takes what the process that shares the work out does itself for serial, and a worker's start too.
+own. What they can give at all is told beside it, by two publications at the same time that share nothing. The model
+takes what the process that shares the work out does itself for serial, and a worker's start too.
 Exit code 1 where a target is missed.
 """
 
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -47,10 +49,12 @@ def main() -> int:
         landed = Lake(Path(name) / "lake")
         land(landed, tweet_ids(tweets, date(2025, 11, 3), WINDOW.last), handles=HANDLES)
         best = dict.fromkeys(CASES)
+        beside = float("inf")
         for _ in range(ROUNDS):
             for case in CASES:
                 found = measured(landed.root, *case)
                 best[case] = better(best[case], found)
+            beside = min(beside, side_by_side(landed.root))
     rows = tweets * DAYS * ROWS_PER_TWEET_DAY
     print("| case, workers | wall | processor | of this, what shares the work out | M rows/s a core | MB of a worker |")
     print("|---|--:|--:|--:|--:|--:|")
@@ -65,6 +69,8 @@ def main() -> int:
     print(f"\none worker, of the speed of the least: {part:.2f} (target {OF_THE_LEAST})")
     for what, ratio in ratios.items():
         print(f"two workers of a {what}, as a multiple of one: {ratio:.2f} (target {FASTER})")
+    apart = 2 * best["publication", 1]["wall"] / beside
+    print(f"two publications that share nothing, as a multiple of one: {apart:.2f}")
     model(best)
     memory = max(found["memory"] for found in best.values())
     return int(min(ratios.values()) < FASTER or part < OF_THE_LEAST or memory >= MEMORY)
@@ -88,22 +94,29 @@ def model(best):
         print(f"| {what}, times one core | " + " | ".join(f"{whole / each:.1f}" for each in times) + " |")
 
 
-def measured(root, what, workers):
-    """Run a case in a process of its own, on a copy of what has landed."""
+def side_by_side(root):
+    """Return the wall of two publications at the same time, each with a lake and a core of its own."""
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(measured, root, "publication", 1, core) for core in (0, 1)]
+        return max(each.result()["wall"] for each in both)
+
+
+def measured(root, what, workers, core=0):
+    """Run a case in a process of its own, on a copy of what has landed; `core` is the first that it may use."""
     with tempfile.TemporaryDirectory() as name:
         copy = Path(name) / "lake"
         shutil.copytree(root, copy)
         if what == "rebuild":
             publish_pulls(Lake(copy))
-        command = [sys.executable, __file__, "--case", what, str(workers), str(copy)]
+        command = [sys.executable, __file__, "--case", what, str(workers), str(copy), str(core)]
         return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
-def case(what, workers, root):
+def case(what, workers, root, core="0"):
     """Do it, and tell what it took."""
     import pandas as pd  # noqa: F401, PLC0415 - which pyarrow imports with the first array
 
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(workers)])
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[int(core) :][: int(workers)])
     lake = Lake(Path(root))
     run = {
         "least": lambda: least(lake),
