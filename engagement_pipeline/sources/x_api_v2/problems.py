@@ -88,15 +88,13 @@ def error_of(
         message = f"account {handle}: the API answered {status} ({said}): {_remedy(answer, handle, asked_at)}"
         return AccountError(message, account=handle, status=status, texts=texts)
     window = windows.refused(said, asked_at) if status == HTTPStatus.BAD_REQUEST else windows.Refused()
-    hint = window.hint or _hint(answer, said)
-    if not_enrolled:
-        needed = shown(str(root.get("required_enrollment") or ""))
-        hint = (
-            f": the app's plan lacks the analytics{f' (it needs: {needed})' if needed else ''}. They take an "
-            f"Enterprise contract; until there is one, {instead}"
-        )
     if capped:
         hint = ": the app has read all Posts that its plan allows this month; a larger plan allows more"
+    elif not_enrolled:
+        hint = f": the app's plan lacks the analytics{_needed(root)}. They take an Enterprise contract; "
+        hint += f"until there is one, {instead}"
+    else:
+        hint = window.hint or _hint(answer, said)
     return RefusedError(
         f"account {handle}: {url} answered {status} ({said}){hint}",
         account=handle,
@@ -107,6 +105,12 @@ def error_of(
         longest_days=window.longest_days,
         oldest=window.oldest,
     )
+
+
+def _needed(root: dict[str, Any]) -> str:
+    """Return the plan that a body says is needed, in brackets."""
+    needed = shown(str(root.get("required_enrollment") or ""))
+    return f" (it needs: {needed})" if needed else ""
 
 
 def _hint(answer: Answer, said: str) -> str:
