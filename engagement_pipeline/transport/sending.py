@@ -116,38 +116,48 @@ class Sender:
         sent_at: datetime,
         asked_at: datetime,
     ) -> Answer:
-        """Send one signed try, and return its answer."""
+        """Send one signed try, and return its answer; what it came to is added to `sent`, however it ends."""
         self._budget.take(request, asked_at.date())
         started = time.perf_counter()
-        status = size = 0
-        posts: tuple[int, ...] = ()
+        tried = Exchange(request=request, asked_at=asked_at, status=0, tries=len(sent) + 1, size=0, seconds=0)
         try:
-            url, most = f"{self._base}{written.path}", self._source.largest_answer(request)
-            setting = self._source.TERMS.address
-            answer = _send(
-                session, written, url, handle=request.handle, seconds=self._timeout, largest=most, setting=setting
-            )
-            status, size = answer.status, answer.size
-            if status == requests.codes.ok:
-                posts = self._source.posts_read(request, answer.body)
-                self._budget.read(posts)
+            answer = self._answer(session, request, written)
+            tried = replace(tried, status=answer.status, size=answer.size)
+            if answer.status == requests.codes.ok:
+                tried = replace(tried, posts=self._source.posts_read(request, answer.body))
+                self._budget.read(tried.posts)
         finally:
-            seconds = time.perf_counter() - started
-            sent.append(
-                Exchange(
-                    request=request,
-                    asked_at=asked_at,
-                    status=status,
-                    tries=len(sent) + 1,
-                    size=size,
-                    seconds=seconds,
-                    posts=posts,
-                )
-            )
-        spent = status == requests.codes.too_many_requests
-        rate = self._source.rate_of(answer.headers, asked_at=sent_at, seconds=seconds, spent=spent)
+            tried = replace(tried, seconds=time.perf_counter() - started)
+            sent.append(tried)
+        spent = answer.status == requests.codes.too_many_requests
+        rate = self._source.rate_of(answer.headers, asked_at=sent_at, seconds=tried.seconds, spent=spent)
         self._rate_limiter.of(request.handle).correct(rate)
         return answer
+
+    def _answer(self, session: requests.Session, request: Request, written: HttpRequest) -> Answer:
+        """Return the answer to one signed try, masked; raises UnavailableError if no whole one comes in time."""
+        url, handle = f"{self._base}{written.path}", request.handle
+        place = url.partition("?")[0]  # a query names a hundred Tweets
+        try:
+            answer = bounds.send(
+                session,
+                written.method,
+                url,
+                seconds=self._timeout,
+                largest=self._source.largest_answer(request),
+                data=written.body,
+                headers={**written.headers, "Accept-Encoding": "gzip"},
+            )
+        except TooLargeError as error:
+            raise UnavailableError(
+                f"{place} answered with more than {error.most:,} bytes, and no answer of the API is that large: "
+                "is a proxy in the way?",
+                account=handle,
+            ) from None
+        except requests.exceptions.RequestException as error:
+            told = unreachable(place, error, url=url, setting=self._source.TERMS.address)
+            raise UnavailableError(f"{told}.", account=handle) from None
+        return replace(answer, body=redacted_body(answer.body))
 
     def _check(self, answer: Answer, handle: str, asked_at: datetime) -> None:
         """Raise where the answer is not a 200 with a body that looks like JSON; whether it is, the audit finds."""
@@ -160,38 +170,6 @@ class Sender:
                 "is a proxy in the way?",
                 account=handle,
             )
-
-
-def _send(
-    session: requests.Session,
-    written: HttpRequest,
-    url: str,
-    *,
-    handle: str,
-    seconds: float,
-    largest: int,
-    setting: str,
-) -> Answer:
-    """Send one signed try; raises UnavailableError if no whole answer comes in time.
-
-    `setting` is where the API's address stands.
-    """
-    headers = {**written.headers, "Accept-Encoding": "gzip"}
-    place = url.partition("?")[0]  # a query names a hundred Tweets
-    try:
-        answer = bounds.send(
-            session, written.method, url, seconds=seconds, largest=largest, data=written.body, headers=headers
-        )
-    except TooLargeError as error:
-        raise UnavailableError(
-            f"{place} answered with more than {error.most:,} bytes, and no answer of the API is that large: "
-            "is a proxy in the way?",
-            account=handle,
-        ) from None
-    except requests.exceptions.RequestException as error:
-        told = unreachable(place, error, url=url, setting=setting)
-        raise UnavailableError(f"{told}.", account=handle) from None
-    return replace(answer, body=redacted_body(answer.body))
 
 
 def _looks_like_json(body: bytes) -> bool:
