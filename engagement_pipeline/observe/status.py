@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from engagement_pipeline.core.days import spans
 from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.errors import EngagementError, InputError, LakeError, refused_by_system
 from engagement_pipeline.core.tables import ENGAGEMENTS, TABLES, UNAVAILABLE
@@ -19,7 +20,7 @@ from engagement_pipeline.lake import raw, refused_windows, request_log, set_asid
 from engagement_pipeline.lake.layout import PULL_LOCK
 from engagement_pipeline.lake.parquet import opened
 from engagement_pipeline.lake.storage import State
-from engagement_pipeline.observe.patient import day_of, spans
+from engagement_pipeline.observe.looks import day_of
 from engagement_pipeline.query import catalog
 from engagement_pipeline.query.views import quoted
 
