@@ -22,7 +22,7 @@ from engagement_pipeline.core.orchestration import API_POOL
 from engagement_pipeline.core.settings import Settings
 from engagement_pipeline.extract import plan_text
 from engagement_pipeline.extract.prepare import prepare_sources
-from engagement_pipeline.observe import checks
+from engagement_pipeline.observe import accounted
 
 _settings = settings.load()
 MONTH = "%Y-%m"
@@ -133,5 +133,5 @@ def rebuild_months_job() -> None:
 def shown(context: dg.OpExecutionContext, chosen: Settings, published: pipeline.Days) -> pipeline.Days:
     """Leave out the days that lack Tweets of the roster and that Dagster does not show yet."""
     before = context.instance.get_materialized_partitions(ENGAGEMENTS)
-    hidden = checks.incomplete(chosen, [day for day in published.reports if str(day) not in before])
+    hidden = accounted.incomplete(chosen, [day for day in published.reports if str(day) not in before])
     return replace(published, reports={day: told for day, told in published.reports.items() if day not in hidden})

@@ -1,0 +1,33 @@
+"""What a check found, in words.
+
+In: findings. Out: a Verdict.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SHOWN = 3  # examples that a verdict names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What a check found: whether what it looked at passed, the finding in words, and the numbers behind it.
+
+    `warns`: what it found may be right.
+    """
+
+    passed: bool
+    words: str
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    warns: bool = False
+
+
+def first_few(things: list[Any]) -> str:
+    """Return the first few findings, and the number of the rest."""
+    more = f" and {len(things) - SHOWN:,} more" if len(things) > SHOWN else ""
+    return ", ".join(map(str, things[:SHOWN])) + more
