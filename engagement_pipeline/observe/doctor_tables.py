@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from engagement_pipeline.core.days import month_ends, spans
 from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.rows import TIMESTAMP
+from engagement_pipeline.core.table import Merge
 from engagement_pipeline.core.tables import (
     COVERAGE,
     DAILY,
@@ -29,7 +30,6 @@ from engagement_pipeline.core.tables import (
     SET_ASIDE,
     TWEETS,
     UNAVAILABLE,
-    Merge,
 )
 from engagement_pipeline.lake import inventory
 from engagement_pipeline.lake.parquet import OF_OTHER_DAYS

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from engagement_pipeline.core.errors import raise_not_given
+from engagement_pipeline.core.table import Merge
 from engagement_pipeline.core.tables import (
     COVERAGE,
     DAILY,
@@ -25,7 +26,6 @@ from engagement_pipeline.core.tables import (
     TOTALS,
     TWEETS,
     WINDOW_TOTALS,
-    Merge,
 )
 from engagement_pipeline.lake.parquet import OF_OTHER_DAYS, check_columns, detail_of, plausible
 from engagement_pipeline.query import files
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from engagement_pipeline.core.tables import Table
+    from engagement_pipeline.core.table import Table
     from engagement_pipeline.lake.layout import Lake
 
 DAY_IN_FILE = ENGAGEMENTS.in_file["day"]

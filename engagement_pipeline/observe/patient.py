@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from engagement_pipeline.core.endpoints import Endpoint
     from engagement_pipeline.core.settings import Settings
-    from engagement_pipeline.core.tables import Table
+    from engagement_pipeline.core.table import Table
     from engagement_pipeline.lake.inventory import Inventory
     from engagement_pipeline.lake.landed_file import Landed
     from engagement_pipeline.lake.layout import Lake

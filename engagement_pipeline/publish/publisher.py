@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 from engagement_pipeline import sources
 from engagement_pipeline.core.errors import LakeError, PublishError
 from engagement_pipeline.core.model import Plan, Progress, Window, quiet
-from engagement_pipeline.core.tables import MISSING, STORED, Merge
+from engagement_pipeline.core.table import Merge
+from engagement_pipeline.core.tables import MISSING, STORED
 from engagement_pipeline.lake import raw, set_aside
 from engagement_pipeline.lake.layout import LAKE_LOCK
 from engagement_pipeline.lake.recovery import recover
