@@ -86,7 +86,7 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
                 _check_budget(budget, settings, prepared, lake, clock(), client=client)
             reports, failed = _pull_each(settings, prepared, lake, clock, client=client, progress=progress)
     roster.tell_unavailable(prepared.roster, {tweet for report in reports for tweet in report.unavailable})
-    if causes := failed.all(answered=sum(report.answered for report in reports)):
+    if causes := failed.failures(answered=sum(report.answered for report in reports)):
         raise PullError(causes)
     return reports
 
@@ -142,18 +142,18 @@ def _pull_each(
                 lake,
                 client=client,
                 refusals=refusals,
-                stopped_by=failed.stopping(planned, clock()),
+                stopped_by=failed.reason_not_to_ask(planned, clock()),
                 progress=whole.part(len(planned.requests) if planned in prepared.plans else 0),
             )
         except PullError as error:
-            failed = stops.after(failed, planned, error, lake)
+            failed = stops.failed_so_far(failed, planned, error, lake)
             if not failed.stopped_by:
                 client.go_on()
-            to_ask.extendleft(stops.newer(failed, planned, clock()))
+            to_ask.extendleft(stops.plans_of_served_days(failed, planned, clock()))
         else:
             reports.append(report)
             if report.answered:
-                stops.served(planned, lake, clock())
+                stops.forget_refusals(planned, lake, clock())
         refusals += landed_before.refusals(begun, client)
     return reports, failed
 
@@ -193,9 +193,9 @@ def _pull_one(
     if planned.kept_back and (said := refused_windows.too_old(lake, planned.endpoint)):
         answered = {tweet.tweet_id for tweet in landed_before.answered(begun, client)}
         kept = planner.without(planned, answered).kept_back
-        puller.leave(replace(planned, requests=kept), begun, [stops.refusal(said)], client=client)
+        puller.leave(replace(planned, requests=kept), begun, [stops.remembered_refusal(said)], client=client)
         begun.marked(finished=True)
-        raise PullError([stops.refusal(said)])
+        raise PullError([stops.remembered_refusal(said)])
     if stopped_by:
         puller.leave(rest, begun, [stopped_by], client=client)
         raise PullError([stopped_by])

@@ -44,24 +44,24 @@ class Failed:
     too_old: Mapping[Endpoint, tuple[TooOld, RefusedError]] = field(default_factory=dict)
     known: tuple[EngagementError, ...] = ()
 
-    def stopping(self, planned: Plan, now: datetime) -> EngagementError | None:
+    def reason_not_to_ask(self, planned: Plan, now: datetime) -> EngagementError | None:
         """Return why a plan is not to be asked for at `now`, None if it is."""
-        said = self.said_of(planned)
+        said = self.too_old_of(planned)
         if said and planned.window and planned.window.first < said[0].first_day(now):
             return said[1]
         return self.stopped_by
 
-    def said_of(self, planned: Plan) -> tuple[TooOld, RefusedError] | None:
+    def too_old_of(self, planned: Plan) -> tuple[TooOld, RefusedError] | None:
         """Return what was said of the oldest days of a plan's endpoint; sums without their hours audit nothing."""
         hourly = HOURLY.get(planned.endpoint.source, planned.endpoint)
         return self.too_old.get(planned.endpoint) or self.too_old.get(hourly)
 
-    def all(self, *, answered: int) -> list[EngagementError]:
+    def failures(self, *, answered: int) -> list[EngagementError]:
         """Return the failures; what was known before is one only if no request was `answered`."""
         return [*self.causes.values()] or ([] if answered else [*{str(each): each for each in self.known}.values()])
 
 
-def after(failed: Failed, planned: Plan, error: PullError, lake: Lake) -> Failed:
+def failed_so_far(failed: Failed, planned: Plan, error: PullError, lake: Lake) -> Failed:
     """Return what has failed once a further plan has; what the API says of windows is remembered in the lake."""
     causes, known = dict(failed.causes), failed.known
     for failure in error.failures:
@@ -82,9 +82,9 @@ def after(failed: Failed, planned: Plan, error: PullError, lake: Lake) -> Failed
     return replace(failed, causes=causes, known=known)
 
 
-def newer(failed: Failed, planned: Plan, now: datetime) -> list[Plan]:
+def plans_of_served_days(failed: Failed, planned: Plan, now: datetime) -> list[Plan]:
     """Return the plan for the days of a failed one that the API serves at `now`, as it has just said; if any."""
-    said = failed.said_of(planned)
+    said = failed.too_old_of(planned)
     first, window = said[0].first_day(now) if said else None, planned.window
     if not (first and window and planned.requests and window.first < first <= window.last):
         return []
@@ -92,8 +92,8 @@ def newer(failed: Failed, planned: Plan, now: datetime) -> list[Plan]:
     return [planner.plan(planned.tweets, planned.endpoint, types=planned.types, window=later, alone=planned.alone)]
 
 
-def served(planned: Plan, lake: Lake, now: datetime) -> None:
-    """Forget a refusal of windows like this one, which the API has answered at `now`."""
+def forget_refusals(planned: Plan, lake: Lake, now: datetime) -> None:
+    """Have the lake forget refusals of windows like this one, which the API has answered at `now`."""
     if not planned.window:
         return
     too_old, longest = refused_windows.too_old(lake, planned.endpoint), refused_windows.longest_days(lake, now)
@@ -119,7 +119,7 @@ def _too_old(failure: RefusedError, planned: Plan) -> TooOld | None:
     return said if planned.window.first < said.first_day(failure.asked_at) else None
 
 
-def refusal(said: TooOld) -> RefusedError:
+def remembered_refusal(said: TooOld) -> RefusedError:
     """Return the refusal that is remembered."""
     return RefusedError(
         f"nothing was asked for days that the API {said}, or with engagement pull --ask-refused",

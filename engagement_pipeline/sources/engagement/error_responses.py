@@ -48,7 +48,7 @@ def error_of(answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
         message = f"{who}: the API answered {status} ({said}): {_remedy(answer, handle, said, asked_at)}"
         return AccountError(message, account=handle, status=status, texts=texts)
     is_of_window = status == HTTPStatus.BAD_REQUEST and not about_tweets
-    window = windows.refused(said, asked_at) if is_of_window else windows.Refused()
+    window = windows.refused_window(said, asked_at) if is_of_window else windows.RefusedWindow()
     return RefusedError(
         f"{who}: {url} answered {status} ({said}){'' if about_tweets else window.hint or _hint(answer, said)}",
         account=handle,

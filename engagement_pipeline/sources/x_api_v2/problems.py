@@ -87,7 +87,7 @@ def error_of(
     if status == HTTPStatus.UNAUTHORIZED or (status == HTTPStatus.FORBIDDEN and not not_enrolled):
         message = f"account {handle}: the API answered {status} ({said}): {_remedy(answer, handle, asked_at)}"
         return AccountError(message, account=handle, status=status, texts=texts)
-    window = windows.refused(said, asked_at) if status == HTTPStatus.BAD_REQUEST else windows.Refused()
+    window = windows.refused_window(said, asked_at) if status == HTTPStatus.BAD_REQUEST else windows.RefusedWindow()
     if capped:
         hint = ": the app has read all Posts that its plan allows this month; a larger plan allows more"
     elif not_enrolled:
