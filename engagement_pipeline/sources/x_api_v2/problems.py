@@ -17,14 +17,13 @@ from engagement_pipeline.core.errors import AccountError, ApiError, RefusedError
 from engagement_pipeline.core.model import NotServed
 from engagement_pipeline.core.redaction import masked, shown
 from engagement_pipeline.core.tables import FORBIDDEN, MISSING, UNAVAILABLE
-from engagement_pipeline.sources import windows
+from engagement_pipeline.sources import skew, windows
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from engagement_pipeline.core.model import Answer
 
-LARGEST_SKEW = 300  # seconds; the API refuses a signature that is further from its clock
 OUTCOMES = {  # by the end of a Problem's type; of any other, the Post may be served by the next request
     "resource-not-found": UNAVAILABLE,
     "resource-unavailable": UNAVAILABLE,
@@ -126,10 +125,8 @@ def _hint(answer: Answer, said: str) -> str:
 
 def _remedy(answer: Answer, handle: str, asked_at: datetime) -> str:
     """Return what to do about an account that the API does not let in."""
-    skew = answer.seconds_ahead(asked_at)
-    if abs(skew) > LARGEST_SKEW:
-        lies = "ahead of" if skew > 0 else "behind"
-        return f"this machine's clock is {abs(skew) / 60:.0f} minutes {lies} the API's, and signatures carry it: set it"
+    if wrong_clock := skew.remedy(answer, asked_at):
+        return wrong_clock
     return f"check its tokens and the keys in the accounts file, or get new tokens with engagement authorize {handle}"
 
 
