@@ -20,7 +20,7 @@ from engagement_pipeline.core.errors import InputError, LakeError, PullError
 from engagement_pipeline.core.model import Window
 from engagement_pipeline.core.orchestration import API_POOL
 from engagement_pipeline.core.settings import Settings
-from engagement_pipeline.extract import plan_text
+from engagement_pipeline.core.words import counted
 from engagement_pipeline.extract.prepare import prepare_sources
 from engagement_pipeline.observe import accounted
 
@@ -111,7 +111,7 @@ def make_month_anew(context: dg.OpExecutionContext) -> None:
         lost = sorted({day.day for day in rebuilt if day.lost})
         if lost:
             raise LakeError(
-                f"rows of {plan_text.counted(len(lost), 'day')} are lost, because only damaged or missing files held "
+                f"rows of {counted(len(lost), 'day')} are lost, because only damaged or missing files held "
                 f"them: pull {lost[0]} to {lost[-1]} again"
             )
     changed = {day.day for day in rebuilt if day.changed}

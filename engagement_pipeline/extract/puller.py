@@ -34,10 +34,10 @@ from engagement_pipeline.core.errors import (
 from engagement_pipeline.core.model import Flat, Plan, Progress, Request, Response, quiet
 from engagement_pipeline.core.redaction import shown
 from engagement_pipeline.core.tables import FORBIDDEN
+from engagement_pipeline.core.words import counted
 from engagement_pipeline.extract import landed_before, ownership, unanswered
 from engagement_pipeline.extract.audit import audit, serves
 from engagement_pipeline.extract.ownership import Ask, LeaveOut, Standing, Step
-from engagement_pipeline.extract.plan_text import counted
 from engagement_pipeline.transport.signing import MAX_IN_FLIGHT
 
 if TYPE_CHECKING:

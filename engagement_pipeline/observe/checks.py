@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 from engagement_pipeline.core.errors import EngagementError, refused_by_system
 from engagement_pipeline.core.model import posted_at
 from engagement_pipeline.core.tables import ENGAGEMENTS, UNANSWERED
+from engagement_pipeline.core.words import first_few
 from engagement_pipeline.lake.layout import Lake, judged
 from engagement_pipeline.lake.parquet import opened
 from engagement_pipeline.observe.accounted import unaccounted, why
 from engagement_pipeline.observe.day_report import restated
-from engagement_pipeline.observe.verdict import Verdict, first_few
+from engagement_pipeline.observe.verdict import Verdict
 from engagement_pipeline.query import by_day
 from engagement_pipeline.query.views import quoted
 

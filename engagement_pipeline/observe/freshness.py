@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from engagement_pipeline.core.orchestration import MAX_RUNTIME
 from engagement_pipeline.core.tables import ENGAGEMENTS
+from engagement_pipeline.core.words import first_few
 from engagement_pipeline.observe import accounted
-from engagement_pipeline.observe.verdict import Verdict, first_few
+from engagement_pipeline.observe.verdict import Verdict
 from engagement_pipeline.query import by_day
 
 if TYPE_CHECKING:

@@ -6,12 +6,10 @@ In: findings. Out: a Verdict.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-SHOWN = 3  # examples that a verdict names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +23,3 @@ class Verdict:
     words: str
     numbers: Mapping[str, int] = field(default_factory=dict)
     warns: bool = False
-
-
-def first_few(things: list[Any]) -> str:
-    """Return the first few findings, and the number of the rest."""
-    more = f" and {len(things) - SHOWN:,} more" if len(things) > SHOWN else ""
-    return ", ".join(map(str, things[:SHOWN])) + more
