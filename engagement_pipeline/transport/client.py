@@ -128,22 +128,8 @@ class Client:
         this client has asked for serves too. The log is told of it however it ends, also where it is given up between
         two tries: what was sent counts to the contract's rate.
         """
-        with self._logged() as sent:
+        with _logged(self._log) as sent:
             return self._answered(request, sent, witness)
-
-    @contextmanager
-    def _logged(self) -> Iterator[list[Exchange]]:
-        """Give a list for the tries of a request, and tell the log of the last one however the request ends."""
-        sent: list[Exchange] = []
-        error = ""
-        try:
-            yield sent
-        except (ApiError, OverBudgetError) as failed:
-            error = str(failed)
-            raise
-        finally:
-            if sent:
-                self._log(replace(sent[-1], error=error))
 
     def _answered(self, request: Request, sent: list[Exchange], witness: Request | None) -> Response:
         """Try until an answer counts; each try that was sent is added to `sent`."""
@@ -174,7 +160,7 @@ class Client:
                     return response
             if failures.own >= self._tries:
                 raise self._given_up(request, failed)
-            self._back_off(request.handle, failed, failures)
+            _back_off(self._rate_limiter.of(request.handle), failed, failures.own, tries=self._tries)
 
     def _ask_again(self, witness: Request, number: int) -> None:
         """Ask again for what was answered before, in the place of a request that has failed; its answer is not kept.
@@ -182,7 +168,7 @@ class Client:
         It shows whether the API is down or that request fails by itself.
         """
         try:
-            with self._logged() as sent:
+            with _logged(self._log) as sent:
                 self._sender.send(witness, self._source.http_request(witness), sent)
         except UnavailableError as error:
             self._counted(number, error, Failures())
@@ -206,16 +192,31 @@ class Client:
         self.leave_out(lost)
         return lost
 
-    def _back_off(self, handle: str, error: UnavailableError, failures: Failures) -> None:
-        """Pause before another try of a request that fails by itself.
 
-        After a 429 the budget is closed until the next minute. While the API is down, patience waits.
-        """
-        if not failures.own:
-            return
-        limiter = self._rate_limiter.of(handle)
-        seconds = limiter.closed_for()
-        if error.status != requests.codes.too_many_requests:
-            seconds = random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (failures.own - 1)))  # noqa: S311 - jitter
-            limiter.sleep(seconds)
-        logger.info("%s Try %d of %d follows in %.1f s.", error, failures.own + 1, self._tries, seconds)
+@contextmanager
+def _logged(log: Callable[[Exchange], None]) -> Iterator[list[Exchange]]:
+    """Give a list for the tries of a request, and tell the log of the last one however the request ends."""
+    sent: list[Exchange] = []
+    error = ""
+    try:
+        yield sent
+    except (ApiError, OverBudgetError) as failed:
+        error = str(failed)
+        raise
+    finally:
+        if sent:
+            log(replace(sent[-1], error=error))
+
+
+def _back_off(limiter: RateLimiter, error: UnavailableError, own: int, *, tries: int) -> None:
+    """Pause before another try of a request that has failed `own` times by itself.
+
+    After a 429 the budget is closed until the next minute. While the API is down, patience waits.
+    """
+    if not own:
+        return
+    seconds = limiter.closed_for()
+    if error.status != requests.codes.too_many_requests:
+        seconds = random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (own - 1)))  # noqa: S311 - jitter
+        limiter.sleep(seconds)
+    logger.info("%s Try %d of %d follows in %.1f s.", error, own + 1, tries, seconds)
