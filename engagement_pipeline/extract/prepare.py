@@ -296,8 +296,8 @@ def _asked(
 
 def _followed(settings: Settings, endpoint: Endpoint, known: Accounts) -> Roster:
     """Read the roster; raises InputError if the endpoint can serve none of its Tweets."""
-    if not endpoint.public_types and not known.by_handle:
-        raise InputError(f"{settings.accounts} holds no account yet: run engagement authorize HANDLE for each handle")
+    if not endpoint.public_types:
+        known.raise_if_none()
     followed = roster.load(settings.tweets, handles=known.by_handle, skip_bad_rows=settings.skip_bad_rows)
     if any(tweet.handle for tweet in followed.tweets):
         return followed
