@@ -16,6 +16,7 @@ from engagement_pipeline.core.settings import Settings
 from engagement_pipeline.lake.layout import Lake, judged
 from engagement_pipeline.lake.shapes import Seen
 from engagement_pipeline.observe import agreement, alert, combined, freshness, news, spending, window_audit
+from engagement_pipeline.observe.doctor import Examination
 from engagement_pipeline.transport import accounts
 
 SHOWN = 20  # findings; the command shows all
@@ -104,14 +105,7 @@ def whole(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvalu
             "window_sums": window_audit.window_audit(home),
             "spend": spending.within(chosen),
         }
-    told = [printable(redacted(str(finding))) for finding in found.findings]
-    yield dg.AssetCheckEvaluation(
-        asset_key=catalog.key,
-        check_name="whole",
-        passed=not told,
-        description="\n".join(told[:SHOWN]) or "the lake is whole",
-        metadata={"findings": len(told), "days": found.days, "rows": found.rows, "gaps": found.gaps},
-    )
+    yield _wholeness(found)
     for name, verdict in warned.items():
         yield dg.AssetCheckEvaluation(
             asset_key=catalog.key,
@@ -123,7 +117,28 @@ def whole(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvalu
         )
     seen = news.untold(home)
     problem = _not_alerted(chosen, seen)
-    yield dg.AssetCheckEvaluation(
+    yield _news(seen, problem)
+    if not problem:
+        with one_line():
+            news.told(home, seen, at=chosen.current_time())
+    yield from no_outputs(context)
+
+
+def _wholeness(found: Examination) -> dg.AssetCheckEvaluation:
+    """Return what the doctor found, as a check."""
+    told = [printable(redacted(str(finding))) for finding in found.findings]
+    return dg.AssetCheckEvaluation(
+        asset_key=catalog.key,
+        check_name="whole",
+        passed=not told,
+        description="\n".join(told[:SHOWN]) or "the lake is whole",
+        metadata={"findings": len(told), "days": found.days, "rows": found.rows, "gaps": found.gaps},
+    )
+
+
+def _news(seen: Sequence[Seen], problem: Sequence[str]) -> dg.AssetCheckEvaluation:
+    """Return what is new of the APIs, and why nobody could be told of it, as a check."""
+    return dg.AssetCheckEvaluation(
         asset_key=catalog.key,
         check_name="shapes",
         passed=not seen,
@@ -131,10 +146,6 @@ def whole(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckEvalu
         description="\n".join([*news.words(seen), *problem]) or "the APIs send nothing new",
         metadata={"news": len(seen)},
     )
-    if not problem:
-        with one_line():
-            news.told(home, seen, at=chosen.current_time())
-    yield from no_outputs(context)
 
 
 def _not_alerted(chosen: Settings, seen: Sequence[Seen]) -> list[str]:

@@ -20,9 +20,9 @@ from engagement_pipeline.core.errors import InputError, LakeError, PullError
 from engagement_pipeline.core.model import Window
 from engagement_pipeline.core.orchestration import API_POOL
 from engagement_pipeline.core.settings import Settings
-from engagement_pipeline.extract import plan_text
+from engagement_pipeline.core.words import counted
 from engagement_pipeline.extract.prepare import prepare_sources
-from engagement_pipeline.observe import checks
+from engagement_pipeline.observe import accounted
 
 _settings = settings.load()
 MONTH = "%Y-%m"
@@ -111,7 +111,7 @@ def make_month_anew(context: dg.OpExecutionContext) -> None:
         lost = sorted({day.day for day in rebuilt if day.lost})
         if lost:
             raise LakeError(
-                f"rows of {plan_text.counted(len(lost), 'day')} are lost, because only damaged or missing files held "
+                f"rows of {counted(len(lost), 'day')} are lost, because only damaged or missing files held "
                 f"them: pull {lost[0]} to {lost[-1]} again"
             )
     changed = {day.day for day in rebuilt if day.changed}
@@ -133,5 +133,5 @@ def rebuild_months_job() -> None:
 def shown(context: dg.OpExecutionContext, chosen: Settings, published: pipeline.Days) -> pipeline.Days:
     """Leave out the days that lack Tweets of the roster and that Dagster does not show yet."""
     before = context.instance.get_materialized_partitions(ENGAGEMENTS)
-    hidden = checks.incomplete(chosen, [day for day in published.reports if str(day) not in before])
+    hidden = accounted.incomplete(chosen, [day for day in published.reports if str(day) not in before])
     return replace(published, reports={day: told for day, told in published.reports.items() if day not in hidden})

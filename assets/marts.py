@@ -13,6 +13,7 @@ from assets.metadata import about, columns
 from assets.roster import roster
 from assets.snapshots import recent, totals
 from engagement_pipeline.core.endpoints import HISTORICAL
+from engagement_pipeline.core.table import Table
 from engagement_pipeline.core.tables import (
     COVERAGE,
     DAILY,
@@ -23,7 +24,6 @@ from engagement_pipeline.core.tables import (
     TABLES,
     TWEETS,
     WINDOW_TOTALS,
-    Table,
 )
 from engagement_pipeline.query.views import BY_SOURCE, View, all_macros, all_views, reading
 

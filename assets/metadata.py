@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 import dagster as dg
 import pyarrow as pa
 
-from engagement_pipeline.core.tables import Table
+from engagement_pipeline.core.table import Table
 from engagement_pipeline.lake.layout import FORMAT
 from engagement_pipeline.observe import chart
 from engagement_pipeline.observe.day_report import DayReport

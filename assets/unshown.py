@@ -22,7 +22,7 @@ from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.orchestration import SHOWN_WITHIN
 from engagement_pipeline.core.settings import Settings
 from engagement_pipeline.lake.layout import judged
-from engagement_pipeline.observe import checks, day_report
+from engagement_pipeline.observe import accounted, day_report
 
 OF_NO_DAY = {"hourly", "lifetime"}  # jobs that publish no day, so nothing is told twice while they run
 
@@ -36,7 +36,7 @@ def tell_days(context: dg.OpExecutionContext) -> None:
     with one_line():
         chosen = settings.load()
         told = shown(context, chosen, pipeline.report_days(chosen, unshown(context.instance, changed(chosen))))
-        lacking = checks.incomplete(chosen, told.reports)
+        lacking = accounted.incomplete(chosen, told.reports)
         for day, report in told.reports.items():
             if day not in lacking:
                 of_day = dg.AssetMaterialization(responses.key, partition=str(day), metadata=of_answers(report))

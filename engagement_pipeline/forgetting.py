@@ -16,8 +16,8 @@ from engagement_pipeline.core.erased import Erased
 from engagement_pipeline.core.errors import InputError, RosterError
 from engagement_pipeline.core.nearest import nearest
 from engagement_pipeline.core.tweet_ids import is_tweet_id, parse_tweet_id
+from engagement_pipeline.core.words import counted
 from engagement_pipeline.extract import roster_synced
-from engagement_pipeline.extract.plan_text import counted
 from engagement_pipeline.lake import forgotten, saved
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.publish import erasure, receipts

@@ -28,7 +28,7 @@ from engagement_pipeline.core.errors import (
 from engagement_pipeline.core.model import Progress, quiet
 from engagement_pipeline.core.tables import REBUILDABLE
 from engagement_pipeline.lake.layout import Lake, judged
-from engagement_pipeline.observe import checks, doctor
+from engagement_pipeline.observe import accounted, doctor
 from engagement_pipeline.observe.day_report import DayReport, describe
 from engagement_pipeline.publish import erasure, erasure_due, publisher, retention
 from engagement_pipeline.publish import upgrade as upgrading
@@ -230,12 +230,12 @@ def report_days(settings: Settings, days: Sequence[date]) -> Days:
 
 
 def _day_report(settings: Settings, lake: Lake, day: date, ask: AskDay) -> DayReport:
-    if not checks.answered(day, ask):
-        lacking = checks.unaccounted(day, ask, settings) if lake.storage.exists(lake.tweets) else [{}]
+    if not accounted.answered(day, ask):
+        lacking = accounted.unaccounted(day, ask, settings) if lake.storage.exists(lake.tweets) else [{}]
         asked = [tweet for tweet in lacking if tweet.get("outcome")]
         if asked:
             raise InputError(
-                f"no answer has landed for {day} ({checks.why(asked[0])}): engagement check says what to mend; then "
+                f"no answer has landed for {day} ({accounted.why(asked[0])}): engagement check says what to mend; then "
                 "materialize responses again"
             )
         if lacking:

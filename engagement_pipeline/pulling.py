@@ -35,6 +35,7 @@ from engagement_pipeline.extract import (
 from engagement_pipeline.extract.prepare import unforgotten
 from engagement_pipeline.extract.progress import Whole
 from engagement_pipeline.extract.roster import save_roster
+from engagement_pipeline.extract.stops import Failed
 from engagement_pipeline.lake import forgotten, raw, refused_windows, request_log, set_aside
 from engagement_pipeline.lake.clock import Clock
 from engagement_pipeline.lake.layout import LAKE_LOCK, PULL_LOCK, Lake
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.extract.prepare import Prepared
     from engagement_pipeline.extract.puller import PullReport
     from engagement_pipeline.lake.landed_file import Landed
+    from engagement_pipeline.lake.raw import Pull
     from engagement_pipeline.transport.accounts import Accounts
     from engagement_pipeline.transport.budget import Budget
 
@@ -73,51 +75,18 @@ def pull(settings: Settings, prepared: Prepared, *, progress: Progress = quiet) 
     home.open()
     lake.open()
     erasure.resume(home, now=lake_now(settings), beside=beside_lake(settings))
-    reports: list[PullReport] = []
-    refusals: list[Landed] = []
-    failed = stops.Failed()
-    whole = Whole(progress, prepared.requests)
-    what = f"the pull of {', '.join(map(str, prepared.plans[:: len(prepared.plans) - 1 or 1]))}"
-    with turn.held(settings, lake, what=what):
-        with lake.locked(LAKE_LOCK, "a publication"):
-            recover(lake, sources.read, locks=(LAKE_LOCK, PULL_LOCK))
-        prepared = unforgotten(prepared, lake)
-        save_roster(home, prepared.roster)
-        for left in raw.open_pulls(lake):
-            if not left.finished:
-                landed_before.settle(left)
+    ends = dict.fromkeys(map(str, (prepared.plans[0], prepared.plans[-1])))
+    with turn.held(settings, lake, what=f"the pull of {', '.join(ends)}"):
+        prepared = _put_in_order(prepared, home, lake)
         clock = Clock.of(lake, machine=partial(lake_now, settings))
         budget = turn.budget(settings, lake, day=clock().date(), over_budget=prepared.over_budget)
         endpoint, known = prepared.plans[0].endpoint, prepared.accounts
         with _client(settings, endpoint, known, lake, lake_now=clock, budget=budget) as client:
             if budget.is_limited:
                 _check_budget(budget, settings, prepared, lake, clock(), client=client)
-            to_ask = deque(prepared.plans)
-            while to_ask:
-                planned = to_ask.popleft()
-                try:
-                    report = _pull_one(
-                        settings,
-                        planned,
-                        lake,
-                        clock,
-                        unknown=prepared.unknown,
-                        client=client,
-                        refusals=refusals,
-                        stopped_by=failed.stopping(planned, clock()),
-                        progress=whole.part(len(planned.requests) if planned in prepared.plans else 0),
-                    )
-                except PullError as error:
-                    failed = stops.after(failed, planned, error, lake)
-                    if not failed.stopped_by:
-                        client.go_on()
-                    to_ask.extendleft(stops.newer(failed, planned, clock()))
-                else:
-                    reports.append(report)
-                    if report.answered:
-                        stops.served(planned, lake, clock())
+            reports, failed = _pull_each(settings, prepared, lake, clock, client=client, progress=progress)
     roster.tell_unavailable(prepared.roster, {tweet for report in reports for tweet in report.unavailable})
-    if causes := failed.all(answered=sum(report.answered for report in reports)):
+    if causes := failed.failures(answered=sum(report.answered for report in reports)):
         raise PullError(causes)
     return reports
 
@@ -137,6 +106,102 @@ def pull_sources(settings: Settings, prepared: Sequence[Prepared], *, progress: 
     if failures:
         raise PullError(failures)
     return reports
+
+
+def _put_in_order(prepared: Prepared, home: Lake, lake: Lake) -> Prepared:
+    """Mend what a killed program has left in the lake and save the roster; return what is still to be asked for."""
+    with lake.locked(LAKE_LOCK, "a publication"):
+        recover(lake, sources.read, locks=(LAKE_LOCK, PULL_LOCK))
+    prepared = unforgotten(prepared, lake)
+    save_roster(home, prepared.roster)
+    for left in raw.open_pulls(lake):
+        if not left.finished:
+            landed_before.settle(left)
+    return prepared
+
+
+def _pull_each(
+    settings: Settings, prepared: Prepared, lake: Lake, clock: Clock, *, client: Client, progress: Progress
+) -> tuple[list[PullReport], Failed]:
+    """Pull one plan after another; return the reports, and what failed.
+
+    Tweets that were refused in an earlier window are not asked for again; their refusals count in later ones too.
+    """
+    reports: list[PullReport] = []
+    refusals: list[Landed] = []
+    failed = Failed()
+    whole = Whole(progress, prepared.requests)
+    to_ask = deque(prepared.plans)
+    while to_ask:
+        planned = to_ask.popleft()
+        begun = _begun(settings, planned, lake, clock, unknown=prepared.unknown, client=client)
+        try:
+            report = _pull_one(
+                planned,
+                begun,
+                lake,
+                client=client,
+                refusals=refusals,
+                stopped_by=failed.reason_not_to_ask(planned, clock()),
+                progress=whole.part(len(planned.requests) if planned in prepared.plans else 0),
+            )
+        except PullError as error:
+            failed = stops.failed_so_far(failed, planned, error, lake)
+            if not failed.stopped_by:
+                client.go_on()
+            to_ask.extendleft(stops.plans_of_served_days(failed, planned, clock()))
+        else:
+            reports.append(report)
+            if report.answered:
+                stops.forget_refusals(planned, lake, clock())
+        refusals += landed_before.refusals(begun, client)
+    return reports, failed
+
+
+def _begun(
+    settings: Settings, planned: Plan, lake: Lake, clock: Clock, *, unknown: Sequence[Tweet], client: Client
+) -> Pull:
+    """Resume an unfinished pull of the same endpoint and window, or start one.
+
+    The `unknown` Tweets, which nobody can ask for, land in it as unanswered.
+    """
+    with lake.locked(LAKE_LOCK, "a publication"):  # a publication marks pulls too
+        begun = raw.begin(lake, planned, now=clock(), resume=_resume(settings, planned))
+    nobodys = planner.plan(unknown, planned.endpoint, types=planned.types, window=planned.window)
+    puller.leave_unknown(nobodys, begun, client=client)
+    return begun
+
+
+def _pull_one(
+    planned: Plan,
+    begun: Pull,
+    lake: Lake,
+    *,
+    client: Client,
+    refusals: Sequence[Landed],
+    stopped_by: EngagementError | None,
+    progress: Progress,
+) -> PullReport:
+    """Ask for the Tweets of a plan that its pull has no answer for, but those with one of `refusals`.
+
+    If the failure of an earlier window `stopped_by` the pull, nothing is asked for, and the Tweets land as unanswered.
+    So do those of days that the API has refused. Raises PullError with what failed.
+    """
+    open_tweets = set(planned.tweets) - landed_before.answered(begun, client)
+    open_tweets -= landed_before.repeat(begun, refusals, open_tweets)
+    rest = planner.rest(planned, open_tweets)
+    if planned.kept_back and (said := refused_windows.too_old(lake, planned.endpoint)):
+        answered = {tweet.tweet_id for tweet in landed_before.answered(begun, client)}
+        kept = planner.without(planned, answered).kept_back
+        puller.leave(replace(planned, requests=kept), begun, [stops.remembered_refusal(said)], client=client)
+        begun.marked(finished=True)
+        raise PullError([stops.remembered_refusal(said)])
+    if stopped_by:
+        puller.leave(rest, begun, [stopped_by], client=client)
+        raise PullError([stopped_by])
+    report = puller.run(rest, begun, client=client, progress=progress)
+    begun.marked(finished=True)
+    return report
 
 
 def _check_budget(
@@ -233,48 +298,3 @@ def _client(
         lake_now=lake_now,
         budget=budget,
     )
-
-
-def _pull_one(
-    settings: Settings,
-    planned: Plan,
-    lake: Lake,
-    clock: Clock,
-    *,
-    unknown: Sequence[Tweet],
-    client: Client,
-    refusals: list[Landed],
-    stopped_by: EngagementError | None,
-    progress: Progress,
-) -> PullReport:
-    """Resume an unfinished pull of the same endpoint and window, or start one.
-
-    Tweets that were refused in an earlier window are not asked for again; their refusals count in this window too.
-    `refusals` holds them, and this window's refusals are added. If the failure of an earlier window `stopped_by` the
-    pull, nothing is asked for, and the Tweets land as unanswered. So do the `unknown` ones, which nobody can ask for,
-    and those of days that the API has refused.
-    """
-    with lake.locked(LAKE_LOCK, "a publication"):  # a publication marks pulls too
-        begun = raw.begin(lake, planned, now=clock(), resume=_resume(settings, planned))
-    nobodys = planner.plan(unknown, planned.endpoint, types=planned.types, window=planned.window)
-    puller.leave_unknown(nobodys, begun, client=client)
-    open_tweets = set(planned.tweets) - landed_before.answered(begun, client)
-    open_tweets -= landed_before.repeat(begun, refusals, open_tweets)
-    rest = planner.rest(planned, open_tweets)
-    if planned.kept_back and (said := refused_windows.too_old(lake, planned.endpoint)):
-        answered = {tweet.tweet_id for tweet in landed_before.answered(begun, client)}
-        kept = planner.without(planned, answered).kept_back
-        puller.leave(replace(planned, requests=kept), begun, [stops.refusal(said)], client=client)
-        begun.marked(finished=True)
-        raise PullError([stops.refusal(said)])
-    if stopped_by:
-        puller.leave(rest, begun, [stopped_by], client=client)
-        raise PullError([stopped_by])
-    try:
-        report = puller.run(rest, begun, client=client, progress=progress)
-    except PullError:
-        refusals += landed_before.refusals(begun, client)
-        raise
-    refusals += landed_before.refusals(begun, client)
-    begun.marked(finished=True)
-    return report

@@ -14,6 +14,7 @@ from daft import col
 from daft.io import IOConfig, S3Config
 
 IMPRESSIONS = col("engagement_type") == "impressions"
+SEEN = col("count").sum().alias("impressions")
 MARCH = (col("day") >= date(2026, 3, 1)) & (col("day") <= date(2026, 3, 31))
 
 
@@ -26,21 +27,38 @@ def answers(place):
     )
     owners = tweets.select("tweet_id", "handle")
     daily = daily.join(owners, on="tweet_id")
-    seen = col("count").sum().alias("impressions")
     top = rows(
         daily.where(IMPRESSIONS & MARCH)
         .groupby("tweet_id", "handle")
-        .agg(seen)
+        .agg(SEEN)
         .sort(["impressions", "tweet_id"], desc=[True, False])
         .limit(5)
     )
-    by_type = daily.where(col("day") >= date(2026, 3, 1)).groupby("handle", "engagement_type").agg(seen)
+    by_type = daily.where(col("day") >= date(2026, 3, 1)).groupby("handle", "engagement_type").agg(SEEN)
     sums = {(handle, name): number for handle, name, number in rows(by_type)}
+    handles = sorted({handle for handle, _ in sums})
+    return {
+        "top": top,
+        "life": rows(
+            hours.where(IMPRESSIONS & (col("tweet_id") == top[0][0]))
+            .select("date", "hour", "count")
+            .sort(["date", "hour"])
+        ),
+        "days": rows(daily.where(IMPRESSIONS).groupby("handle", "day").agg(SEEN).sort(["handle", "day"])),
+        "rates": [
+            (handle, round(100 * sums[handle, "engagements"] / sums[handle, "impressions"], 2)) for handle in handles
+        ],
+        "week": best_hours(hours, owners),
+    }
+
+
+def best_hours(hours, owners):
+    """Return for each handle the hour of the week in which its Tweets are seen most."""
     week = (
         hours.where(IMPRESSIONS)
         .join(owners, on="tweet_id")
         .groupby("handle", "date", "hour")
-        .agg(seen)
+        .agg(SEEN)
         .with_column("weekday", (col("date").day_of_week() + 1).cast(daft.DataType.int64()))
         .groupby("handle", "weekday", "hour")
         .agg(col("impressions").sum(), col("date").count().alias("hours"))
@@ -51,20 +69,7 @@ def answers(place):
     best = {}
     for row in rows(week):
         best.setdefault(row[0], row)
-    handles = sorted({handle for handle, _ in sums})
-    return {
-        "top": top,
-        "life": rows(
-            hours.where(IMPRESSIONS & (col("tweet_id") == top[0][0]))
-            .select("date", "hour", "count")
-            .sort(["date", "hour"])
-        ),
-        "days": rows(daily.where(IMPRESSIONS).groupby("handle", "day").agg(seen).sort(["handle", "day"])),
-        "rates": [
-            (handle, round(100 * sums[handle, "engagements"] / sums[handle, "impressions"], 2)) for handle in handles
-        ],
-        "week": list(best.values()),
-    }
+    return list(best.values())
 
 
 def rows(frame):

@@ -36,7 +36,20 @@ def parser() -> arguments.Parser:
     whole.add_argument("--version", action=arguments.Version, nargs=0, help="print the version, and end")
     arguments.add_common(whole)
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_start, _accounts, _roster, _pulls, _sql, _tables, _health, _emulator, _demo, _help):
+    for add in (
+        _start,
+        _accounts,
+        _roster,
+        _pulls,
+        _answers,
+        _pages,
+        _catalog,
+        _tables,
+        _health,
+        _emulator,
+        _demo,
+        _help,
+    ):
         add(commands)
     return whole
 
@@ -121,8 +134,8 @@ def _pulls(commands: arguments.Commands) -> None:
             arguments.add_over_budget(sub)
 
 
-def _sql(commands: arguments.Commands) -> None:
-    """Add the commands for the views over a lake."""
+def _answers(commands: arguments.Commands) -> None:
+    """Add the commands that answer from the views over a lake, and say what is in them."""
     sub = arguments.add_command(
         commands,
         "sql",
@@ -160,6 +173,9 @@ def _sql(commands: arguments.Commands) -> None:
     sub.add_argument("--json", action="store_true", help="print one JSON object, for programs")
     arguments.add_paging(sub)
 
+
+def _pages(commands: arguments.Commands) -> None:
+    """Add the commands that show a lake in a browser."""
     text = "write one HTML file of a handle's month: what changed, charts, top Tweets, and what is missing and why"
     sub = arguments.add_command(commands, "report", "report:run", text)
     sub.add_argument("handle", metavar="HANDLE", type=arguments.handle, help="the handle")
@@ -175,12 +191,11 @@ def _sql(commands: arguments.Commands) -> None:
         "--no-browser", dest="browser", action="store_false", help="print the address, and open no browser"
     )
 
-    sub = arguments.add_command(
-        commands,
-        "catalog",
-        "answers:catalog",
-        "write engagement.duckdb again, the views over the lake, or one for another place",
-    )
+
+def _catalog(commands: arguments.Commands) -> None:
+    """Add the command that writes the views."""
+    text = "write engagement.duckdb again, the views over the lake, or one for another place"
+    sub = arguments.add_command(commands, "catalog", "answers:catalog", text)
     text = "where its readers find the lake; by default where the lake lies"
     sub.add_argument("--root", type=place, metavar="DIR", help=text)
     text = "write it to this file; by default into the lake in DIR"
@@ -258,6 +273,11 @@ def _emulator(commands: arguments.Commands) -> None:
         sub.add_argument(name, type=Path, metavar="FILE", help=text)
     sub.add_argument("--now", type=arguments.moment, metavar="TIME", help="fix its clock, for example to 2026-02-01")
     sub.add_argument("--seed", type=arguments.whole, default=1, help="number of its world (default: 1)")
+    _add_behaviour(sub)
+
+
+def _add_behaviour(sub: argparse.ArgumentParser) -> None:
+    """Add how the emulator's APIs behave: their rates, their age, what they refuse."""
     sub.add_argument(
         "--requests-per-minute",
         type=arguments.positive,

@@ -19,7 +19,7 @@ from engagement_pipeline import pulling
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.endpoints import ANALYTICS, HISTORICAL, RECENT, TOTALS, Endpoint
 from engagement_pipeline.core.errors import PullError
-from engagement_pipeline.extract.plan_text import counted
+from engagement_pipeline.core.words import counted
 from engagement_pipeline.extract.prepare import prepare
 from engagement_pipeline.lake.inventory import LOCK, OF_THE_USER, take
 from engagement_pipeline.lake.layout import LAKE_LOCK, PULL_LOCK

@@ -14,7 +14,7 @@ from engagement_pipeline.cli import output
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import EngagementError, InputError
 from engagement_pipeline.core.redaction import printable, redacted
-from engagement_pipeline.extract.plan_text import counted
+from engagement_pipeline.core.words import counted
 from engagement_pipeline.publish.erasure import REPORTS, RESPONSES
 from engagement_pipeline.publish.receipts import fields
 

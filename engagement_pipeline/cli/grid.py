@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from engagement_pipeline.cli.failures import on_terminal
 from engagement_pipeline.core.redaction import printable, redacted
+from engagement_pipeline.core.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +82,7 @@ def _show_records(names: Sequence[str], rows: Sequence[Sequence[str]], total: in
         _say(f"row {number}")
         for name, cell in zip(names, cells, strict=True):
             _say(f"  {name:<{wide}}  {cell}")
-    told = f"{total:,} {'row' if total == 1 else 'rows'}, wider than this terminal"
+    told = f"{counted(total, 'row')}, wider than this terminal"
     if total > len(rows):
         told = f"the first {len(rows)} of {told}"
     _say(f"{told}; {ALL_ROWS}")

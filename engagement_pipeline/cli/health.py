@@ -13,7 +13,7 @@ from engagement_pipeline import pipeline
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import EngagementError
 from engagement_pipeline.core.redaction import printable, redacted
-from engagement_pipeline.extract.plan_text import counted
+from engagement_pipeline.core.words import counted
 
 if TYPE_CHECKING:
     import argparse

@@ -26,7 +26,8 @@ from engagement_pipeline.cli.json_rows import as_json, json_text
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.orchestration import SHOWN_WITHIN
 from engagement_pipeline.core.redaction import printable, redacted, shown
-from engagement_pipeline.extract.plan_text import counted, plan_lines, spend_lines
+from engagement_pipeline.core.words import counted, first_few
+from engagement_pipeline.extract.plan_text import plan_lines, spend_lines
 from engagement_pipeline.lake.forgotten import REASON
 from engagement_pipeline.lake.layout import FORMAT
 
@@ -161,7 +162,7 @@ def show_outcome(outcome: Outcome) -> None:
         if publication.early:
             _say(f"  {counted(publication.early, 'row')} of hours before their Tweet was posted, and not zero")
         for reason, tweets in sorted(_by_reason(aside | unanswered).items()):
-            _say(f"  {reason}: {_ids(tweets)}")
+            _say(f"  {reason}: {first_few(tweets, SHOWN_TWEETS)}")
 
 
 def _show_answers(reports: Sequence[PullReport]) -> None:
@@ -252,13 +253,7 @@ def show_spent(spent: Sequence[Spent], *, days: int) -> None:
 
 def _named(tweets: Sequence[int]) -> str:
     """Return the number of Tweets, and their IDs."""
-    return f"{counted(len(tweets), 'Tweet')} ({_ids(tweets)})"
-
-
-def _ids(tweets: Sequence[int]) -> str:
-    """Return the IDs of the first Tweets, and the number of the rest."""
-    more = f" and {len(tweets) - SHOWN_TWEETS:,} more" if len(tweets) > SHOWN_TWEETS else ""
-    return ", ".join(map(str, tweets[:SHOWN_TWEETS])) + more
+    return f"{counted(len(tweets), 'Tweet')} ({first_few(tweets, SHOWN_TWEETS)})"
 
 
 def _by_reason(set_aside: dict[int, str]) -> dict[str, list[int]]:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from engagement_pipeline.extract.plan_text import counted
+from engagement_pipeline.core.words import counted
 from engagement_pipeline.extract.progress import MINUTE, OnceAMinute
 
 if TYPE_CHECKING:

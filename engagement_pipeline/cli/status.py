@@ -16,8 +16,8 @@ from engagement_pipeline.core import settings, spend
 from engagement_pipeline.core.errors import EngagementError, refused_by_system
 from engagement_pipeline.core.redaction import printable, redacted
 from engagement_pipeline.core.spend import Limits, Needs
+from engagement_pipeline.core.words import counted, first_few
 from engagement_pipeline.extract import roster, vendor_usage
-from engagement_pipeline.extract.plan_text import counted
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.observe import next_runs, status
 from engagement_pipeline.transport import accounts
@@ -159,8 +159,7 @@ def _lake_lines(found: Status) -> Iterator[str]:
         yield f"  days       {_days(held)}"
         if held.gaps:
             missing = [f"{first} to {last}" if first != last else str(first) for first, last in held.gaps]
-            more = f" and {len(missing) - SHOWN_GAPS:,} more" if missing[SHOWN_GAPS:] else ""
-            yield f"  missing    {', '.join(missing[:SHOWN_GAPS])}{more}"
+            yield f"  missing    {first_few(missing, SHOWN_GAPS)}"
         if held.damaged:
             yield f"  damaged    {counted(held.damaged, 'day')}: engagement doctor says what to run"
         room = "" if held.free is None else f"; {held.free / GIGABYTE:,.1f} GB are free"

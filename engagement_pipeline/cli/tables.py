@@ -11,7 +11,7 @@ from engagement_pipeline import pipeline
 from engagement_pipeline.cli import output, progress
 from engagement_pipeline.core import settings
 from engagement_pipeline.core.errors import EngagementError
-from engagement_pipeline.extract import plan_text
+from engagement_pipeline.core.words import counted
 
 if TYPE_CHECKING:
     import argparse
@@ -31,7 +31,7 @@ def rebuild(options: argparse.Namespace) -> None:
     lost = sum(len(day.lost) for day in rebuilt)
     if lost:
         raise EngagementError(
-            f"rows of {plan_text.counted(lost, 'Tweet day')} are lost, because only damaged or missing files held "
+            f"rows of {counted(lost, 'Tweet day')} are lost, because only damaged or missing files held "
             "them: pull the days named above again"
         )
 
@@ -43,7 +43,7 @@ def upgrade(options: argparse.Namespace) -> None:
     output.show_upgraded(upgraded)
     if upgraded.damaged:
         raise EngagementError(
-            f"{plan_text.counted(len(upgraded.damaged), 'file')} could not be upgraded, and stays as it is: see above"
+            f"{counted(len(upgraded.damaged), 'file')} could not be upgraded, and stays as it is: see above"
         )
 
 

@@ -1,7 +1,13 @@
-"""UTC days, as people write them, and those of a month."""
+"""UTC days, as people write them, those of a month, and those that follow one another."""
+
+from __future__ import annotations
 
 from calendar import monthrange
-from datetime import date
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def parse_day(text: str) -> date:
@@ -23,3 +29,14 @@ def month_ends(day: date) -> date:
 def of_month(day: date) -> list[date]:
     """Return all days of a day's month."""
     return [day.replace(day=number) for number in range(1, month_ends(day).day + 1)]
+
+
+def spans(days: Iterable[date]) -> list[tuple[date, date]]:
+    """Return the first and last day of each run of UTC days that follow one another."""
+    found: list[tuple[date, date]] = []
+    for day in sorted(days):
+        if found and day - found[-1][1] == timedelta(days=1):
+            found[-1] = found[-1][0], day
+        else:
+            found.append((day, day))
+    return found

@@ -15,7 +15,7 @@ from engagement_pipeline.core import tables
 from engagement_pipeline.core.metrics import METRICS
 
 if TYPE_CHECKING:
-    from engagement_pipeline.core.tables import Table
+    from engagement_pipeline.core.table import Table
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from engagement_pipeline.core.endpoints import ANALYTICS, HISTORICAL, TIMELINE
+from engagement_pipeline.core.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -181,7 +182,7 @@ def refusal(limits: Limits, used: Used, adds: Needs, *, what: str, day: date) ->
         if share.is_crossed and share.limit is not None:
             left = max(0, share.limit - share.used)
             return (
-                f"{what} needs {_counted(share.adds, share.noun)}, and {left:,} of this month's {share.limit:,} are "
+                f"{what} needs {counted(share.adds, share.noun)}, and {left:,} of this month's {share.limit:,} are "
                 f"left ({share.setting}): nothing is sent. {_ways_out(share.setting, day)}"
             )
     return ""
@@ -193,7 +194,7 @@ def used_up(share: Share, *, day: date) -> str:
     left = max(0, limit - share.used)
     too_few = f", and the next request may need {share.adds:,}" if left else ""
     return (
-        f"{left:,} of this month's {_counted(limit, share.noun)} are left ({share.setting}){too_few}: nothing more is "
+        f"{left:,} of this month's {counted(limit, share.noun)} are left ({share.setting}){too_few}: nothing more is "
         f"sent. {_ways_out(share.setting, day)}"
     )
 
@@ -217,7 +218,3 @@ def warnings(limits: Limits, used: Used, *, day: date) -> dict[str, str]:
 
 def _plural(noun: str) -> str:
     return f"{noun}s" if noun != "Post" else "Posts read"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")

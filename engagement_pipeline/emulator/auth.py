@@ -155,18 +155,8 @@ class Gate:
         `secrets` maps each acceptable token to its secret; "" stands for a request without a token. `form` is the body
         if it is form-encoded, because only such a body is part of the signature.
         """
-        if not authorization.lower().startswith("oauth "):
-            raise unauthenticated("Unknown Authorization Type")
-        try:
-            pairs = signature.collect_parameters(
-                uri_query=urlsplit(url).query,
-                body=form,
-                headers={"Authorization": authorization},
-                exclude_oauth_signature=False,
-            )
-        except ValueError as error:
-            raise unauthenticated("Malformed Authorization header") from error
-        given: dict[str, str] = dict(pairs)
+        pairs = _parameters(url, authorization, form)
+        given = dict(pairs)
         token = given.get("oauth_token", "")
         if given.get("oauth_consumer_key") != self.credentials.consumer_key:
             raise unauthenticated("Consumer key not found")
@@ -194,3 +184,19 @@ class Gate:
             raise unauthenticated("Nonce already used")
         # After both windows, before and after the clock, the timestamp alone shows a repeat.
         self._nonces[token, nonce] = now + 2 * TIMESTAMP_WINDOW_SECONDS
+
+
+def _parameters(url: str, authorization: str, form: str) -> list[tuple[str, str]]:
+    """Return all parameters of a request that is signed with OAuth 1.0a. Raises Refusal (401)."""
+    if not authorization.lower().startswith("oauth "):
+        raise unauthenticated("Unknown Authorization Type")
+    try:
+        pairs: list[tuple[str, str]] = signature.collect_parameters(
+            uri_query=urlsplit(url).query,
+            body=form,
+            headers={"Authorization": authorization},
+            exclude_oauth_signature=False,
+        )
+    except ValueError as error:
+        raise unauthenticated("Malformed Authorization header") from error
+    return pairs

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Self
 
 import uvicorn
+from starlette.applications import Starlette
 
 from engagement_pipeline.emulator.app import LoggedRequest, Service, create_app
 from engagement_pipeline.emulator.auth import Credentials, Gate
@@ -74,18 +75,7 @@ class Emulator:
         self.faults = self._service.faults
         self._socket = _listen(port)
         self.url = f"http://{HOST}:{self._socket.getsockname()[1]}"
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                create_app(self._service, self.v2),
-                lifespan="off",
-                ws="none",
-                log_config=None,
-                log_level="critical",
-                access_log=False,
-                date_header=False,  # each API has a clock of its own
-                timeout_graceful_shutdown=1,
-            )
-        )
+        self._server = _server(create_app(self._service, self.v2))
 
     @property
     def requests(self) -> list[LoggedRequest]:
@@ -131,7 +121,7 @@ def serve(
     max_age_days: int | None = None,
     ready: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM, then return. Call it from the main thread. Its arguments make it long.
+    """Serve until SIGINT or SIGTERM, then return. Call it from the main thread.
 
     It first writes `accounts` and `tweets`. Then `ready` gets the URL, which connects from then on. `latency` is in
     seconds a request. `requests_per_15_minutes` are those of each account to the analytics of X API v2. `settle_hours`
@@ -153,18 +143,23 @@ def serve(
         max_age_days=max_age_days,
     )
     try:
-        if accounts:
-            emulator.credentials.refuse_foreign(accounts)
-        if tweets:
-            emulator.world.refuse_foreign(tweets)
-        if accounts:
-            emulator.credentials.write_accounts(accounts)
-        if tweets:
-            emulator.world.write_roster(tweets, foreign=True)
+        _write(emulator, accounts, tweets)
     except OSError:
         emulator.close()
         raise
     _run_until_signalled(emulator, ready)
+
+
+def _write(emulator: Emulator, accounts: Path | None, tweets: Path | None) -> None:
+    """Write the files that a client needs: both, or none if one of them is not an emulator's."""
+    if accounts:
+        emulator.credentials.refuse_foreign(accounts)
+    if tweets:
+        emulator.world.refuse_foreign(tweets)
+    if accounts:
+        emulator.credentials.write_accounts(accounts)
+    if tweets:
+        emulator.world.write_roster(tweets, foreign=True)
 
 
 def _run_until_signalled(emulator: Emulator, ready: Callable[[str], None] | None) -> None:
@@ -179,6 +174,21 @@ def _run_until_signalled(emulator: Emulator, ready: Callable[[str], None] | None
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _server(app: Starlette) -> uvicorn.Server:
+    """Return a server of the APIs that leaves their answers as they are, and prints nothing."""
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        date_header=False,  # each API has a clock of its own
+        timeout_graceful_shutdown=1,
+    )
+    return uvicorn.Server(config)
 
 
 def _listen(port: int) -> socket.socket:

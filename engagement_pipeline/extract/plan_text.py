@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from engagement_pipeline.core import spend
 from engagement_pipeline.core.metrics import METRICS
+from engagement_pipeline.core.words import counted
 from engagement_pipeline.extract.prepare import OF_ANOTHER_SOURCE
 from engagement_pipeline.transport.rate_limit import in_words
 
@@ -18,11 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from engagement_pipeline.extract.prepare import Prepared
-
-
-def counted(number: int, noun: str) -> str:
-    """Return `1 request`, `1,200 requests`."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def plan_lines(prepared: Prepared) -> list[str]:

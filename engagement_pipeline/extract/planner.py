@@ -21,7 +21,7 @@ from engagement_pipeline.core.model import Plan, Request, Tweet, Window, posted_
 from engagement_pipeline.core.setting_values import OLDEST_DAY
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from engagement_pipeline.core.endpoints import Endpoint
 
@@ -82,30 +82,17 @@ def plan(
         tweet: _unasked(tweet, endpoint, window=window, public=public) or (resting or {}).get(tweet)
         for tweet in sorted(tweets)
     }
-    by_handle: dict[str, list[int]] = defaultdict(list)
-    for tweet, reason in reasons.items():
-        if not reason:
-            by_handle[tweet.handle].append(tweet.tweet_id)
-    keys = {tweet.tweet_id: tweet.key for tweet in reasons if tweet.key}
-    requests = tuple(
-        Request(
-            endpoint=endpoint,
-            handle=handle,
-            tweet_ids=batch,
-            types=served if handle else public,
-            window=window,
-            keys={number: keys[number] for number in batch if number in keys},
-        )
-        for handle, ids in sorted(by_handle.items())
-        for batch in _batches(ids, endpoint.max_tweets, alone)
-    )
+    asked = [tweet for tweet, reason in reasons.items() if not reason]
     return Plan(
         endpoint=endpoint,
         window=window,
         types=served,
-        requests=requests,
+        requests=tuple(
+            _request(batch, endpoint, window=window, types=served if batch[0].handle else public)
+            for batch in _batches(asked, endpoint.max_tweets, alone)
+        ),
         left_out={tweet.tweet_id: reason for tweet, reason in reasons.items() if reason},
-        alone=frozenset(tweet_id for ids in by_handle.values() for tweet_id in ids if tweet_id in alone),
+        alone=frozenset(tweet.tweet_id for tweet in asked if tweet.tweet_id in alone),
     )
 
 
@@ -140,14 +127,30 @@ def _without(requests: Iterable[Request], gone: Collection[int]) -> tuple[Reques
     return tuple(request for request in fewer if request.tweet_ids)
 
 
-def _batches(ids: list[int], most: int, alone: Collection[int]) -> Iterator[tuple[int, ...]]:
-    """Cut an account's Tweets into requests: full ones, one with the rest, and those with a single Tweet."""
-    together = [tweet_id for tweet_id in ids if tweet_id not in alone]
-    for start in range(0, len(together), most):
-        yield tuple(together[start : start + most])
-    for tweet_id in ids:
-        if tweet_id in alone:
-            yield (tweet_id,)
+def _batches(tweets: Iterable[Tweet], most: int, alone: Collection[int]) -> Iterator[Sequence[Tweet]]:
+    """Cut each account's Tweets into batches: full ones, one with the rest, and those with a single Tweet."""
+    by_handle: dict[str, list[Tweet]] = defaultdict(list)
+    for tweet in tweets:
+        by_handle[tweet.handle].append(tweet)
+    for _, owned in sorted(by_handle.items()):
+        together = [tweet for tweet in owned if tweet.tweet_id not in alone]
+        for start in range(0, len(together), most):
+            yield together[start : start + most]
+        for tweet in owned:
+            if tweet.tweet_id in alone:
+                yield [tweet]
+
+
+def _request(tweets: Sequence[Tweet], endpoint: Endpoint, *, window: Window | None, types: tuple[str, ...]) -> Request:
+    """Return the request for Tweets of one account."""
+    return Request(
+        endpoint=endpoint,
+        handle=tweets[0].handle,
+        tweet_ids=tuple(tweet.tweet_id for tweet in tweets),
+        types=types,
+        window=window,
+        keys={tweet.tweet_id: tweet.key for tweet in tweets if tweet.key},
+    )
 
 
 def _unasked(tweet: Tweet, endpoint: Endpoint, *, window: Window | None, public: tuple[str, ...]) -> str | None:

@@ -28,7 +28,7 @@ from engagement_pipeline.sources import source_of
 from engagement_pipeline.transport import accounts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import date, datetime
 
     from engagement_pipeline.core.endpoints import Endpoint
@@ -83,6 +83,20 @@ class Prepared:
         return longest / self.rate * self.terms.seconds
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """Whom a pull asks for: `tweets`, but for those in `resting`, with the reason; some `alone` in a request.
+
+    `roster` has nothing that is forgotten; `moved` is that of Prepared.
+    """
+
+    roster: Roster
+    tweets: Sequence[Tweet]
+    resting: Mapping[Tweet, str]
+    alone: Collection[int]
+    moved: frozenset[Tweet]
+
+
 def prepare(
     settings: Settings,
     first: date | None = None,
@@ -106,41 +120,19 @@ def prepare(
     windows = _windows(settings, lake, endpoint, first, last, ask_refused=ask_refused)
     roster.tell_unavailable(followed, set_aside.unavailable(lake))
     terms = source_of(endpoint).TERMS
-    signing = known.signing(oauth2=terms.oauth2)
-    resting, alone = set_aside.resting(lake, signing.fingerprints, now=now), set_aside.asked_alone(lake)
-    known_gone = forgotten.load(lake)
-    gone = known_gone.among(tweet.tweet_id for tweet in (*followed.tweets, *followed.unknown))
-    tweets = _media(followed.without(gone)) if endpoint is MEDIA else followed.tweets
-    left = known_gone.among(tweet.tweet_id for tweet in tweets)
-    never = {tweet: forgotten.REASON for tweet in tweets if tweet.tweet_id in left}
-    elsewhere = _elsewhere(settings, endpoint, tweets)
-    moved = _moved(endpoint, elsewhere, signing)
-    plans = [
-        planner.plan(
-            tweets,
-            each,
-            types=settings.types,
-            window=window,
-            resting=_had(lake, tweets, window, new_since)
-            | resting
-            | never
-            | dict.fromkeys(elsewhere - moved, OF_ANOTHER_SOURCE),
-            alone=alone,
-        )
-        for window in windows
-        for each in (endpoint, *_audit(settings, lake, endpoint, window))
-    ]
+    wanted = _wanted(settings, lake, endpoint, followed, known.signing(oauth2=terms.oauth2), now=now)
+    plans = _plans(settings, lake, wanted, _asked(settings, lake, endpoint, windows), new_since=new_since)
     chosen = settings.types if len(settings.types) < len(METRICS) else ()
     return Prepared(
         terms=terms,
         rate=getattr(settings, terms.rate),
         accounts=known,
-        roster=followed.without(gone),
+        roster=wanted.roster,
         plans=tuple(plans if ask_refused else (_kept_back(lake, planned, now) for planned in plans)),
         day=now.date(),
         limits=settings.limits,
         used=request_log.used(Lake(settings.data).of_each_source, now.date()),
-        moved=moved,
+        moved=wanted.moved,
         types_left_out=tuple(name for name in chosen if name not in endpoint.types),
         over_budget=over_budget,
     )
@@ -218,6 +210,51 @@ def _raise_for_strangers(settings: Settings, known: Accounts) -> None:
             raise InputError(f"source_of names {handle}, which is not in the accounts file: {advice}")
 
 
+def _wanted(
+    settings: Settings, lake: Lake, endpoint: Endpoint, followed: Roster, signing: Accounts, *, now: datetime
+) -> _Wanted:
+    """Return whom to ask for: the roster's Tweets or media, but those that are set aside, forgotten or of others."""
+    known_gone = forgotten.load(lake)
+    gone = known_gone.among(tweet.tweet_id for tweet in (*followed.tweets, *followed.unknown))
+    tweets = _media(followed.without(gone)) if endpoint is MEDIA else followed.tweets
+    left = known_gone.among(tweet.tweet_id for tweet in tweets)
+    elsewhere = _elsewhere(settings, endpoint, tweets)
+    moved = _moved(endpoint, elsewhere, signing)
+    return _Wanted(
+        roster=followed.without(gone),
+        tweets=tweets,
+        alone=set_aside.asked_alone(lake),
+        moved=moved,
+        resting={
+            **set_aside.resting(lake, signing.fingerprints, now=now),
+            **{tweet: forgotten.REASON for tweet in tweets if tweet.tweet_id in left},
+            **dict.fromkeys(elsewhere - moved, OF_ANOTHER_SOURCE),
+        },
+    )
+
+
+def _plans(
+    settings: Settings,
+    lake: Lake,
+    wanted: _Wanted,
+    asked: Iterable[tuple[Endpoint, Window | None]],
+    *,
+    new_since: datetime | None,
+) -> list[Plan]:
+    """Plan the requests to each endpoint for each window."""
+    return [
+        planner.plan(
+            wanted.tweets,
+            endpoint,
+            types=settings.types,
+            window=window,
+            resting={**_had(lake, wanted.tweets, window, new_since), **wanted.resting},
+            alone=wanted.alone,
+        )
+        for endpoint, window in asked
+    ]
+
+
 def _elsewhere(settings: Settings, endpoint: Endpoint, tweets: Sequence[Tweet]) -> frozenset[Tweet]:
     """Return the Tweets of accounts that the settings have another source asked for; media are of no source's Tweets.
 
@@ -240,18 +277,27 @@ def _moved(endpoint: Endpoint, elsewhere: Iterable[Tweet], signing: Accounts) ->
     return frozenset(tweet for tweet in elsewhere if signing.by_handle[tweet.handle].entry)
 
 
-def _audit(settings: Settings, lake: Lake, endpoint: Endpoint, window: Window | None) -> list[Endpoint]:
-    """Return what is asked for the API's own sums of a window, beside its hours: nothing where these have sums."""
-    if endpoint is not ANALYTICS or settings.x_audit == "off":
-        return []
-    begun = raw.all_pulls(lake, ANALYTICS_TOTALS) if settings.x_audit == "first" else []
-    return [] if any(pull.finished and pull.window == window for pull in begun) else [ANALYTICS_TOTALS]
+def _asked(
+    settings: Settings, lake: Lake, endpoint: Endpoint, windows: Sequence[Window | None]
+) -> list[tuple[Endpoint, Window | None]]:
+    """Return what is asked for which window, in this order: its hours, and then the API's own sums of them.
+
+    Nobody asks for the sums where the hours come with some, or where the setting x_audit does not want them.
+    """
+    audited = endpoint is ANALYTICS and settings.x_audit != "off"
+    before = raw.all_pulls(lake, ANALYTICS_TOTALS) if audited and settings.x_audit == "first" else []
+    summed = {pull.window for pull in before if pull.finished}
+    return [
+        (each, window)
+        for window in windows
+        for each in ((endpoint, ANALYTICS_TOTALS) if audited and window not in summed else (endpoint,))
+    ]
 
 
 def _followed(settings: Settings, endpoint: Endpoint, known: Accounts) -> Roster:
     """Read the roster; raises InputError if the endpoint can serve none of its Tweets."""
-    if not endpoint.public_types and not known.by_handle:
-        raise InputError(f"{settings.accounts} holds no account yet: run engagement authorize HANDLE for each handle")
+    if not endpoint.public_types:
+        known.raise_if_none()
     followed = roster.load(settings.tweets, handles=known.by_handle, skip_bad_rows=settings.skip_bad_rows)
     if any(tweet.handle for tweet in followed.tweets):
         return followed

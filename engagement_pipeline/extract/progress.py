@@ -9,7 +9,7 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from engagement_pipeline.extract.plan_text import counted
+from engagement_pipeline.core.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -32,12 +32,11 @@ from engagement_pipeline.core.errors import (
     UnavailableError,
 )
 from engagement_pipeline.core.model import Flat, Plan, Progress, Request, Response, quiet
-from engagement_pipeline.core.redaction import shown
 from engagement_pipeline.core.tables import FORBIDDEN
-from engagement_pipeline.extract import landed_before, ownership, unanswered
+from engagement_pipeline.core.words import counted
+from engagement_pipeline.extract import landed_before, ownership, pull_failures, unanswered
 from engagement_pipeline.extract.audit import audit, serves
 from engagement_pipeline.extract.ownership import Ask, LeaveOut, Standing, Step
-from engagement_pipeline.extract.plan_text import counted
 from engagement_pipeline.transport.signing import MAX_IN_FLIGHT
 
 if TYPE_CHECKING:
@@ -49,8 +48,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 BODIES_TRIED = 3  # responses to one request that may fail the audit before the request has failed
 GIVEN_UP_IN_A_ROW = 3  # requests that are given up, one after another, before the pull stops
-SHOWN_TWEETS = 3  # in an error message
-OK = 200
 UNKNOWN = "the handle is not in the accounts file"
 
 
@@ -87,18 +84,17 @@ def run(plan: Plan, pull: Pull, *, client: Client, progress: Progress = quiet) -
     the same window resumes this one.
     """
     started = time.monotonic()
-    report = PullReport(planned=len(plan.requests))
     terms = sources.source_of(plan.endpoint).TERMS
     pool = ThreadPoolExecutor(max_workers=max(1, min(MAX_IN_FLIGHT, terms.in_flight, len(plan.requests))))
     asking = _Run(
-        plan,
-        pull,
-        client,
-        progress,
-        pool,
-        landed_before.standings(plan, pull),
-        landed_before.witness(plan, pull),
-        report,
+        plan=plan,
+        pull=pull,
+        client=client,
+        progress=progress,
+        pool=pool,
+        standings=landed_before.standings(plan, pull),
+        witness=landed_before.witness(plan, pull),
+        report=PullReport(planned=len(plan.requests)),
     )
     try:
         asking.to_the_end()
@@ -106,13 +102,13 @@ def run(plan: Plan, pull: Pull, *, client: Client, progress: Progress = quiet) -
     except BaseException as stopped:  # a second Ctrl-C ends it wherever in here it comes
         asking.stop()
         if not isinstance(stopped, Exception):
-            asking.tell_what_it_waits_for(again=isinstance(stopped, KeyboardInterrupt))
+            _tell_what_it_waits_for(client, again=isinstance(stopped, KeyboardInterrupt))
         pool.shutdown()  # once all that is in flight has landed
         with suppress(LakeError):  # a full disk may be what stops the pull
             asking.land_unanswered()
         raise
     asking.land_unanswered()
-    if failures := asking.failures or asking.missed():
+    if failures := asking.failures or pull_failures.missed(plan, asking.settled):
         raise PullError(failures)
     return replace(asking.report, seconds=time.monotonic() - started)
 
@@ -139,15 +135,15 @@ def _in_turns(requests: Sequence[Request]) -> Iterator[Request]:
         yield from filter(None, turn)
 
 
-def _wrong_tokens(handle: str, texts: Sequence[str], *, status: int) -> AccountError:
-    message = (
-        f"account {handle}: the API forbids its Tweets and serves none ({shown('; '.join(texts))}), so its tokens may "
-        f"be another handle's: engagement check shows whose they are, engagement authorize {handle} gets new ones"
-    )
-    return AccountError(message, account=handle, status=status, texts=texts)
+def _tell_what_it_waits_for(client: Client, *, again: bool) -> None:
+    """Say of a pull that is interrupted why it does not end at once; `again` is for who can press Ctrl-C again."""
+    number, seconds = client.under_way()
+    if number:
+        hint = "; Ctrl-C again to stop now" if again else ""
+        logger.warning("stopping: %s in flight, at most %d s%s", counted(number, "request"), ceil(seconds), hint)
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Run:
     """One pull: what is in flight, what came, what failed."""
 
@@ -175,7 +171,9 @@ class _Run:
         while self.in_flight:
             for future in wait(self.in_flight, return_when=FIRST_COMPLETED).done:
                 self._settle(future, self.in_flight.pop(future))
-        self.failures += self._leave_out_wrong_tokens()
+        for failure in pull_failures.of_wrong_tokens(self.standings, self.forbidden):
+            self.client.leave_out(failure)  # in later windows too
+            self.failures.append(failure)
 
     def _send(self, asked: Ask) -> None:
         self.sent += 1
@@ -212,34 +210,26 @@ class _Run:
             self._take_refusal(standing, asked, error)
         except OverBudgetError as error:
             self._go_on(ownership.unanswered(standing))
-            self._end(error)
+            self.failures = pull_failures.noted(self.failures, error)
+            self.stop()
         else:
             self._take_answer(standing, asked, flat)
         self.progress(self.report.answered, self.sent, rows=self.report.rows)
 
     def _drop(self, error: AccountError) -> None:
-        """Note an account that is not let in, once, and stop asking for it; the others go on."""
-        if not any(isinstance(known, AccountError) and known.account == error.account for known in self.failures):
-            self.failures.append(error)
+        """Note an account that is not let in, and stop asking for it; the others go on."""
+        self.failures = pull_failures.noted(self.failures, error)
         for future, asked in self.in_flight.items():
             if asked.request.handle == error.account:
                 future.cancel()
 
     def _give_up(self, request: Request, error: UnavailableError) -> None:
         """Give up a request that cannot be had; after several in a row, or in an outage, stop the pull."""
-        is_outage = isinstance(error, OutageError)
-        if not (is_outage and any(isinstance(known, OutageError) for known in self.failures)):
-            self.failures.append(error)
+        self.failures = pull_failures.noted(self.failures, error)
         self.given_up |= dict.fromkeys(request.tweet_ids, error)
         self.given_up_in_a_row += 1
-        if is_outage or self.given_up_in_a_row == GIVEN_UP_IN_A_ROW:
+        if isinstance(error, OutageError) or self.given_up_in_a_row == GIVEN_UP_IN_A_ROW:
             self.stop()
-
-    def _end(self, error: OverBudgetError) -> None:
-        """Note once that the month is used up, and stop the pull."""
-        if not any(isinstance(known, OverBudgetError) for known in self.failures):
-            self.failures.append(error)
-        self.stop()
 
     def _take_refusal(self, standing: Standing, asked: Ask, error: RefusedError) -> None:
         self.report.answered += 1
@@ -285,21 +275,6 @@ class _Run:
         self.report.refused |= dict.fromkeys(refused.tweet_ids, text)
         self.settled.update(refused.tweet_ids)
 
-    def _leave_out_wrong_tokens(self) -> list[AccountError]:
-        """Stop asking for accounts with the tokens of another handle, in later windows too; return their errors."""
-        verdicts = [ownership.verdict(standing) for _, standing in sorted(self.standings.items())]
-        failures = [
-            _wrong_tokens(found.handle, found.refusal.texts, status=found.refusal.status) for found in verdicts if found
-        ]
-        failures += [
-            _wrong_tokens(handle, [text], status=OK)
-            for handle, text in sorted(self.forbidden.items())
-            if not (self.standings[handle].let_in or any(self.standings[handle].before))
-        ]
-        for failure in failures:
-            self.client.leave_out(failure)
-        return failures
-
     def land_unanswered(self) -> None:
         """Land the Tweets that got neither an answer nor a refusal, so that coverage can tell of them."""
         unanswered.land(
@@ -310,20 +285,6 @@ class _Run:
             failures=self.failures,
             at=self.client.now(),
         )
-
-    def missed(self) -> list[EngagementError]:
-        """Return a failure if a Tweet of the plan got neither an answer nor a refusal."""
-        missed = sorted({tweet_id for request in self.plan.requests for tweet_id in request.tweet_ids} - self.settled)
-        unit = self.plan.endpoint.unit
-        first = ", ".join(map(str, missed[:SHOWN_TWEETS])) + (", …" if len(missed) > SHOWN_TWEETS else "")
-        return [EngagementError(f"{counted(len(missed), unit)} got no answer: {first}")] if missed else []
-
-    def tell_what_it_waits_for(self, *, again: bool) -> None:
-        """Say of a pull that is interrupted why it does not end at once; `again` is for who can press Ctrl-C again."""
-        number, seconds = self.client.under_way()
-        if number:
-            hint = "; Ctrl-C again to stop now" if again else ""
-            logger.warning("stopping: %s in flight, at most %d s%s", counted(number, "request"), ceil(seconds), hint)
 
     def stop(self) -> None:
         """Send nothing more. Requests that still wait end now; the answers to those already sent land."""

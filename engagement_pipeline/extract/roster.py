@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from engagement_pipeline.core.errors import LakeError, RosterError, raise_not_given
 from engagement_pipeline.core.model import FIRST_SNOWFLAKE, SNOWFLAKE_EPOCH, Tweet
 from engagement_pipeline.core.rows import TIMESTAMP
+from engagement_pipeline.core.words import counted, first_few
 from engagement_pipeline.extract import roster_files, roster_rows, rounded_ids
 from engagement_pipeline.extract.roster_columns import FOLLOWED, HANDLE, POSTED_AT, TWEET_ID, joined, named
 from engagement_pipeline.extract.roster_rows import Bad
@@ -89,10 +90,9 @@ def load(pattern: str, *, handles: Collection[str], skip_bad_rows: bool = False)
     lines = roster_rows.lines(bad)
     if bad and not skip_bad_rows:
         shown = "; ".join(lines[:SHOWN_ROWS]) + (f"; and {len(lines) - SHOWN_ROWS} more" if lines[SHOWN_ROWS:] else "")
-        number = "1 bad row" if len(bad) == 1 else f"{len(bad):,} bad rows"
         raise RosterError(
-            f"{number} of the roster: {shown}. Correct them, or go on without them: --skip-bad-rows, or the setting "
-            "skip_bad_rows",
+            f"{counted(len(bad), 'bad row')} of the roster: {shown}. Correct them, or go on without them: "
+            "--skip-bad-rows, or the setting skip_bad_rows",
             rows=lines,
         )
     for line in (*(f"left out: {line}" for line in lines), *_renamed(files), *differing):
@@ -117,8 +117,8 @@ def _files(pattern: str, handles: Collection[str]) -> list[Rows]:
     read = {path: roster_files.read(path, handles) for path in paths}
     found = [rows for rows in read.values() if rows]
     ignored = sorted([*ignored, *(path for path, rows in read.items() if not rows)])
-    names = [f"{path} (a folder)" if path.is_dir() else str(path) for path in ignored[:SHOWN_ROWS]]
-    left = ", ".join(names) + (f" and {len(ignored) - SHOWN_ROWS:,} more" if ignored[SHOWN_ROWS:] else "")
+    names = [f"{path} (a folder)" if path.is_dir() else str(path) for path in ignored]
+    left = first_few(names, SHOWN_ROWS)
     kinds = f"{', '.join(roster_files.READERS)}, or one of these and {roster_files.PACKED}"
     if not found:
         also = f", but {left}" if ignored else ""

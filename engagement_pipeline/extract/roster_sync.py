@@ -94,8 +94,7 @@ def estimates(settings: Settings, known: Accounts, handles: Sequence[str]) -> li
     strangers = [handle for handle in handles if handle not in known.by_handle]
     if strangers:
         raise InputError(f"{strangers[0]} is not in the accounts file: engagement authorize {strangers[0]} adds it")
-    if not known.by_handle:
-        raise InputError(f"{settings.accounts} holds no account yet: run engagement authorize HANDLE for each handle")
+    known.raise_if_none()
     now = settings.current_time()
     return [_estimate(settings.tweets, handle, now) for handle in dict.fromkeys(handles) or sorted(known.by_handle)]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from engagement_pipeline.core.endpoints import HOURLY
 from engagement_pipeline.core.errors import AccountError, RefusedError
@@ -30,45 +30,52 @@ if TYPE_CHECKING:
     from engagement_pipeline.lake.layout import Lake
 
 
+class Said(NamedTuple):
+    """What the API has said of its oldest days, and the refusal in which it did."""
+
+    too_old: TooOld
+    refusal: RefusedError
+
+
 @dataclass(frozen=True, slots=True)
 class Failed:
     """What the plans of a pull have failed with so far.
 
     `causes` has each failure once: an account that fails in each window, or a text. `stopped_by` stops all that
-    follows. `too_old` is what the API has said in this pull of its oldest days, by endpoint, and the refusal. `known`
-    are refusals of days that it had refused before.
+    follows. `too_old` is what the API has said in this pull of its oldest days, by endpoint. `known` are refusals of
+    days that it had refused before.
     """
 
     causes: Mapping[str, EngagementError] = field(default_factory=dict)
     stopped_by: EngagementError | None = None
-    too_old: Mapping[Endpoint, tuple[TooOld, RefusedError]] = field(default_factory=dict)
+    too_old: Mapping[Endpoint, Said] = field(default_factory=dict)
     known: tuple[EngagementError, ...] = ()
 
-    def stopping(self, planned: Plan, now: datetime) -> EngagementError | None:
+    def reason_not_to_ask(self, planned: Plan, now: datetime) -> EngagementError | None:
         """Return why a plan is not to be asked for at `now`, None if it is."""
-        said = self.said_of(planned)
-        if said and planned.window and planned.window.first < said[0].first_day(now):
-            return said[1]
+        said = self.too_old_of(planned)
+        if said and planned.window and planned.window.first < said.too_old.first_day(now):
+            return said.refusal
         return self.stopped_by
 
-    def said_of(self, planned: Plan) -> tuple[TooOld, RefusedError] | None:
+    def too_old_of(self, planned: Plan) -> Said | None:
         """Return what was said of the oldest days of a plan's endpoint; sums without their hours audit nothing."""
         hourly = HOURLY.get(planned.endpoint.source, planned.endpoint)
         return self.too_old.get(planned.endpoint) or self.too_old.get(hourly)
 
-    def all(self, *, answered: int) -> list[EngagementError]:
+    def failures(self, *, answered: int) -> list[EngagementError]:
         """Return the failures; what was known before is one only if no request was `answered`."""
         return [*self.causes.values()] or ([] if answered else [*{str(each): each for each in self.known}.values()])
 
 
-def after(failed: Failed, planned: Plan, error: PullError, lake: Lake) -> Failed:
+def failed_so_far(failed: Failed, planned: Plan, error: PullError, lake: Lake) -> Failed:
     """Return what has failed once a further plan has; what the API says of windows is remembered in the lake."""
     causes, known = dict(failed.causes), failed.known
     for failure in error.failures:
         cause = failure.account if isinstance(failure, AccountError) else str(failure)
         if isinstance(failure, RefusedError) and (said := _too_old(failure, planned)):
             before = refused_windows.too_old(lake, planned.endpoint)
-            failed = replace(failed, too_old={**failed.too_old, planned.endpoint: (said, failure)})
+            failed = replace(failed, too_old={**failed.too_old, planned.endpoint: Said(said, failure)})
             if said != before:
                 refused_windows.learn_too_old(lake, planned.endpoint, said)
             if before and cause not in causes:
@@ -82,18 +89,18 @@ def after(failed: Failed, planned: Plan, error: PullError, lake: Lake) -> Failed
     return replace(failed, causes=causes, known=known)
 
 
-def newer(failed: Failed, planned: Plan, now: datetime) -> list[Plan]:
+def plans_of_served_days(failed: Failed, planned: Plan, now: datetime) -> list[Plan]:
     """Return the plan for the days of a failed one that the API serves at `now`, as it has just said; if any."""
-    said = failed.said_of(planned)
-    first, window = said[0].first_day(now) if said else None, planned.window
+    said = failed.too_old_of(planned)
+    first, window = said.too_old.first_day(now) if said else None, planned.window
     if not (first and window and planned.requests and window.first < first <= window.last):
         return []
     later = Window(first, window.last)
     return [planner.plan(planned.tweets, planned.endpoint, types=planned.types, window=later, alone=planned.alone)]
 
 
-def served(planned: Plan, lake: Lake, now: datetime) -> None:
-    """Forget a refusal of windows like this one, which the API has answered at `now`."""
+def forget_refusals(planned: Plan, lake: Lake, now: datetime) -> None:
+    """Have the lake forget refusals of windows like this one, which the API has answered at `now`."""
     if not planned.window:
         return
     too_old, longest = refused_windows.too_old(lake, planned.endpoint), refused_windows.longest_days(lake, now)
@@ -119,7 +126,7 @@ def _too_old(failure: RefusedError, planned: Plan) -> TooOld | None:
     return said if planned.window.first < said.first_day(failure.asked_at) else None
 
 
-def refusal(said: TooOld) -> RefusedError:
+def remembered_refusal(said: TooOld) -> RefusedError:
     """Return the refusal that is remembered."""
     return RefusedError(
         f"nothing was asked for days that the API {said}, or with engagement pull --ask-refused",

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     from engagement_pipeline.core.endpoints import Endpoint
     from engagement_pipeline.core.settings import Settings
-    from engagement_pipeline.core.tables import Table
+    from engagement_pipeline.core.table import Table
     from engagement_pipeline.lake.raw import Pull
     from engagement_pipeline.lake.storages import Storage
 

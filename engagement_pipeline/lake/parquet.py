@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from engagement_pipeline.core.tables import Table
+    from engagement_pipeline.core.table import Table
     from engagement_pipeline.lake.layout import Lake
 
 OF_OTHER_DAYS = "it holds rows of other days"

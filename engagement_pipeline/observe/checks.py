@@ -9,19 +9,22 @@ A `blocking` check finds wrong rows: nothing should be built on the day. The oth
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from engagement_pipeline.core.errors import EngagementError, refused_by_system
 from engagement_pipeline.core.model import posted_at
 from engagement_pipeline.core.tables import ENGAGEMENTS, UNANSWERED
+from engagement_pipeline.core.words import first_few
 from engagement_pipeline.lake.layout import Lake, judged
 from engagement_pipeline.lake.parquet import opened
+from engagement_pipeline.observe.accounted import unaccounted, why
 from engagement_pipeline.observe.day_report import restated
+from engagement_pipeline.observe.verdict import Verdict
 from engagement_pipeline.query import by_day
-from engagement_pipeline.query.views import ANSWERED, quoted
+from engagement_pipeline.query.views import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -30,7 +33,6 @@ if TYPE_CHECKING:
     from engagement_pipeline.query.by_day import AskDay
 
 ALIVE = 100  # impressions of a handle on a day, with so many, none on the next day is no chance
-SHOWN = 3  # examples that a verdict names
 DUPLICATES = """
     with crowded as (  -- 24 times fewer groups than keys
         select tweet_id, engagement_type from engagements
@@ -70,15 +72,6 @@ ANSWERS_APART = f"""
     order by tweet_id
 """
 HOURS = "select list(distinct hour) as hours, count(*) as rows, min(tweet_id) as oldest from engagements"
-UNACCOUNTED = f"""
-    select tweet_id, handle, asked.outcome, asked.text from tweets
-    left join (from coverage where table_name = '{ENGAGEMENTS}') as asked using (tweet_id)
-    anti join set_aside using (tweet_id)
-    where (outcome is null or not {ANSWERED}) and followed and handle is not null and handle not in ({{others}})
-        and (posted_at is null or posted_at < {{end}})
-    order by tweet_id
-"""
-ANSWERS = f"select count(*) as n from coverage where table_name = '{ENGAGEMENTS}' and {ANSWERED}"
 OLDER = f"""
     select outcome, count(*) as n from coverage
     where table_name = '{ENGAGEMENTS}' and outcome in {UNANSWERED} and rows > 0
@@ -89,19 +82,6 @@ IMPRESSIONS = """
     where engagement_type = 'impressions' and followed and handle is not null
     group by handle order by handle
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What a check found on a day: whether the day passed, the finding in words, and the numbers behind it.
-
-    `warns`: what it found may be right.
-    """
-
-    passed: bool
-    words: str
-    numbers: Mapping[str, int] = field(default_factory=dict)
-    warns: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,48 +132,6 @@ def of_day(day: Day, *, names: Collection[str] | None = None) -> Iterator[tuple[
                 yield check, Verdict(passed=False, words=str(error))
             except OSError as error:
                 yield check, Verdict(passed=False, words=refused_by_system(error))
-
-
-def unaccounted(day: date, ask: AskDay, settings: Settings) -> list[dict[str, Any]]:
-    """Return ID and handle of each Tweet of the roster that existed on a day, and is neither stored nor set aside.
-
-    Those of accounts that another source is asked for are left out. If it was asked for in vain, `outcome` and `text`
-    of coverage say why; else they are None.
-    """
-    named = dict(settings.source_of or ())
-    others = ", ".join(quoted(handle) for handle in named if settings.sources[0] not in settings.sources_of(handle))
-    sql = UNACCOUNTED.format(end=_end(day), others=others or "''")
-    found: list[dict[str, Any]] = ask(day, sql).to_pylist()
-    return found
-
-
-def answered(day: date, ask: AskDay) -> bool:
-    """Tell whether any Tweet has an answer for a day; one that was only asked for in vain has none."""
-    (found,) = ask(day, ANSWERS).to_pylist()
-    return bool(found["n"])
-
-
-def why(unaccounted_for: Mapping[str, Any]) -> str:
-    """Return why a Tweet has no answer for a day, empty if it was not asked for; the Tweet is one of `unaccounted`."""
-    parts = (unaccounted_for["outcome"], unaccounted_for["text"])
-    return ": ".join(part for part in parts if part)
-
-
-def incomplete(settings: Settings, days: Iterable[date]) -> list[date]:
-    """Return those of these days on which Tweets of the roster are neither stored nor set aside."""
-    with by_day.by_day(judged(settings)) as ask:
-        return [day for day in days if unaccounted(day, ask, settings)]
-
-
-def first_few(things: list[Any]) -> str:
-    """Return the first few findings, and the number of the rest."""
-    more = f" and {len(things) - SHOWN:,} more" if len(things) > SHOWN else ""
-    return ", ".join(map(str, things[:SHOWN])) + more
-
-
-def _end(day: date) -> str:
-    """Return the end of a UTC day in SQL."""
-    return f"timestamptz '{datetime.combine(day + timedelta(days=1), time())}+00'"
 
 
 def _key_unique(day: Day) -> Verdict:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engagement_pipeline.observe.checks import CHECKS, Check, Verdict, of_days
+from engagement_pipeline.observe.checks import CHECKS, Check, of_days
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
     from datetime import date
 
     from engagement_pipeline.core.settings import Settings
+    from engagement_pipeline.observe.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from engagement_pipeline.core.errors import InputError
 from engagement_pipeline.core.tables import ENGAGEMENTS, SET_ASIDE
 from engagement_pipeline.lake import inventory
+from engagement_pipeline.lake.layout import LAKE_LOCK
 from engagement_pipeline.observe import doctor_files, doctor_raw, doctor_tables
 from engagement_pipeline.observe.patient import Patient
 
@@ -102,7 +103,7 @@ def _found_again(patient: Patient) -> tuple[Patient, list[Finding]]:
     """Return what each of several looks finds, and the lake as the last one found it."""
     findings = [*_findings(patient)]
     looks = 1
-    while findings and (looks == 1 or (looks < LOOKS and patient.lake.storage.busy("lake"))):
+    while findings and (looks == 1 or (looks < LOOKS and patient.lake.storage.busy(LAKE_LOCK))):
         patient = replace(patient)
         found = {(finding.kind, finding.path) for finding in findings}
         findings = [finding for finding in _findings(patient) if (finding.kind, finding.path) in found]

@@ -150,7 +150,7 @@ def strangers(patient: Patient) -> Iterator[Finding]:
 def leftovers(patient: Patient) -> Iterator[Finding]:
     """Find hidden files of processes that were killed, while no process is at work."""
     storage = patient.lake.storage
-    if storage.busy("lake") or storage.busy("pull"):
+    if storage.busy(LAKE_LOCK) or storage.busy(PULL_LOCK):
         return
     for entry in patient.inventory.of(inventory.LEFT):
         rebuild = entry.path.name[1:] if rebuilds.NAME.fullmatch(entry.path.name[1:]) else ""

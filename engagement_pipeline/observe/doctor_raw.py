@@ -13,6 +13,8 @@ from engagement_pipeline.core.dated import STAMP
 from engagement_pipeline.core.errors import EngagementError
 from engagement_pipeline.lake import inventory
 from engagement_pipeline.lake.landed_file import landed_at
+from engagement_pipeline.lake.layout import LAKE_LOCK, PULL_LOCK
+from engagement_pipeline.lake.raw import PULL
 from engagement_pipeline.observe.doctor_files import stamp_of
 from engagement_pipeline.observe.patient import WORKERS, Finding, moved, pull_again
 
@@ -30,7 +32,7 @@ def pulls(patient: Patient) -> Iterator[Finding]:
     there = {entry.path for entry in patient.inventory.of(inventory.PULL)}
     folders = patient.responses.keys() | {path.parent for path in there}
     for folder in sorted(folders - patient.pulls.keys()):
-        path = folder / "pull.json"
+        path = folder / PULL
         yield Finding(
             path=path,
             what=f"{path} is {'damaged' if path in there else 'missing'}",
@@ -43,7 +45,7 @@ def pulls(patient: Patient) -> Iterator[Finding]:
 def unpublished(patient: Patient) -> Iterator[Finding]:
     """Find pulls that stopped on the way to the tables, while no process is at work on them."""
     storage = patient.lake.storage
-    pulling, publishing = storage.busy("pull"), storage.busy("lake")
+    pulling, publishing = storage.busy(PULL_LOCK), storage.busy(LAKE_LOCK)
     for folder, pull in patient.pulls.items():
         newest = max([pull.started_at, *map(stamp_of, patient.responses.get(folder, ()))])
         coming = pulling or publishing or newest > patient.now - SOON if pull.finished else pulling
@@ -51,7 +53,7 @@ def unpublished(patient: Patient) -> Iterator[Finding]:
             continue
         what = "its responses are not all in the tables" if pull.finished else "it was not finished"
         yield Finding(
-            path=folder / "pull.json",
+            path=folder / PULL,
             what=f"the pull of {pull} that began {pull.started_at:%Y-%m-%d %H:%M} UTC has stopped",
             meaning=what,
             fix=_pull(patient, folder),

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from engagement_pipeline.core.days import month_ends
+from engagement_pipeline.core.days import month_ends, spans
 from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.rows import TIMESTAMP
+from engagement_pipeline.core.table import Merge
 from engagement_pipeline.core.tables import (
     COVERAGE,
     DAILY,
@@ -29,19 +30,20 @@ from engagement_pipeline.core.tables import (
     SET_ASIDE,
     TWEETS,
     UNAVAILABLE,
-    Merge,
 )
 from engagement_pipeline.lake import inventory
 from engagement_pipeline.lake.parquet import OF_OTHER_DAYS
 from engagement_pipeline.observe.doctor_files import stamp_of
-from engagement_pipeline.observe.patient import Finding, apart, day_of, pull_again, quoted, spans
+from engagement_pipeline.observe.looks import day_of
+from engagement_pipeline.observe.patient import Finding, apart, pull_again, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from engagement_pipeline.core.endpoints import Endpoint
-    from engagement_pipeline.observe.patient import Covered, Look, Patient
+    from engagement_pipeline.observe.looks import Covered, Look
+    from engagement_pipeline.observe.patient import Patient
 
 BACKUP = ", and a backup may have more than this brings back"
 NOT_SERVED = (UNAVAILABLE, PROTECTED, FORBIDDEN)

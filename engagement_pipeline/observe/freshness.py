@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from engagement_pipeline.core.orchestration import MAX_RUNTIME
 from engagement_pipeline.core.tables import ENGAGEMENTS
-from engagement_pipeline.observe import checks
+from engagement_pipeline.core.words import first_few
+from engagement_pipeline.observe import accounted
+from engagement_pipeline.observe.verdict import Verdict
 from engagement_pipeline.query import by_day
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ SERVED = f"""
 """
 
 
-def fresh(lake: Lake, settings: Settings) -> checks.Verdict:
+def fresh(lake: Lake, settings: Settings) -> Verdict:
     """Tell whether every day that the last daily run should have filled is complete.
 
     A day is complete if it has every Tweet that the API had served before that run was due. It must also have some
@@ -36,16 +38,16 @@ def fresh(lake: Lake, settings: Settings) -> checks.Verdict:
     missing = days
     if lake.storage.exists(lake.tweets):
         with by_day.by_day(lake) as ask:
-            lacking = {day: {row["tweet_id"] for row in checks.unaccounted(day, ask, settings)} for day in days}
+            lacking = {day: {row["tweet_id"] for row in accounted.unaccounted(day, ask, settings)} for day in days}
             due = datetime.combine(last + timedelta(days=1), settings.daily_at, UTC)
             served: set[int] = set()
-            with_answers = {day for day in days if lacking[day] and checks.answered(day, ask)}
+            with_answers = {day for day in days if lacking[day] and accounted.answered(day, ask)}
             for day in days if any(lacking.values()) else ():
                 served |= {*ask(day, SERVED.format(due=due))["tweet_id"].to_pylist()}
         missing = [day for day, tweets in lacking.items() if tweets & served or (tweets and day not in with_answers)]
     if not missing:
-        return checks.Verdict(passed=True, words=f"the {len(days)} days to {last} are complete")
+        return Verdict(passed=True, words=f"the {len(days)} days to {last} are complete")
     words = f"Tweets of the roster are missing on {len(missing)} of the {len(days)} days to {last}: "
-    words += f"{checks.first_few(missing)}; the next daily run pulls them, unless their account fails: "
+    words += f"{first_few(missing)}; the next daily run pulls them, unless their account fails: "
     words += "then engagement check says why"
-    return checks.Verdict(passed=False, words=words, numbers={"missing": len(missing)})
+    return Verdict(passed=False, words=words, numbers={"missing": len(missing)})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from engagement_pipeline.core import spend
 from engagement_pipeline.lake import request_log
 from engagement_pipeline.lake.layout import Lake
-from engagement_pipeline.observe.checks import Verdict
+from engagement_pipeline.observe.verdict import Verdict
 
 if TYPE_CHECKING:
     from datetime import date

@@ -12,14 +12,16 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from engagement_pipeline.core.days import spans
 from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.errors import EngagementError, InputError, LakeError, refused_by_system
 from engagement_pipeline.core.tables import ENGAGEMENTS, TABLES, UNAVAILABLE
+from engagement_pipeline.core.words import counted
 from engagement_pipeline.lake import raw, refused_windows, request_log, set_aside
 from engagement_pipeline.lake.layout import PULL_LOCK
 from engagement_pipeline.lake.parquet import opened
 from engagement_pipeline.lake.storage import State
-from engagement_pipeline.observe.patient import day_of, spans
+from engagement_pipeline.observe.looks import day_of
 from engagement_pipeline.query import catalog
 from engagement_pipeline.query.views import quoted
 
@@ -133,7 +135,7 @@ def of_lake(lake: Lake, *, now: datetime) -> Standing | None:
 def _refused(lake: Lake, now: datetime) -> Iterator[str]:
     """Yield which windows the API of a lake refuses, as it has said."""
     if longest := refused_windows.longest_days(lake, now):
-        yield f"/{lake.hourly}: windows of more than {longest} day{'s' * (longest > 1)}, refused as too long"
+        yield f"/{lake.hourly}: windows of more than {counted(longest, 'day')}, refused as too long"
     for endpoint in lake.endpoints:
         said = refused_windows.too_old(lake, endpoint)
         if said and said.holds(now):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.tables import WINDOW_TOTALS
-from engagement_pipeline.observe.checks import Verdict, first_few
+from engagement_pipeline.core.words import first_few
+from engagement_pipeline.observe.verdict import Verdict
 from engagement_pipeline.query import catalog
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-    from engagement_pipeline.core.tables import Table
+    from engagement_pipeline.core.table import Table
 
 MADE_BY = "engagement_pipeline"  # the key of a file's metadata that says what it holds
 ROW_GROUP = 100_000  # rows; of 28 days, two megabytes a day in memory, and small enough to find one Tweet by

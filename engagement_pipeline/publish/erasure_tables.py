@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engagement_pipeline.core.erased import Erased
-    from engagement_pipeline.core.tables import Table
+    from engagement_pipeline.core.table import Table
     from engagement_pipeline.lake.layout import Lake
 
 TWEET_ID, SOURCE = "tweet_id", "source"

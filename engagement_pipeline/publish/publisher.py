@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 from engagement_pipeline import sources
 from engagement_pipeline.core.errors import LakeError, PublishError
 from engagement_pipeline.core.model import Plan, Progress, Window, quiet
-from engagement_pipeline.core.tables import MISSING, STORED, Merge
+from engagement_pipeline.core.table import Merge
+from engagement_pipeline.core.tables import MISSING, STORED
 from engagement_pipeline.lake import raw, set_aside
 from engagement_pipeline.lake.layout import LAKE_LOCK
 from engagement_pipeline.lake.recovery import recover
@@ -93,17 +94,25 @@ def of_plans(plans: Sequence[Plan], publications: Sequence[Publication]) -> list
     """Return those of the pulls of these plans: a pull that stopped earlier is published too, and was told of then.
 
     Of several pulls of a window, the plan's own is the newest, and so the last. Where the API has refused the first
-    days of a window as too old, a pull of the others is the plan's too.
+    days of a window as too old, the pull that goes on with the others is the plan's too.
     """
-    newest = {(each.pull.endpoint, each.pull.window): each.pull for each in publications}
-    return [each for each in publications if each.pull in newest.values() and any(_is_of(each.pull, p) for p in plans)]
+    newest = {(each.pull.endpoint, each.pull.window): each for each in publications}
+    own = [newest[window] for each in plans if (window := (each.endpoint, each.window)) in newest]
+    return [
+        each
+        for each in publications
+        if each is newest[each.pull.endpoint, each.pull.window]
+        and any(each is whole or _goes_on(each.pull, whole) for whole in own)
+    ]
 
 
-def _is_of(pull: Pull, planned: Plan) -> bool:
-    """Tell whether a pull is of a plan's window, or of its last days."""
-    if pull.endpoint is not planned.endpoint or not pull.window or not planned.window:
-        return pull.endpoint is planned.endpoint
-    return planned.window.first <= pull.window.first and pull.window.last == planned.window.last
+def _goes_on(pull: Pull, whole: Publication) -> bool:
+    """Tell whether a pull was begun for the last days of a window that was asked for in vain."""
+    before = whole.pull
+    if pull.endpoint is not before.endpoint or not pull.window or not before.window or not whole.unanswered:
+        return False
+    of_last_days = before.window.first < pull.window.first and before.window.last == pull.window.last
+    return of_last_days and pull.started_at >= before.started_at
 
 
 def publish_sound(

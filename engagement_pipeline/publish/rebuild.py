@@ -30,7 +30,7 @@ from engagement_pipeline import sources
 from engagement_pipeline.core.dated import A_DAY
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import Progress, quiet
-from engagement_pipeline.core.tables import Merge
+from engagement_pipeline.core.table import Merge
 from engagement_pipeline.lake import forgotten, raw, rebuilds
 from engagement_pipeline.lake.layout import LAKE_LOCK, Lake
 from engagement_pipeline.lake.looking import MemoryLackError

@@ -20,7 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from engagement_pipeline.core.dated import STAMP
-from engagement_pipeline.core.tables import COVERAGE, ENGAGEMENTS, LOST, STORED, Merge
+from engagement_pipeline.core.table import Merge
+from engagement_pipeline.core.tables import COVERAGE, ENGAGEMENTS, LOST, STORED
 from engagement_pipeline.lake.parquet import is_sound, opened, read, write
 from engagement_pipeline.publish.day_file import DayFile, SortedReader
 from engagement_pipeline.publish.left_out import sums_of

@@ -20,7 +20,8 @@ import pyarrow as pa
 
 from engagement_pipeline.core.model import Window
 from engagement_pipeline.core.rows import TIMESTAMP
-from engagement_pipeline.core.tables import REVISIONS, Merge
+from engagement_pipeline.core.table import Merge
+from engagement_pipeline.core.tables import REVISIONS
 from engagement_pipeline.lake import request_log
 from engagement_pipeline.lake.parquet import is_sound, read
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engagement_pipeline.core.model import Flat, NotServed, Progress
-    from engagement_pipeline.core.tables import Table
+    from engagement_pipeline.core.table import Table
     from engagement_pipeline.lake.layout import Lake
     from engagement_pipeline.publish.merge import Ints
     from engagement_pipeline.publish.newest import Part

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from engagement_pipeline.core.dated import A_DAY
 from engagement_pipeline.core.days import of_month
 from engagement_pipeline.core.errors import LakeError
-from engagement_pipeline.core.tables import DAILY, Merge
+from engagement_pipeline.core.table import Merge
+from engagement_pipeline.core.tables import DAILY
 from engagement_pipeline.lake.layout import LAKE_LOCK, Lake
 
 if TYPE_CHECKING:

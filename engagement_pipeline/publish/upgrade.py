@@ -29,7 +29,7 @@ from engagement_pipeline.core.endpoints import RECENT
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.measured import HOURS, before_posted, first_hour, rows_before_posted
 from engagement_pipeline.core.model import Progress, quiet
-from engagement_pipeline.core.tables import COVERAGE, ENGAGEMENTS, MISSING, REVISIONS, STORED, Table
+from engagement_pipeline.core.tables import COVERAGE, ENGAGEMENTS, MISSING, REVISIONS, STORED
 from engagement_pipeline.lake.layout import FORMAT, LAKE_LOCK
 from engagement_pipeline.lake.parquet import opened, read, write
 from engagement_pipeline.publish import daily
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from engagement_pipeline.core.table import Table
     from engagement_pipeline.lake.layout import Lake
 
 

@@ -15,12 +15,13 @@ import duckdb
 import pyarrow as pa
 
 from engagement_pipeline.core.errors import LakeError
-from engagement_pipeline.core.tables import COVERAGE, DAILY, ENGAGEMENTS, SET_ASIDE, TWEETS, Table
+from engagement_pipeline.core.tables import COVERAGE, DAILY, ENGAGEMENTS, SET_ASIDE, TWEETS
 from engagement_pipeline.query.catalog import create_day_views
 from engagement_pipeline.query.damage import damage_behind
 from engagement_pipeline.query.views import quoted
 
 if TYPE_CHECKING:
+    from engagement_pipeline.core.table import Table
     from engagement_pipeline.lake.layout import Lake
 
 WORD, TEXT = re.compile(r"\w+"), re.compile(r"'[^']*'")  # a text may hold the name of a table that is not read

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import date
     from pathlib import Path
 
-    from engagement_pipeline.core.tables import Table
+    from engagement_pipeline.core.table import Table
     from engagement_pipeline.lake.layout import Lake
 
 

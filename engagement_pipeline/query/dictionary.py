@@ -19,7 +19,7 @@ from engagement_pipeline.query.views import all_macros, all_views
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from engagement_pipeline.core.tables import Table
+    from engagement_pipeline.core.table import Table
 
 DICTIONARY = Path("docs/data-dictionary.md")
 HEAD = """# Data dictionary

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from engagement_pipeline.core.tables import Table
+    from engagement_pipeline.core.table import Table
     from engagement_pipeline.lake.layout import Lake
 
 # DuckDB shows the pattern that matches nothing, and a class of characters may hold any text: so it names the fix.

@@ -20,7 +20,7 @@ from engagement_pipeline.query.views import all_macros, all_views
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engagement_pipeline.core.tables import Table
+    from engagement_pipeline.core.table import Table
     from engagement_pipeline.lake.layout import Lake
 
 NOTE = "catalog"

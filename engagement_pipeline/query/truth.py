@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from datetime import date
 
-    from engagement_pipeline.core.tables import Table
+    from engagement_pipeline.core.table import Table
     from engagement_pipeline.lake.layout import Lake
 
 # Tables that each source has of its own: of the first ones, another source's rows may stand for those of a source.

@@ -33,7 +33,7 @@ NEWEST = timedelta(days=1)  # before the request: what is said to begin later is
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedWindow:
     """What a refusal says of the window: `longest_days` and `oldest` are those of RefusedError."""
 
     longest_days: int | None = None
@@ -53,12 +53,13 @@ class Refused:
         return f"{older}; if the window is too long{longer}" if longer else older
 
 
-def refused(said: str, asked_at: datetime) -> Refused:
-    """Read the words of a 400. `asked_at` is when the API was asked: some texts count days from then.
+def refused_window(said: str, asked_at: datetime) -> RefusedWindow:
+    """Return what the words of a 400 say of its window.
 
-    A text may say both. Then the window tells which is meant: one that begins later is not too old.
+    `asked_at` is when the API was asked: some texts count days from then. A text may say both. Then the window tells
+    which is meant: one that begins later is not too old.
     """
-    return Refused(longest_days=_longest_days(said), oldest=_oldest(said, asked_at))
+    return RefusedWindow(longest_days=_longest_days(said), oldest=_oldest(said, asked_at))
 
 
 def _longest_days(said: str) -> int | None:

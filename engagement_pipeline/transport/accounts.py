@@ -150,6 +150,11 @@ class Accounts:
     by_handle: Mapping[str, Account]
     path: Path | None = None
 
+    def raise_if_none(self) -> None:
+        """Raise InputError where no handle has authorised the app yet."""
+        if not self.by_handle:
+            raise InputError(f"{self.path} holds no account yet: run engagement authorize HANDLE for each handle")
+
     @property
     def fingerprints(self) -> Mapping[str, str]:
         """That of each handle's tokens."""

@@ -1,18 +1,14 @@
-"""One request -> one response: sign, send, retry above the signature, raise.
+"""One request -> one response: try until an answer counts, or raise.
 
-In: a planned Request, and the accounts that may sign it. Out: a Response, or one error of errors.py. The body of the
-Response is the JSON that the API sent, with BODY_MASK in place of each secret of ours. A try ends when
-`timeout_seconds` are over, however slowly its answer comes, or when there is more of it than its source allows. Each
-try is signed anew, since a signature's nonce serves once; so retries are here and never in the transport below.
-Patience tells a request that fails by itself, which has `tries`, from an API that is down, which has minutes.
+In: a planned Request, and the accounts that may sign it. Out: a Response, or one error of errors.py. sending.py sends
+each try, signed anew, since a signature's nonce serves once; so retries are here and never below. Patience tells a
+request that fails by itself, which has `tries`, from an API that is down, which has minutes.
 """
 
 from __future__ import annotations
 
 import logging
 import random
-import threading
-import time
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -20,21 +16,17 @@ from typing import TYPE_CHECKING, Self
 
 import requests
 
-from engagement_pipeline.core import bounds
-from engagement_pipeline.core.bounds import TooLargeError
-from engagement_pipeline.core.errors import AccountError, ApiError, OverBudgetError, RefusedError, UnavailableError
-from engagement_pipeline.core.model import Exchange, Request, Response
-from engagement_pipeline.core.reach import unreachable
-from engagement_pipeline.core.redaction import redacted_body, shown
+from engagement_pipeline.core.errors import AccountError, ApiError, OverBudgetError, UnavailableError
 from engagement_pipeline.core.spend import Limits, Used
 from engagement_pipeline.transport.budget import Budget
 from engagement_pipeline.transport.patience import Failures
+from engagement_pipeline.transport.sending import Sender
 from engagement_pipeline.transport.signing import SignedSessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from engagement_pipeline.core.model import Answer, HttpRequest
+    from engagement_pipeline.core.model import Answer, Exchange, Request, Response
     from engagement_pipeline.sources import Asking
     from engagement_pipeline.transport.accounts import Accounts
     from engagement_pipeline.transport.patience import Patience
@@ -43,8 +35,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 FIRST_PAUSE = 1.0  # seconds; doubled with each try, then drawn between nothing and that ("full jitter")
 LONGEST_PAUSE = 60.0
-WRONG_CLOCK = 3600  # seconds from the API's, from which on it is told: what lands may bear another day
-NO_JSON, CUT = "a body that is not JSON", "a body of JSON that broke off"
 
 
 class Client:
@@ -75,24 +65,27 @@ class Client:
         budget: Budget | None = None,
     ) -> None:
         self._source = source
-        self._base = api_url
         self._accounts = accounts.signing(oauth2=source.TERMS.oauth2)
         self._rate_limiter = rate_limiter
         self._patience = patience
         self._tries = tries
-        self._timeout = timeout_seconds
         self._log = log
-        self._look = look
-        self._now = now
-        self._lake_now = lake_now
-        self._budget = budget or Budget(Limits(), Used(), day=date.min)
         self._sessions = SignedSessions(
             self._accounts, api_url=api_url, auth_url=auth_url, timeout_seconds=timeout_seconds, now=now
         )
+        self._sender = Sender(
+            source,
+            self._sessions,
+            api_url=api_url,
+            timeout_seconds=timeout_seconds,
+            rate_limiter=rate_limiter,
+            budget=budget or Budget(Limits(), Used(), day=date.min),
+            look=look,
+            now=now,
+            lake_now=lake_now,
+        )
         self._not_let_in: dict[str, AccountError] = {}
         self._witness: Request | None = None  # one that was answered
-        self._under_way: dict[int, float] = {}  # by thread, when its try must end
-        self._told_clock = False
 
     def __enter__(self) -> Self:
         return self
@@ -112,8 +105,7 @@ class Client:
 
     def under_way(self) -> tuple[int, float]:
         """Return the number of tries that wait for their answer, and the seconds until the last one must end."""
-        ends = [*self._under_way.values()]
-        return len(ends), max([0.0, *(end - time.monotonic() for end in ends)])
+        return self._sender.under_way()
 
     def leave_out(self, error: AccountError) -> None:
         """Ask nothing more for the account of an error: each further request for it raises that error."""
@@ -121,7 +113,7 @@ class Client:
 
     def now(self) -> datetime:
         """Return the moment, in UTC, under which what is sent now lands."""
-        return (self._lake_now or self._now)()
+        return self._sender.lake_now()
 
     def fingerprint(self, handle: str) -> str:
         """Return that of the tokens which sign for a handle, empty for the bearer token or a handle without any."""
@@ -136,22 +128,8 @@ class Client:
         this client has asked for serves too. The log is told of it however it ends, also where it is given up between
         two tries: what was sent counts to the contract's rate.
         """
-        with self._logged() as sent:
+        with _logged(self._log) as sent:
             return self._answered(request, sent, witness)
-
-    @contextmanager
-    def _logged(self) -> Iterator[list[Exchange]]:
-        """Give a list for the tries of a request, and tell the log of the last one however the request ends."""
-        sent: list[Exchange] = []
-        error = ""
-        try:
-            yield sent
-        except (ApiError, OverBudgetError) as failed:
-            error = str(failed)
-            raise
-        finally:
-            if sent:
-                self._log(replace(sent[-1], error=error))
 
     def _answered(self, request: Request, sent: list[Exchange], witness: Request | None) -> Response:
         """Try until an answer counts; each try that was sent is added to `sent`."""
@@ -166,7 +144,7 @@ class Client:
                     self._ask_again(known, turn.number)
                     continue
                 try:
-                    response = self._try(request, written, sent)
+                    response = self._sender.send(request, written, sent)
                 except UnavailableError as error:
                     failures, failed = self._counted(turn.number, error, failures), error
                 except ApiError as error:
@@ -182,7 +160,7 @@ class Client:
                     return response
             if failures.own >= self._tries:
                 raise self._given_up(request, failed)
-            self._back_off(request.handle, failed, failures)
+            _back_off(self._rate_limiter.of(request.handle), failed, failures.own, tries=self._tries)
 
     def _ask_again(self, witness: Request, number: int) -> None:
         """Ask again for what was answered before, in the place of a request that has failed; its answer is not kept.
@@ -190,89 +168,14 @@ class Client:
         It shows whether the API is down or that request fails by itself.
         """
         try:
-            with self._logged() as sent:
-                self._try(witness, self._source.http_request(witness), sent)
+            with _logged(self._log) as sent:
+                self._sender.send(witness, self._source.http_request(witness), sent)
         except UnavailableError as error:
             self._counted(number, error, Failures())
         except ApiError:
             self._patience.answered(number)
         else:
             self._patience.answered(number)
-
-    def _try(self, request: Request, written: HttpRequest, sent: list[Exchange]) -> Response:
-        """Send one try; raises what its answer means, or an error of the bearer token before anything is sent."""
-        self._under_way[threading.get_ident()] = time.monotonic() + self._timeout
-        try:
-            session = self._sessions.of(request.handle)
-            sent_at = self._now()
-            asked_at = self._lake_now() if self._lake_now else sent_at
-            answer = self._sent(session, request, written, sent, sent_at=sent_at, asked_at=asked_at)
-        finally:
-            del self._under_way[threading.get_ident()]
-        self._look(request, answer, asked_at)
-        try:
-            self._check(answer, request.handle, sent_at)
-        except RefusedError as error:
-            error.asked_at = asked_at  # under which a refusal lands
-            raise
-        except AccountError as error:
-            raise self._sessions.explained(error) from None
-        self._tell_clock(answer.seconds_ahead(sent_at))
-        return Response(body=answer.body, asked_at=asked_at)
-
-    def _tell_clock(self, seconds_ahead: float) -> None:
-        """Warn once of a wrong clock: with the bearer token, which signs no time, all is answered the same."""
-        if abs(seconds_ahead) > WRONG_CLOCK and not self._told_clock:
-            self._told_clock = True
-            logger.warning(
-                "the machine's clock is %.1f hours %s the API's: what lands now bears wrong times, and /totals and "
-                "/28hr a wrong day; set the clock",
-                abs(seconds_ahead) / 3600,
-                "ahead of" if seconds_ahead > 0 else "behind",
-            )
-
-    def _sent(
-        self,
-        session: requests.Session,
-        request: Request,
-        written: HttpRequest,
-        sent: list[Exchange],
-        *,
-        sent_at: datetime,
-        asked_at: datetime,
-    ) -> Answer:
-        """Send one signed try, and return its answer."""
-        self._budget.take(request, asked_at.date())
-        started = time.perf_counter()
-        status = size = 0
-        posts: tuple[int, ...] = ()
-        try:
-            url, most = f"{self._base}{written.path}", self._source.largest_answer(request)
-            setting = self._source.TERMS.address
-            answer = _send(
-                session, written, url, handle=request.handle, seconds=self._timeout, largest=most, setting=setting
-            )
-            status, size = answer.status, answer.size
-            if status == requests.codes.ok:
-                posts = self._source.posts_read(request, answer.body)
-                self._budget.read(posts)
-        finally:
-            seconds = time.perf_counter() - started
-            sent.append(
-                Exchange(
-                    request=request,
-                    asked_at=asked_at,
-                    status=status,
-                    tries=len(sent) + 1,
-                    size=size,
-                    seconds=seconds,
-                    posts=posts,
-                )
-            )
-        spent = status == requests.codes.too_many_requests
-        rate = self._source.rate_of(answer.headers, asked_at=sent_at, seconds=seconds, spent=spent)
-        self._rate_limiter.of(request.handle).correct(rate)
-        return answer
 
     def _counted(self, number: int, error: UnavailableError, before: Failures) -> Failures:
         """Return the failures of a request with this one; a 429 says that the API is there."""
@@ -289,69 +192,31 @@ class Client:
         self.leave_out(lost)
         return lost
 
-    def _back_off(self, handle: str, error: UnavailableError, failures: Failures) -> None:
-        """Pause before another try of a request that fails by itself.
 
-        After a 429 the budget is closed until the next minute. While the API is down, patience waits.
-        """
-        if not failures.own:
-            return
-        limiter = self._rate_limiter.of(handle)
-        seconds = limiter.closed_for()
-        if error.status != requests.codes.too_many_requests:
-            seconds = random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (failures.own - 1)))  # noqa: S311 - jitter
-            limiter.sleep(seconds)
-        logger.info("%s Try %d of %d follows in %.1f s.", error, failures.own + 1, self._tries, seconds)
-
-    def _check(self, answer: Answer, handle: str, asked_at: datetime) -> None:
-        """Raise where the answer is not a 200 with a body that looks like JSON; whether it is, the audit finds."""
-        if answer.status != requests.codes.ok:
-            raise self._source.error_of(answer, handle=handle, asked_at=asked_at)
-        if not _looks_like_json(answer.body):
-            what = CUT if answer.text.lstrip()[:1] in {"{", "["} else NO_JSON
-            raise UnavailableError(
-                f"{answer.url.partition('?')[0]} answered 200 with {what} ({shown(answer.text)!r}): "
-                "is a proxy in the way?",
-                account=handle,
-            )
+@contextmanager
+def _logged(log: Callable[[Exchange], None]) -> Iterator[list[Exchange]]:
+    """Give a list for the tries of a request, and tell the log of the last one however the request ends."""
+    sent: list[Exchange] = []
+    error = ""
+    try:
+        yield sent
+    except (ApiError, OverBudgetError) as failed:
+        error = str(failed)
+        raise
+    finally:
+        if sent:
+            log(replace(sent[-1], error=error))
 
 
-def _send(
-    session: requests.Session,
-    written: HttpRequest,
-    url: str,
-    *,
-    handle: str,
-    seconds: float,
-    largest: int,
-    setting: str,
-) -> Answer:
-    """Send one signed try; raises UnavailableError if no whole answer comes in time.
+def _back_off(limiter: RateLimiter, error: UnavailableError, own: int, *, tries: int) -> None:
+    """Pause before another try of a request that has failed `own` times by itself.
 
-    `setting` is where the API's address stands.
+    After a 429 the budget is closed until the next minute. While the API is down, patience waits.
     """
-    headers = {**written.headers, "Accept-Encoding": "gzip"}
-    place = url.partition("?")[0]  # a query names a hundred Tweets
-    try:
-        answer = bounds.send(
-            session, written.method, url, seconds=seconds, largest=largest, data=written.body, headers=headers
-        )
-    except TooLargeError as error:
-        raise UnavailableError(
-            f"{place} answered with more than {error.most:,} bytes, and no answer of the API is that large: "
-            "is a proxy in the way?",
-            account=handle,
-        ) from None
-    except requests.exceptions.RequestException as error:
-        told = unreachable(place, error, url=url, setting=setting)
-        raise UnavailableError(f"{told}.", account=handle) from None
-    return replace(answer, body=redacted_body(answer.body))
-
-
-def _looks_like_json(body: bytes) -> bool:
-    """Tell a page of a proxy, a body cut short and one of another encoding from JSON, without parsing it."""
-    try:
-        text = body.decode().strip()
-    except UnicodeDecodeError:
-        return False
-    return (text[:1], text[-1:]) in {("{", "}"), ("[", "]")}
+    if not own:
+        return
+    seconds = limiter.closed_for()
+    if error.status != requests.codes.too_many_requests:
+        seconds = random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (own - 1)))  # noqa: S311 - jitter
+        limiter.sleep(seconds)
+    logger.info("%s Try %d of %d follows in %.1f s.", error, own + 1, tries, seconds)

@@ -9,6 +9,7 @@ and no message holds a secret.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote_plus, urlencode
 
@@ -63,27 +64,20 @@ def _account(
 ) -> Account:
     """Walk the three legs; `path` is where the keys are to be mended if they are refused."""
     again = f"run engagement authorize {handle} again"
-    answer = send(
-        "POST",
+    ask = partial(send, "POST", account=handle, setting="auth_url", timeout_seconds=timeout_seconds)
+    answer = ask(
         f"{auth_url}/oauth/request_token",
         auth=OAuth1(app.consumer_key, app.consumer_secret, callback_uri=OUT_OF_BAND),
-        account=handle,
-        setting="auth_url",
         remedy=f"check the app's keys in {path}, that its settings allow a PIN, and this machine's clock",
-        timeout_seconds=timeout_seconds,
     )
     token, secret = _fields(answer, TOKEN_FIELDS, account=handle)
     pin = ask_pin(f"{auth_url}/oauth/authorize?{urlencode({'oauth_token': token})}").strip()
     if not (pin.isascii() and pin.isalnum()):
         raise InputError(f"no PIN was given for {handle}: {again} and type the PIN that the page shows")
-    answer = send(
-        "POST",
+    answer = ask(
         f"{auth_url}/oauth/access_token",
         auth=OAuth1(app.consumer_key, app.consumer_secret, token, secret, verifier=pin),
-        account=handle,
-        setting="auth_url",
         remedy=f"{again} and type the PIN that the page shows",
-        timeout_seconds=timeout_seconds,
     )
     token, secret, screen_name = _fields(answer, (*TOKEN_FIELDS, "screen_name"), account=handle)
     if normalised(screen_name) != handle:

@@ -14,7 +14,7 @@ from engagement_pipeline.extract.plan_text import plan_lines
 from engagement_pipeline.extract.prepare import OF_ANOTHER_SOURCE, prepare, prepare_sources
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.parquet import read
-from engagement_pipeline.observe import checks
+from engagement_pipeline.observe import accounted
 from engagement_pipeline.transport import accounts
 
 STAYS, MOVED = "harborbooks", "lumenaudio"
@@ -89,8 +89,8 @@ def test_the_counts_of_each_lie_in_the_lake_of_its_source(chosen, tweets):
 def test_the_checks_call_no_account_missing_that_another_api_is_asked_for(chosen, world):
     pulled(chosen)
     day = chosen.last_whole_day()
-    assert checks.incomplete(chosen, [day]) == []
-    assert checks.incomplete(world.settings(types="impressions"), [day]) == [day]
+    assert accounted.incomplete(chosen, [day]) == []
+    assert accounted.incomplete(world.settings(types="impressions"), [day]) == [day]
     assert list(pipeline.report_days(chosen, [day]).reports) == [day]
 
 

@@ -11,6 +11,7 @@ from engagement_pipeline import forgetting, pipeline
 from engagement_pipeline.core.endpoints import ANALYTICS, ANALYTICS_TOTALS
 from engagement_pipeline.core.tables import WINDOW_TOTALS
 from engagement_pipeline.extract.prepare import prepare
+from engagement_pipeline.lake import raw
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.parquet import read
 
@@ -55,6 +56,14 @@ def test_the_first_pull_of_a_window_is_audited_and_a_repeat_is_not(chosen, world
     assert asked(world.settings(source="x_api_v2", types=TYPES, x_audit="off", data=f"{chosen.data}.new")) == [
         ANALYTICS
     ]
+
+
+def test_the_pulls_before_are_listed_once_for_all_windows(chosen, world, monkeypatch):
+    listed, all_pulls = [], raw.all_pulls
+    monkeypatch.setattr(raw, "all_pulls", lambda *asked: listed.append(asked) or all_pulls(*asked))
+    short = world.settings(source="x_api_v2", types=TYPES, x_audit="first", x_window_days=1)
+    assert len(prepared(short, days=3).plans) == 3 * len(BOTH)
+    assert len(listed) == 1
 
 
 @pytest.mark.parametrize("form", ["flat", "series", "both"])

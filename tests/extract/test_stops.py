@@ -33,7 +33,7 @@ def test_a_text_of_both_kinds_is_of_the_oldest_days_where_the_window_begins_befo
         longest_days=7,
         oldest=datetime(2014, 9, 1, tzinfo=UTC),
     )
-    failed = stops.after(stops.Failed(), planned, PullError([failure]), lake)
+    failed = stops.failed_so_far(stops.Failed(), planned, PullError([failure]), lake)
     assert refused_windows.longest_days(lake, at(1)) == longest
     assert (refused_windows.too_old(lake, HISTORICAL) is not None) is is_too_old
     assert (failed.stopped_by is None) is is_too_old

@@ -63,7 +63,7 @@ ALLOWED = {
     ("lake/objects.py", "os.strerror"): "it touches no file",
     ("forgetting.py", "path.read_text"): "the list of Tweets is the user's own",
     ("query/files.py", "pq.write_table"): "it writes into memory",
-    ("observe/patient.py", "pq.ParquetFile"): SOURCE,
+    ("observe/looks.py", "pq.ParquetFile"): SOURCE,
     ("__main__.py", "os._exit"): "it ends the process",
     ("observe/doctor_files.py", "path.exists"): ACCOUNTS,
     ("observe/doctor_files.py", "path.stat"): ACCOUNTS,

@@ -7,7 +7,8 @@ from checked import healthy, roster
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.settings import Settings
 from engagement_pipeline.observe import combined
-from engagement_pipeline.observe.checks import CHECKS, Verdict
+from engagement_pipeline.observe.checks import CHECKS
+from engagement_pipeline.observe.verdict import Verdict
 
 FIRST, DAY = WINDOW.days()
 RIGHT, COMPLETE = combined.GROUPS

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pyarrow as pa
@@ -24,7 +24,6 @@ from engagement_pipeline.lake import forgotten, raw, request_log
 from engagement_pipeline.lake.clock import newest
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.observe import doctor
-from engagement_pipeline.observe.patient import spans
 from engagement_pipeline.publish import erasure
 from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.query import catalog, seal
@@ -117,11 +116,6 @@ def test_days_that_follow_one_another_are_one_finding(lived):
     finding = found(lived)["missing_rows"]
     assert "and of each day to 2026-01-02; " in str(finding)
     assert finding.fix == "engagement rebuild --table engagements --from 2026-01-01 --to 2026-01-02"
-
-
-def test_runs_of_days_are_found_in_any_order():
-    days = [date(2026, 1, 3), date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 9)]
-    assert spans(days) == [(date(2026, 1, 1), date(2026, 1, 3)), (date(2026, 1, 9), date(2026, 1, 9))]
 
 
 @pytest.mark.parametrize(("kind", "count"), [("rows", 40), ("coverage", 40), ("coverage", 10)])
@@ -304,7 +298,7 @@ def test_a_file_that_the_memory_is_too_small_for_is_not_called_damaged(lived, mo
     def lacking(*_):
         raise error("malloc failed")
 
-    monkeypatch.setattr("engagement_pipeline.observe.patient.plausible", lacking)
+    monkeypatch.setattr("engagement_pipeline.observe.looks.plausible", lacking)
     with pytest.raises(error):
         found(lived)
 

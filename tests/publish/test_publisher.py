@@ -5,17 +5,18 @@ from datetime import date
 
 import pyarrow.parquet as pq
 import pytest
-from bodies import WINDOW, at, begin, full, land, pulled, revisions
+from bodies import TYPES, WINDOW, at, begin, full, land, pulled, revisions
 from tables import counts, coverage, outcomes, parquet_files, tables
 
 from engagement_pipeline.core.endpoints import HISTORICAL
-from engagement_pipeline.core.model import Window
+from engagement_pipeline.core.model import Plan, Window
 from engagement_pipeline.core.tables import COVERAGE, ENGAGEMENTS
 from engagement_pipeline.lake import raw, set_aside
 from engagement_pipeline.lake.layout import Lake
-from engagement_pipeline.publish.publisher import publish_pulls
+from engagement_pipeline.publish.publisher import of_plans, publish_pulls
 
 FIRST, SECOND = WINDOW.days()
+LAST_DAY = Window(SECOND, SECOND)
 
 
 @pytest.fixture
@@ -67,6 +68,22 @@ def test_a_pull_of_some_tweets_keeps_the_rows_of_the_others(lake):
     pulled(lake, full([2], 5), at(2))
     publish_pulls(lake)
     assert counts(lake) == full([1, 3], 1) | full([2], 5)
+
+
+@pytest.mark.parametrize(("began", "told"), [(at(1), [WINDOW]), (at(3), [WINDOW, LAST_DAY])], ids=["before", "since"])
+def test_a_pull_of_a_window_s_last_days_is_of_its_plan_where_it_was_begun_since(lake, began, told):
+    whole = begin(lake, at(2))
+    land(whole, {}, tweets=[1], unanswered="request refused", refusal="400: too old")
+    pulled(lake, full([1], 1, window=LAST_DAY), began, window=LAST_DAY)
+    planned = Plan(endpoint=HISTORICAL, window=WINDOW, types=TYPES, requests=())
+    assert sorted(each.pull.window for each in of_plans([planned], publish_pulls(lake))) == told
+
+
+def test_a_pull_of_the_last_days_of_a_window_that_was_answered_is_not_of_its_plan(lake):
+    pulled(lake, full([1], 1), at(2))
+    pulled(lake, full([1], 1, window=LAST_DAY), at(3), window=LAST_DAY)
+    planned = Plan(endpoint=HISTORICAL, window=WINDOW, types=TYPES, requests=())
+    assert [each.pull.window for each in of_plans([planned], publish_pulls(lake))] == [WINDOW]
 
 
 def test_overlapping_windows_never_double(lake):

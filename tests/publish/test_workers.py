@@ -53,11 +53,11 @@ def many(monkeypatch):
 
 
 @pytest.fixture
-def no_process(monkeypatch):
-    def refused(*_, **__):
-        raise AssertionError("a process is started")
-
-    monkeypatch.setattr(subprocess, "Popen", refused)
+def started(monkeypatch):
+    """The processes that are started from now on."""
+    commands, popen = [], subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda *named, **how: commands.append(named) or popen(*named, **how))
+    return commands
 
 
 def files(lake):
@@ -96,9 +96,9 @@ def test_every_file_is_the_same_whatever_the_number_of_workers(tmp_path, many, n
     assert written(tmp_path, number) == written(tmp_path, 1)
 
 
-@pytest.mark.usefixtures("no_process")
-def test_few_rows_are_published_and_rebuilt_in_this_process(tmp_path):
-    written(tmp_path, 64)
+def test_few_rows_are_published_and_rebuilt_in_this_process(tmp_path, started):
+    assert all(written(tmp_path, 64))
+    assert started == []
 
 
 def test_a_worker_is_started_for_each_so_many_rows_and_no_more_than_allowed():

@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from engagement_pipeline.sources.windows import Refused, refused
+from engagement_pipeline.sources.windows import RefusedWindow, refused_window
 
 ASKED_AT = datetime(2026, 2, 1, 12, 30, tzinfo=UTC)
 
 
 def at(month, day, hour=0, *, year=2026):
-    return Refused(oldest=datetime(year, month, day, hour, tzinfo=UTC))
+    return RefusedWindow(oldest=datetime(year, month, day, hour, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(
@@ -24,14 +24,14 @@ def at(month, day, hour=0, *, year=2026):
         "'start_time' must be on or after 2026-01-18 12:00:00.000 UTC.": at(1, 18, 12),
         "'start_time' must be on or after 2026-01-18T12:00:00+02:00.": at(1, 18, 10),
         "from 2026-01-04 to 2026-01-31 is too old, the earliest day is 2026-01-18": at(1, 18),
-        "The start must not be older than 365 days": Refused(oldest=ASKED_AT.replace(year=2025)),
-        "start_time is too far back: only the last 30 days are served": Refused(
+        "The start must not be older than 365 days": RefusedWindow(oldest=ASKED_AT.replace(year=2025)),
+        "start_time is too far back: only the last 30 days are served": RefusedWindow(
             oldest=datetime(2026, 1, 2, 12, 30, tzinfo=UTC)
         ),
     }.items(),
 )
 def test_the_moment_with_which_the_data_begin_is_read_where_it_is_said_clearly(said, found):
-    assert refused(said, ASKED_AT) == found
+    assert refused_window(said, ASKED_AT) == found
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_the_moment_with_which_the_data_begin_is_read_where_it_is_said_clearly(s
     ],
 )
 def test_no_moment_is_taken_from_words_that_may_mean_another(said):
-    assert refused(said, ASKED_AT) == Refused()
+    assert refused_window(said, ASKED_AT) == RefusedWindow()
 
 
 @pytest.mark.parametrize(
@@ -68,10 +68,10 @@ def test_no_moment_is_taken_from_words_that_may_mean_another(said):
     }.items(),
 )
 def test_the_days_of_a_window_are_read_and_those_of_nothing_else(said, days):
-    assert refused(said, ASKED_AT) == Refused(longest_days=days)
+    assert refused_window(said, ASKED_AT) == RefusedWindow(longest_days=days)
 
 
 def test_a_text_that_says_how_long_and_from_when_on_is_read_whole():
-    both = Refused(longest_days=7, oldest=datetime(2014, 9, 1, tzinfo=UTC))
-    assert refused("a window has at most 7 days, and the earliest is 2014-09-01", ASKED_AT) == both
+    both = RefusedWindow(longest_days=7, oldest=datetime(2014, 9, 1, tzinfo=UTC))
+    assert refused_window("a window has at most 7 days, and the earliest is 2014-09-01", ASKED_AT) == both
     assert "older days are left out from now on; if the window is too long: this is remembered, and the " in both.hint

@@ -9,8 +9,9 @@ from engagement_pipeline.core.endpoints import Endpoint
 from engagement_pipeline.core.errors import UnavailableError
 from engagement_pipeline.core.model import Flat, HttpRequest, Rate, Terms
 from engagement_pipeline.core.shape import ANY
+from engagement_pipeline.core.table import Merge, Table
 
-TABLE = tables.Table(
+TABLE = Table(
     name="likes",
     grain="a Tweet's likes as observed that day",
     description="",
@@ -18,7 +19,7 @@ TABLE = tables.Table(
     columns=(tables.TWEET_ID, tables.TYPE, tables.COUNT, tables.OBSERVED_AT),
     file="likes/day={day}/likes.parquet",
     glob="likes/*/*.parquet",
-    merge=tables.Merge.SNAPSHOT,
+    merge=Merge.SNAPSHOT,
 )
 ENDPOINT = Endpoint(name="likes", source="likes", path="/likes", table=TABLE, types=("favorites",), max_tweets=2)
 TERMS = Terms(address="api_url", rate="requests_per_minute", seconds=60, per_account=False, in_flight=64)

@@ -236,7 +236,8 @@ def test_requests_leave_again_once_patience_goes_on():
     patience = Patience(60)
     patience.cancel()
     patience.go_on()
-    answer(patience)
+    with patience.turn(no_slot) as turn:
+        assert turn.number
 
 
 def test_an_answer_in_flight_wakes_who_waits_for_a_probe():

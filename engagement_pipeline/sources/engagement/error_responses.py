@@ -14,14 +14,13 @@ import orjson
 
 from engagement_pipeline.core.errors import AccountError, ApiError, RefusedError, UnavailableError
 from engagement_pipeline.core.redaction import masked, shown
-from engagement_pipeline.sources import windows
+from engagement_pipeline.sources import skew, windows
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from engagement_pipeline.core.model import Answer
 
-LARGEST_SKEW = 300  # seconds; the API refuses a signature that is further from its clock
 TWEETS_REFUSED = re.compile(r"access tweets|Tweet ID\(s\) are unavailable", re.IGNORECASE)
 KEYS_REFUSED = re.compile(r"signature|consumer", re.IGNORECASE)  # in a 401: more than the tokens may be wrong
 AUTHOR_ID = re.compile(r"author id \d+", re.IGNORECASE)
@@ -48,7 +47,7 @@ def error_of(answer: Answer, *, handle: str, asked_at: datetime) -> ApiError:
         message = f"{who}: the API answered {status} ({said}): {_remedy(answer, handle, said, asked_at)}"
         return AccountError(message, account=handle, status=status, texts=texts)
     is_of_window = status == HTTPStatus.BAD_REQUEST and not about_tweets
-    window = windows.refused(said, asked_at) if is_of_window else windows.Refused()
+    window = windows.refused_window(said, asked_at) if is_of_window else windows.RefusedWindow()
     return RefusedError(
         f"{who}: {url} answered {status} ({said}){'' if about_tweets else window.hint or _hint(answer, said)}",
         account=handle,
@@ -81,12 +80,10 @@ def _remedy(answer: Answer, handle: str, said: str, asked_at: datetime) -> str:
         return "leave these types out of the setting types"
     if answer.status == HTTPStatus.FORBIDDEN and "application" in said.lower():
         return "have the vendor approve the app for the Engagement API"
-    skew = answer.seconds_ahead(asked_at)
-    if handle and abs(skew) > LARGEST_SKEW:
-        lies = "ahead of" if skew > 0 else "behind"
-        return f"this machine's clock is {abs(skew) / 60:.0f} minutes {lies} the API's, and signatures carry it: set it"
     if not handle:
         return "check bearer_token or the consumer key in the accounts file"
+    if wrong_clock := skew.remedy(answer, asked_at):
+        return wrong_clock
     if KEYS_REFUSED.search(said):
         keys = "check consumer_key, consumer_secret and its tokens in the accounts file"
         return f"{keys}; engagement authorize {handle} gets new tokens"

@@ -17,14 +17,13 @@ from engagement_pipeline.core.errors import AccountError, ApiError, RefusedError
 from engagement_pipeline.core.model import NotServed
 from engagement_pipeline.core.redaction import masked, shown
 from engagement_pipeline.core.tables import FORBIDDEN, MISSING, UNAVAILABLE
-from engagement_pipeline.sources import windows
+from engagement_pipeline.sources import skew, windows
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from engagement_pipeline.core.model import Answer
 
-LARGEST_SKEW = 300  # seconds; the API refuses a signature that is further from its clock
 OUTCOMES = {  # by the end of a Problem's type; of any other, the Post may be served by the next request
     "resource-not-found": UNAVAILABLE,
     "resource-unavailable": UNAVAILABLE,
@@ -87,16 +86,14 @@ def error_of(
     if status == HTTPStatus.UNAUTHORIZED or (status == HTTPStatus.FORBIDDEN and not not_enrolled):
         message = f"account {handle}: the API answered {status} ({said}): {_remedy(answer, handle, asked_at)}"
         return AccountError(message, account=handle, status=status, texts=texts)
-    window = windows.refused(said, asked_at) if status == HTTPStatus.BAD_REQUEST else windows.Refused()
-    hint = window.hint or _hint(answer, said)
-    if not_enrolled:
-        needed = shown(str(root.get("required_enrollment") or ""))
-        hint = (
-            f": the app's plan lacks the analytics{f' (it needs: {needed})' if needed else ''}. They take an "
-            f"Enterprise contract; until there is one, {instead}"
-        )
+    window = windows.refused_window(said, asked_at) if status == HTTPStatus.BAD_REQUEST else windows.RefusedWindow()
     if capped:
         hint = ": the app has read all Posts that its plan allows this month; a larger plan allows more"
+    elif not_enrolled:
+        hint = f": the app's plan lacks the analytics{_needed(root)}. They take an Enterprise contract; "
+        hint += f"until there is one, {instead}"
+    else:
+        hint = window.hint or _hint(answer, said)
     return RefusedError(
         f"account {handle}: {url} answered {status} ({said}){hint}",
         account=handle,
@@ -107,6 +104,12 @@ def error_of(
         longest_days=window.longest_days,
         oldest=window.oldest,
     )
+
+
+def _needed(root: dict[str, Any]) -> str:
+    """Return the plan that a body says is needed, in brackets."""
+    needed = shown(str(root.get("required_enrollment") or ""))
+    return f" (it needs: {needed})" if needed else ""
 
 
 def _hint(answer: Answer, said: str) -> str:
@@ -122,10 +125,8 @@ def _hint(answer: Answer, said: str) -> str:
 
 def _remedy(answer: Answer, handle: str, asked_at: datetime) -> str:
     """Return what to do about an account that the API does not let in."""
-    skew = answer.seconds_ahead(asked_at)
-    if abs(skew) > LARGEST_SKEW:
-        lies = "ahead of" if skew > 0 else "behind"
-        return f"this machine's clock is {abs(skew) / 60:.0f} minutes {lies} the API's, and signatures carry it: set it"
+    if wrong_clock := skew.remedy(answer, asked_at):
+        return wrong_clock
     return f"check its tokens and the keys in the accounts file, or get new tokens with engagement authorize {handle}"
 
 
