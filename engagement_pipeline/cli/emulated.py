@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from engagement_pipeline.cli import demo as job
 from engagement_pipeline.core.errors import InputError
-from engagement_pipeline.emulator import serve
+from engagement_pipeline.emulator import Emulator, serve
 
 if TYPE_CHECKING:
     import argparse
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 def emulator(options: argparse.Namespace) -> None:
     """Serve the emulator until Ctrl-C."""
     try:
-        serve(
+        made = Emulator(
             port=options.port,
-            accounts=options.accounts,
-            tweets=options.tweets,
             now=options.now,
             seed=options.seed,
             requests_per_minute=options.requests_per_minute,
@@ -30,6 +28,11 @@ def emulator(options: argparse.Namespace) -> None:
             settle_hours=options.settle_hours,
             max_age_days=options.max_age_days,
             require_gzip=options.require_gzip,
+        )
+        serve(
+            made,
+            accounts=options.accounts,
+            tweets=options.tweets,
             ready=lambda url: print(served(url, has_keys=bool(options.accounts)), flush=True),
         )
     except (ValueError, OSError) as error:  # an impossible number, a port that is taken, a file of somebody else

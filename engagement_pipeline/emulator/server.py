@@ -37,7 +37,11 @@ class Emulator:
     `faults` are live. `requests` are the requests up to now (the last 10,000). `v2` is X API v2, with `faults` and
     `requests` of its own. `clock` returns seconds since 1970 and controls the rates and the tokens of OAuth 2.
 
-    Raises OSError if the port is in use, ValueError if an argument is impossible.
+    If `now` is None, the world lives in real time. `requests_per_15_minutes` are those of each account to the analytics
+    of X API v2. `settle_hours` is the age at which counts stop growing. `latency` is in seconds a request.
+    `max_age_days` is how far back /historical goes; None is 2014-09-01.
+
+    Raises OSError if the port is in use, ValueError if an argument is impossible. Each text is one line.
     """
 
     def __init__(
@@ -107,41 +111,19 @@ class Emulator:
 
 
 def serve(
+    emulator: Emulator,
     *,
-    port: int,
-    seed: int = 1,
-    now: datetime | None = None,
     accounts: Path | None = None,
     tweets: Path | None = None,
-    requests_per_minute: int = 300,
-    requests_per_15_minutes: int = 300,
-    settle_hours: int = 0,
-    latency: float = 0,
-    require_gzip: bool = False,
-    max_age_days: int | None = None,
     ready: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM, then return. Call it from the main thread.
+    """Serve an emulator until SIGINT or SIGTERM, then return. Call it from the main thread.
 
-    It first writes `accounts` and `tweets`. Then `ready` gets the URL, which connects from then on. `latency` is in
-    seconds a request. `requests_per_15_minutes` are those of each account to the analytics of X API v2. `settle_hours`
-    is the age at which counts stop growing. `max_age_days` is how far back /historical goes; None is 2014-09-01. If
-    `now` is None, the world lives in real time.
+    It first writes `accounts` and `tweets`. Then `ready` gets the URL, which connects from then on.
 
-    Raises OSError if the port is in use or a file cannot be written, FileExistsError for a file that no emulator wrote,
-    ValueError for an impossible argument. Each text is one line, and then no file has changed.
+    Raises OSError if a file cannot be written, FileExistsError for a file that no emulator wrote. Each text is one
+    line, and then no file has changed.
     """
-    emulator = Emulator(
-        port=port,
-        seed=seed,
-        now=now,
-        requests_per_minute=requests_per_minute,
-        requests_per_15_minutes=requests_per_15_minutes,
-        settle_hours=settle_hours,
-        latency=latency,
-        require_gzip=require_gzip,
-        max_age_days=max_age_days,
-    )
     try:
         _write(emulator, accounts, tweets)
     except OSError:

@@ -257,7 +257,8 @@ def test_an_emulator_whose_port_is_taken_says_so(in_world, failed):
 
 @pytest.mark.parametrize("files", [(), ("--accounts", "accounts.toml")])
 def test_the_emulator_says_how_a_client_gets_its_keys_if_no_file_has_them(engagement, monkeypatch, files):
-    monkeypatch.setattr("engagement_pipeline.cli.emulated.serve", lambda ready, **_: ready("http://here"))
+    monkeypatch.setattr("engagement_pipeline.cli.emulated.Emulator", lambda **_: None)
+    monkeypatch.setattr("engagement_pipeline.cli.emulated.serve", lambda _, ready, **__: ready("http://here"))
     first, *hint = engagement("emulator", "--port", "0", *files)[1].splitlines()
     assert first == "the Engagement API and X API v2, emulated, at http://here; Ctrl-C ends it"
     keys = "it accepts keys of its own alone: --accounts FILE writes them to a file, and --tweets FILE its Tweets"
@@ -266,7 +267,8 @@ def test_the_emulator_says_how_a_client_gets_its_keys_if_no_file_has_them(engage
 
 def test_the_emulator_s_switches_reach_it(engagement, monkeypatch):
     asked = {}
-    monkeypatch.setattr("engagement_pipeline.cli.emulated.serve", lambda **options: asked.update(options))
+    monkeypatch.setattr("engagement_pipeline.cli.emulated.Emulator", lambda **options: asked.update(options))
+    monkeypatch.setattr("engagement_pipeline.cli.emulated.serve", lambda *_, **__: None)
     switches = ("--require-gzip", "--max-age-days", "365", "--settle-hours", "48")
     assert engagement("emulator", "--port", "0", *switches)[0] == 0
     assert (asked["require_gzip"], asked["max_age_days"], asked["settle_hours"]) == (True, 365, 48)

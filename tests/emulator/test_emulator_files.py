@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from emulator_client import NOW
 
-from engagement_pipeline.emulator import Credentials, World, serve
+from engagement_pipeline.emulator import Credentials, Emulator, World, serve
 
 MINE = '[app]\nconsumer_key = "mine"\nconsumer_secret = "mine too"\n'
 LEFT = r"\A[^\n]*/{name} holds what the emulator did not write, so it is left as it is: [^\n]*\Z"
@@ -122,6 +122,6 @@ def test_where_one_of_the_two_files_is_another_s_neither_is_written(tmp_path, mi
     files[mine].write_text(MINE if mine == "accounts" else ROSTER)
     before = files[mine].read_bytes()
     with pytest.raises(FileExistsError, match=LEFT.format(name=files[mine].name)):
-        serve(port=0, now=NOW, **files)
+        serve(Emulator(now=NOW), **files)
     assert files[mine].read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == [files[mine].name]

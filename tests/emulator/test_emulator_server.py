@@ -325,8 +325,8 @@ def test_serve_writes_its_files_says_its_url_and_ends_on_a_signal(tmp_path, numb
     """The child prints the URL when it is ready and `ended` after serve has returned."""
     program = (
         "import sys; from datetime import datetime; from pathlib import Path;"
-        "from engagement_pipeline.emulator import serve;"
-        "serve(port=0, now=datetime.fromisoformat(sys.argv[1]), accounts=Path(sys.argv[2]), tweets=Path(sys.argv[3]),"
+        "from engagement_pipeline.emulator import Emulator, serve;"
+        "serve(Emulator(now=datetime.fromisoformat(sys.argv[1])), accounts=Path(sys.argv[2]), tweets=Path(sys.argv[3]),"
         " ready=lambda url: print(url, flush=True)); print('ended')"
     )
     accounts, roster = tmp_path / "a" / "accounts.toml", tmp_path / "t" / "tweets.csv"
@@ -356,13 +356,13 @@ def test_serve_writes_its_files_says_its_url_and_ends_on_a_signal(tmp_path, numb
 def test_a_port_in_use_and_an_impossible_argument_are_one_line(emulator, tmp_path):
     port = int(emulator.url.rpartition(":")[2])
     with pytest.raises(OSError, match=rf"^cannot listen on 127\.0\.0\.1:{port}: Address already in use"):
-        serve(port=port)
+        Emulator(port=port)
     with pytest.raises(ValueError, match="port must be 0 to 65535"):
-        serve(port=70_000)
+        Emulator(port=70_000)
     with pytest.raises(ValueError, match="requests_per_minute must be 1 or more"):
-        serve(port=0, requests_per_minute=0)
+        Emulator(requests_per_minute=0)
     with pytest.raises(ValueError, match="requests_per_15_minutes must be 1 or more"):
-        serve(port=0, requests_per_15_minutes=0)
+        Emulator(requests_per_15_minutes=0)
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match=r"^cannot write "):
-        serve(port=0, accounts=tmp_path / "file" / "accounts.toml")
+        serve(Emulator(), accounts=tmp_path / "file" / "accounts.toml")

@@ -87,13 +87,7 @@ def error_of(
         message = f"account {handle}: the API answered {status} ({said}): {_remedy(answer, handle, asked_at)}"
         return AccountError(message, account=handle, status=status, texts=texts)
     window = windows.refused_window(said, asked_at) if status == HTTPStatus.BAD_REQUEST else windows.RefusedWindow()
-    if capped:
-        hint = ": the app has read all Posts that its plan allows this month; a larger plan allows more"
-    elif not_enrolled:
-        hint = f": the app's plan lacks the analytics{_needed(root)}. They take an Enterprise contract; "
-        hint += f"until there is one, {instead}"
-    else:
-        hint = window.hint or _hint(answer, said)
+    hint = _of_plan(root, instead=instead) or window.hint or _hint(answer, said)
     return RefusedError(
         f"account {handle}: {url} answered {status} ({said}){hint}",
         account=handle,
@@ -106,10 +100,17 @@ def error_of(
     )
 
 
-def _needed(root: dict[str, Any]) -> str:
-    """Return the plan that a body says is needed, in brackets."""
+def _of_plan(root: dict[str, Any], *, instead: str) -> str:
+    """Return what an error body says of the app's plan, empty if it is about something else."""
+    if _kind(root) == USAGE_CAPPED:
+        return ": the app has read all Posts that its plan allows this month; a larger plan allows more"
+    if root.get("reason") != NOT_ENROLLED:
+        return ""
     needed = shown(str(root.get("required_enrollment") or ""))
-    return f" (it needs: {needed})" if needed else ""
+    return (
+        f": the app's plan lacks the analytics{f' (it needs: {needed})' if needed else ''}. They take an "
+        f"Enterprise contract; until there is one, {instead}"
+    )
 
 
 def _hint(answer: Answer, said: str) -> str:
