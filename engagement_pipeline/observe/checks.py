@@ -135,7 +135,7 @@ def of_days(
 ) -> Iterator[tuple[date, Check, Verdict]]:
     """Run the checks with these `names`, or all checks, on each of these days."""
     lake = judged(settings)
-    with by_day.by_day(lake) as ask:
+    with by_day.by_day(lake, threads=settings.most_workers()) as ask:
         once = cache(ask)  # several checks ask the same question, also of the day before
         for day in days:
             for check, verdict in of_day(Day(lake=lake, day=day, ask=once, settings=settings), names=names):
@@ -181,7 +181,7 @@ def why(unaccounted_for: Mapping[str, Any]) -> str:
 
 def incomplete(settings: Settings, days: Iterable[date]) -> list[date]:
     """Return those of these days on which Tweets of the roster are neither stored nor set aside."""
-    with by_day.by_day(judged(settings)) as ask:
+    with by_day.by_day(judged(settings), threads=settings.most_workers()) as ask:
         return [day for day in days if unaccounted(day, ask, settings)]
 
 
