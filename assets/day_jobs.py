@@ -121,8 +121,9 @@ def make_month_anew(context: dg.OpExecutionContext) -> None:
 @dg.job(
     name="rebuild_months",
     partitions_def=months,
-    description="Make whole months again from the responses that have landed, without a request to the API. A backfill "
-    "of this job makes each month in a run of its own, and as many runs can be at work at once as Dagster lets. "
+    tags={"dagster/priority": "-1"},  # so the daily run need not wait for years of months
+    description="Make whole months again from the responses that have landed, without a request to the API. Each month "
+    "is a run of its own, and as many can be at work at once as Dagster lets. All other runs go first. "
     "Materialize `catalog` after the last.",
 )
 def rebuild_months_job() -> None:

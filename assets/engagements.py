@@ -156,6 +156,7 @@ can open it during a run. `docs/data-dictionary.md` describes the views and thei
 def catalog() -> dg.MaterializeResult[None]:
     """Write the catalogue again."""
     with one_line():
-        lake = Lake(settings.load().data)
-        path, views = refresh(lake), rows(lake)
+        chosen = settings.load()
+        lake = Lake(chosen.data)
+        path, views = refresh(lake, threads=chosen.most_workers()), rows(lake)
     return dg.MaterializeResult(metadata={"path": dg.MetadataValue.path(str(path)), "views": of_views(views)})

@@ -162,7 +162,7 @@ def forget(settings: Settings, tweets: Collection[int]) -> Proof:
     home = _home(settings)
     erased = Erased(of_tweets_alone(home, tweets).union(tweets))
     receipt = erasure.forget(home, tweets, now=settings.current_time(), beside=beside_lake(settings))
-    catalog.refresh(home)
+    catalog.refresh(home, threads=settings.most_workers())
     searched = search(home, erased)
     receipts.save(home, receipt, erased, searched=searched)
     gone = {change.path for change in receipt.changes if not change.after}

@@ -75,13 +75,13 @@ def publish_landed(settings: Settings, *, progress: Progress = quiet) -> list[Pu
             failed = failed or error  # of the same day in two sources, the first is told
     if failed:
         with suppress(LakeError):  # a damaged file may stop the views too, and the failure has named it already
-            catalog.refresh(home)
+            catalog.refresh(home, threads=settings.most_workers())
         raise failed
     if settings.forget_deleted_days:
         erasure_due.forget(
             home, days=settings.forget_deleted_days, now=lake_now(settings), beside=beside_lake(settings)
         )
-    catalog.refresh(home)
+    catalog.refresh(home, threads=settings.most_workers())
     return publications
 
 
@@ -115,7 +115,7 @@ def rebuild(
         )
     ]
     if views:
-        catalog.write(home)
+        catalog.write(home, threads=settings.most_workers())
     return rebuilt
 
 
@@ -129,7 +129,7 @@ def upgrade(settings: Settings, *, progress: Progress = quiet) -> Upgraded:
     of_each = [upgrading.upgrade(lake, progress=progress) for lake in reversed(home.of_each_source)]
     upgraded = upgrading.joined(of_each)
     with suppress(LakeError) if upgraded.damaged else nullcontext():  # the damage may be in the way of the views
-        catalog.write(home)
+        catalog.write(home, threads=settings.most_workers())
     return upgraded
 
 
@@ -217,7 +217,7 @@ def report_days(settings: Settings, days: Sequence[date]) -> Days:
     lake = judged(settings)
     reports: dict[date, DayReport] = {}
     failures: dict[date, EngagementError] = {}
-    with by_day.by_day(lake) as ask:
+    with by_day.by_day(lake, threads=settings.most_workers()) as ask:
         once = cache(ask)  # the hours of a day are asked for again by the next one
         for day in days:
             try:

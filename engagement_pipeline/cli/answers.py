@@ -86,12 +86,13 @@ def _rows(answer: duckdb.DuckDBPyRelation | None) -> grid.Rows:
 
 def catalog(options: argparse.Namespace) -> None:
     """Write a file of views."""
-    there = Lake((options.root or settings.load(config=options.config).data).absolute())
+    chosen = settings.load(config=options.config)
+    there = Lake((options.root or chosen.data).absolute())
     if options.output:
         # Of a place that is not on this machine, the lake of the settings has the same views.
-        lake = there if there.storage.exists(there.root) else Lake(settings.load(config=options.config).data)
+        lake = there if there.storage.exists(there.root) else Lake(chosen.data)
         written = views.elsewhere(lake, root=there.root, output=options.output)
     else:
         there.open(create=False)
-        written = views.write(there)
+        written = views.write(there, threads=chosen.most_workers())
     print(f"{written}: views over the lake in {there.root}; open it read-only")

@@ -128,7 +128,7 @@ class Settings:
         return self.patience_minutes
 
     def most_workers(self) -> int:
-        """Return how many processes publish at the most; by default, as many as there are cores to use."""
+        """Return the most processes that publish, and threads that ask DuckDB of days; by default, the cores to use."""
         return self.workers or cores.allowed()
 
     def oldest_day(self) -> date:

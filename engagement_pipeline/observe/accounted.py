@@ -57,7 +57,7 @@ def why(unaccounted_for: Mapping[str, Any]) -> str:
 
 def incomplete(settings: Settings, days: Iterable[date]) -> list[date]:
     """Return those of these days on which Tweets of the roster are neither stored nor set aside."""
-    with by_day.by_day(judged(settings)) as ask:
+    with by_day.by_day(judged(settings), threads=settings.most_workers()) as ask:
         return [day for day in days if unaccounted(day, ask, settings)]
 
 

@@ -115,7 +115,7 @@ def of_days(
 ) -> Iterator[tuple[date, Check, Verdict]]:
     """Run the checks with these `names`, or all checks, on each of these days."""
     lake = judged(settings)
-    with by_day.by_day(lake) as ask:
+    with by_day.by_day(lake, threads=settings.most_workers()) as ask:
         once = cache(ask)  # several checks ask the same question, also of the day before
         for day in days:
             for check, verdict in of_day(Day(lake=lake, day=day, ask=once, settings=settings), names=names):

@@ -16,7 +16,7 @@ from engagement_pipeline.lake.landed_file import landed_at
 from engagement_pipeline.lake.layout import LAKE_LOCK, PULL_LOCK
 from engagement_pipeline.lake.raw import PULL
 from engagement_pipeline.observe.doctor_files import stamp_of
-from engagement_pipeline.observe.patient import WORKERS, Finding, moved, pull_again
+from engagement_pipeline.observe.patient import Finding, moved, pull_again
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +77,7 @@ def damaged_responses(patient: Patient) -> Iterator[Finding]:
     """Find responses that cannot be read or do not add up; a quick look leaves them out."""
     needed = _sources(patient)
     paths = [path for folder in patient.pulls for path in patient.responses.get(folder, ())]
-    with ThreadPoolExecutor(WORKERS) as pool:
+    with ThreadPoolExecutor(patient.at_once) as pool:
         for path, problem in zip(paths, pool.map(lambda path: _problem(patient, path), paths), strict=True):
             if problem:
                 rejected = path.parent / "rejected"

@@ -37,7 +37,7 @@ def fresh(lake: Lake, settings: Settings) -> Verdict:
     days = [first + timedelta(days=place) for place in range((last - first).days + 1)]
     missing = days
     if lake.storage.exists(lake.tweets):
-        with by_day.by_day(lake) as ask:
+        with by_day.by_day(lake, threads=settings.most_workers()) as ask:
             lacking = {day: {row["tweet_id"] for row in accounted.unaccounted(day, ask, settings)} for day in days}
             due = datetime.combine(last + timedelta(days=1), settings.daily_at, UTC)
             served: set[int] = set()

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.lake.raw import Pull
     from engagement_pipeline.observe.looks import Covered, Look
 
-WORKERS = 4  # files that are read at a time
+AT_ONCE = 4  # files that are read at a time, unless the setting `workers` says
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +68,11 @@ class Patient:
     audit: Callable[[Landed], object] | None
     home: Patient | None = None
 
+    @property
+    def at_once(self) -> int:
+        """How many files are read at a time: more than there are cores, because a store may take long to answer."""
+        return self.settings.workers or AT_ONCE
+
     @cached_property
     def inventory(self) -> Inventory:
         """What lies in the lake."""
@@ -78,7 +83,8 @@ class Patient:
         """What each Parquet file of a table holds."""
         tables = [table for table in TABLES.values() if table.glob.endswith(".parquet")]
         paths = [(entry.path, table) for table in tables for entry in self.inventory.of(table)]
-        with ThreadPoolExecutor(WORKERS) as pool, duckdb.connect() as connection:
+        with ThreadPoolExecutor(self.at_once) as pool, duckdb.connect() as connection:
+            connection.execute(f"set threads = {self.settings.most_workers()}")
             self.lake.storage.admit(connection)
             reader = None if self.audit is None else connection
             found = pool.map(lambda file: look_at(self.lake, *file, reader=reader), paths)

@@ -31,13 +31,16 @@ AskDay = Callable[[date, str], pa.Table]
 
 
 @contextmanager
-def by_day(lake: Lake) -> Iterator[AskDay]:
+def by_day(lake: Lake, *, threads: int | None = None) -> Iterator[AskDay]:
     """Give a function that answers SQL over the files of one UTC day alone, those of other days damaged or not.
 
-    It knows the views in OF_A_DAY, and raises LakeError where a file that the SQL needs is damaged.
+    It knows the views in OF_A_DAY, and raises LakeError where a file that the SQL needs is damaged. DuckDB works in so
+    many `threads`, by default in as many as it sees cores.
     """
     lake.open(create=False)
     with duckdb.connect() as connection:
+        if threads:
+            connection.execute(f"set threads = {threads}")
         lake.storage.admit(connection)
         connection.execute("set timezone = 'UTC'")
 

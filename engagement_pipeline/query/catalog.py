@@ -48,12 +48,15 @@ HUGE = "hugeint"  # the type of a sum of whole numbers
 STORAGE = "v1.0.0"  # of DuckDB's files: the oldest that 2.0 writes
 
 
-def refresh(lake: Lake) -> Path:
-    """Write engagement.duckdb, unless it is as one written now would be; marts in files first. Return where it is."""
+def refresh(lake: Lake, *, threads: int | None = None) -> Path:
+    """Write engagement.duckdb, unless it is as one written now would be; return where it is.
+
+    Marts in files are made first, in so many `threads` of DuckDB, by default in as many as it sees cores.
+    """
     lake.open()
     if seal.is_whole(lake) and seal.is_current(lake):
         return lake.catalog
-    stored.renew(lake)
+    stored.renew(lake, threads=threads)
     stamps = stored.stamps(lake)
     if not seal.is_current(lake):
         return _written(lake, stamps)
@@ -61,10 +64,10 @@ def refresh(lake: Lake) -> Path:
     return lake.catalog
 
 
-def write(lake: Lake) -> Path:
-    """Write engagement.duckdb anew beside the old one, and put it in its place; marts in files first."""
+def write(lake: Lake, *, threads: int | None = None) -> Path:
+    """Write engagement.duckdb anew beside the old one, and put it in its place; marts first, as `refresh` does."""
     lake.open()
-    stored.renew(lake)
+    stored.renew(lake, threads=threads)
     return _written(lake, stored.stamps(lake))
 
 

@@ -107,8 +107,8 @@ def days(lake: Lake, view: View) -> Days:
     return Days(holding, frozenset(others), frozenset(due), readable=not damaged)
 
 
-def renew(lake: Lake) -> None:
-    """Make the days anew that do not hold.
+def renew(lake: Lake, *, threads: int | None = None) -> None:
+    """Make the days anew that do not hold, in so many threads of DuckDB; by default in as many as it sees cores.
 
     Where a file cannot be written, its days are computed by each query, and a line says so.
     """
@@ -120,6 +120,8 @@ def renew(lake: Lake) -> None:
             lake.storage.staging(lake.staging) as aside,
             duckdb.connect(config={"memory_limit": MEMORY, "temp_directory": str(aside)}) as connection,
         ):
+            if threads:
+                connection.execute(f"set threads = {threads}")
             lake.storage.admit(connection)
             connection.execute("set timezone = 'UTC'")
             months = {path: made for view in stored_views() for path, made in _renewed(connection, lake, view)}

@@ -117,6 +117,10 @@ def test_the_job_rebuild_months_makes_the_days_of_a_month_from_raw(in_world, dam
     assert [len(run.get_step_success_events()) for run in of_months] == [1, 1]
 
 
+def test_months_that_wait_go_after_all_other_runs(definitions):
+    assert definitions.resolve_job_def("rebuild_months").tags["dagster/priority"] == "-1"
+
+
 def test_a_month_with_rows_that_raw_has_not_fails_and_says_what_to_do(in_world, damaged, definitions, instance):
     shutil.rmtree(Lake(in_world.lake).raw)
     job = definitions.resolve_job_def("rebuild_months")

@@ -275,3 +275,12 @@ def test_coverage_of_an_older_version_passes_the_audit(lake):
         coverage = coverage.set_column(coverage.column_names.index(name), name, nothing)
     write(coverage, path, COVERAGE)
     assert verdicts(lake)["audit"].passed
+
+
+def test_the_checks_use_as_many_threads_as_the_setting_workers_says(lake, monkeypatch):
+    def look(day):
+        return checks.Verdict(passed=True, words=str(day.rows("select current_setting('threads') as n")))
+
+    monkeypatch.setattr(checks, "CHECKS", (checks.Check(name="threads", meaning="how many", look=look),))
+    ((_, _, verdict),) = checks.of_days(Settings(data=lake.root, workers=7), [DAY])
+    assert verdict.words == "[{'n': 7}]"

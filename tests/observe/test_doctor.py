@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +24,8 @@ from engagement_pipeline.core.tables import ENGAGEMENTS, TWEETS
 from engagement_pipeline.lake import forgotten, raw, request_log
 from engagement_pipeline.lake.clock import newest
 from engagement_pipeline.lake.layout import Lake
-from engagement_pipeline.observe import doctor
+from engagement_pipeline.lake.storage import LocalStorage
+from engagement_pipeline.observe import doctor, doctor_raw, patient
 from engagement_pipeline.publish import erasure
 from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.query import catalog, seal
@@ -437,3 +439,13 @@ def test_without_a_lake_the_command_says_so(failed, tmp_path, monkeypatch):
     monkeypatch.setenv("ENGAGEMENT_DATA", str(tmp_path / "none"))
     code, line = failed("doctor")
     assert (code, line.split(":")[0]) == (2, f"there is no lake in {tmp_path}/none")
+
+
+def test_as_many_files_are_read_at_a_time_as_the_setting_workers_says(lived, monkeypatch):
+    read, threads = [], []
+    ask = "select current_setting('threads')"
+    monkeypatch.setattr(LocalStorage, "admit", lambda _, connection: threads.extend(connection.execute(ask).fetchone()))
+    for module in (patient, doctor_raw):
+        monkeypatch.setattr(module, "ThreadPoolExecutor", lambda most: read.append(most) or ThreadPoolExecutor(most))
+    doctor.examine(lived, Settings(data=lived.root, workers=3), now=NOW)
+    assert {*read} == {*threads} == {3}

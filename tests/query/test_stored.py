@@ -21,6 +21,7 @@ from engagement_pipeline.core.model import Window
 from engagement_pipeline.core.tables import ENGAGEMENTS
 from engagement_pipeline.extract import roster
 from engagement_pipeline.lake.layout import LAKE_LOCK, Lake
+from engagement_pipeline.lake.storage import LocalStorage
 from engagement_pipeline.publish import erasure
 from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.publish.rebuild import rebuild_table
@@ -367,3 +368,12 @@ def test_they_are_made_under_the_lake_s_lock(lake, monkeypatch):
     stored.renew(lake)
     assert held
     assert all(held)
+
+
+def test_the_files_are_made_in_as_many_threads_as_asked_for(lake, monkeypatch):
+    lake.marts[0].unlink()
+    found = []
+    ask = "select current_setting('threads')"
+    monkeypatch.setattr(LocalStorage, "admit", lambda _, connection: found.extend(connection.execute(ask).fetchone()))
+    stored.renew(lake, threads=7)
+    assert found == [7]
