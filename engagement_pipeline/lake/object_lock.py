@@ -33,7 +33,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from engagement_pipeline.core.errors import LakeError
-from engagement_pipeline.lake.objects import TakenError, endpoint
+from engagement_pipeline.lake.objects import TakenError
+from engagement_pipeline.lake.stores import endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

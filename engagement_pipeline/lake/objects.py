@@ -1,10 +1,7 @@
 """The objects of one bucket: put whole, got, listed, copied and removed.
 
 In: keys and contents. Out: Held, what the store has under a key; or an OSError in words of ours. Of what the store
-answered, that has no more than the code of the fault.
-
-obstore signs and sends. It finds endpoint, region and credentials by itself: in the variables AWS_…, or from the
-machine that it runs on. Where AWS_PROFILE names a profile, boto3 reads it. No key is ever seen here.
+answered, that has no more than the code of the fault. stores.py opens the store.
 """
 
 from __future__ import annotations
@@ -13,27 +10,21 @@ import errno
 import os
 import re
 from contextlib import suppress
-from datetime import timedelta
 from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from engagement_pipeline.core.errors import InputError, StoreError
+from engagement_pipeline.core.errors import StoreError
+from engagement_pipeline.lake.stores import library, opened, variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
     from pathlib import Path
 
-    from obstore.store import S3Store
-
     from engagement_pipeline.lake.object_lock import Lease
 
 T = TypeVar("T")
-ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
-TRIES = 10  # of a request that fails with what is usually temporary
-PATIENCE = timedelta(minutes=3)  # for all tries of a request
-TIMEOUT = timedelta(minutes=2)  # of one try
 PAGE = 1000  # objects that a store lists in one answer
 CODE = re.compile(r"<Code>(\w{1,60})</Code>")
 STATUS = re.compile(r"status(?: code)?: (\d{3})")
@@ -89,8 +80,8 @@ class Objects:
         self.parts: dict[Path, tuple[str, bytes]] = {}
         self.appending = Lock()
         self._bare = False  # whether the store wants a tag without its quotation marks
-        self._api = _library()
-        self._store = _store(bucket)
+        self._api = library()
+        self._store = opened(bucket)
 
     def put(self, key: str, content: bytes, *, over: str | None = None) -> str:
         """Put an object, whole or not at all; return its tag.
@@ -174,44 +165,7 @@ def of_bucket(bucket: str, _asking: tuple[tuple[str, str], ...], _process: int) 
 
 def objects(bucket: str) -> Objects:
     """Return the objects of a bucket, with which this process shares connections and locks."""
-    asking = tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
-    return of_bucket(bucket, asking, os.getpid())
-
-
-def endpoint() -> str:
-    """Return the address of the store, empty for that of AWS."""
-    return next((os.environ[name] for name in ENDPOINTS if os.environ.get(name)), "")
-
-
-def _library() -> Any:  # noqa: ANN401 - a module
-    try:
-        import obstore  # noqa: PLC0415 - only who has a bucket needs it
-        import obstore.exceptions  # noqa: PLC0415
-    except ImportError:
-        raise InputError(
-            "a lake in a bucket needs libraries that are not installed: in a clone of the project, pip install '.[s3]'"
-        ) from None
-    return obstore
-
-
-def _store(bucket: str) -> S3Store:
-    from obstore.store import S3Store  # noqa: PLC0415
-
-    at = endpoint()
-    given: Any = {"endpoint": at} if at else {}
-    if os.environ.get("AWS_PROFILE"):
-        from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415
-
-        try:
-            given["credential_provider"] = Boto3CredentialProvider()
-        except Exception as error:  # noqa: BLE001 - boto3 has many of its own
-            raise InputError(f"AWS_PROFILE names a profile without credentials ({type(error).__name__})") from None
-    return S3Store(
-        bucket,
-        client_options={"allow_http": at.startswith("http://"), "timeout": TIMEOUT},
-        retry_config={"max_retries": TRIES, "retry_timeout": PATIENCE},
-        **given,
-    )
+    return of_bucket(bucket, variables(), os.getpid())
 
 
 def _held(meta: Any) -> Held:  # noqa: ANN401 - obstore's
