@@ -34,8 +34,8 @@ class ObjectPath(PosixPath):
 
     @property
     def bucket(self) -> str:
-        """The bucket that it is in."""
-        return self.parts[1]
+        """The bucket that it is in, as s3://bucket."""
+        return f"{self.parts[0]}//{self.parts[1]}"
 
     @property
     def key(self) -> str:

@@ -132,7 +132,7 @@ class LakeFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no type
 
     @property
     def _root(self) -> str:
-        return f"s3://{self._objects.bucket}/"
+        return f"{self._objects.bucket}/"
 
     def _held(self, path: str) -> Held:
         if path not in self._listed:

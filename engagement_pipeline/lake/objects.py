@@ -67,7 +67,7 @@ class TakenError(OSError):
 
 
 class Objects:
-    """The objects of one bucket. Safe to share by threads, not with a process that was forked.
+    """The objects of one bucket, as s3://bucket. Safe to share by threads, not with a process that was forked.
 
     With them is what this process knows of them. `leases` are the locks that it holds, `parts` what it appends lines
     to, by path. `seen` are the tags of objects by key, empty where there was none.
@@ -154,7 +154,7 @@ class Objects:
         try:
             return ask()
         except (OSError, self._api.exceptions.BaseError) as error:
-            raise _told(f"s3://{self.bucket}/{key}", error) from None
+            raise _told(f"{self.bucket}/{key}", error) from None
 
 
 @cache

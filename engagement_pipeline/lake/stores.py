@@ -1,6 +1,6 @@
 """How the store of a bucket is opened.
 
-In: the name of a bucket. Out: a store of obstore's, which signs and sends.
+In: a bucket, as s3://bucket. Out: a store of obstore's, which signs and sends.
 
 obstore finds endpoint, region and credentials by itself: in the variables AWS_…, or from the machine that it runs on.
 Where AWS_PROFILE names a profile, boto3 reads it. No key is ever seen here.
@@ -59,7 +59,7 @@ def opened(bucket: str) -> S3Store:
         except Exception as error:  # noqa: BLE001 - boto3 has many of its own
             raise InputError(f"AWS_PROFILE names a profile without credentials ({type(error).__name__})") from None
     return S3Store(
-        bucket,
+        bucket.partition("://")[2],
         client_options={"allow_http": at.startswith("http://"), "timeout": TIMEOUT},
         retry_config={"max_retries": TRIES, "retry_timeout": PATIENCE},
         **given,

@@ -15,7 +15,7 @@ LAKE = in_bucket("s3://a-bucket/data/lake")
 
 def test_it_is_shown_as_its_address():
     assert str(LAKE) == f"{LAKE}" == "s3://a-bucket/data/lake"
-    assert (LAKE.bucket, LAKE.key) == ("a-bucket", "data/lake")
+    assert (LAKE.bucket, LAKE.key) == ("s3://a-bucket", "data/lake")
 
 
 def test_what_is_made_of_it_is_one_too():
