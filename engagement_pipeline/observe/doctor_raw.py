@@ -13,8 +13,9 @@ from engagement_pipeline.core.dated import STAMP
 from engagement_pipeline.core.errors import EngagementError
 from engagement_pipeline.lake import inventory
 from engagement_pipeline.lake.landed_file import landed_at
+from engagement_pipeline.observe.by_hand import moved
 from engagement_pipeline.observe.doctor_files import stamp_of
-from engagement_pipeline.observe.patient import WORKERS, Finding, moved, pull_again
+from engagement_pipeline.observe.patient import WORKERS, Finding, pull_again
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -22,7 +22,6 @@ import pyarrow.parquet as pq
 
 from engagement_pipeline.core.endpoints import ENDPOINTS, OF_TWEETS
 from engagement_pipeline.core.errors import LakeError, raise_not_given
-from engagement_pipeline.core.places import ObjectPath
 from engagement_pipeline.core.tables import (
     COVERAGE,
     DAILY,
@@ -36,6 +35,7 @@ from engagement_pipeline.core.tables import (
 )
 from engagement_pipeline.lake import inventory, raw
 from engagement_pipeline.lake.parquet import OF_OTHER_DAYS, check_columns, detail_of, plausible
+from engagement_pipeline.observe.by_hand import moved
 from engagement_pipeline.query import files
 
 if TYPE_CHECKING:
@@ -330,19 +330,6 @@ def apart(patient: Patient, path: Path) -> str:
     root = (patient.home or patient).lake.root
     kept = root.with_name(f"{root.name}.apart") / f"{patient.now:%Y%m%dT%H%M%SZ}"
     return moved(path, into=kept / path.relative_to(root).parent)
-
-
-def moved(path: Path, *, into: Path) -> str:
-    """Return the command that moves a file or folder of a lake into a folder; on a disk it overwrites nothing."""
-    if isinstance(path, ObjectPath):
-        folder = "" if path.suffix else " --recursive"
-        return f"aws s3 mv{folder} {quoted(path)} {quoted(into / path.name)}"
-    return f"mkdir -p {quoted(into)} && mv -n {quoted(path)} {quoted(into)}/"
-
-
-def removed(path: Path) -> str:
-    """Return the command that removes a file of a lake."""
-    return f"{'aws s3 rm' if isinstance(path, ObjectPath) else 'rm'} {quoted(path)}"
 
 
 def spans(days: Iterable[date]) -> list[tuple[date, date]]:
