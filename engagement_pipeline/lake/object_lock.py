@@ -230,7 +230,7 @@ def _is_dead(found: Found) -> bool:
 
 
 def _store(objects: Objects) -> str:
-    return f"{endpoint()} {objects.bucket}".strip()
+    return f"{endpoint(objects.bucket)} {objects.bucket}".strip()
 
 
 def _prove(objects: Objects, key: str) -> None:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import errno
 import os
 import re
-from contextlib import suppress
 from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from engagement_pipeline.core.errors import StoreError
-from engagement_pipeline.lake.stores import library, opened, variables
+from engagement_pipeline.lake.stores import kind, library, opened, variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,18 +27,31 @@ T = TypeVar("T")
 PAGE = 1000  # objects that a store lists in one answer
 CODE = re.compile(r"<Code>(\w{1,60})</Code>")
 STATUS = re.compile(r"status(?: code)?: (\d{3})")
+NO_BUCKET = "there is no such bucket: make it, or mend the setting data"
 ELSEWHERE = "the bucket lies in another region: name that in AWS_REGION"
 REFUSED = "these credentials may not do that: get the right"
 TOLD = {  # the code or the status of a fault: the number of the system that is nearest, and what it means
-    "NoSuchBucket": (errno.ENODEV, "there is no such bucket: make it, or mend the setting data"),
+    "NoSuchBucket": (errno.ENODEV, NO_BUCKET),
+    "InvalidBucketName": (errno.ENODEV, NO_BUCKET),
+    "ContainerNotFound": (errno.ENODEV, "there is no such container: make it, or mend the setting data"),
+    "ContainerBeingDeleted": (errno.ENODEV, "the container is being removed: name another in the setting data"),
     "AccessDenied": (errno.EACCES, REFUSED),
     "InvalidAccessKeyId": (errno.EACCES, "the store does not know the access key: mend the credentials"),
     "SignatureDoesNotMatch": (errno.EACCES, "the secret key is not that of the access key: mend the credentials"),
     "ExpiredToken": (errno.EACCES, "the credentials have expired: renew them"),
+    "AuthenticationFailed": (
+        errno.EACCES,
+        "the key or token is wrong or has expired: mend it, or this machine's clock",
+    ),
+    "InvalidAuthenticationInfo": (errno.EACCES, "the token is wrong or has expired: renew the credentials"),
     "InvalidToken": (errno.EACCES, "the session token is wrong: renew the credentials"),
     "RequestTimeTooSkewed": (errno.EACCES, "this machine's clock is wrong: set it"),
     "AuthorizationHeaderMalformed": (errno.EXDEV, ELSEWHERE),
     "PermanentRedirect": (errno.EXDEV, ELSEWHERE),
+    "BlobImmutableDueToPolicy": (
+        errno.EACCES,
+        "a policy of the container lets nothing be replaced: name another in the setting data",
+    ),
     "QuotaExceeded": (errno.ENOSPC, "the bucket is full: make room"),
     "XMinioStorageFull": (errno.ENOSPC, "the store is full: make room"),
     "301": (errno.EXDEV, ELSEWHERE),
@@ -50,7 +62,8 @@ TOLD = {  # the code or the status of a fault: the number of the system that is 
     "507": (errno.ENOSPC, "the store is full: make room"),
 }
 ANOTHER_REGION = "redirect without LOCATION"  # obstore's words
-NO_CREDENTIALS = "169.254.169.254"  # where a machine of a cloud has credentials, and no other machine
+# Where a machine of a cloud has credentials, and no other machine; and what Azure's own command says without a login.
+NO_CREDENTIALS = re.compile(r"169\.254\.169\.254|'az account get-access-token' command failed")
 
 
 class Held(NamedTuple):
@@ -140,14 +153,21 @@ class Objects:
         return list(found["common_prefixes"]), [_held(meta) for meta in found["objects"]]
 
     def copy(self, key: str, to: str) -> None:
-        """Copy an object within the store; what is there is replaced."""
-        self._asked(key, lambda: self._api.copy(self._store, key, to))
+        """Copy an object within the store; what is there is replaced. The copy is there once this returns."""
+        if kind(self.bucket).copies:
+            self._asked(key, lambda: self._api.copy(self._store, key, to))
+        else:
+            self.put(to, self.get(key)[0])
 
     def delete(self, *keys: str) -> None:
         """Remove objects, those of them that are there."""
-        if keys:
-            with suppress(FileNotFoundError):
-                self._asked(keys[0], lambda: self._api.delete(self._store, list(keys) if keys[1:] else keys[0]))
+        if not keys:
+            return
+        try:
+            self._asked(keys[0], lambda: self._api.delete(self._store, list(keys) if keys[1:] else keys[0]))
+        except FileNotFoundError:  # which may have kept the others from being removed
+            for key in keys if keys[1:] else ():
+                self.delete(key)
 
     def _asked(self, key: str, ask: Callable[[], T]) -> T:
         """Return what the store answers, or raise OSError in words of ours."""
@@ -165,16 +185,21 @@ def of_bucket(bucket: str, _asking: tuple[tuple[str, str], ...], _process: int) 
 
 def objects(bucket: str) -> Objects:
     """Return the objects of a bucket, with which this process shares connections and locks."""
-    return of_bucket(bucket, variables(), os.getpid())
+    return of_bucket(bucket, variables(bucket), os.getpid())
 
 
 def _held(meta: Any) -> Held:  # noqa: ANN401 - obstore's
-    return Held(meta["path"], meta["size"], meta["e_tag"] or "", meta["last_modified"])
+    tag = meta["e_tag"] or ""
+    if tag and '"' not in tag:
+        tag = f'"{tag}"'  # as HTTP has it; Azure has no quotation marks in a list
+    return Held(meta["path"], meta["size"], tag, meta["last_modified"])
 
 
 def _told(where: str, error: Exception) -> OSError:
     """Return an error of obstore as one of ours, in one line."""
     text = str(error)
+    if NO_CREDENTIALS.search(text):
+        return StoreError(errno.EACCES, f"no credentials were found: set {kind(where).needed}", where)
     code, status = CODE.search(text), STATUS.search(text)
     for fault in (found[1] for found in (code, status) if found):
         if fault in TOLD:
@@ -185,8 +210,6 @@ def _told(where: str, error: Exception) -> OSError:
         return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), where)
     if ANOTHER_REGION in text:
         return StoreError(errno.EXDEV, ELSEWHERE, where)
-    if NO_CREDENTIALS in text:
-        return StoreError(errno.EACCES, "no credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID", where)
     said = code or status
     what = f"the store answers {said[1]}" if said else "the store does not answer"
     return StoreError(errno.ETIMEDOUT, f"{what}: wait until it works", where)

@@ -8,6 +8,7 @@ from engagement_pipeline.core.places import in_bucket
 from engagement_pipeline.observe import by_hand
 
 LAKE = in_bucket("s3://bucket/my lake")
+BLOBS = in_bucket("az://container/my lake")
 
 
 def done(command):
@@ -48,3 +49,28 @@ def test_a_file_on_a_disk_is_written_and_removed(tmp_path):
 )
 def test_in_a_bucket_the_store_s_own_tool_does_it(command, words):
     assert command == words
+
+
+IN_AZURE = {
+    by_hand.moved(BLOBS / "a.json", into=BLOBS / "b"): """
+        az storage blob copy start --requires-sync true --source-container container --source-blob 'my lake/a.json'
+        --destination-container container --destination-blob 'my lake/b/a.json'
+        && az storage blob delete --container-name container --name 'my lake/a.json'
+    """,
+    by_hand.moved(BLOBS / "a", into=BLOBS / "b"): """
+        mkdir -p 'my lake/b'
+        && az storage blob download-batch --source container --pattern 'my lake/a/*' --destination 'my lake/b'
+        && az storage blob delete-batch --source container --pattern 'my lake/a/*'
+    """,
+    by_hand.removed(BLOBS / "a.json"): """
+        az storage blob delete --container-name container --name 'my lake/a.json'
+    """,
+    by_hand.written(BLOBS / "a.json", "{}"): """
+        az storage blob upload --overwrite --container-name container --name 'my lake/a.json' --data '{}'
+    """,
+}
+
+
+@pytest.mark.parametrize("command", IN_AZURE)
+def test_in_a_container_of_azure_s_its_tool_does_it(command):
+    assert command == " ".join(IN_AZURE[command].split())
