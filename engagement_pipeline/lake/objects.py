@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 PAGE = 1000  # objects that a store lists in one answer
-CODE = re.compile(r"<Code>(\w{1,60})</Code>")
+CODE = re.compile(r"(?:<Code>|\(code: )(\w{1,60})")  # of a request, or of one object of those that it removes
 STATUS = re.compile(r"status(?: code)?: (\d{3})")
 NO_BUCKET = "there is no such bucket: make it, or mend the setting data"
 ELSEWHERE = "the bucket lies in another region: name that in AWS_REGION"
