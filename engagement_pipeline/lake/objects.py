@@ -29,6 +29,8 @@ CODE = re.compile(r"(?:<Code>|\(code: )(\w{1,60})")  # of a request, or of one o
 STATUS = re.compile(r"status(?: code)?: (\d{3})")
 NO_BUCKET = "there is no such bucket: make it, or mend the setting data"
 ELSEWHERE = "the bucket lies in another region: name that in AWS_REGION"
+# To a look at an object no store says why it answers 400.
+WITHOUT_WORDS = "the credentials have expired or are wrong, or the bucket lies in another region: mend that"
 REFUSED = "these credentials may not do that: get the right"
 TOLD = {  # the code or the status of a fault: the number of the system that is nearest, and what it means
     "NoSuchBucket": (errno.ENODEV, NO_BUCKET),
@@ -210,6 +212,8 @@ def _told(where: str, error: Exception) -> OSError:
         return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), where)
     if ANOTHER_REGION in text:
         return StoreError(errno.EXDEV, ELSEWHERE, where)
+    if status and status[1] == "400" and not code:
+        return StoreError(errno.EACCES, WITHOUT_WORDS, where)
     said = code or status
     what = f"the store answers {said[1]}" if said else "the store does not answer"
     return StoreError(errno.ETIMEDOUT, f"{what}: wait until it works", where)

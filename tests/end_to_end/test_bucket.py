@@ -190,6 +190,7 @@ def way(chosen, store, monkeypatch):
 FAULTS = {
     "read-only": ("PUT", 403, "AccessDenied", "these credentials may not do that"),
     "expired": ("GET", 400, "ExpiredToken", "the credentials have expired: renew them"),
+    "expired, at a look": ("HEAD", 400, "", "the credentials have expired or are wrong"),
     "full": ("PUT", 403, "QuotaExceeded", "the bucket is full: make room"),
     "another region": ("GET", 400, "AuthorizationHeaderMalformed", "the bucket lies in another region"),
     "no bucket": ("GET", 404, "NoSuchBucket", "there is no such bucket"),

@@ -346,6 +346,12 @@ def test_a_bucket_that_there_is_not_is_told_in_one_line(in_bucket):
         ("Received redirect without LOCATION, this normally", errno.EXDEV, "another region"),
         ("status code: 400: <Code>AuthorizationHeaderMalformed</Code>", errno.EXDEV, "AWS_REGION"),
         ("status code: 403: <Code>QuotaExceeded</Code>", errno.ENOSPC, "full: make room"),
+        (
+            "HEAD - status code: 400 Bad Request: ",
+            errno.EACCES,
+            "have expired or are wrong, or the bucket lies in another",
+        ),
+        ("status code: 400: <Code>RequestTimeout</Code>", errno.ETIMEDOUT, "the store answers RequestTimeout"),
         ("status code: 503: <Code>SlowDown</Code>", errno.ETIMEDOUT, "the store answers SlowDown"),
         ("status code: 500 Internal", errno.ETIMEDOUT, "the store answers 500"),
         ("error sending request for url http://169.254.169.254/latest", errno.EACCES, "no credentials were found"),
