@@ -29,8 +29,6 @@ CODE = re.compile(r"(?:<Code>|\(code: )(\w{1,60})")  # of a request, or of one o
 STATUS = re.compile(r"status(?: code)?: (\d{3})")
 NO_BUCKET = "there is no such bucket: make it, or mend the setting data"
 ELSEWHERE = "the bucket lies in another region: name that in AWS_REGION"
-# To a look at an object no store says why it answers 400.
-WITHOUT_WORDS = "the credentials have expired or are wrong, or the bucket lies in another region: mend that"
 REFUSED = "these credentials may not do that: get the right"
 TOLD = {  # the code or the status of a fault: the number of the system that is nearest, and what it means
     "NoSuchBucket": (errno.ENODEV, NO_BUCKET),
@@ -63,7 +61,13 @@ TOLD = {  # the code or the status of a fault: the number of the system that is 
     "501": (errno.ENOTSUP, "the store cannot do that"),
     "507": (errno.ENOSPC, "the store is full: make room"),
 }
-ANOTHER_REGION = "redirect without LOCATION"  # obstore's words
+WITHOUT_CODE = {  # words of obstore's: the same
+    re.compile("redirect without LOCATION"): (errno.EXDEV, ELSEWHERE),
+    re.compile(r"status code: 400 (?!.*<Code>)", re.DOTALL): (  # so answers a look at an object, which has no body
+        errno.EACCES,
+        "the credentials have expired or are wrong, or the bucket lies in another region: mend that",
+    ),
+}
 # Where a machine of a cloud has credentials, and no other machine; and what Azure's own command says without a login.
 NO_CREDENTIALS = re.compile(r"169\.254\.169\.254|'az account get-access-token' command failed")
 
@@ -210,10 +214,9 @@ def _told(where: str, error: Exception) -> OSError:
         return TakenError(errno.EEXIST, "something else is there by now", where)
     if isinstance(error, FileNotFoundError):
         return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), where)
-    if ANOTHER_REGION in text:
-        return StoreError(errno.EXDEV, ELSEWHERE, where)
-    if status and status[1] == "400" and not code:
-        return StoreError(errno.EACCES, WITHOUT_WORDS, where)
+    for words, meaning in WITHOUT_CODE.items():
+        if words.search(text):
+            return StoreError(*meaning, where)
     said = code or status
     what = f"the store answers {said[1]}" if said else "the store does not answer"
     return StoreError(errno.ETIMEDOUT, f"{what}: wait until it works", where)

@@ -9,6 +9,7 @@ machine that it runs on. Where AWS_PROFILE names a profile, boto3 reads it. No k
 from __future__ import annotations
 
 import os
+import re
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -17,6 +18,9 @@ from engagement_pipeline.core.errors import InputError
 TRIES = 10  # of a request that fails with what is usually temporary
 PATIENCE = timedelta(minutes=3)  # for all tries of a request
 TIMEOUT = timedelta(minutes=2)  # of one try
+# What obstore ends in a panic for, where it is none.
+ENDPOINT = re.compile(r"https?://([\w.-]+|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?(/[^\s?#@]*)?", re.IGNORECASE)
+PORTS = range(1, 2**16)
 
 
 class Kind(NamedTuple):
@@ -58,8 +62,14 @@ def variables(bucket: str) -> tuple[tuple[str, str], ...]:
 
 
 def endpoint(bucket: str) -> str:
-    """Return the address of a bucket's store, empty for that of Amazon or Microsoft."""
-    return next((os.environ[name] for name in kind(bucket).endpoints if os.environ.get(name)), "")
+    """Return the address of a bucket's store, empty for that of Amazon or Microsoft; InputError where it is none."""
+    for name in kind(bucket).endpoints:
+        if at := os.environ.get(name):
+            found = ENDPOINT.fullmatch(at)
+            if not found or int(found["port"] or 1) not in PORTS:
+                raise InputError(f"{name} must be a URL such as https://store.example.com, without a login in it")
+            return at
+    return ""
 
 
 def library() -> Any:  # noqa: ANN401 - a module
@@ -84,7 +94,7 @@ def opened(bucket: str) -> Any:  # noqa: ANN401 - obstore's
     try:
         return getattr(obstore.store, asked.name)(
             bucket.partition("://")[2],
-            client_options={"allow_http": at.startswith("http://"), "timeout": TIMEOUT},
+            client_options={"allow_http": at.lower().startswith("http://"), "timeout": TIMEOUT},
             retry_config={"max_retries": TRIES, "retry_timeout": PATIENCE},
             **given,
         )

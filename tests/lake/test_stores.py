@@ -40,6 +40,33 @@ def test_the_address_of_a_store_is_that_of_its_kind(monkeypatch):
     assert stores.opened("az://container").config["endpoint"] == "http://az/lakes"
 
 
+@pytest.mark.parametrize("at", ["https://store.example.com", "HTTP://[::1]:9000/", "http://my_store:9000/a/b"])
+def test_a_url_is_the_address_of_a_store(monkeypatch, at):
+    setting(monkeypatch, {"AWS_ENDPOINT_URL": at})
+    assert stores.endpoint("s3://bucket") == at
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        "store:9000",
+        "ftp://store",
+        "http://",
+        "http://store:port",
+        "http://store:99999",
+        "https://store?a=b",
+        "http://key:secret@store",
+    ],
+)
+def test_what_is_no_address_of_a_store_is_told_by_its_variable_without_it(monkeypatch, at):
+    setting(monkeypatch, {"AWS_ENDPOINT_URL": at})
+    with pytest.raises(InputError) as refused:
+        stores.opened("s3://bucket")
+    assert str(refused.value) == (
+        "AWS_ENDPOINT_URL must be a URL such as https://store.example.com, without a login in it"
+    )
+
+
 @pytest.mark.parametrize(
     "variables", [{}, AZURE | {"AZURE_STORAGE_ACCOUNT_KEY": "not-base64!"}, AZURE | {"AZURE_CREDENTIAL_TYPE": "wrong"}]
 )
