@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTHONS ?= 3.11 3.12 3.13
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
-.PHONY: help setup demo up test test-pythons test-duckdb test-containers test-operations test-faults test-s3 test-workers test-engines test-ui bench check format docs pictures site lock clean
+.PHONY: help setup demo up test test-pythons test-duckdb test-containers test-operations test-faults test-s3 test-azure test-workers test-engines test-ui bench check format docs pictures site lock clean
 
 help:  ## these lines
 	@sed -n 's/^\([a-z-]*\):[^#]*  ## /\1: /p' $(firstword $(MAKEFILE_LIST)) | awk -F ': ' '{printf "  make %-16s %s\n", $$1, substr($$0, length($$1) + 3)}'
@@ -59,6 +59,13 @@ test-faults: setup  ## each call of a command fails or kills it once, by Debian'
 test-s3: setup  ## a lake in a bucket on Ceph's gateway, which it installs from Debian; as root, ten minutes
 	@command -v radosgw >/dev/null || { apt-get update --quiet=2 && apt-get install --quiet=2 --no-install-recommends $(CEPH); }
 	@PYTHONPATH=. $(BIN)/python tests/support/ceph.py $(BIN)/python -m pytest -m "s3 or not s3" -n 2 -rs $(IN_BUCKETS)
+
+test-azure: setup .venv/azurite  ## the same in a container on Azure's Azurite, which it installs from npm; ten minutes
+	@PATH="$(CURDIR)/.venv/azurite/node_modules/.bin:$$PATH" PYTHONPATH=. $(BIN)/python tests/support/azurite.py $(BIN)/python -m pytest -m "s3 or not s3" -n 2 -rs $(IN_BUCKETS)
+
+.venv/azurite: .venv/ready
+	@command -v npm >/dev/null || { apt-get update --quiet=2 && apt-get install --quiet=2 --no-install-recommends npm; }
+	@rm -rf $@ && npm install --silent --no-fund --no-audit --prefix $@ azurite@3.35.0 || { rm -rf $@; exit 1; }
 
 test-workers: setup  ## deploy/celery on machines that share no file: Debian's PostgreSQL and Redis, Ceph's gateway; as root, a quarter of an hour
 	@{ command -v radosgw && command -v redis-server && ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 || { apt-get update --quiet=2 && apt-get install --quiet=2 --no-install-recommends $(CEPH) redis-server postgresql; }

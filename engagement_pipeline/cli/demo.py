@@ -81,7 +81,7 @@ def run(data: Path) -> None:
     ):
         emulator, environment = answering
         demo_lake.clear(lake)
-        lake.storage.note(EMULATED, b"")
+        _claim(lake)
         _set_up(Path(dagster_home))
         print("what three brands had pulled on earlier mornings, by the emulator's clock:", flush=True)
         for morning in demo_lake.MORNINGS:
@@ -155,6 +155,7 @@ def world(
             emulator.credentials.write_accounts(folder / "accounts.toml")
         except FileExistsError as error:
             raise InputError(f"{error}; --data names the folder") from None
+        _claim(lake)
         chosen = {
             "CONFIG": os.devnull,  # ignore the files of a user
             "API_URL": emulator.url,
@@ -170,6 +171,12 @@ def world(
         outside = {name: value for name, value in os.environ.items() if not name.startswith(settings.PREFIX)}
         outside |= without_loopback(os.environ)  # Dagster's processes talk to each other
         yield emulator, outside | {settings.PREFIX + name: value for name, value in chosen.items()}
+
+
+def _claim(lake: Lake) -> None:
+    """Note in a lake in a bucket that an emulator fills it; a folder has the emulator's accounts."""
+    if not lake.storage.is_local:
+        lake.storage.note(EMULATED, b"engagement demo")
 
 
 def _lake_of(data: Path) -> Lake:

@@ -14,7 +14,7 @@
     parquet         tables, read and checked
     storages        under all of these: which storage a lake lies in
     storage         on a disk: the only module that touches a file
-    bucket          in object storage, with object_lock, object_names, object_files and objects
+    bucket          in object storage, with object_lock, object_names, object_files, objects and stores
 
 In: bytes and Arrow tables. Out: files that are whole or absent, and what lies where.
 May import: core.

@@ -1,7 +1,7 @@
 """Objects as files that Arrow and DuckDB read.
 
-In: the objects of a bucket. Out: an ObjectFile for Arrow, and LakeFiles, which DuckDB asks for what is under s3://. An
-object of up to SMALL bytes is got whole with one request, and kept while it is read.
+In: the objects of a bucket. Out: an ObjectFile for Arrow, and LakeFiles, which DuckDB asks for what lies in the bucket.
+An object of up to SMALL bytes is got whole with one request, and kept while it is read.
 """
 
 from __future__ import annotations
@@ -77,16 +77,16 @@ class ObjectFile(io.RawIOBase):
 
 
 class LakeFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
-    """What DuckDB asks for under s3://: globs and files of one bucket.
+    """What DuckDB asks for in a bucket: globs and files.
 
     It asks for the same glob when it plans and when it reads, so an answer holds for a moment.
     """
 
-    protocol = "s3"
     cachable = False
 
     def __init__(self, objects: Objects) -> None:
         super().__init__()
+        self.protocol = objects.bucket.partition("://")[0]
         self._objects = objects
         self._listed: dict[str, Held] = {}
         self._globs: dict[str, tuple[float, list[str]]] = {}
@@ -132,7 +132,7 @@ class LakeFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no type
 
     @property
     def _root(self) -> str:
-        return f"s3://{self._objects.bucket}/"
+        return f"{self._objects.bucket}/"
 
     def _held(self, path: str) -> Held:
         if path not in self._listed:

@@ -33,7 +33,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from engagement_pipeline.core.errors import LakeError
-from engagement_pipeline.lake.objects import TakenError, endpoint
+from engagement_pipeline.lake.objects import TakenError
+from engagement_pipeline.lake.stores import endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -93,7 +94,7 @@ class Lease:
         found = look(self.objects, self.key)
         if self.lapsed() or found is None or (found.number, found.holder) != (self.number, self.holder):
             self.lost = True
-            raise LostError(f"s3://{self.objects.bucket}/{self.key}")
+            raise LostError(f"{self.objects.bucket}/{self.key}")
 
     def beat(self) -> None:
         """Say that the holder lives; what the store refuses but for another holder is tried again later."""
@@ -154,7 +155,7 @@ def look(objects: Objects, key: str) -> Found | None:
         what = str(said.get("what", ""))  # which an older program does not say
         return Found(int(said["number"]), holder, what, process, store, held.tag, held.put_at)
     except (ValueError, KeyError, TypeError):
-        raise LakeError(f"s3://{objects.bucket}/{key} is damaged: remove it while no command runs") from None
+        raise LakeError(f"{objects.bucket}/{key} is damaged: remove it while no command runs") from None
 
 
 def _taken(objects: Objects, key: str, what: str, waiting: Callable[[str], object]) -> Lease:
@@ -201,7 +202,7 @@ def _is_abandoned(objects: Objects, key: str, found: Found) -> bool:
         if clock is None or (clock.put_at - found.put_at).total_seconds() <= LEASE:
             return False
     logger.warning(
-        "the lock s3://%s/%s was held by a process that has ended or that nothing was heard of for %.0f s: it is taken "
+        "the lock %s/%s was held by a process that has ended or that nothing was heard of for %.0f s: it is taken "
         "over, and what that process still publishes is refused",
         *(objects.bucket, key, LEASE),
     )
@@ -229,7 +230,7 @@ def _is_dead(found: Found) -> bool:
 
 
 def _store(objects: Objects) -> str:
-    return f"{endpoint()} {objects.bucket}".strip()
+    return f"{endpoint(objects.bucket)} {objects.bucket}".strip()
 
 
 def _prove(objects: Objects, key: str) -> None:
@@ -249,7 +250,7 @@ def _prove(objects: Objects, key: str) -> None:
             objects.delete(probe)
     if not (kept and whole):
         raise LakeError(
-            f"the store of s3://{objects.bucket} {HEEDLESS if whole else FAULTY}, so two processes could publish at "
+            f"the store of {objects.bucket} {HEEDLESS if whole else FAULTY}, so two processes could publish at "
             "once: name a bucket in a store with conditional puts in the setting data"
         )
 

@@ -1,10 +1,7 @@
 """The objects of one bucket: put whole, got, listed, copied and removed.
 
 In: keys and contents. Out: Held, what the store has under a key; or an OSError in words of ours. Of what the store
-answered, that has no more than the code of the fault.
-
-obstore signs and sends. It finds endpoint, region and credentials by itself: in the variables AWS_…, or from the
-machine that it runs on. Where AWS_PROFILE names a profile, boto3 reads it. No key is ever seen here.
+answered, that has no more than the code of the fault. stores.py opens the store.
 """
 
 from __future__ import annotations
@@ -12,43 +9,49 @@ from __future__ import annotations
 import errno
 import os
 import re
-from contextlib import suppress
-from datetime import timedelta
 from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from engagement_pipeline.core.errors import InputError, StoreError
+from engagement_pipeline.core.errors import StoreError
+from engagement_pipeline.lake.stores import kind, library, opened, variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
     from pathlib import Path
 
-    from obstore.store import S3Store
-
     from engagement_pipeline.lake.object_lock import Lease
 
 T = TypeVar("T")
-ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
-TRIES = 10  # of a request that fails with what is usually temporary
-PATIENCE = timedelta(minutes=3)  # for all tries of a request
-TIMEOUT = timedelta(minutes=2)  # of one try
 PAGE = 1000  # objects that a store lists in one answer
-CODE = re.compile(r"<Code>(\w{1,60})</Code>")
+CODE = re.compile(r"(?:<Code>|\(code: )(\w{1,60})")  # of a request, or of one object of those that it removes
 STATUS = re.compile(r"status(?: code)?: (\d{3})")
+NO_BUCKET = "there is no such bucket: make it, or mend the setting data"
 ELSEWHERE = "the bucket lies in another region: name that in AWS_REGION"
 REFUSED = "these credentials may not do that: get the right"
 TOLD = {  # the code or the status of a fault: the number of the system that is nearest, and what it means
-    "NoSuchBucket": (errno.ENODEV, "there is no such bucket: make it, or mend the setting data"),
+    "NoSuchBucket": (errno.ENODEV, NO_BUCKET),
+    "InvalidBucketName": (errno.ENODEV, NO_BUCKET),
+    "ContainerNotFound": (errno.ENODEV, "there is no such container: make it, or mend the setting data"),
+    "ContainerBeingDeleted": (errno.ENODEV, "the container is being removed: name another in the setting data"),
     "AccessDenied": (errno.EACCES, REFUSED),
     "InvalidAccessKeyId": (errno.EACCES, "the store does not know the access key: mend the credentials"),
     "SignatureDoesNotMatch": (errno.EACCES, "the secret key is not that of the access key: mend the credentials"),
     "ExpiredToken": (errno.EACCES, "the credentials have expired: renew them"),
+    "AuthenticationFailed": (
+        errno.EACCES,
+        "the key or token is wrong or has expired: mend it, or this machine's clock",
+    ),
+    "InvalidAuthenticationInfo": (errno.EACCES, "the token is wrong or has expired: renew the credentials"),
     "InvalidToken": (errno.EACCES, "the session token is wrong: renew the credentials"),
     "RequestTimeTooSkewed": (errno.EACCES, "this machine's clock is wrong: set it"),
     "AuthorizationHeaderMalformed": (errno.EXDEV, ELSEWHERE),
     "PermanentRedirect": (errno.EXDEV, ELSEWHERE),
+    "BlobImmutableDueToPolicy": (
+        errno.EACCES,
+        "a policy of the container lets nothing be replaced: name another in the setting data",
+    ),
     "QuotaExceeded": (errno.ENOSPC, "the bucket is full: make room"),
     "XMinioStorageFull": (errno.ENOSPC, "the store is full: make room"),
     "301": (errno.EXDEV, ELSEWHERE),
@@ -58,8 +61,15 @@ TOLD = {  # the code or the status of a fault: the number of the system that is 
     "501": (errno.ENOTSUP, "the store cannot do that"),
     "507": (errno.ENOSPC, "the store is full: make room"),
 }
-ANOTHER_REGION = "redirect without LOCATION"  # obstore's words
-NO_CREDENTIALS = "169.254.169.254"  # where a machine of a cloud has credentials, and no other machine
+WITHOUT_CODE = {  # words of obstore's: the same
+    re.compile("redirect without LOCATION"): (errno.EXDEV, ELSEWHERE),
+    re.compile(r"status code: 400 (?!.*<Code>)", re.DOTALL): (  # so answers a look at an object, which has no body
+        errno.EACCES,
+        "the credentials have expired or are wrong, or the bucket lies in another region: mend that",
+    ),
+}
+# Where a machine of a cloud has credentials, and no other machine; and what Azure's own command says without a login.
+NO_CREDENTIALS = re.compile(r"169\.254\.169\.254|'az account get-access-token' command failed")
 
 
 class Held(NamedTuple):
@@ -76,7 +86,7 @@ class TakenError(OSError):
 
 
 class Objects:
-    """The objects of one bucket. Safe to share by threads, not with a process that was forked.
+    """The objects of one bucket, as s3://bucket. Safe to share by threads, not with a process that was forked.
 
     With them is what this process knows of them. `leases` are the locks that it holds, `parts` what it appends lines
     to, by path. `seen` are the tags of objects by key, empty where there was none.
@@ -89,8 +99,8 @@ class Objects:
         self.parts: dict[Path, tuple[str, bytes]] = {}
         self.appending = Lock()
         self._bare = False  # whether the store wants a tag without its quotation marks
-        self._api = _library()
-        self._store = _store(bucket)
+        self._api = library()
+        self._store = opened(bucket)
 
     def put(self, key: str, content: bytes, *, over: str | None = None) -> str:
         """Put an object, whole or not at all; return its tag.
@@ -149,21 +159,28 @@ class Objects:
         return list(found["common_prefixes"]), [_held(meta) for meta in found["objects"]]
 
     def copy(self, key: str, to: str) -> None:
-        """Copy an object within the store; what is there is replaced."""
-        self._asked(key, lambda: self._api.copy(self._store, key, to))
+        """Copy an object within the store; what is there is replaced. The copy is there once this returns."""
+        if kind(self.bucket).copies:
+            self._asked(key, lambda: self._api.copy(self._store, key, to))
+        else:
+            self.put(to, self.get(key)[0])
 
     def delete(self, *keys: str) -> None:
         """Remove objects, those of them that are there."""
-        if keys:
-            with suppress(FileNotFoundError):
-                self._asked(keys[0], lambda: self._api.delete(self._store, list(keys) if keys[1:] else keys[0]))
+        if not keys:
+            return
+        try:
+            self._asked(keys[0], lambda: self._api.delete(self._store, list(keys) if keys[1:] else keys[0]))
+        except FileNotFoundError:  # which may have kept the others from being removed
+            for key in keys if keys[1:] else ():
+                self.delete(key)
 
     def _asked(self, key: str, ask: Callable[[], T]) -> T:
         """Return what the store answers, or raise OSError in words of ours."""
         try:
             return ask()
         except (OSError, self._api.exceptions.BaseError) as error:
-            raise _told(f"s3://{self.bucket}/{key}", error) from None
+            raise _told(f"{self.bucket}/{key}", error) from None
 
 
 @cache
@@ -174,53 +191,21 @@ def of_bucket(bucket: str, _asking: tuple[tuple[str, str], ...], _process: int) 
 
 def objects(bucket: str) -> Objects:
     """Return the objects of a bucket, with which this process shares connections and locks."""
-    asking = tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
-    return of_bucket(bucket, asking, os.getpid())
-
-
-def endpoint() -> str:
-    """Return the address of the store, empty for that of AWS."""
-    return next((os.environ[name] for name in ENDPOINTS if os.environ.get(name)), "")
-
-
-def _library() -> Any:  # noqa: ANN401 - a module
-    try:
-        import obstore  # noqa: PLC0415 - only who has a bucket needs it
-        import obstore.exceptions  # noqa: PLC0415
-    except ImportError:
-        raise InputError(
-            "a lake in a bucket needs libraries that are not installed: in a clone of the project, pip install '.[s3]'"
-        ) from None
-    return obstore
-
-
-def _store(bucket: str) -> S3Store:
-    from obstore.store import S3Store  # noqa: PLC0415
-
-    at = endpoint()
-    given: Any = {"endpoint": at} if at else {}
-    if os.environ.get("AWS_PROFILE"):
-        from obstore.auth.boto3 import Boto3CredentialProvider  # noqa: PLC0415
-
-        try:
-            given["credential_provider"] = Boto3CredentialProvider()
-        except Exception as error:  # noqa: BLE001 - boto3 has many of its own
-            raise InputError(f"AWS_PROFILE names a profile without credentials ({type(error).__name__})") from None
-    return S3Store(
-        bucket,
-        client_options={"allow_http": at.startswith("http://"), "timeout": TIMEOUT},
-        retry_config={"max_retries": TRIES, "retry_timeout": PATIENCE},
-        **given,
-    )
+    return of_bucket(bucket, variables(bucket), os.getpid())
 
 
 def _held(meta: Any) -> Held:  # noqa: ANN401 - obstore's
-    return Held(meta["path"], meta["size"], meta["e_tag"] or "", meta["last_modified"])
+    tag = meta["e_tag"] or ""
+    if tag and '"' not in tag:
+        tag = f'"{tag}"'  # as HTTP has it; Azure has no quotation marks in a list
+    return Held(meta["path"], meta["size"], tag, meta["last_modified"])
 
 
 def _told(where: str, error: Exception) -> OSError:
     """Return an error of obstore as one of ours, in one line."""
     text = str(error)
+    if NO_CREDENTIALS.search(text):
+        return StoreError(errno.EACCES, f"no credentials were found: set {kind(where).needed}", where)
     code, status = CODE.search(text), STATUS.search(text)
     for fault in (found[1] for found in (code, status) if found):
         if fault in TOLD:
@@ -229,10 +214,9 @@ def _told(where: str, error: Exception) -> OSError:
         return TakenError(errno.EEXIST, "something else is there by now", where)
     if isinstance(error, FileNotFoundError):
         return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), where)
-    if ANOTHER_REGION in text:
-        return StoreError(errno.EXDEV, ELSEWHERE, where)
-    if NO_CREDENTIALS in text:
-        return StoreError(errno.EACCES, "no credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID", where)
+    for words, meaning in WITHOUT_CODE.items():
+        if words.search(text):
+            return StoreError(*meaning, where)
     said = code or status
     what = f"the store answers {said[1]}" if said else "the store does not answer"
     return StoreError(errno.ETIMEDOUT, f"{what}: wait until it works", where)

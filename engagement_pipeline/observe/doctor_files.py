@@ -19,7 +19,8 @@ from engagement_pipeline.lake.clock import newest as newest_moment
 from engagement_pipeline.lake.landed_file import SUFFIX
 from engagement_pipeline.lake.layout import FORMAT, LAKE_LOCK, PULL_LOCK
 from engagement_pipeline.lake.parquet import opened
-from engagement_pipeline.observe.patient import Finding, apart, quoted, removed
+from engagement_pipeline.observe.by_hand import removed, written
+from engagement_pipeline.observe.patient import Finding, apart, quoted
 from engagement_pipeline.query import catalog, stored
 
 if TYPE_CHECKING:
@@ -85,10 +86,9 @@ def open_to_all(patient: Patient) -> Iterator[Finding]:
 def lake_format(patient: Patient) -> Iterator[Finding]:
     """Find that the lake has another format than this program, or does not say which."""
     marker = patient.lake.root / "lake.json"
-    written = _format_of_files(patient)
-    into = f"> {quoted(marker)}" if patient.lake.storage.is_local else f"| aws s3 cp - {quoted(marker)}"
-    fix = f"printf '%s' '{json.dumps({'format': written})}' {into}"
-    fix += "" if written == FORMAT else " && engagement upgrade"
+    of_files = _format_of_files(patient)
+    fix = written(marker, json.dumps({"format": of_files}))
+    fix += "" if of_files == FORMAT else " && engagement upgrade"
     try:
         found = json.loads(patient.lake.storage.read(marker))["format"]
     except FileNotFoundError:

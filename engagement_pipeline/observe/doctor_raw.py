@@ -15,8 +15,9 @@ from engagement_pipeline.lake import inventory
 from engagement_pipeline.lake.landed_file import landed_at
 from engagement_pipeline.lake.layout import LAKE_LOCK, PULL_LOCK
 from engagement_pipeline.lake.raw import PULL
+from engagement_pipeline.observe.by_hand import moved
 from engagement_pipeline.observe.doctor_files import stamp_of
-from engagement_pipeline.observe.patient import Finding, moved, pull_again
+from engagement_pipeline.observe.patient import Finding, pull_again
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

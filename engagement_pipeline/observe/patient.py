@@ -19,9 +19,9 @@ import pyarrow as pa
 
 from engagement_pipeline.core.endpoints import ENDPOINTS, OF_TWEETS
 from engagement_pipeline.core.errors import LakeError
-from engagement_pipeline.core.places import ObjectPath
 from engagement_pipeline.core.tables import TABLES
 from engagement_pipeline.lake import inventory, raw
+from engagement_pipeline.observe.by_hand import moved
 from engagement_pipeline.observe.looks import day_of, look_at
 
 if TYPE_CHECKING:
@@ -188,16 +188,3 @@ def apart(patient: Patient, path: Path) -> str:
     root = (patient.home or patient).lake.root
     kept = root.with_name(f"{root.name}.apart") / f"{patient.now:%Y%m%dT%H%M%SZ}"
     return moved(path, into=kept / path.relative_to(root).parent)
-
-
-def moved(path: Path, *, into: Path) -> str:
-    """Return the command that moves a file or folder of a lake into a folder; on a disk it overwrites nothing."""
-    if isinstance(path, ObjectPath):
-        folder = "" if path.suffix else " --recursive"
-        return f"aws s3 mv{folder} {quoted(path)} {quoted(into / path.name)}"
-    return f"mkdir -p {quoted(into)} && mv -n {quoted(path)} {quoted(into)}/"
-
-
-def removed(path: Path) -> str:
-    """Return the command that removes a file of a lake."""
-    return f"{'aws s3 rm' if isinstance(path, ObjectPath) else 'rm'} {quoted(path)}"

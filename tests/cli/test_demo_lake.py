@@ -34,6 +34,26 @@ def test_a_lake_that_no_emulator_filled_is_left_as_it_is(demoed):
     assert sorted(demoed.root.rglob("*")) == before
 
 
+def world_in(place, folder, monkeypatch):
+    monkeypatch.setenv("ENGAGEMENT_DATA", str(place))
+    return demo.world(folder, now=demo_lake.NOW, first_day=demo_lake.FIRST_DAY, settle_hours=0)
+
+
+def test_a_lake_in_a_bucket_is_an_emulator_s_from_its_beginning(in_bucket, tmp_path, monkeypatch):
+    with world_in(in_bucket, tmp_path, monkeypatch):
+        assert Lake(in_bucket).storage.noted(demo.EMULATED)
+
+
+def test_a_lake_in_a_bucket_that_no_emulator_filled_is_left_as_it_is(in_bucket, tmp_path, monkeypatch):
+    Lake(in_bucket).open()
+    with (
+        pytest.raises(InputError, match="that no emulator filled, so it is left as it is: ENGAGEMENT_DATA names"),
+        world_in(in_bucket, tmp_path, monkeypatch),
+    ):
+        pass
+    assert [path.name for path in Lake(in_bucket).storage.find("*")] == ["lake.json"]
+
+
 def test_in_a_folder_without_a_lake_there_is_nothing_to_remove(tmp_path):
     demo_lake.clear(Lake(tmp_path))
     assert [path.name for path in tmp_path.iterdir() if not path.name.endswith(".lock")] == []

@@ -15,7 +15,13 @@ LAKE = in_bucket("s3://a-bucket/data/lake")
 
 def test_it_is_shown_as_its_address():
     assert str(LAKE) == f"{LAKE}" == "s3://a-bucket/data/lake"
-    assert (LAKE.bucket, LAKE.key) == ("a-bucket", "data/lake")
+    assert (LAKE.scheme, LAKE.bucket, LAKE.key) == ("s3", "s3://a-bucket", "data/lake")
+
+
+def test_a_container_of_azure_s_is_a_bucket():
+    lake = in_bucket("AZ://a-container/data/lake/")
+    assert str(lake) == "az://a-container/data/lake"
+    assert (lake.scheme, lake.bucket, lake.key) == ("az", "az://a-container", "data/lake")
 
 
 def test_what_is_made_of_it_is_one_too():
@@ -44,11 +50,21 @@ def test_it_is_never_a_file(use):
     ("address", "words"),
     [
         ("gs://bucket/lake", "no other kind of address is known"),
+        ("s3a://bucket/lake", "such as s3://bucket/prefix or az://container/prefix: no other kind of address is known"),
+        ("abfss://container@account.dfs.core.windows.net/lake", "no other kind of address is known"),
         ("https://bucket.s3.amazonaws.com", "no other kind of address is known"),
         ("s3://", "the name of no bucket"),
         ("s3://key:secret@bucket/lake", "the name of no bucket"),
         ("s3://Bucket/lake", "the name of no bucket"),
-        ("s3://bucket/a//b", "letters, digits and marks"),
+        ("s3://a_bucket/lake", "the name of no bucket"),
+        ("s3://a..bucket/lake", "the name of no bucket"),
+        ("s3:///lake", "the name of no bucket"),
+        ("az://a.container/lake", "the name of no bucket"),
+        ("az://a--container/lake", "the name of no bucket"),
+        ("az://$web/lake", "the name of no bucket"),
+        ("s3://bucket/a//b", "letters, digits and marks such as - or _ between single slashes"),
+        ("s3://bucket//a", "between single slashes"),
+        ("s3://bucket/a//", "between single slashes"),
         ("s3://bucket/../b", "letters, digits and marks"),
         ("s3://bucket/a?b", "letters, digits and marks"),
         ("s3://bucket/[a]", "letters, digits and marks"),

@@ -72,7 +72,7 @@ def test_an_engine_answers_of_the_files_in_a_bucket_as_the_views_do(engine, of_o
     client = boto3.client("s3")
     for path in (path for pattern in FILES for path in of_one_source.root.glob(pattern)):
         key = f"{in_bucket.key}/{path.relative_to(of_one_source.root).as_posix()}"
-        client.put_object(Bucket=in_bucket.bucket, Key=key, Body=path.read_bytes())
+        client.put_object(Bucket=in_bucket.parts[1], Key=key, Body=path.read_bytes())
     assert asked(engine, str(in_bucket)) == truth
 
 

@@ -3,6 +3,7 @@
 import sys
 from datetime import date, datetime
 
+import buckets
 import pytest
 from demonstration import outside, shell
 from faulty_store import CUT, way_to
@@ -180,17 +181,22 @@ def landed(chosen):
 def way(chosen, store, monkeypatch):
     """The way to the store, which fails as it is told; whoever could not give its lock back has ended."""
     monkeypatch.setattr(object_lock, "_is_dead", lambda _: True)
-    with way_to(store["AWS_ENDPOINT_URL"]) as (address, way):
-        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    (variable,) = buckets.ENDPOINTS & {*store}
+    with way_to(store[variable]) as (address, way):
+        monkeypatch.setenv(variable, address)
         yield way
 
 
 FAULTS = {
     "read-only": ("PUT", 403, "AccessDenied", "these credentials may not do that"),
     "expired": ("GET", 400, "ExpiredToken", "the credentials have expired: renew them"),
+    "expired, at a look": ("HEAD", 400, "", "the credentials have expired or are wrong"),
     "full": ("PUT", 403, "QuotaExceeded", "the bucket is full: make room"),
     "another region": ("GET", 400, "AuthorizationHeaderMalformed", "the bucket lies in another region"),
     "no bucket": ("GET", 404, "NoSuchBucket", "there is no such bucket"),
+    "no container": ("GET", 404, "ContainerNotFound", "there is no such container"),
+    "wrong key": ("GET", 403, "AuthenticationFailed", "the key or token is wrong or has expired"),
+    "nothing is replaced": ("PUT", 409, "BlobImmutableDueToPolicy", "lets nothing be replaced"),
 }
 
 
@@ -206,7 +212,7 @@ def test_a_store_that_refuses_is_told_in_one_line_and_nothing_that_landed_is_los
     exit_code, shown, lines = engagement(*pull)
     assert exit_code == 1
     (line,) = lines
-    assert line.startswith(f"s3://{chosen.data.bucket}/")
+    assert line.startswith(f"{chosen.data.bucket}/")
     assert words in line
     assert "damaged" not in line
     assert not any(found in shown + line for found in ("Traceback", "AKIA", "wJalr"))

@@ -7,10 +7,13 @@ import subprocess
 import sys
 from datetime import timedelta
 
+import duckdb
+import obstore
+import obstore.store
 import pytest
 
 from engagement_pipeline.core.errors import InputError, LakeError
-from engagement_pipeline.core.places import ObjectPath
+from engagement_pipeline.core.places import ObjectPath, place
 from engagement_pipeline.lake import bucket, object_lock, objects
 from engagement_pipeline.lake.layout import LAKE_LOCK, Lake
 from engagement_pipeline.lake.objects import TakenError
@@ -117,6 +120,55 @@ def test_a_folder_that_was_removed_in_part_can_be_removed_again(storage, monkeyp
 
 def interrupted(*_):
     raise KeyboardInterrupt
+
+
+# A store of another kind.
+
+
+@pytest.fixture
+def in_memory(monkeypatch):
+    """The storage of a lake in a container of Azure's, which is in memory here."""
+    monkeypatch.setattr(objects, "opened", lambda _: obstore.store.MemoryStore())
+    objects.of_bucket.cache_clear()
+    yield Lake(place("az://a-container/lake")).storage
+    objects.of_bucket.cache_clear()
+
+
+def test_a_lake_in_a_container_is_read_by_its_addresses(in_memory):
+    with in_memory.lock(LAKE_LOCK, waiting=told):
+        in_memory.swap(staged(in_memory, "1.csv", "2.csv"))
+    with duckdb.connect() as connection:
+        in_memory.admit(connection)
+        found = connection.sql(f"select filename from read_csv('{in_memory.location('*.csv')}', header=false)")
+        assert sorted(found.fetchall()) == [(f"az://a-container/lake/{name}.csv",) for name in "12"]
+
+
+def test_a_response_is_marked_where_a_copy_may_come_late(in_memory, monkeypatch):
+    monkeypatch.setattr(obstore, "copy", lambda *_: pytest.fail("the store copies"))
+    landed = in_memory.put(in_memory.root / RESPONSE, b"body", State.LANDED)
+    marked = in_memory.mark(landed, State.COUNTS)
+    assert in_memory.read(marked) == b"body"
+    assert not in_memory.exists(landed)
+
+
+def test_all_objects_are_removed_where_a_store_stops_at_one_that_is_not_there(in_memory, monkeypatch):
+    really, left = obstore.delete, ("a", "c")
+
+    def delete(store, keys):
+        if not isinstance(keys, str):
+            raise FileNotFoundError(keys[1])
+        really(store, keys)
+
+    monkeypatch.setattr(obstore, "delete", delete)
+    for name in left:
+        in_memory.write_whole(in_memory.root / name, b"")
+    in_memory._delete(*(f"lake/{name}" for name in "abc"))
+    assert in_memory.find("*") == []
+
+
+@pytest.mark.parametrize(("listed", "tag"), [("0x1", '"0x1"'), ('"0x1"', '"0x1"'), ('W/"1"', 'W/"1"'), (None, "")])
+def test_a_listed_object_has_the_tag_that_it_has_by_itself(listed, tag):
+    assert objects._held({"path": "key", "size": 1, "e_tag": listed, "last_modified": None}).tag == tag
 
 
 # Locks.
@@ -280,8 +332,10 @@ def test_a_store_is_tried_once_for_a_lock(storage, monkeypatch):
 
 
 def test_a_bucket_that_there_is_not_is_told_in_one_line(in_bucket):
-    lake = Lake(ObjectPath(f"s3://no-{in_bucket.bucket}/lake"))
-    with pytest.raises(LakeError, match=r"^s3://no-lake-\w+/lake/lake.json cannot be read: there is no such bucket"):
+    lake = Lake(ObjectPath(f"{in_bucket.bucket}-not/lake"))
+    with pytest.raises(
+        LakeError, match=r"^\w+://lake-\w+-not/lake/lake.json cannot be read: there is no such (bucket|container)"
+    ):
         lake.open()
 
 
@@ -293,9 +347,17 @@ def test_a_bucket_that_there_is_not_is_told_in_one_line(in_bucket):
         ("Received redirect without LOCATION, this normally", errno.EXDEV, "another region"),
         ("status code: 400: <Code>AuthorizationHeaderMalformed</Code>", errno.EXDEV, "AWS_REGION"),
         ("status code: 403: <Code>QuotaExceeded</Code>", errno.ENOSPC, "full: make room"),
+        (
+            "HEAD - status code: 400 Bad Request: ",
+            errno.EACCES,
+            "have expired or are wrong, or the bucket lies in another",
+        ),
+        ("status code: 400: <Code>RequestTimeout</Code>", errno.ETIMEDOUT, "the store answers RequestTimeout"),
         ("status code: 503: <Code>SlowDown</Code>", errno.ETIMEDOUT, "the store answers SlowDown"),
         ("status code: 500 Internal", errno.ETIMEDOUT, "the store answers 500"),
         ("error sending request for url http://169.254.169.254/latest", errno.EACCES, "no credentials were found"),
+        ("DeleteObjects request failed for key a: no (code: AccessDenied)", errno.EACCES, "may not do that"),
+        ("GET http://169.254.169.254/latest - status code: 403 Forbidden", errno.EACCES, "set AWS_PROFILE"),
         ("connection refused", errno.ETIMEDOUT, "the store does not answer"),
     ],
 )
@@ -305,6 +367,25 @@ def test_what_a_store_refuses_is_told_without_its_words(text, number, words):
     assert words in error.strerror
     assert "SECRET" not in str(error)
     assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "words"),
+    [
+        ("status code: 404: <Code>ContainerNotFound</Code>", errno.ENODEV, "there is no such container"),
+        ("status code: 403: <Code>AuthorizationPermissionMismatch</Code>", errno.EACCES, "may not do that"),
+        ("status code: 403: <Code>AuthenticationFailed</Code>", errno.EACCES, "wrong or has expired"),
+        ("status code: 401: <Code>InvalidAuthenticationInfo</Code>", errno.EACCES, "wrong or has expired"),
+        ("status code: 409: <Code>BlobImmutableDueToPolicy</Code>", errno.EACCES, "lets nothing be replaced"),
+        ("Bulk delete request failed for key a: no (code: 403)", errno.EACCES, "may not do that"),
+        ("GET http://169.254.169.254/metadata - error sending", errno.EACCES, "set AZURE_STORAGE_ACCOUNT_NAME"),
+        ("'az account get-access-token' command failed: no login", errno.EACCES, "no credentials were found"),
+    ],
+)
+def test_what_azure_refuses_is_told_in_its_words(text, number, words):
+    error = objects._told("az://container/key", OSError(text))
+    assert error.errno == number
+    assert words in error.strerror
 
 
 def test_a_library_that_is_not_installed_is_named(monkeypatch):

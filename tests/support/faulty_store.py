@@ -78,7 +78,7 @@ def way_to(address):
     server.daemon_threads = True
     Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", way
+        yield f"http://127.0.0.1:{server.server_port}{store.path}", way
     finally:
         server.shutdown()
         server.server_close()
