@@ -43,6 +43,10 @@ TOLD = {  # the code or the status of a fault: the number of the system that is 
         errno.EACCES,
         "the key or token is wrong or has expired: mend it, or this machine's clock",
     ),
+    "AuthorizationFailure": (
+        errno.EACCES,
+        "these credentials may not do that, have expired, or are not taken from this network: mend that",
+    ),
     "InvalidAuthenticationInfo": (errno.EACCES, "the token is wrong or has expired: renew the credentials"),
     "InvalidToken": (errno.EACCES, "the session token is wrong: renew the credentials"),
     "RequestTimeTooSkewed": (errno.EACCES, "this machine's clock is wrong: set it"),

@@ -99,8 +99,10 @@ def opened(bucket: str) -> Any:  # noqa: ANN401 - obstore's
             **given,
         )
     except obstore.exceptions.BaseError:
-        wanted = f"one of the variables {asked.variables}… is wrong or missing: set {asked.needed}"
-        raise InputError(f"{bucket} cannot be opened, since {wanted}") from None
+        raise InputError(
+            f"{bucket} cannot be opened, since one of the variables {asked.variables}… is wrong or missing: "
+            f"set {asked.needed}"
+        ) from None
 
 
 def _profile() -> Any:  # noqa: ANN401 - obstore's

@@ -374,6 +374,7 @@ def test_what_a_store_refuses_is_told_without_its_words(text, number, words):
     [
         ("status code: 404: <Code>ContainerNotFound</Code>", errno.ENODEV, "there is no such container"),
         ("status code: 403: <Code>AuthorizationPermissionMismatch</Code>", errno.EACCES, "may not do that"),
+        ("status code: 403: <Code>AuthorizationFailure</Code>", errno.EACCES, "not taken from this network"),
         ("status code: 403: <Code>AuthenticationFailed</Code>", errno.EACCES, "wrong or has expired"),
         ("status code: 401: <Code>InvalidAuthenticationInfo</Code>", errno.EACCES, "wrong or has expired"),
         ("status code: 409: <Code>BlobImmutableDueToPolicy</Code>", errno.EACCES, "lets nothing be replaced"),
