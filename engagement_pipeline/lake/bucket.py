@@ -34,10 +34,11 @@ from uuid import uuid4
 from engagement_pipeline.core.dated import STAMP, is_real
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.places import ObjectPath
-from engagement_pipeline.lake import object_lock
-from engagement_pipeline.lake.object_names import fits, matching
-from engagement_pipeline.lake.objects import Held, TakenError, objects
-from engagement_pipeline.lake.storage import APART, UNSETTLED, Entry, LocalStorage, State, SwapError, placed_at
+from engagement_pipeline.lake import object_lock, object_swap
+from engagement_pipeline.lake.object_names import fits, key_of, matching
+from engagement_pipeline.lake.objects import Held, objects
+from engagement_pipeline.lake.states import APART, UNSETTLED, Entry, State, placed_at
+from engagement_pipeline.lake.storage import LocalStorage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -70,16 +71,16 @@ class BucketStorage:
     @property
     def local(self) -> Path:
         """The local folder in which the lake's files are staged, of this process and its workers alone."""
-        return self._local or _local() / self._objects.bucket / _key(self.root)
+        return self._local or _local() / self._objects.bucket / key_of(self.root)
 
     def exists(self, path: Path) -> bool:
         """Tell whether there is an object, or any in a folder; or a staged file. No folder of a lake has a suffix."""
         if not isinstance(path, ObjectPath):
             return path.exists()
         if path.suffix and path.suffix != LINES:
-            return self._objects.head(_key(path)) is not None
-        folders, files = self._objects.level(_key(path.parent))
-        return _key(path) in {*folders, *(held.key for held in files)}
+            return self._objects.head(key_of(path)) is not None
+        folders, files = self._objects.level(key_of(path.parent))
+        return key_of(path) in {*folders, *(held.key for held in files)}
 
     def size(self, path: Path) -> int:
         """Return the bytes of a file, 0 where there is none."""
@@ -105,7 +106,7 @@ class BucketStorage:
 
     def children(self, folder: Path) -> list[Entry]:
         """Return what lies in a folder, sorted by name. Rights are the bucket's, so all of it can be read."""
-        folders, files = self._objects.level(_key(folder))
+        folders, files = self._objects.level(key_of(folder))
         paths = {folder / key.rpartition("/")[2]: None for key in folders}
         sizes = {path: self.usage(path) for path in paths if path.suffix == LINES}
         sizes |= {folder / held.key.rpartition("/")[2]: held.size for held in files}
@@ -115,7 +116,7 @@ class BucketStorage:
 
     def usage(self, path: Path) -> int:
         """Return the bytes of a file, or of all files in a folder and below it; 0 where there is none."""
-        return sum(held.size for held in self._objects.below(_key(path))) or self.size(path)
+        return sum(held.size for held in self._objects.below(key_of(path))) or self.size(path)
 
     def free(self) -> None:
         """Return None: a bucket has no end."""
@@ -135,7 +136,7 @@ class BucketStorage:
     def read(self, path: Path) -> bytes:
         """Return what a file holds; raises FileNotFoundError where there is none."""
         if path.suffix == LINES:
-            keys = [_key(piece) for piece in self.pieces(path)]
+            keys = [key_of(piece) for piece in self.pieces(path)]
             if not keys:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
             with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -200,7 +201,7 @@ class BucketStorage:
 
     def begun_folders(self, pattern: str, *, within: Path) -> list[Path]:
         """Return the folders that match a glob and have begun, from their index. The first time, all are in it."""
-        index = _key(self.root / BEGUN)
+        index = key_of(self.root / BEGUN)
         names = {held.key.removeprefix(f"{index}/") for held in self._objects.below(index)}
         if COMPLETE in names:
             inner = f"{within.relative_to(self.root).as_posix()}/"
@@ -215,7 +216,7 @@ class BucketStorage:
         """Write a file that is absent or complete, whatever happens meanwhile; or LakeError."""
         try:
             self._still_ours()
-            self._put(_key(path / WHOLE if path.suffix == LINES else path), content)
+            self._put(key_of(path / WHOLE if path.suffix == LINES else path), content)
         except OSError as error:
             raise _unwritten(path, error) from error
 
@@ -242,7 +243,7 @@ class BucketStorage:
         objects = self._objects
         try:
             with objects.appending:
-                key, content = objects.parts.get(path) or (_key(path / _new_part()), b"")
+                key, content = objects.parts.get(path) or (key_of(path / _new_part()), b"")
                 content += line + b"\n"
                 objects.put(key, content)
                 objects.parts[path] = (key, content)
@@ -263,58 +264,18 @@ class BucketStorage:
 
         Raises SwapError if it stops, or if a lock was taken over.
         """
-        targets = [target for group in groups for target in group.values()]
-        put: list[Path] = []
-        try:
-            for group in groups:
-                for lease in self._objects.leases.values():
-                    lease.check()
-                self._put_group(group, put)
-        except OSError as error:
-            raise SwapError(error, put=put, left=[target for target in targets if target not in put]) from error
-        for staged in (staged for group in groups for staged in group):
-            staged.unlink()
-
-    def _put_group(self, group: Mapping[Path, Path], put: list[Path]) -> None:
-        """Put the files of a group, and add those that are put to `put`."""
-        failed: BaseException | None = None
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            asked = {target: pool.submit(self._put_over, staged, target) for staged, target in group.items()}
-        for target, future in asked.items():
-            error = future.exception()
-            failed = failed or error
-            put += [] if error else [target]
-        if failed:
-            raise failed
-
-    def _put_over(self, staged: Path, target: Path) -> None:
-        """Put a staged file in its place; under a lock, only if that is as it was read."""
-        key, content = _key(target), staged.read_bytes()
-        if not self._objects.leases:
-            self._objects.put(key, content)
-            return
-        over = self._objects.seen.get(key)
-        if over is None:
-            held = self._objects.head(key)
-            over = held.tag if held else ""
-        try:
-            self._objects.seen[key] = self._objects.put(key, content, over=over)
-        except TakenError:  # by a try of this process that had no answer, or by another
-            found, held = self._objects.get(key)
-            if found != content:
-                raise OSError(errno.ESTALE, "another process has replaced it meanwhile", str(target)) from None
-            self._objects.seen[key] = held.tag
+        object_swap.swap(self._objects, groups)
 
     def remove(self, path: Path) -> None:
         """Remove a file, if there is one."""
         self._still_ours()
-        self._delete(*([held.key for held in self._of(path)] if path.suffix == LINES else [_key(path)]))
+        self._delete(*([held.key for held in self._of(path)] if path.suffix == LINES else [key_of(path)]))
 
     def remove_folder(self, path: Path) -> None:
         """Remove a folder with all in it; what tells of it, pull.json, is last, so that it can be removed again."""
         self._still_ours()
-        keys = [held.key for held in self._objects.below(_key(path))]
-        inner = f"{_key(path)}/"
+        keys = [held.key for held in self._objects.below(key_of(path))]
+        inner = f"{key_of(path)}/"
         last = {key for key in keys if "/" not in key.removeprefix(inner) and key.endswith(".json")}
         for some in (sorted({*keys} - last), sorted(last)):
             self._delete(*some)
@@ -326,7 +287,7 @@ class BucketStorage:
     def clear(self, folder: Path) -> None:
         """Remove a folder with all in it, whatever it is; a staging folder is a local one."""
         if isinstance(folder, ObjectPath):
-            self._delete(*(held.key for held in self._objects.below(_key(folder))))
+            self._delete(*(held.key for held in self._objects.below(key_of(folder))))
         else:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -341,7 +302,7 @@ class BucketStorage:
         """Write a response, whole or not at all, or raise LakeError; return where it is."""
         into = placed_at(path, state)
         try:
-            self._put(_key(into), content)
+            self._put(key_of(into), content)
         except OSError as error:
             raise _unwritten(into, error) from error
         return into
@@ -353,7 +314,7 @@ class BucketStorage:
     def marked(self, folder: Path, pattern: str, state: State) -> list[Path]:
         """Return where a folder's responses are that match a glob and have a state, in the order of their names."""
         looked = placed_at(folder / pattern, state)
-        names = (held.key.rpartition("/")[2] for held in self._objects.level(_key(looked.parent))[1])
+        names = (held.key.rpartition("/")[2] for held in self._objects.level(key_of(looked.parent))[1])
         return sorted(looked.parent / name for name in names if fnmatchcase(name, looked.name))
 
     @contextmanager
@@ -372,29 +333,29 @@ class BucketStorage:
                 del leases[key]
 
     def _lock_key(self, name: str) -> str:
-        return _key(self.root / f".{name}.lock")
+        return key_of(self.root / f".{name}.lock")
 
     def _note(self, name: str) -> str:
-        return _key(self.root / f".{name}.note")
+        return key_of(self.root / f".{name}.note")
 
     def _begun(self, path: Path) -> str:
-        return _key(self.root / BEGUN / path.relative_to(self.root))
+        return key_of(self.root / BEGUN / path.relative_to(self.root))
 
     def _matching(self, pattern: str, folder: Path, *, files: bool = False) -> Iterator[tuple[str, Held]]:
         """Yield what matches, but for names of days, months and moments that there are not."""
-        found = matching(self._objects, _key(folder), pattern, files=files)
+        found = matching(self._objects, key_of(folder), pattern, files=files)
         return ((name, held) for name, held in found if is_real(name))
 
     def _of(self, path: Path) -> list[Held]:
         """Return the object of a file, or those of its parts."""
         if path.suffix == LINES:
-            return [*self._objects.below(_key(path))]
-        held = self._objects.head(_key(path))
+            return [*self._objects.below(key_of(path))]
+        held = self._objects.head(key_of(path))
         return [held] if held else []
 
     def _seen(self, path: Path, most: int | None) -> tuple[bytes, Held]:
         """Return an object, and remember under a lock what it was."""
-        key = _key(path)
+        key = key_of(path)
         try:
             content, held = self._objects.get(key, most=most)
         except FileNotFoundError:
@@ -414,8 +375,8 @@ class BucketStorage:
 
     def _move(self, path: Path, to: Path) -> Path:
         self._still_ours()
-        self._objects.copy(_key(path), _key(to))
-        self._delete(_key(path))
+        self._objects.copy(key_of(path), key_of(to))
+        self._delete(key_of(path))
         return to
 
     def _still_ours(self) -> None:
@@ -433,13 +394,6 @@ def _local() -> Path:
     folder = Path(tempfile.mkdtemp(prefix=".engagement-", suffix=f".staging.{os.getpid()}"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
-
-
-def _key(path: Path) -> str:
-    """Return the key of a path in the bucket."""
-    if not isinstance(path, ObjectPath):
-        raise TypeError(f"{path} is in no bucket")
-    return path.key
 
 
 def _new_part() -> str:

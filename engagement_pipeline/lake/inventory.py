@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from engagement_pipeline.core.endpoints import Endpoint
     from engagement_pipeline.lake.layout import Lake
-    from engagement_pipeline.lake.storage import Entry
+    from engagement_pipeline.lake.states import Entry
 
 # The kinds of files beside those of TABLES, which have the names of their tables.
 PULL, RESPONSE, LANDED, REJECTED, UNANSWERED = "pull", "response", "landed", "rejected", "unanswered"

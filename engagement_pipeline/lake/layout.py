@@ -25,7 +25,7 @@
     x_api_v2_media/                          the same for media: their numbers stand for Tweets
 
 Every table is plain Parquet that is staged and then put in its place, so a glob never meets a half-written file.
-storage.py alone touches the files on a disk, bucket.py the objects in a bucket.
+storage.py alone touches the files on a disk, with disk.py, and bucket.py the objects in a bucket.
 """
 
 from __future__ import annotations

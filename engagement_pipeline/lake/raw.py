@@ -38,7 +38,7 @@ from engagement_pipeline.lake.landed_file import (
     packed,
     window_of,
 )
-from engagement_pipeline.lake.storage import State
+from engagement_pipeline.lake.states import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -18,7 +18,7 @@ from engagement_pipeline.core.tables import ENGAGEMENTS, TABLES, UNAVAILABLE
 from engagement_pipeline.lake import raw, refused_windows, request_log, set_aside
 from engagement_pipeline.lake.layout import PULL_LOCK
 from engagement_pipeline.lake.parquet import opened
-from engagement_pipeline.lake.storage import State
+from engagement_pipeline.lake.states import State
 from engagement_pipeline.observe.patient import day_of, spans
 from engagement_pipeline.query import catalog
 from engagement_pipeline.query.views import quoted

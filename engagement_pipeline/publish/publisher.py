@@ -26,7 +26,7 @@ from engagement_pipeline.lake import raw, set_aside
 from engagement_pipeline.lake.layout import LAKE_LOCK
 from engagement_pipeline.lake.recovery import recover
 from engagement_pipeline.lake.set_aside import SetAside
-from engagement_pipeline.lake.storage import SwapError
+from engagement_pipeline.lake.states import SwapError
 from engagement_pipeline.publish import coverage, daily, hourly, snapshots
 from engagement_pipeline.publish.coverage import BEFORE_POSTED
 from engagement_pipeline.publish.merge import NEVER

@@ -24,7 +24,8 @@ import duckdb
 
 from engagement_pipeline.core.errors import QUERY_INTERRUPTED, InputError, LakeError
 from engagement_pipeline.core.tables import TABLES, TWEETS
-from engagement_pipeline.lake.storage import LocalStorage, literally
+from engagement_pipeline.lake.disk import literally
+from engagement_pipeline.lake.storage import LocalStorage
 from engagement_pipeline.query import files, seal, stored, truth
 from engagement_pipeline.query.problems import closed, of_system, refused, told
 from engagement_pipeline.query.views import BY_SOURCE, all_macros, all_views, identifier, needed, quoted

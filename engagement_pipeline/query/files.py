@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from engagement_pipeline.core.dated import A_DAY, A_MONTH, A_STAMP
 from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.kinds import Kind
-from engagement_pipeline.lake.storage import literally
+from engagement_pipeline.lake.disk import literally
 from engagement_pipeline.query.views import identifier, quoted, reading
 
 if TYPE_CHECKING:

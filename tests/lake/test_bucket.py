@@ -11,10 +11,10 @@ import pytest
 
 from engagement_pipeline.core.errors import InputError, LakeError
 from engagement_pipeline.core.places import ObjectPath
-from engagement_pipeline.lake import bucket, object_lock, objects
+from engagement_pipeline.lake import bucket, object_lock, object_swap, objects
 from engagement_pipeline.lake.layout import LAKE_LOCK, Lake
 from engagement_pipeline.lake.objects import TakenError
-from engagement_pipeline.lake.storage import State, SwapError
+from engagement_pipeline.lake.states import State, SwapError
 
 RESPONSE = "ann-1.json.zst"
 PUT = objects.Objects.put
@@ -185,14 +185,14 @@ def test_who_lost_its_lock_publishes_nothing(storage, monkeypatch):
 
 def test_who_loses_its_lock_between_rows_and_coverage_leaves_the_coverage(storage, monkeypatch):
     rows, coverage = staged(storage, "rows"), staged(storage, "coverage")
-    really = bucket.BucketStorage._put_group
+    really = object_swap.put_group
 
-    def put(self, group, placed):
-        really(self, group, placed)
-        key = self._lock_key(LAKE_LOCK)
-        self._objects.put(key, self._objects.get(key)[0].replace(b'"number": 1', b'"number": 2'))
+    def put(objects, group, placed):
+        really(objects, group, placed)
+        key = storage._lock_key(LAKE_LOCK)
+        objects.put(key, objects.get(key)[0].replace(b'"number": 1', b'"number": 2'))
 
-    monkeypatch.setattr(bucket.BucketStorage, "_put_group", put)
+    monkeypatch.setattr(object_swap, "put_group", put)
     with storage.lock(LAKE_LOCK, waiting=told), pytest.raises(SwapError) as refused:
         storage.swap(rows, coverage)
     assert (refused.value.put, refused.value.left) == ((storage.root / "rows",), (storage.root / "coverage",))

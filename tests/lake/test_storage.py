@@ -15,7 +15,8 @@ from power_cuts import recorded
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.lake.layout import Lake
-from engagement_pipeline.lake.storage import DROPPED, LocalStorage, State, SwapError
+from engagement_pipeline.lake.states import State, SwapError
+from engagement_pipeline.lake.storage import DROPPED, LocalStorage
 
 FIRST, _ = WINDOW.days()
 RESPONSE, PATTERN = "ann-1.json.zst", "*.json.zst"
