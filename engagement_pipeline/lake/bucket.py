@@ -24,17 +24,17 @@ import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from engagement_pipeline.core.dated import STAMP, is_real
+from engagement_pipeline.core.dated import is_real
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.places import ObjectPath
 from engagement_pipeline.lake import object_lock, object_swap
+from engagement_pipeline.lake.object_lines import Lines
 from engagement_pipeline.lake.object_names import fits, key_of, matching
 from engagement_pipeline.lake.objects import Held, objects
 from engagement_pipeline.lake.states import APART, UNSETTLED, Entry, State, placed_at
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 WHOLE = "0" * 32  # the part of a file of lines that is written whole
-PART_BYTES = 64_000  # after which the next line begins another part
 SMALL = 32 * 2**20  # bytes of an object that is read at once
 AT_ONCE = 8  # requests
 LINES = ".jsonl"
@@ -238,17 +237,11 @@ class BucketStorage:
     def append_line(self, path: Path, line: bytes) -> None:
         """Append a line that is in the store once this returns, or raise LakeError; safe to call from several threads.
 
-        A process has a part of its own, which it puts anew with each line.
+        A process has a part of its own, which it puts anew with the lines that wait at the same time.
         """
-        objects = self._objects
+        folder, objects = key_of(path), self._objects
         try:
-            with objects.appending:
-                key, content = objects.parts.get(path) or (key_of(path / _new_part()), b"")
-                content += line + b"\n"
-                objects.put(key, content)
-                objects.parts[path] = (key, content)
-                if len(content) >= PART_BYTES:
-                    del objects.parts[path]
+            objects.lines.setdefault(folder, Lines(objects, folder)).append(line)
         except OSError as error:
             raise _unwritten(path, error) from error
 
@@ -366,8 +359,8 @@ class BucketStorage:
 
     def _put(self, key: str, content: bytes) -> None:
         self._objects.seen[key] = self._objects.put(key, content)
-        for path in [path for path, (part, _) in self._objects.parts.items() if part == key]:
-            del self._objects.parts[path]  # the next line begins another
+        if lines := self._objects.lines.get(key.rpartition("/")[0]):
+            lines.end(key)
 
     def _delete(self, *keys: str) -> None:
         self._objects.delete(*keys)
@@ -394,11 +387,6 @@ def _local() -> Path:
     folder = Path(tempfile.mkdtemp(prefix=".engagement-", suffix=f".staging.{os.getpid()}"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
-
-
-def _new_part() -> str:
-    """Return the name of a part; it sorts by when it was begun."""
-    return f"{datetime.now(UTC).strftime(STAMP)}-{uuid4().hex[:8]}"
 
 
 def _unwritten(path: Path, error: OSError) -> LakeError:

@@ -15,7 +15,6 @@ import re
 from contextlib import suppress
 from datetime import timedelta
 from functools import cache
-from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from engagement_pipeline.core.errors import InputError, StoreError
@@ -23,10 +22,10 @@ from engagement_pipeline.core.errors import InputError, StoreError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
-    from pathlib import Path
 
     from obstore.store import S3Store
 
+    from engagement_pipeline.lake.object_lines import Lines
     from engagement_pipeline.lake.object_lock import Lease
 
 T = TypeVar("T")
@@ -78,16 +77,15 @@ class TakenError(OSError):
 class Objects:
     """The objects of one bucket. Safe to share by threads, not with a process that was forked.
 
-    With them is what this process knows of them. `leases` are the locks that it holds, `parts` what it appends lines
-    to, by path. `seen` are the tags of objects by key, empty where there was none.
+    With them is what this process knows of them. `leases` are the locks that it holds, `lines` what it appends to
+    files, by the key of their folder. `seen` are the tags of objects by key, empty where there was none.
     """
 
     def __init__(self, bucket: str) -> None:
         self.bucket = bucket
         self.leases: dict[str, Lease] = {}
         self.seen: dict[str, str] = {}
-        self.parts: dict[Path, tuple[str, bytes]] = {}
-        self.appending = Lock()
+        self.lines: dict[str, Lines] = {}
         self._bare = False  # whether the store wants a tag without its quotation marks
         self._api = _library()
         self._store = _store(bucket)

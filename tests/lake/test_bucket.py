@@ -11,7 +11,7 @@ import pytest
 
 from engagement_pipeline.core.errors import InputError, LakeError
 from engagement_pipeline.core.places import ObjectPath
-from engagement_pipeline.lake import bucket, object_lock, object_swap, objects
+from engagement_pipeline.lake import bucket, object_lines, object_lock, object_swap, objects
 from engagement_pipeline.lake.layout import LAKE_LOCK, Lake
 from engagement_pipeline.lake.objects import TakenError
 from engagement_pipeline.lake.states import State, SwapError
@@ -56,7 +56,7 @@ def test_a_storage_names_its_local_folder_and_stages_nothing_in_the_bucket(stora
 
 
 def test_a_file_of_lines_is_one_file_of_many_parts(storage, monkeypatch):
-    monkeypatch.setattr(bucket, "PART_BYTES", 6)
+    monkeypatch.setattr(object_lines, "PART_BYTES", 6)
     path = storage.root / "requests" / "2026-01.jsonl"
     for number in range(4):
         storage.append_line(path, b"%d 5" % number)
