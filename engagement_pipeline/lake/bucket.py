@@ -26,14 +26,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from functools import cache
+from itertools import compress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
 from engagement_pipeline.core.dated import is_real
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.places import ObjectPath
 from engagement_pipeline.lake import object_lock, object_swap
+from engagement_pipeline.lake.object_ahead import AT_ONCE, Ahead, read_anew
 from engagement_pipeline.lake.object_lines import Lines
 from engagement_pipeline.lake.object_names import fits, key_of, matching
 from engagement_pipeline.lake.objects import Held, objects
@@ -41,14 +43,14 @@ from engagement_pipeline.lake.states import APART, UNSETTLED, Entry, State, plac
 from engagement_pipeline.lake.storage import LocalStorage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import duckdb
     import pyarrow as pa
 
+T = TypeVar("T")
 WHOLE = "0" * 32  # the part of a file of lines that is written whole
 SMALL = 32 * 2**20  # bytes of an object that is read at once
-AT_ONCE = 8  # requests
 LINES = ".jsonl"
 BEGUN, COMPLETE = ".begun", ".complete"  # the index of raw, and what is in it once it has all pulls of before
 
@@ -57,6 +59,7 @@ class BucketStorage:
     """The files of the lake in `root`, a place in a bucket. Its methods promise what those of LocalStorage do."""
 
     is_local = False
+    at_once = AT_ONCE
     parts = "/" + "?" * len(WHOLE)
 
     def __init__(self, root: ObjectPath, local: Path | None = None) -> None:
@@ -77,7 +80,9 @@ class BucketStorage:
         if not isinstance(path, ObjectPath):
             return path.exists()
         if path.suffix and path.suffix != LINES:
-            return self._objects.head(key_of(path)) is not None
+            with suppress(FileNotFoundError):
+                return bool(self._got_ahead(key_of(path)) or self._objects.head(key_of(path)))
+            return False
         folders, files = self._objects.level(key_of(path.parent))
         return key_of(path) in {*folders, *(held.key for held in files)}
 
@@ -150,6 +155,32 @@ class BucketStorage:
     def pieces(self, path: Path) -> list[Path]:
         """Return the files of which a file of lines is made: its parts, the oldest first."""
         return sorted(path / held.key.rpartition("/")[2] for held in self._of(path))
+
+    @contextmanager
+    def ahead(self, paths: Iterable[Path]) -> Iterator[None]:
+        """Get files before they are read, in this order: meanwhile, each is there or read without another request."""
+        ahead = Ahead(self._objects, [key_of(path) for path in paths])
+        self._objects.ahead.append(ahead)
+        try:
+            yield
+        finally:
+            self._objects.ahead.remove(ahead)
+            ahead.close()
+
+    @contextmanager
+    def survey(self) -> Iterator[None]:
+        """Take what was listed for what is there, but for what this process writes, until it takes a lock."""
+        before, self._objects.survey = self._objects.survey, {}
+        try:
+            yield
+        finally:
+            self._objects.survey = before
+
+    def those(self, items: Iterable[T], hold: Callable[[T], bool]) -> list[T]:
+        """Return those of some paths or globs that are there, or hold something, as a method of this storage tells."""
+        asked = [*dict.fromkeys(items)]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return [*compress(asked, pool.map(hold, asked))]
 
     def source(self, path: Path) -> pa.NativeFile:
         """Open a file for Arrow to read at any place, several threads at once; to be closed by who opens it.
@@ -320,6 +351,7 @@ class BucketStorage:
         with object_lock.hold(self._objects, key, what=what, waiting=waiting) as lease:
             leases[key] = lease
             self._objects.seen.clear()  # what was read before may be another by now
+            read_anew(self._objects)
             try:
                 yield
             finally:
@@ -350,21 +382,27 @@ class BucketStorage:
         """Return an object, and remember under a lock what it was."""
         key = key_of(path)
         try:
-            content, held = self._objects.get(key, most=most)
+            content, held = self._got_ahead(key) or self._objects.get(key, most=most)
         except FileNotFoundError:
             self._objects.seen[key] = ""
             raise
         self._objects.seen[key] = held.tag
         return content, held
 
+    def _got_ahead(self, key: str) -> tuple[bytes, Held] | None:
+        """Return an object that is got ahead, None where none is; FileNotFoundError where that tells of none."""
+        return next(filter(None, (ahead.get(key) for ahead in [*self._objects.ahead])), None)
+
     def _put(self, key: str, content: bytes) -> None:
         self._objects.seen[key] = self._objects.put(key, content)
+        read_anew(self._objects, key)
         if lines := self._objects.lines.get(key.rpartition("/")[0]):
             lines.end(key)
 
     def _delete(self, *keys: str) -> None:
         self._objects.delete(*keys)
         self._objects.seen.update(dict.fromkeys(keys, ""))
+        read_anew(self._objects, *keys)
 
     def _move(self, path: Path, to: Path) -> Path:
         self._still_ours()

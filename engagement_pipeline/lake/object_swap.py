@@ -10,6 +10,7 @@ import errno
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from engagement_pipeline.lake.object_ahead import AT_ONCE, read_anew
 from engagement_pipeline.lake.object_names import key_of
 from engagement_pipeline.lake.objects import TakenError
 from engagement_pipeline.lake.states import SwapError
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from engagement_pipeline.lake.objects import Objects
 
-AT_ONCE = 8  # requests
+ROOM = 64 * 2**20  # bytes of files that are put at once
 
 
 def swap(objects: Objects, groups: Sequence[Mapping[Path, Path]]) -> None:
@@ -39,9 +40,10 @@ def swap(objects: Objects, groups: Sequence[Mapping[Path, Path]]) -> None:
 
 
 def put_group(objects: Objects, group: Mapping[Path, Path], put: list[Path]) -> None:
-    """Put the files of a group, and add those that are put to `put`."""
+    """Put the files of a group, as many at once as there is room for, and add those that are put to `put`."""
     failed: BaseException | None = None
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    largest = max((staged.stat().st_size for staged in group), default=0)
+    with ThreadPoolExecutor(max(1, min(AT_ONCE, ROOM // max(largest, 1)))) as pool:
         asked = {target: pool.submit(_put_over, objects, staged, target) for staged, target in group.items()}
     for target, future in asked.items():
         error = future.exception()
@@ -54,6 +56,7 @@ def put_group(objects: Objects, group: Mapping[Path, Path], put: list[Path]) -> 
 def _put_over(objects: Objects, staged: Path, target: Path) -> None:
     """Put a staged file in its place; under a lock, only if that is as it was read."""
     key, content = key_of(target), staged.read_bytes()
+    read_anew(objects, key)
     if not objects.leases:
         objects.put(key, content)
         return

@@ -2,7 +2,8 @@
 
 In: paths under a lake's root, and contents. Out: files that are whole or absent, and what lies where.
 
-    read      exists · size · find · holds · stamps · read · lines · source, for Arrow · location and admit, for DuckDB
+    read      exists · size · those, of several · find · holds · stamps · read · lines · source, for Arrow
+              location and admit, for DuckDB · ahead, of what is read next · survey, of what lies where
     look      children · usage · free · busy · closed · file, a copy on this machine
     write     write_whole · append_line · staging, then swap · remove · remove_folder · set_apart
     folders   make_folder · begin_folder, then end_folder · begun_folders
@@ -26,7 +27,7 @@ from contextlib import contextmanager, suppress
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from engagement_pipeline.core.durable import sync_folder
 from engagement_pipeline.core.errors import LakeError
@@ -34,11 +35,12 @@ from engagement_pipeline.lake import disk
 from engagement_pipeline.lake.states import APART, UNSETTLED, Entry, State, SwapError, placed_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import duckdb
     import pyarrow as pa
 
+T = TypeVar("T")
 WRITABLE = 0o222  # of a file's mode
 DROPPED = ".dropped-"  # before the name of a folder that is being removed
 # What a process writes before it is renamed: its number stands behind the name that the file, or the folder, is for.
@@ -54,6 +56,7 @@ class LocalStorage:
     """
 
     is_local = True  # so rights, room and the way to a file mean something
+    at_once = 1  # files that are worth to be asked for at the same time
     parts = ""  # the glob that stands behind the name of a file of lines, where that is a folder of parts
 
     def __init__(self, root: Path) -> None:
@@ -142,6 +145,20 @@ class LocalStorage:
     def pieces(self, path: Path) -> list[Path]:
         """Return the files of which a file of lines is made: on a disk it is one."""
         return [path]
+
+    @contextmanager
+    def ahead(self, paths: Iterable[Path]) -> Iterator[None]:  # noqa: ARG002 - the system reads ahead
+        """Have files that are to be read in this order, while nobody writes them, got before where that takes long."""
+        yield
+
+    @contextmanager
+    def survey(self) -> Iterator[None]:
+        """Have what was listed taken for what is there, where it takes long to list."""
+        yield
+
+    def those(self, items: Iterable[T], hold: Callable[[T], bool]) -> list[T]:
+        """Return those of some paths or globs that are there, or hold something, as a method of this storage tells."""
+        return [*filter(hold, dict.fromkeys(items))]
 
     def source(self, path: Path) -> pa.NativeFile:
         """Open a file for Arrow to read at any place, several threads at once; to be closed by who opens it."""

@@ -27,7 +27,7 @@ from engagement_pipeline.publish.day_file import DAILY_ROW_GROUP, RowGroupWriter
 from engagement_pipeline.publish.merge import LAST_ID, daily_sums, in_order, of_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -46,32 +46,39 @@ def write_months(
     where a file of these is damaged. They are staged in the folder `aside`, by default the lake's.
     """
     aside = aside or lake.staging
-    renamed = {}
-    lacking = {day for day in days if not lake.storage.exists(lake.daily(day))}
-    for target, of_month in groupby(sorted(lacking | fresh.keys()), lake.daily):
-        month = [*of_month]
-        new = [day for day in month if day in fresh]
-        sums = [path for path in (fresh[day] for day in new) if path]
-        sound = is_sound(lake, target, DAILY)
-        if not sound:
-            logger.warning("%s is damaged: it is made anew of the rows of its days", target)
-        others = (
-            [target]
-            if sound and lake.storage.exists(target)
-            else [_summed(lake, day, aside) for day in _others(lake, month[0], new)]
-        )
-        if sums or others:
-            into = aside / f"month.{target.name}"
-            _merge(lake, sums + others, into, leave_out=pa.array(new, pa.date32()), of=target)
-            renamed[into] = target
+    months = {day: lake.daily(day) for day in {*days, *fresh}}
+    there = lake.storage.those(months.values(), lake.storage.exists)
+    changing = {day for day, path in months.items() if day in fresh or path not in there}
+    by_month = {target: [*of_month] for target, of_month in groupby(sorted(changing), lake.daily)}
+    renamed: dict[Path, Path] = {}
+    with lake.storage.ahead(target for target in by_month if target in there):
+        for target, month in by_month.items():
+            sums = {day: fresh[day] for day in month if day in fresh}
+            renamed |= _stage_month(lake, target, month[0], sums, aside, there=target in there)
     return renamed
 
 
-def _others(lake: Lake, of_month: date, new: list[date]) -> list[date]:
+def _stage_month(
+    lake: Lake, target: Path, of_month: date, sums: Mapping[date, Path | None], aside: Path, *, there: bool
+) -> dict[Path, Path]:
+    """Stage the file of a month, with the `sums` of some of its days, and return what to rename."""
+    sound = not there or is_sound(lake, target, DAILY)
+    if not sound:
+        logger.warning("%s is damaged: it is made anew of the rows of its days", target)
+    kept = [target] if there and sound else [_summed(lake, day, aside) for day in _others(lake, of_month, sums)]
+    parts = [path for path in sums.values() if path] + kept
+    if not parts:
+        return {}
+    into = aside / f"month.{target.name}"
+    _merge(lake, parts, into, leave_out=pa.array([*sums], pa.date32()), of=target)
+    return {into: target}
+
+
+def _others(lake: Lake, of_month: date, new: Collection[date]) -> list[date]:
     """Return the days of a day's month that have rows, but for the new ones."""
-    return [
-        day for day in days_of_month(of_month) if day not in new and lake.storage.exists(lake.rows(ENGAGEMENTS, day))
-    ]
+    rows = {day: lake.rows(ENGAGEMENTS, day) for day in days_of_month(of_month) if day not in new}
+    there = lake.storage.those(rows.values(), lake.storage.exists)
+    return [day for day, path in rows.items() if path in there]
 
 
 def _summed(lake: Lake, day: date, aside: Path) -> Path:

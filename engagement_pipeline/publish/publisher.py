@@ -188,9 +188,11 @@ def _stage_rows(lake: Lake, pending: Pending, *, sums: bool, workers: Workers, p
 
 def _miss_none(lake: Lake, pending: Pending) -> None:
     """Raise where rows that were published are gone: taken for none, they would be lost without a word."""
-    for day, known in zip(pending.days, pending.known, strict=True):
-        path = lake.rows(pending.pull.endpoint.table, day)
-        if (known.pulled_at > NEVER).any() and not lake.storage.exists(path):
+    told = [day for day, known in zip(pending.days, pending.known, strict=True) if (known.pulled_at > NEVER).any()]
+    paths = {day: lake.rows(pending.pull.endpoint.table, day) for day in told}
+    there = lake.storage.those(paths.values(), lake.storage.exists)
+    for day, path in paths.items():
+        if path not in there:
             raise LakeError(
                 f"{path} is missing, and its coverage tells of rows: engagement rebuild --from {day} --to {day} "
                 "makes it anew from raw",

@@ -52,21 +52,23 @@ STORAGE = "v1.0.0"  # of DuckDB's files: the oldest that 2.0 writes
 def refresh(lake: Lake) -> Path:
     """Write engagement.duckdb, unless it is as one written now would be; marts in files first. Return where it is."""
     lake.open()
-    if seal.is_whole(lake) and seal.is_current(lake):
+    with lake.storage.survey():
+        if seal.is_whole(lake) and seal.is_current(lake):
+            return lake.catalog
+        stored.renew(lake)
+        stamps = stored.stamps(lake)
+        if not seal.is_current(lake):
+            return _written(lake, stamps)
+        seal.put(lake, stamps)
         return lake.catalog
-    stored.renew(lake)
-    stamps = stored.stamps(lake)
-    if not seal.is_current(lake):
-        return _written(lake, stamps)
-    seal.put(lake, stamps)
-    return lake.catalog
 
 
 def write(lake: Lake) -> Path:
     """Write engagement.duckdb anew beside the old one, and put it in its place; marts in files first."""
     lake.open()
-    stored.renew(lake)
-    return _written(lake, stored.stamps(lake))
+    with lake.storage.survey():
+        stored.renew(lake)
+        return _written(lake, stored.stamps(lake))
 
 
 def _written(lake: Lake, stamps: str) -> Path:

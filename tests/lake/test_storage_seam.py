@@ -61,6 +61,7 @@ ALLOWED = {
     ("lake/object_lock.py", "read_text"): KERNEL,
     ("lake/object_lock.py", "exists"): KERNEL,
     ("lake/objects.py", "os.strerror"): "it touches no file",
+    ("lake/object_ahead.py", "os.strerror"): "it touches no file",
     ("forgetting.py", "path.read_text"): "the list of Tweets is the user's own",
     ("query/files.py", "pq.write_table"): "it writes into memory",
     ("observe/patient.py", "pq.ParquetFile"): SOURCE,
