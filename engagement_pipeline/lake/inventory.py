@@ -166,7 +166,7 @@ SINGLE = {
     SAVED: r"saved\.jsonl",
     CATALOG: r"engagement\.duckdb",
     WRITTEN_INTO: r"engagement\.duckdb\.wal",
-    LOCK: rf"\.(lake|pull|shapes|app-[0-9a-f]{{12}}|{OF_REBUILD})\.lock(\.clock)?",
+    LOCK: rf"\.(lake|pull|shapes|marker|app-[0-9a-f]{{12}}|{OF_REBUILD})\.lock(\.clock)?",
     NOTE: rf"\.((lake|{OF_REBUILD})(\.\d+)?|pull|catalog|emulator)\.note",
     OF_THE_USER: r"README\.md|roster\.example\.csv|dagster\.log|\.gitignore|\.gitkeep",
 }
