@@ -32,14 +32,13 @@ from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
 from engagement_pipeline.core.dated import is_real
-from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.places import ObjectPath
 from engagement_pipeline.lake import object_lock, object_swap
 from engagement_pipeline.lake.object_ahead import AT_ONCE, Ahead, read_anew
 from engagement_pipeline.lake.object_lines import Lines
 from engagement_pipeline.lake.object_names import fits, key_of, matching
 from engagement_pipeline.lake.objects import Held, objects
-from engagement_pipeline.lake.states import APART, UNSETTLED, Entry, State, placed_at
+from engagement_pipeline.lake.states import APART, UNSETTLED, Entry, State, placed_at, unwritten
 from engagement_pipeline.lake.storage import LocalStorage
 
 if TYPE_CHECKING:
@@ -248,7 +247,7 @@ class BucketStorage:
             self._still_ours()
             self._put(key_of(path / WHOLE if path.suffix == LINES else path), content)
         except OSError as error:
-            raise _unwritten(path, error) from error
+            raise unwritten(path, error) from error
 
     def note(self, name: str, content: bytes) -> None:
         """Write a note that outlives the process; where the store refuses it, do without."""
@@ -274,7 +273,7 @@ class BucketStorage:
         try:
             objects.lines.setdefault(folder, Lines(objects, folder)).append(line)
         except OSError as error:
-            raise _unwritten(path, error) from error
+            raise unwritten(path, error) from error
 
     @contextmanager
     def staging(self, folder: Path) -> Iterator[Path]:
@@ -328,7 +327,7 @@ class BucketStorage:
         try:
             self._put(key_of(into), content)
         except OSError as error:
-            raise _unwritten(into, error) from error
+            raise unwritten(into, error) from error
         return into
 
     def mark(self, path: Path, state: State) -> Path:
@@ -425,9 +424,3 @@ def _local() -> Path:
     folder = Path(tempfile.mkdtemp(prefix=".engagement-", suffix=f".staging.{os.getpid()}"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
-
-
-def _unwritten(path: Path, error: OSError) -> LakeError:
-    return LakeError(
-        f"{path} cannot be written: {error.strerror}; what landed before is kept. Mend that, then run again"
-    )

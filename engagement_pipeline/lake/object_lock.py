@@ -32,7 +32,7 @@ from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from engagement_pipeline.core.errors import LakeError
+from engagement_pipeline.core.errors import LakeError, StoreError
 from engagement_pipeline.lake.objects import TakenError, endpoint
 
 if TYPE_CHECKING:
@@ -49,11 +49,11 @@ HEEDLESS, FAULTY = "does not keep the condition of a put", "does not give back w
 NO_TAG = '"00000000000000000000000000000000"'
 
 
-class LostError(OSError):
+class LostError(StoreError):
     """The lock was taken over: what its holder has not written yet must not be written."""
 
     def __init__(self, where: str) -> None:
-        words = f"the lock was taken over, since nothing was heard of this process for {LEASE:.0f} s"
+        words = f"the lock was taken over, since nothing was heard of this process for {LEASE:.0f} s: let the other end"
         super().__init__(errno.ESTALE, words, where)
 
 

@@ -10,6 +10,7 @@ import errno
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from engagement_pipeline.core.errors import StoreError
 from engagement_pipeline.lake.object_ahead import AT_ONCE, read_anew
 from engagement_pipeline.lake.object_names import key_of
 from engagement_pipeline.lake.objects import TakenError
@@ -69,5 +70,7 @@ def _put_over(objects: Objects, staged: Path, target: Path) -> None:
     except TakenError:  # by a try of this process that had no answer, or by another
         found, held = objects.get(key)
         if found != content:
-            raise OSError(errno.ESTALE, "another process has replaced it meanwhile", str(target)) from None
+            raise StoreError(
+                errno.ESTALE, "another process has replaced it meanwhile: let that end", str(target)
+            ) from None
         objects.seen[key] = held.tag

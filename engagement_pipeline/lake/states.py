@@ -8,6 +8,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
+from engagement_pipeline.core.errors import LakeError, advice
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -57,3 +59,10 @@ def placed_at(path: Path, state: State) -> Path:
     if state is State.LANDED:
         return path.with_name(path.name + UNSETTLED)
     return path if state is State.COUNTS else path.parent / state.value / path.name
+
+
+def unwritten(path: Path, error: OSError) -> LakeError:
+    """Return the error of a file that cannot be written."""
+    return LakeError(
+        f"{path} cannot be written: {error.strerror}; what landed before is kept. {advice(error, 'run again')}"
+    )

@@ -29,13 +29,14 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from engagement_pipeline.core import file_lock
 from engagement_pipeline.core.durable import sync_folder
-from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.lake import disk
-from engagement_pipeline.lake.states import APART, UNSETTLED, Entry, State, SwapError, placed_at
+from engagement_pipeline.lake.states import APART, UNSETTLED, Entry, State, SwapError, placed_at, unwritten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     import duckdb
     import pyarrow as pa
@@ -207,7 +208,7 @@ class LocalStorage:
             sync_folder(path.parent)
         except OSError as error:
             aside.unlink(missing_ok=True)
-            raise _unwritten(path, error) from error
+            raise unwritten(path, error) from error
 
     def note(self, name: str, content: bytes) -> None:
         """Write a note that outlives the process, if not a power cut; where there is no room for it, do without."""
@@ -235,7 +236,7 @@ class LocalStorage:
             finally:
                 os.close(file)
         except OSError as error:
-            raise _unwritten(path, error) from error
+            raise unwritten(path, error) from error
 
     @contextmanager
     def staging(self, folder: Path) -> Iterator[Path]:
@@ -329,32 +330,13 @@ class LocalStorage:
         placed = placed_at(folder / pattern, state)
         return sorted(placed.parent.glob(placed.name))
 
-    @contextmanager
-    def lock(self, name: str, *, what: str = "", waiting: Callable[[str], object]) -> Iterator[None]:  # noqa: ARG002
-        """Hold a lock of the lake; `waiting` is called if somebody else holds it: with nothing, since a file says none.
+    def lock(self, name: str, *, what: str = "", waiting: Callable[[str], object]) -> AbstractContextManager[None]:
+        """Hold a lock of the lake; `waiting` is called with what another holder has said, each time it differs.
 
         The operating system frees it when its holder dies.
         """
-        from filelock import FileLock, Timeout  # noqa: PLC0415 - nor for this who locks nothing
-
-        lock = FileLock(self.root / f".{name}.lock")
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            waiting("")
-            lock.acquire()
-        try:
-            yield
-        finally:
-            lock.release()
+        return file_lock.hold(self.root / f".{name}.lock", what=what, waiting=waiting)
 
     def _above(self, path: Path) -> list[Path]:
         """Return the folders of the lake in which a file or a folder lies, its root included."""
         return [folder for folder in path.parents if folder.is_relative_to(self.root)]
-
-
-def _unwritten(path: Path, error: OSError) -> LakeError:
-    return LakeError(
-        f"{path} cannot be written: {error.strerror}; what landed before is kept. Make room or mend the rights, then "
-        "run again"
-    )

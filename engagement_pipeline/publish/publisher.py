@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engagement_pipeline import sources
-from engagement_pipeline.core.errors import LakeError, PublishError
+from engagement_pipeline.core.errors import LakeError, PublishError, advice
 from engagement_pipeline.core.model import Plan, Progress, Window, quiet
 from engagement_pipeline.core.tables import MISSING, STORED, Merge
 from engagement_pipeline.lake import raw, set_aside
@@ -149,8 +149,8 @@ def publish_part(
     except OSError as error:
         raise LakeError(
             f"{error.filename or lake.root} cannot be used ({error.strerror or error}): "
-            f"{_came_to(lake, pending, error)}; what has landed is kept. Make room or mend the rights, then run again: "
-            "that publishes the rest"
+            f"{_came_to(lake, pending, error)}; what has landed is kept. "
+            f"{advice(error, 'run again: that publishes the rest')}"
         ) from error
     return Publication(
         pull=pull,
