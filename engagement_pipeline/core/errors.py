@@ -60,6 +60,18 @@ def refused_by_system(error: OSError) -> str:
     return f"{what}: {error.strerror}{remedy}, then run the same again: what has landed is kept"
 
 
+def advice(error: OSError, again: str) -> str:
+    """Return in one sentence what to do about what the system or a store refused, and then to run `again`.
+
+    A store's own words say what to do, so nothing is added to them.
+    """
+    while isinstance(error.__cause__, OSError):  # what it was raised for knows more
+        error = error.__cause__
+    if isinstance(error, StoreError):
+        return f"Once that is done, {again}"
+    return f"{REMEDIES.get(error.errno or 0, 'correct that').capitalize()}, then {again}"
+
+
 def raise_not_given(error: Exception, path: Path) -> None:
     """Raise OSError if the system or a store did not give a file: that says nothing of what is in it."""
     if isinstance(error, StoreError):

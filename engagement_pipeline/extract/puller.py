@@ -41,6 +41,7 @@ from engagement_pipeline.transport.signing import MAX_IN_FLIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from engagement_pipeline.lake.raw import Pull
     from engagement_pipeline.transport.client import Client
@@ -161,6 +162,7 @@ class _Run:
     given_up_in_a_row: int = 0
     settled: set[int] = field(default_factory=set)  # Tweets that were answered or set aside
     given_up: dict[int, EngagementError] = field(default_factory=dict)  # by Tweet, the error of its own request
+    landing: list[Future[Path]] = field(default_factory=list)  # refusals: a slow store keeps nobody from asking on
     forbidden: dict[str, str] = field(default_factory=dict)  # by handle, what a 200 said of a Tweet that is not its own
 
     def to_the_end(self) -> None:
@@ -171,6 +173,10 @@ class _Run:
         while self.in_flight:
             for future in wait(self.in_flight, return_when=FIRST_COMPLETED).done:
                 self._settle(future, self.in_flight.pop(future))
+            self.landing = [each for each in self.landing if not (each.done() and each.result())]
+        wait(self.landing)
+        for each in self.landing:
+            each.result()
         for failure in pull_failures.of_wrong_tokens(self.standings, self.forbidden):
             self.client.leave_out(failure)  # in later windows too
             self.failures.append(failure)
@@ -266,12 +272,14 @@ class _Run:
 
     def _set_aside(self, refused: Request, error: RefusedError) -> None:
         text = "; ".join(error.texts)
-        self.pull.land(
+        landing = self.pool.submit(
+            self.pull.land,
             refused,
             Response(body=error.body, asked_at=error.asked_at),
             refusal=f"{error.status}: {text}",
             tokens=self.client.fingerprint(refused.handle),
         )
+        self.landing.append(landing)
         self.report.refused |= dict.fromkeys(refused.tweet_ids, text)
         self.settled.update(refused.tweet_ids)
 

@@ -13,8 +13,10 @@
     saved           the reports that were saved
     parquet         tables, read and checked
     storages        under all of these: which storage a lake lies in
-    storage         on a disk: the only module that touches a file
-    bucket          in object storage, with object_lock, object_names, object_files, objects and stores
+    states          what they have in common
+    storage         on a disk, with disk: the only modules that touch a file
+    bucket          in object storage, with object_lines, object_lock, object_names, object_swap,
+                    object_files, objects and stores
 
 In: bytes and Arrow tables. Out: files that are whole or absent, and what lies where.
 May import: core.

@@ -24,31 +24,32 @@ import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import cache
+from itertools import compress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
-from engagement_pipeline.core.dated import STAMP, is_real
-from engagement_pipeline.core.errors import LakeError
+from engagement_pipeline.core.dated import is_real
 from engagement_pipeline.core.places import ObjectPath
-from engagement_pipeline.lake import object_lock
-from engagement_pipeline.lake.object_names import fits, matching
-from engagement_pipeline.lake.objects import Held, TakenError, objects
-from engagement_pipeline.lake.storage import APART, UNSETTLED, Entry, LocalStorage, State, SwapError, placed_at
+from engagement_pipeline.lake import object_lock, object_swap
+from engagement_pipeline.lake.object_ahead import AT_ONCE, Ahead, read_anew
+from engagement_pipeline.lake.object_lines import Lines
+from engagement_pipeline.lake.object_names import fits, key_of, matching
+from engagement_pipeline.lake.objects import Held, objects
+from engagement_pipeline.lake.states import APART, UNSETTLED, Entry, State, placed_at, unwritten
+from engagement_pipeline.lake.storage import LocalStorage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import duckdb
     import pyarrow as pa
 
+T = TypeVar("T")
 WHOLE = "0" * 32  # the part of a file of lines that is written whole
-PART_BYTES = 64_000  # after which the next line begins another part
 SMALL = 32 * 2**20  # bytes of an object that is read at once
-AT_ONCE = 8  # requests
 LINES = ".jsonl"
 BEGUN, COMPLETE = ".begun", ".complete"  # the index of raw, and what is in it once it has all pulls of before
 
@@ -57,6 +58,7 @@ class BucketStorage:
     """The files of the lake in `root`, a place in a bucket. Its methods promise what those of LocalStorage do."""
 
     is_local = False
+    at_once = AT_ONCE
     parts = "/" + "?" * len(WHOLE)
 
     def __init__(self, root: ObjectPath, local: Path | None = None) -> None:
@@ -70,16 +72,18 @@ class BucketStorage:
     @property
     def local(self) -> Path:
         """The local folder in which the lake's files are staged, of this process and its workers alone."""
-        return self._local or _local() / self._objects.bucket / _key(self.root)
+        return self._local or _local() / self._objects.bucket / key_of(self.root)
 
     def exists(self, path: Path) -> bool:
         """Tell whether there is an object, or any in a folder; or a staged file. No folder of a lake has a suffix."""
         if not isinstance(path, ObjectPath):
             return path.exists()
         if path.suffix and path.suffix != LINES:
-            return self._objects.head(_key(path)) is not None
-        folders, files = self._objects.level(_key(path.parent))
-        return _key(path) in {*folders, *(held.key for held in files)}
+            with suppress(FileNotFoundError):
+                return bool(self._got_ahead(key_of(path)) or self._objects.head(key_of(path)))
+            return False
+        folders, files = self._objects.level(key_of(path.parent))
+        return key_of(path) in {*folders, *(held.key for held in files)}
 
     def size(self, path: Path) -> int:
         """Return the bytes of a file, 0 where there is none."""
@@ -105,7 +109,7 @@ class BucketStorage:
 
     def children(self, folder: Path) -> list[Entry]:
         """Return what lies in a folder, sorted by name. Rights are the bucket's, so all of it can be read."""
-        folders, files = self._objects.level(_key(folder))
+        folders, files = self._objects.level(key_of(folder))
         paths = {folder / key.rpartition("/")[2]: None for key in folders}
         sizes = {path: self.usage(path) for path in paths if path.suffix == LINES}
         sizes |= {folder / held.key.rpartition("/")[2]: held.size for held in files}
@@ -115,7 +119,7 @@ class BucketStorage:
 
     def usage(self, path: Path) -> int:
         """Return the bytes of a file, or of all files in a folder and below it; 0 where there is none."""
-        return sum(held.size for held in self._objects.below(_key(path))) or self.size(path)
+        return sum(held.size for held in self._objects.below(key_of(path))) or self.size(path)
 
     def free(self) -> None:
         """Return None: a bucket has no end."""
@@ -135,7 +139,7 @@ class BucketStorage:
     def read(self, path: Path) -> bytes:
         """Return what a file holds; raises FileNotFoundError where there is none."""
         if path.suffix == LINES:
-            keys = [_key(piece) for piece in self.pieces(path)]
+            keys = [key_of(piece) for piece in self.pieces(path)]
             if not keys:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
             with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -150,6 +154,32 @@ class BucketStorage:
     def pieces(self, path: Path) -> list[Path]:
         """Return the files of which a file of lines is made: its parts, the oldest first."""
         return sorted(path / held.key.rpartition("/")[2] for held in self._of(path))
+
+    @contextmanager
+    def ahead(self, paths: Iterable[Path]) -> Iterator[None]:
+        """Get files before they are read, in this order: meanwhile, each is there or read without another request."""
+        ahead = Ahead(self._objects, [key_of(path) for path in paths])
+        self._objects.ahead.append(ahead)
+        try:
+            yield
+        finally:
+            self._objects.ahead.remove(ahead)
+            ahead.close()
+
+    @contextmanager
+    def survey(self) -> Iterator[None]:
+        """Take what was listed for what is there, but for what this process writes, until it takes a lock."""
+        before, self._objects.survey = self._objects.survey, {}
+        try:
+            yield
+        finally:
+            self._objects.survey = before
+
+    def those(self, items: Iterable[T], hold: Callable[[T], bool]) -> list[T]:
+        """Return those of some paths or globs that are there, or hold something, as a method of this storage tells."""
+        asked = [*dict.fromkeys(items)]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return [*compress(asked, pool.map(hold, asked))]
 
     def source(self, path: Path) -> pa.NativeFile:
         """Open a file for Arrow to read at any place, several threads at once; to be closed by who opens it.
@@ -200,7 +230,7 @@ class BucketStorage:
 
     def begun_folders(self, pattern: str, *, within: Path) -> list[Path]:
         """Return the folders that match a glob and have begun, from their index. The first time, all are in it."""
-        index = _key(self.root / BEGUN)
+        index = key_of(self.root / BEGUN)
         names = {held.key.removeprefix(f"{index}/") for held in self._objects.below(index)}
         if COMPLETE in names:
             inner = f"{within.relative_to(self.root).as_posix()}/"
@@ -215,9 +245,9 @@ class BucketStorage:
         """Write a file that is absent or complete, whatever happens meanwhile; or LakeError."""
         try:
             self._still_ours()
-            self._put(_key(path / WHOLE if path.suffix == LINES else path), content)
+            self._put(key_of(path / WHOLE if path.suffix == LINES else path), content)
         except OSError as error:
-            raise _unwritten(path, error) from error
+            raise unwritten(path, error) from error
 
     def note(self, name: str, content: bytes) -> None:
         """Write a note that outlives the process; where the store refuses it, do without."""
@@ -237,19 +267,13 @@ class BucketStorage:
     def append_line(self, path: Path, line: bytes) -> None:
         """Append a line that is in the store once this returns, or raise LakeError; safe to call from several threads.
 
-        A process has a part of its own, which it puts anew with each line.
+        A process has a part of its own, which it puts anew with the lines that wait at the same time.
         """
-        objects = self._objects
+        folder, objects = key_of(path), self._objects
         try:
-            with objects.appending:
-                key, content = objects.parts.get(path) or (_key(path / _new_part()), b"")
-                content += line + b"\n"
-                objects.put(key, content)
-                objects.parts[path] = (key, content)
-                if len(content) >= PART_BYTES:
-                    del objects.parts[path]
+            objects.lines.setdefault(folder, Lines(objects, folder)).append(line)
         except OSError as error:
-            raise _unwritten(path, error) from error
+            raise unwritten(path, error) from error
 
     @contextmanager
     def staging(self, folder: Path) -> Iterator[Path]:
@@ -263,58 +287,18 @@ class BucketStorage:
 
         Raises SwapError if it stops, or if a lock was taken over.
         """
-        targets = [target for group in groups for target in group.values()]
-        put: list[Path] = []
-        try:
-            for group in groups:
-                for lease in self._objects.leases.values():
-                    lease.check()
-                self._put_group(group, put)
-        except OSError as error:
-            raise SwapError(error, put=put, left=[target for target in targets if target not in put]) from error
-        for staged in (staged for group in groups for staged in group):
-            staged.unlink()
-
-    def _put_group(self, group: Mapping[Path, Path], put: list[Path]) -> None:
-        """Put the files of a group, and add those that are put to `put`."""
-        failed: BaseException | None = None
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            asked = {target: pool.submit(self._put_over, staged, target) for staged, target in group.items()}
-        for target, future in asked.items():
-            error = future.exception()
-            failed = failed or error
-            put += [] if error else [target]
-        if failed:
-            raise failed
-
-    def _put_over(self, staged: Path, target: Path) -> None:
-        """Put a staged file in its place; under a lock, only if that is as it was read."""
-        key, content = _key(target), staged.read_bytes()
-        if not self._objects.leases:
-            self._objects.put(key, content)
-            return
-        over = self._objects.seen.get(key)
-        if over is None:
-            held = self._objects.head(key)
-            over = held.tag if held else ""
-        try:
-            self._objects.seen[key] = self._objects.put(key, content, over=over)
-        except TakenError:  # by a try of this process that had no answer, or by another
-            found, held = self._objects.get(key)
-            if found != content:
-                raise OSError(errno.ESTALE, "another process has replaced it meanwhile", str(target)) from None
-            self._objects.seen[key] = held.tag
+        object_swap.swap(self._objects, groups)
 
     def remove(self, path: Path) -> None:
         """Remove a file, if there is one."""
         self._still_ours()
-        self._delete(*([held.key for held in self._of(path)] if path.suffix == LINES else [_key(path)]))
+        self._delete(*([held.key for held in self._of(path)] if path.suffix == LINES else [key_of(path)]))
 
     def remove_folder(self, path: Path) -> None:
         """Remove a folder with all in it; what tells of it, pull.json, is last, so that it can be removed again."""
         self._still_ours()
-        keys = [held.key for held in self._objects.below(_key(path))]
-        inner = f"{_key(path)}/"
+        keys = [held.key for held in self._objects.below(key_of(path))]
+        inner = f"{key_of(path)}/"
         last = {key for key in keys if "/" not in key.removeprefix(inner) and key.endswith(".json")}
         for some in (sorted({*keys} - last), sorted(last)):
             self._delete(*some)
@@ -326,7 +310,7 @@ class BucketStorage:
     def clear(self, folder: Path) -> None:
         """Remove a folder with all in it, whatever it is; a staging folder is a local one."""
         if isinstance(folder, ObjectPath):
-            self._delete(*(held.key for held in self._objects.below(_key(folder))))
+            self._delete(*(held.key for held in self._objects.below(key_of(folder))))
         else:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -341,9 +325,9 @@ class BucketStorage:
         """Write a response, whole or not at all, or raise LakeError; return where it is."""
         into = placed_at(path, state)
         try:
-            self._put(_key(into), content)
+            self._put(key_of(into), content)
         except OSError as error:
-            raise _unwritten(into, error) from error
+            raise unwritten(into, error) from error
         return into
 
     def mark(self, path: Path, state: State) -> Path:
@@ -353,7 +337,7 @@ class BucketStorage:
     def marked(self, folder: Path, pattern: str, state: State) -> list[Path]:
         """Return where a folder's responses are that match a glob and have a state, in the order of their names."""
         looked = placed_at(folder / pattern, state)
-        names = (held.key.rpartition("/")[2] for held in self._objects.level(_key(looked.parent))[1])
+        names = (held.key.rpartition("/")[2] for held in self._objects.level(key_of(looked.parent))[1])
         return sorted(looked.parent / name for name in names if fnmatchcase(name, looked.name))
 
     @contextmanager
@@ -366,56 +350,63 @@ class BucketStorage:
         with object_lock.hold(self._objects, key, what=what, waiting=waiting) as lease:
             leases[key] = lease
             self._objects.seen.clear()  # what was read before may be another by now
+            read_anew(self._objects)
             try:
                 yield
             finally:
                 del leases[key]
 
     def _lock_key(self, name: str) -> str:
-        return _key(self.root / f".{name}.lock")
+        return key_of(self.root / f".{name}.lock")
 
     def _note(self, name: str) -> str:
-        return _key(self.root / f".{name}.note")
+        return key_of(self.root / f".{name}.note")
 
     def _begun(self, path: Path) -> str:
-        return _key(self.root / BEGUN / path.relative_to(self.root))
+        return key_of(self.root / BEGUN / path.relative_to(self.root))
 
     def _matching(self, pattern: str, folder: Path, *, files: bool = False) -> Iterator[tuple[str, Held]]:
         """Yield what matches, but for names of days, months and moments that there are not."""
-        found = matching(self._objects, _key(folder), pattern, files=files)
+        found = matching(self._objects, key_of(folder), pattern, files=files)
         return ((name, held) for name, held in found if is_real(name))
 
     def _of(self, path: Path) -> list[Held]:
         """Return the object of a file, or those of its parts."""
         if path.suffix == LINES:
-            return [*self._objects.below(_key(path))]
-        held = self._objects.head(_key(path))
+            return [*self._objects.below(key_of(path))]
+        held = self._objects.head(key_of(path))
         return [held] if held else []
 
     def _seen(self, path: Path, most: int | None) -> tuple[bytes, Held]:
         """Return an object, and remember under a lock what it was."""
-        key = _key(path)
+        key = key_of(path)
         try:
-            content, held = self._objects.get(key, most=most)
+            content, held = self._got_ahead(key) or self._objects.get(key, most=most)
         except FileNotFoundError:
             self._objects.seen[key] = ""
             raise
         self._objects.seen[key] = held.tag
         return content, held
 
+    def _got_ahead(self, key: str) -> tuple[bytes, Held] | None:
+        """Return an object that is got ahead, None where none is; FileNotFoundError where that tells of none."""
+        return next(filter(None, (ahead.get(key) for ahead in [*self._objects.ahead])), None)
+
     def _put(self, key: str, content: bytes) -> None:
         self._objects.seen[key] = self._objects.put(key, content)
-        for path in [path for path, (part, _) in self._objects.parts.items() if part == key]:
-            del self._objects.parts[path]  # the next line begins another
+        read_anew(self._objects, key)
+        if lines := self._objects.lines.get(key.rpartition("/")[0]):
+            lines.end(key)
 
     def _delete(self, *keys: str) -> None:
         self._objects.delete(*keys)
         self._objects.seen.update(dict.fromkeys(keys, ""))
+        read_anew(self._objects, *keys)
 
     def _move(self, path: Path, to: Path) -> Path:
         self._still_ours()
-        self._objects.copy(_key(path), _key(to))
-        self._delete(_key(path))
+        self._objects.copy(key_of(path), key_of(to))
+        self._delete(key_of(path))
         return to
 
     def _still_ours(self) -> None:
@@ -433,21 +424,3 @@ def _local() -> Path:
     folder = Path(tempfile.mkdtemp(prefix=".engagement-", suffix=f".staging.{os.getpid()}"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
-
-
-def _key(path: Path) -> str:
-    """Return the key of a path in the bucket."""
-    if not isinstance(path, ObjectPath):
-        raise TypeError(f"{path} is in no bucket")
-    return path.key
-
-
-def _new_part() -> str:
-    """Return the name of a part; it sorts by when it was begun."""
-    return f"{datetime.now(UTC).strftime(STAMP)}-{uuid4().hex[:8]}"
-
-
-def _unwritten(path: Path, error: OSError) -> LakeError:
-    return LakeError(
-        f"{path} cannot be written: {error.strerror}; what landed before is kept. Mend that, then run again"
-    )

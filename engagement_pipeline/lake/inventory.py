@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from engagement_pipeline.core.endpoints import Endpoint
     from engagement_pipeline.lake.layout import Lake
-    from engagement_pipeline.lake.storage import Entry
+    from engagement_pipeline.lake.states import Entry
 
 # The kinds of files beside those of TABLES, which have the names of their tables.
 PULL, RESPONSE, LANDED, REJECTED, UNANSWERED = "pull", "response", "landed", "rejected", "unanswered"
@@ -166,7 +166,7 @@ SINGLE = {
     SAVED: r"saved\.jsonl",
     CATALOG: r"engagement\.duckdb",
     WRITTEN_INTO: r"engagement\.duckdb\.wal",
-    LOCK: rf"\.(lake|pull|shapes|app-[0-9a-f]{{12}}|{OF_REBUILD})\.lock(\.clock)?",
+    LOCK: rf"\.(lake|pull|shapes|marker|app-[0-9a-f]{{12}}|{OF_REBUILD})\.lock(\.clock)?",
     NOTE: rf"\.((lake|{OF_REBUILD})(\.\d+)?|pull|catalog|emulator)\.note",
     OF_THE_USER: r"README\.md|roster\.example\.csv|dagster\.log|\.gitignore|\.gitkeep",
 }

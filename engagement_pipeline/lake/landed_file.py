@@ -21,7 +21,7 @@ from engagement_pipeline.core.errors import LakeError, raise_not_given
 from engagement_pipeline.core.model import LARGEST_BODY, Request, Window
 from engagement_pipeline.core.tweet_ids import is_tweet_id
 from engagement_pipeline.lake.parquet import detail_of
-from engagement_pipeline.lake.storage import UNSETTLED, State
+from engagement_pipeline.lake.states import UNSETTLED, State
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -25,7 +25,7 @@
     x_api_v2_media/                          the same for media: their numbers stand for Tweets
 
 Every table is plain Parquet that is staged and then put in its place, so a glob never meets a half-written file.
-storage.py alone touches the files on a disk, bucket.py the objects in a bucket.
+storage.py alone touches the files on a disk, with disk.py, and bucket.py the objects in a bucket.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ from engagement_pipeline.core.tables import DAILY
 from engagement_pipeline.lake.storages import storage_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
     from datetime import date
     from pathlib import Path
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 FORMAT = 3  # of the lake; a change that older programs would misread raises it
 PULL_LOCK, LAKE_LOCK = "pull", "lake"  # of who asks and lands; of who publishes, rebuilds or removes
+MARKER_LOCK = "marker"  # of who changes lake.json, which takes a moment
 UNFIT = re.compile("[?\\\\\ud800-\udfff]")  # Python shows a byte that is not UTF-8 as one of the last
 ELSEWHERE = "get permission for it, or name another folder in ENGAGEMENT_DATA"
 IN_A_STORE = "mend that, or name another place in ENGAGEMENT_DATA"
@@ -233,7 +235,16 @@ class Lake:
 
     def mark(self, **told: object) -> None:
         """Say that all tables have the format of this program, beside what is remembered and what is `told` now."""
-        self.storage.write_whole(self._marker, json.dumps({**self._told, **told, "format": FORMAT}).encode())
+        self._tell(lambda known: known | told)
+
+    def remember(self, name: str, change: Callable[[object], object]) -> None:
+        """Have what is remembered under a name changed from what it is by then, None where there is nothing."""
+        self._tell(lambda known: known | {name: change(known.get(name))})
+
+    def _tell(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        """Write the marker anew from what it says. Nobody else does so meanwhile, so that nothing told is lost."""
+        with self.locked(MARKER_LOCK, "a change of lake.json"):
+            self.storage.write_whole(self._marker, json.dumps({**change(self._told), "format": FORMAT}).encode())
 
     @property
     def _told(self) -> dict[str, Any]:

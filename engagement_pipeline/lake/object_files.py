@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from fsspec.spec import AbstractFileSystem
 
-from engagement_pipeline.lake.object_names import matching
+from engagement_pipeline.lake.object_names import ANY, matching
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.lake.objects import Held, Objects
 
 SMALL = 4 * 2**20  # bytes: to get them costs less than a second request
-MOMENT = 1.0  # seconds
+MOMENT, ANSWERS = 1.0, 4  # seconds, or as long as so many answers take: what was listed holds for the longer
 BLOCK = 256 * 1024  # bytes that are read at least
 KEPT = 256 * 2**20  # bytes of small objects that are kept
 
@@ -79,7 +79,8 @@ class ObjectFile(io.RawIOBase):
 class LakeFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
     """What DuckDB asks for in a bucket: globs and files.
 
-    It asks for the same glob when it plans and when it reads, so an answer holds for a moment.
+    It asks for the same glob when it plans and when it reads, so an answer holds for a moment, or as long as a few
+    answers take. It asks for many files one by one, so those beside one are listed with it.
     """
 
     cachable = False
@@ -90,18 +91,19 @@ class LakeFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no type
         self._objects = objects
         self._listed: dict[str, Held] = {}
         self._globs: dict[str, tuple[float, list[str]]] = {}
+        self._beside: tuple[float, dict[str, Held]] = (0.0, {})
         self._contents: OrderedDict[tuple[str, str], bytes] = OrderedDict()
         self._lock = Lock()
 
     def glob(self, path: str, **_: Any) -> list[str]:  # noqa: ANN401
         """Return the objects that match a glob, by their addresses."""
-        listed_at, known = self._globs.get(path, (0.0, []))
-        if not known or time.monotonic() - listed_at > MOMENT:
-            pattern = path.removeprefix(self._root)
-            found = {f"{self._root}{name}": held for name, held in matching(self._objects, "", pattern, files=True)}
+        until, known = self._globs.get(path, (0.0, []))
+        if not known or time.monotonic() > until:
+            began = time.monotonic()
+            found = self._matching(path) if ANY.search(path) else self._exactly(path)
             self._listed |= found
             known = sorted(found)
-            self._globs[path] = (time.monotonic(), known)
+            self._globs[path] = (_holds_until(began), known)
         return known
 
     def info(self, path: str, **_: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -136,11 +138,26 @@ class LakeFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no type
 
     def _held(self, path: str) -> Held:
         if path not in self._listed:
-            held = self._objects.head(path.removeprefix(self._root))
-            if held is None:
+            found = self._exactly(path)
+            if not found:
                 raise FileNotFoundError(f"there is no {path}")
-            self._listed[path] = held
+            self._listed |= found
         return self._listed[path]
+
+    def _matching(self, pattern: str) -> dict[str, Held]:
+        found = matching(self._objects, "", pattern.removeprefix(self._root), files=True)
+        return {f"{self._root}{name}": held for name, held in found}
+
+    def _exactly(self, path: str) -> dict[str, Held]:
+        """Return an object by its address, if there is one, as a listing of all beside it tells."""
+        until, beside = self._beside
+        if path not in beside or time.monotonic() > until:
+            began = time.monotonic()
+            folder, _, name = path.removeprefix(self._root).rpartition("/")[0].rpartition("/")
+            within = folder if "=" in name else f"{folder}/{name}".lstrip("/")  # a folder of a day holds one file
+            beside = {f"{self._root}{held.key}": held for held in self._objects.below(within)}
+            self._beside = (_holds_until(began), beside)
+        return {path: beside[path]} if path in beside else {}
 
     def _content(self, held: Held) -> bytes:
         name = (held.key, held.tag)
@@ -154,3 +171,9 @@ class LakeFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no type
             while sum(map(len, self._contents.values())) > KEPT and len(self._contents) > 1:
                 self._contents.popitem(last=False)
         return content
+
+
+def _holds_until(began: float) -> float:
+    """Return until when what was asked for holds."""
+    now = time.monotonic()
+    return now + max(MOMENT, ANSWERS * (now - began))

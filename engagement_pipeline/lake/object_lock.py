@@ -32,7 +32,7 @@ from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from engagement_pipeline.core.errors import LakeError
+from engagement_pipeline.core.errors import LakeError, StoreError
 from engagement_pipeline.lake.objects import TakenError
 from engagement_pipeline.lake.stores import endpoint
 
@@ -50,11 +50,11 @@ HEEDLESS, FAULTY = "does not keep the condition of a put", "does not give back w
 NO_TAG = '"00000000000000000000000000000000"'
 
 
-class LostError(OSError):
+class LostError(StoreError):
     """The lock was taken over: what its holder has not written yet must not be written."""
 
     def __init__(self, where: str) -> None:
-        words = f"the lock was taken over, since nothing was heard of this process for {LEASE:.0f} s"
+        words = f"the lock was taken over, since nothing was heard of this process for {LEASE:.0f} s: let the other end"
         super().__init__(errno.ESTALE, words, where)
 
 
@@ -198,8 +198,8 @@ def _is_abandoned(objects: Objects, key: str, found: Found) -> bool:
     """Tell whether a lock's holder is dead, or was not heard of for LEASE; what is put here tells the store's time."""
     if not _is_dead(found):
         objects.put(f"{key}.clock", b"")
-        clock = objects.head(f"{key}.clock")
-        if clock is None or (clock.put_at - found.put_at).total_seconds() <= LEASE:
+        _, clock = objects.get(f"{key}.clock")  # no survey tells the time
+        if (clock.put_at - found.put_at).total_seconds() <= LEASE:
             return False
     logger.warning(
         "the lock %s/%s was held by a process that has ended or that nothing was heard of for %.0f s: it is taken "

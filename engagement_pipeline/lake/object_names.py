@@ -1,4 +1,4 @@
-"""Globs over the keys of a bucket, as pathlib has them over files.
+"""Keys of a bucket: that of a path, and globs over them, as pathlib has them over files.
 
 In: the objects, a folder, a glob. Out: the names that match. A store lists all that lies below a folder, a thousand
 keys a request. So as much of a glob as is text is listed, and the rest is matched here.
@@ -12,13 +12,23 @@ from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING
 
+from engagement_pipeline.core.places import ObjectPath
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from engagement_pipeline.lake.objects import Held, Objects
 
 ANY, ANY_DEPTH = re.compile(r"[*?\[]"), "**"
 ONE_OF = re.compile(r"([^*?\[\]]*)\[([^\]!*?-]+)\]([^*?\[\]]*)")  # of a part: just one class of characters in it
+
+
+def key_of(path: Path) -> str:
+    """Return the key of a path in the bucket."""
+    if not isinstance(path, ObjectPath):
+        raise TypeError(f"{path} is in no bucket")
+    return path.key
 
 
 def matching(objects: Objects, folder: str, pattern: str, *, files: bool = False) -> Iterator[tuple[str, Held]]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import errno
 import os
 import re
-from functools import cache
-from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from functools import cache, wraps
+from types import GeneratorType
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from engagement_pipeline.core.errors import StoreError
 from engagement_pipeline.lake.stores import kind, library, opened, variables
@@ -19,8 +19,9 @@ from engagement_pipeline.lake.stores import kind, library, opened, variables
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
-    from pathlib import Path
 
+    from engagement_pipeline.lake.object_ahead import Ahead
+    from engagement_pipeline.lake.object_lines import Lines
     from engagement_pipeline.lake.object_lock import Lease
 
 T = TypeVar("T")
@@ -89,19 +90,37 @@ class TakenError(OSError):
     """Nothing was put under a key, since something else is there by now."""
 
 
+def _surveyed(ask: Callable[[Objects, str], T]) -> Callable[[Objects, str], T]:
+    """Return a method that asks what it has asked before only where there is no survey."""
+
+    @wraps(ask)
+    def answer(self: Objects, place: str) -> T:
+        survey, name = self.survey, (ask.__name__, place)
+        if survey is None:
+            return ask(self, place)
+        if name not in survey:
+            found: Any = ask(self, place)
+            survey[name] = [*found] if isinstance(found, GeneratorType) else found
+        return cast("T", survey[name])
+
+    return answer
+
+
 class Objects:
     """The objects of one bucket, as s3://bucket. Safe to share by threads, not with a process that was forked.
 
-    With them is what this process knows of them. `leases` are the locks that it holds, `parts` what it appends lines
-    to, by path. `seen` are the tags of objects by key, empty where there was none.
+    With them is what this process knows of them. `leases` are the locks that it holds, `lines` what it appends to
+    files, by the key of their folder. `seen` are the tags of objects by key, empty where there was none. `ahead` gets
+    objects before they are read. `survey` has what was listed, while that is not to be asked again; else it is None.
     """
 
     def __init__(self, bucket: str) -> None:
         self.bucket = bucket
         self.leases: dict[str, Lease] = {}
         self.seen: dict[str, str] = {}
-        self.parts: dict[Path, tuple[str, bytes]] = {}
-        self.appending = Lock()
+        self.lines: dict[str, Lines] = {}
+        self.ahead: list[Ahead] = []
+        self.survey: dict[tuple[str, str], Any] | None = None
         self._bare = False  # whether the store wants a tag without its quotation marks
         self._api = library()
         self._store = opened(bucket)
@@ -116,7 +135,7 @@ class Objects:
         try:
             return self._put(key, content, {"e_tag": over.strip('"') if self._bare else over})
         except TakenError:
-            held = self.head(key)
+            held = self._head(key)
             if self._bare or held is None or held.tag != over:
                 raise
             # Ceph up to 16 compares the tag without the quotation marks that it and HTTP have around it.
@@ -129,6 +148,12 @@ class Objects:
         return self._asked(
             key, lambda: self._api.put(self._store, key, whole, mode=mode, use_multipart=False)["e_tag"] or ""
         )
+
+    def _head(self, key: str) -> Held | None:
+        try:
+            return self._asked(key, lambda: _held(self._api.head(self._store, key)))
+        except FileNotFoundError:
+            return None
 
     def get(self, key: str, *, most: int | None = None) -> tuple[bytes, Held]:
         """Return an object, nothing of it if it has more bytes than `most`; FileNotFoundError where there is none."""
@@ -144,19 +169,19 @@ class Objects:
         """Return some bytes of an object."""
         return self._asked(key, lambda: bytes(self._api.get_range(self._store, key, start=start, length=length)))
 
+    @_surveyed
     def head(self, key: str) -> Held | None:
         """Return what is known of an object, None where there is none."""
-        try:
-            return self._asked(key, lambda: _held(self._api.head(self._store, key)))
-        except FileNotFoundError:
-            return None
+        return self._head(key)
 
+    @_surveyed
     def below(self, folder: str) -> Iterator[Held]:
         """Yield all objects below a folder, in the order of their keys."""
         pages = self._api.list(self._store, prefix=folder or None, chunk_size=PAGE)
         while page := self._asked(folder, lambda: next(pages, None)):
             yield from map(_held, page)
 
+    @_surveyed
     def level(self, folder: str) -> tuple[list[str], list[Held]]:
         """Return the folders in a folder, by their keys, and the objects in it."""
         found = self._asked(folder, lambda: self._api.list_with_delimiter(self._store, prefix=folder or None))

@@ -38,7 +38,7 @@ from engagement_pipeline.lake.landed_file import (
     packed,
     window_of,
 )
-from engagement_pipeline.lake.storage import State
+from engagement_pipeline.lake.states import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -113,8 +113,10 @@ class Pull:
 
     def landed(self) -> Iterator[Landed]:
         """Yield the responses that count, in the order of the file names."""
-        for path in self._in_state(State.COUNTS):
-            yield landed_at(self.storage, path)
+        paths = self._in_state(State.COUNTS)
+        with self.storage.ahead(paths):
+            for path in paths:
+                yield landed_at(self.storage, path)
 
     def stamps(self) -> list[str]:
         """Return when each response that counts was asked for, as text that sorts, in the order of time."""
@@ -127,13 +129,15 @@ class Pull:
 
     def unsettled(self) -> Iterator[Landed]:
         """Yield the responses that have landed and were not looked at; one whose header is damaged is rejected."""
-        for path in self._in_state(State.LANDED):
-            try:
-                landed = landed_at(self.storage, path)
-            except LakeError:
-                self.give_up(path, "cannot be read")
-            else:
-                yield landed
+        paths = self._in_state(State.LANDED)
+        with self.storage.ahead(paths):
+            for path in paths:
+                try:
+                    landed = landed_at(self.storage, path)
+                except LakeError:
+                    self.give_up(path, "cannot be read")
+                else:
+                    yield landed
 
     def unanswered(self) -> Iterator[Landed]:
         """Yield what stands for responses that did not come."""
@@ -191,11 +195,13 @@ def all_pulls(lake: Lake, endpoint: Endpoint | None = None) -> list[Pull]:
 
 def _loaded(lake: Lake, folders: Iterable[Path]) -> list[Pull]:
     pulls = []
-    for folder in folders:
-        try:
-            pulls += [load(lake, folder)] if lake.storage.exists(folder / PULL) else []
-        except LakeError as error:
-            logger.warning("%s; the pull is left out, and its responses are kept", error)
+    found = [*folders]
+    with lake.storage.ahead(folder / PULL for folder in found):
+        for folder in found:
+            try:
+                pulls += [load(lake, folder)] if lake.storage.exists(folder / PULL) else []
+            except LakeError as error:
+                logger.warning("%s; the pull is left out, and its responses are kept", error)
     return sorted(pulls, key=lambda pull: pull.started_at)
 
 
@@ -229,10 +235,11 @@ def begin(lake: Lake, plan: Plan, *, now: datetime, resume: timedelta) -> Pull:
     So is one of another UTC day where the endpoint takes no days. A published one never is taken up, because
     pulling again is how revisions are seen.
     """
-    for pull in open_pulls(lake):
+    open_ones = open_pulls(lake)
+    for pull in open_ones:
         if pull.endpoint == plan.endpoint and _is_past(pull, plan, now=now, resume=resume):
             pull.marked(finished=True)
-    if found := resumable(lake, plan, now=now, resume=resume):
+    if found := _resumable(open_ones, plan, now=now, resume=resume):
         logger.info("going on with the pull of %s that was started %s", found, found.started_at)
         return found.marked(finished=False)
     pull = Pull(
@@ -250,7 +257,11 @@ def begin(lake: Lake, plan: Plan, *, now: datetime, resume: timedelta) -> Pull:
 
 def resumable(lake: Lake, plan: Plan, *, now: datetime, resume: timedelta) -> Pull | None:
     """Return the pull that `begin` takes up, None where it starts one."""
-    open_ones = (pull for pull in open_pulls(lake) if not _is_past(pull, plan, now=now, resume=resume))
+    return _resumable(open_pulls(lake), plan, now=now, resume=resume)
+
+
+def _resumable(pulls: Iterable[Pull], plan: Plan, *, now: datetime, resume: timedelta) -> Pull | None:
+    open_ones = (pull for pull in pulls if not _is_past(pull, plan, now=now, resume=resume))
     asked = (plan.endpoint, plan.window, plan.types)
     return next((pull for pull in open_ones if (pull.endpoint, pull.window, pull.types) == asked), None)
 

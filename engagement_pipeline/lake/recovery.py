@@ -38,9 +38,11 @@ def recover(lake: Lake, read: Read, *, locks: Sequence[str] = (LAKE_LOCK,)) -> N
         lake.storage.clear(folder)
     lake.storage.sweep(f"{lake.raw.name}/*/*")
     lake.storage.sweep_unfinished(lake.root)
-    for folder in raw.begun_folders(lake):
-        if not _is_published(lake, folder):
-            lake.storage.sweep_unfinished(folder)
+    begun = raw.begun_folders(lake)
+    with lake.storage.ahead(folder / raw.PULL for folder in begun):
+        for folder in begun:
+            if not _is_published(lake, folder):
+                lake.storage.sweep_unfinished(folder)
     look_again(lake, (*locks, *left), read)
 
 

@@ -65,7 +65,7 @@ def learn_longest(lake: Lake, days: int | None, *, at: datetime) -> None:
 def too_old(lake: Lake, endpoint: Endpoint) -> TooOld | None:
     """Return which days the API has refused as too old at an endpoint; None if it has refused none, or serves them."""
     with suppress(KeyError, ValueError, TypeError, OverflowError):
-        told = _told(lake)[endpoint.name]
+        told = _by_endpoint(lake.remembered(OLDEST))[endpoint.name]
         oldest, at = (datetime.fromisoformat(told[name]).astimezone(UTC) for name in ("oldest", "at"))
         if oldest <= at:  # else the file is damaged, and would leave out all days
             return TooOld(oldest=oldest, at=at, text=str(told["text"]))
@@ -74,12 +74,14 @@ def too_old(lake: Lake, endpoint: Endpoint) -> TooOld | None:
 
 def learn_too_old(lake: Lake, endpoint: Endpoint, found: TooOld | None) -> None:
     """Remember which days the API refuses as too old at an endpoint, or with None forget it."""
-    told = {name: each for name, each in _told(lake).items() if name != endpoint.name}
-    if found:
-        told[endpoint.name] = {"oldest": found.oldest.isoformat(), "at": found.at.isoformat(), "text": found.text}
-    lake.mark(**{OLDEST: told})
+    new = {"oldest": found.oldest.isoformat(), "at": found.at.isoformat(), "text": found.text} if found else None
+
+    def change(told: object) -> dict[str, dict[str, str]]:
+        others = {name: each for name, each in _by_endpoint(told).items() if name != endpoint.name}
+        return {**others, endpoint.name: new} if new else others
+
+    lake.remember(OLDEST, change)
 
 
-def _told(lake: Lake) -> dict[str, dict[str, str]]:
-    told = lake.remembered(OLDEST)
+def _by_endpoint(told: object) -> dict[str, dict[str, str]]:
     return told if isinstance(told, dict) else {}

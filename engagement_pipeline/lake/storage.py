@@ -1,8 +1,9 @@
-"""Where the files of a lake are on a disk: the only module that touches them.
+"""Where the files of a lake are on a disk: the only module that touches them, with disk.py.
 
 In: paths under a lake's root, and contents. Out: files that are whole or absent, and what lies where.
 
-    read      exists · size · find · holds · stamps · read · lines · source, for Arrow · location and admit, for DuckDB
+    read      exists · size · those, of several · find · holds · stamps · read · lines · source, for Arrow
+              location and admit, for DuckDB · ahead, of what is read next · survey, of what lies where
     look      children · usage · free · busy · closed · file, a copy on this machine
     write     write_whole · append_line · staging, then swap · remove · remove_folder · set_apart
     folders   make_folder · begin_folder, then end_folder · begun_folders
@@ -18,72 +19,33 @@ such a folder lies in `local`.
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import fnmatch
 import os
 import re
 import shutil
-import stat
 from contextlib import contextmanager, suppress
-from enum import Enum
 from io import BytesIO
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, TypeVar
 
-from engagement_pipeline.core.dated import is_real
+from engagement_pipeline.core import file_lock
 from engagement_pipeline.core.durable import sync_folder
-from engagement_pipeline.core.errors import LakeError
+from engagement_pipeline.lake import disk
+from engagement_pipeline.lake.states import APART, UNSETTLED, Entry, State, SwapError, placed_at, unwritten
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     import duckdb
     import pyarrow as pa
 
-UNSETTLED = ".new"  # behind the name of a response that has landed and was not looked at
+T = TypeVar("T")
 WRITABLE = 0o222  # of a file's mode
 DROPPED = ".dropped-"  # before the name of a folder that is being removed
-APART = ".damaged"  # behind the name of a file that is set apart
 # What a process writes before it is renamed: its number stands behind the name that the file, or the folder, is for.
 UNFINISHED = re.compile(r"\..+\.(?:json|zst|new|parquet|duckdb|staging|csv)\.(?P<process>[0-9]+)(?:\.wal)?")
-
-
-class Entry(NamedTuple):
-    """A file or a folder, the bytes of a file, whether this user may read and write it, and whether anybody may write.
-
-    A file that its own owner may not read counts as unreadable to root too: the services run as another user.
-    """
-
-    path: Path
-    folder: bool
-    size: int
-    readable: bool
-    writable: bool
-    open_to_all: bool
-
-
-class State(Enum):
-    """What is known of a response: that it has landed, that it counts too, that it is rejected, or that none came."""
-
-    LANDED = "landed"
-    COUNTS = "counts"
-    REJECTED = "rejected"
-    UNANSWERED = "unanswered"
-
-
-class SwapError(OSError):
-    """What the system refused while files were put in their places.
-
-    `put` are the places that have their new file, `left` those that have not. `filename` is the place that was
-    refused, since nobody knows the staged file by its name.
-    """
-
-    def __init__(self, refused: OSError, *, put: Sequence[Path], left: Sequence[Path]) -> None:
-        super().__init__(refused.errno, refused.strerror, refused.filename2 or refused.filename)
-        self.put = tuple(put)
-        self.left = tuple(left)
 
 
 class LocalStorage:
@@ -95,6 +57,7 @@ class LocalStorage:
     """
 
     is_local = True  # so rights, room and the way to a file mean something
+    at_once = 1  # files that are worth to be asked for at the same time
     parts = ""  # the glob that stands behind the name of a file of lines, where that is a folder of parts
 
     def __init__(self, root: Path) -> None:
@@ -122,23 +85,23 @@ class LocalStorage:
 
         One that is called after a day, a month or a moment that there is not is no file of a lake.
         """
-        return sorted(_real(within or self.root, pattern))
+        return sorted(disk.real(within or self.root, pattern))
 
     def holds(self, pattern: str) -> bool:
         """Tell whether any file or folder of the lake matches a glob; it looks no further than the first."""
-        return any(_real(self.root, pattern))
+        return any(disk.real(self.root, pattern))
 
     def stamps(self, pattern: str) -> dict[str, str]:
         """Return a text for each file that matches a glob, by its path in the lake: replaced, it has another text."""
-        return dict(_stamps(str(self.root), "", pattern.split("/")))
+        return dict(disk.stamps(str(self.root), "", pattern.split("/")))
 
     def children(self, folder: Path) -> list[Entry]:
         """Return what lies in a folder, sorted by name; nothing where it is gone."""
-        return sorted(_entries(folder))
+        return sorted(disk.entries(folder))
 
     def usage(self, path: Path) -> int:
         """Return the bytes of a file, or of all files in a folder and below it; 0 where there is none."""
-        return _usage(path) if path.is_dir() else self.size(path)
+        return disk.usage(path) if path.is_dir() else self.size(path)
 
     def free(self) -> int:
         """Return how many bytes can still be written."""
@@ -169,7 +132,7 @@ class LocalStorage:
 
     def busy(self, name: str) -> bool:
         """Tell whether somebody holds a lock of the lake. To look at it keeps nobody waiting."""
-        return _is_held(self.root / f".{name}.lock")
+        return disk.is_held(self.root / f".{name}.lock")
 
     def read(self, path: Path) -> bytes:
         """Return what a file holds; raises FileNotFoundError where there is none."""
@@ -184,6 +147,20 @@ class LocalStorage:
         """Return the files of which a file of lines is made: on a disk it is one."""
         return [path]
 
+    @contextmanager
+    def ahead(self, paths: Iterable[Path]) -> Iterator[None]:  # noqa: ARG002 - the system reads ahead
+        """Have files that are to be read in this order, while nobody writes them, got before where that takes long."""
+        yield
+
+    @contextmanager
+    def survey(self) -> Iterator[None]:
+        """Have what was listed taken for what is there, where it takes long to list."""
+        yield
+
+    def those(self, items: Iterable[T], hold: Callable[[T], bool]) -> list[T]:
+        """Return those of some paths or globs that are there, or hold something, as a method of this storage tells."""
+        return [*filter(hold, dict.fromkeys(items))]
+
     def source(self, path: Path) -> pa.NativeFile:
         """Open a file for Arrow to read at any place, several threads at once; to be closed by who opens it."""
         import pyarrow as pa  # noqa: PLC0415 - who reads no rows does not wait for it
@@ -192,7 +169,7 @@ class LocalStorage:
 
     def location(self, pattern: str) -> str:
         """Return a glob within the lake as DuckDB reads it, from any working directory."""
-        return f"{literally(self.root.absolute())}/{pattern}"
+        return f"{disk.literally(self.root.absolute())}/{pattern}"
 
     def admit(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Let a connection read the lake's files, which it does by itself on a disk."""
@@ -206,7 +183,7 @@ class LocalStorage:
         """Have a folder, and those above it, in which files are then written by their path."""
         missing = [folder for folder in (path, *path.parents) if not folder.exists()]
         path.mkdir(parents=True, exist_ok=True)
-        _sync([*self._above(path), *(folder.parent for folder in missing)])
+        disk.sync([*self._above(path), *(folder.parent for folder in missing)])
 
     def begin_folder(self, path: Path) -> None:
         """Have a folder, which is found among those that have begun until `end_folder`."""
@@ -231,7 +208,7 @@ class LocalStorage:
             sync_folder(path.parent)
         except OSError as error:
             aside.unlink(missing_ok=True)
-            raise _unwritten(path, error) from error
+            raise unwritten(path, error) from error
 
     def note(self, name: str, content: bytes) -> None:
         """Write a note that outlives the process, if not a power cut; where there is no room for it, do without."""
@@ -255,11 +232,11 @@ class LocalStorage:
             path.parent.mkdir(exist_ok=True)
             file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
             try:
-                _append(file, line)
+                disk.append(file, line)
             finally:
                 os.close(file)
         except OSError as error:
-            raise _unwritten(path, error) from error
+            raise unwritten(path, error) from error
 
     @contextmanager
     def staging(self, folder: Path) -> Iterator[Path]:
@@ -293,7 +270,7 @@ class LocalStorage:
                 for staged, target in group.items():
                     put.append(staged.replace(target))
                 # With those above, which may be new too.
-                _sync(folder for target in group.values() for folder in self._above(target))
+                disk.sync(folder for target in group.values() for folder in self._above(target))
         except OSError as error:
             raise SwapError(error, put=put, left=targets[len(put) :]) from error
 
@@ -307,12 +284,12 @@ class LocalStorage:
         """Remove a folder with all in it, at once for whoever looks; and the one above, if nothing else is there."""
         dropped = path.rename(path.with_name(DROPPED + path.name))
         sync_folder(path.parent)  # else a power cut may leave it under its name with a part of what was in it
-        _remove_dropped(dropped)
+        disk.remove_dropped(dropped)
 
     def sweep(self, folders: str) -> None:
         """Remove what a `remove_folder` that was killed left in folders that match a glob."""
         for path in self.find(f"{folders}/{DROPPED}*"):
-            _remove_dropped(path)
+            disk.remove_dropped(path)
 
     def clear(self, folder: Path) -> None:
         """Remove a staging folder that a process which was killed has left."""
@@ -325,7 +302,7 @@ class LocalStorage:
         """
         for path in folder.glob(f".{of}"):
             made = UNFINISHED.fullmatch(path.name)
-            if made and not _is_alive(int(made["process"])):
+            if made and not disk.is_alive(int(made["process"])):
                 with suppress(OSError):  # of somebody else: it harms nobody
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
 
@@ -345,7 +322,7 @@ class LocalStorage:
         placed = placed_at(path.with_name(path.name.removesuffix(UNSETTLED)), state)
         self.make_folder(placed.parent)
         moved = path.rename(placed)
-        _sync((placed.parent, path.parent))
+        disk.sync((placed.parent, path.parent))
         return moved
 
     def marked(self, folder: Path, pattern: str, state: State) -> list[Path]:
@@ -353,140 +330,13 @@ class LocalStorage:
         placed = placed_at(folder / pattern, state)
         return sorted(placed.parent.glob(placed.name))
 
-    @contextmanager
-    def lock(self, name: str, *, what: str = "", waiting: Callable[[str], object]) -> Iterator[None]:  # noqa: ARG002
-        """Hold a lock of the lake; `waiting` is called if somebody else holds it: with nothing, since a file says none.
+    def lock(self, name: str, *, what: str = "", waiting: Callable[[str], object]) -> AbstractContextManager[None]:
+        """Hold a lock of the lake; `waiting` is called with what another holder has said, each time it differs.
 
         The operating system frees it when its holder dies.
         """
-        from filelock import FileLock, Timeout  # noqa: PLC0415 - nor for this who locks nothing
-
-        lock = FileLock(self.root / f".{name}.lock")
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            waiting("")
-            lock.acquire()
-        try:
-            yield
-        finally:
-            lock.release()
+        return file_lock.hold(self.root / f".{name}.lock", what=what, waiting=waiting)
 
     def _above(self, path: Path) -> list[Path]:
         """Return the folders of the lake in which a file or a folder lies, its root included."""
         return [folder for folder in path.parents if folder.is_relative_to(self.root)]
-
-
-def literally(path: Path | str) -> str:
-    """Return a path as a glob that matches just that path."""
-    return re.sub(r"([*?\[])", r"[\1]", str(path))
-
-
-def _real(folder: Path, pattern: str) -> Iterator[Path]:
-    return (path for path in folder.glob(pattern) if is_real(str(path.relative_to(folder))))
-
-
-def _stamps(folder: str, within: str, parts: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield the path and the stamp of each file: a thousand files take some milliseconds, which pathlib does not."""
-    first, *rest = parts
-    names = [first]
-    if literally(first) != first:
-        fits = re.compile(fnmatch.translate(first)).match
-        with suppress(OSError), os.scandir(folder) as found:
-            names = sorted(child.name for child in found if fits(child.name) and is_real(child.name))
-    for name in names:
-        path = f"{folder}/{name}"
-        if rest:
-            yield from _stamps(path, f"{within}{name}/", rest)
-        else:
-            with suppress(OSError):
-                about = os.stat(path)  # noqa: PTH116
-                yield within + name, f"{about.st_size}-{about.st_mtime_ns}-{about.st_ino}"
-
-
-def _is_held(lock: Path) -> bool:
-    try:
-        file = os.open(lock, os.O_RDONLY)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(file)  # and with it the look at the lock
-    return False
-
-
-def _entries(folder: Path) -> Iterator[Entry]:
-    """Look at each file and folder in a folder; what vanishes meanwhile is left out."""
-    with suppress(FileNotFoundError), os.scandir(folder) as children:
-        for child in children:
-            with suppress(FileNotFoundError):
-                yield _entry(child)
-
-
-def _usage(folder: str | Path) -> int:
-    """Add up the files of a folder, without a look at their rights; what vanishes meanwhile counts nothing."""
-    size = 0
-    with suppress(FileNotFoundError), os.scandir(folder) as children:
-        for child in children:
-            with suppress(FileNotFoundError):
-                size += _usage(child.path) if child.is_dir() else child.stat().st_size
-    return size
-
-
-def _entry(child: os.DirEntry[str]) -> Entry:
-    """Look at a file or folder; a link is what it leads to, and one that leads nowhere is a file."""
-    about = child.stat(follow_symlinks=not child.is_symlink() or Path(child).exists())
-    folder = stat.S_ISDIR(about.st_mode)
-    needed = os.R_OK | os.X_OK if folder else os.R_OK
-    readable = bool(about.st_mode & stat.S_IRUSR) and os.access(child, needed)
-    open_to_all = bool(about.st_mode & stat.S_IWOTH)
-    return Entry(Path(child), folder, about.st_size * (not folder), readable, os.access(child, os.W_OK), open_to_all)
-
-
-def placed_at(path: Path, state: State) -> Path:
-    """Return where a response lies in a state."""
-    if state is State.LANDED:
-        return path.with_name(path.name + UNSETTLED)
-    return path if state is State.COUNTS else path.parent / state.value / path.name
-
-
-def _remove_dropped(path: Path) -> None:
-    shutil.rmtree(path)
-    if not any(path.parent.iterdir()):
-        path.parent.rmdir()
-
-
-def _is_alive(process: int) -> bool:
-    """Tell whether there is a process with this number."""
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:  # it is another user's
-        return True
-    return True
-
-
-def _append(file: int, line: bytes) -> None:
-    """Append a line in one write; one before it that a full disk or a power cut left torn is ended first."""
-    fcntl.flock(file, fcntl.LOCK_EX)  # given back at closing; else a line that is being written looks torn
-    size = os.fstat(file).st_size
-    torn = size and os.pread(file, 1, size - 1) != b"\n"
-    content = b"\n" * bool(torn) + line + b"\n"
-    if os.write(file, content) < len(content):  # the disk is full
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def _sync(folders: Iterable[Path]) -> None:
-    for folder in dict.fromkeys(folders):
-        sync_folder(folder)
-
-
-def _unwritten(path: Path, error: OSError) -> LakeError:
-    return LakeError(
-        f"{path} cannot be written: {error.strerror}; what landed before is kept. Make room or mend the rights, then "
-        "run again"
-    )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from engagement_pipeline.lake.storage import Entry
+    from engagement_pipeline.lake.states import Entry
     from engagement_pipeline.observe.patient import Patient
 
 REFRESH = ".refresh"  # with which transport/rotation.py ends the name of a file beside the accounts

@@ -20,7 +20,7 @@ from engagement_pipeline.core.words import counted
 from engagement_pipeline.lake import raw, refused_windows, request_log, set_aside
 from engagement_pipeline.lake.layout import PULL_LOCK
 from engagement_pipeline.lake.parquet import opened
-from engagement_pipeline.lake.storage import State
+from engagement_pipeline.lake.states import State
 from engagement_pipeline.observe.looks import day_of
 from engagement_pipeline.query import catalog
 from engagement_pipeline.query.views import quoted

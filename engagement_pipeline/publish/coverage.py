@@ -6,7 +6,7 @@ by Tweet; and which Tweets the pull has the newest word on.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle
@@ -96,13 +96,22 @@ class Coverer:
     """What one worker does of the coverage: it adds to some days what a pull says of each of its Tweets."""
 
     def __init__(
-        self, lake: Lake, words: pa.Table, *, endpoint: Endpoint, asked: Sequence[str], answers: Answered
+        self,
+        lake: Lake,
+        words: pa.Table,
+        *,
+        endpoint: Endpoint,
+        days: Sequence[date],
+        asked: Sequence[str],
+        answers: Answered,
     ) -> None:
         self._lake = lake
         self._words = words
         self._endpoint = endpoint
         self._asked = asked
         self._answers = answers
+        self._ahead = ExitStack()
+        self._ahead.enter_context(lake.storage.ahead(lake.coverage(endpoint, day) for day in days))
 
     def merge(self, told: OfDay) -> DayCovered:
         """Stage a day's coverage, if the pull changes it."""
@@ -124,7 +133,8 @@ class Coverer:
         )
 
     def close(self) -> None:
-        """Between two days, nothing is open."""
+        """Read nothing ahead any more."""
+        self._ahead.close()
 
 
 @contextmanager
@@ -134,8 +144,8 @@ def staging(lake: Lake, pending: Pending, staged: Staged, workers: Workers) -> I
     words = _words(pending, staged.not_served)
     answers = Answered(pending.tweets, np.array(sorted(pending.answers.refused), np.int64))
     number = max(1, min(workers.number(pending.most_rows), len(pending.days)))
-    maker = partial(Coverer, lake, words, endpoint=pull.endpoint, asked=pull.types, answers=answers)
-    with workers.each([maker] * number) as members:
+    make = partial(Coverer, lake, words, endpoint=pull.endpoint, asked=pull.types, answers=answers)
+    with workers.each([partial(make, days=pending.days[place::number]) for place in range(number)]) as members:
         asked = [
             member.ask(
                 Coverer.merge,

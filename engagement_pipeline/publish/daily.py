@@ -28,7 +28,7 @@ from engagement_pipeline.publish.day_sums import SumsReader, SumsWriter
 from engagement_pipeline.publish.merge import LAST_ID, daily_sums, in_order, of_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -54,32 +54,34 @@ def write_months(
     where a file of these is damaged. They are staged in the folder `aside`, by default the lake's.
     """
     aside = aside or lake.staging
-    months = Months({}, [])
-    lacking = {day for day in days if not lake.storage.exists(lake.daily(day))}
-    for target, of_month in groupby(sorted(lacking | fresh.keys()), lake.daily):
-        month = [*of_month]
-        new = [day for day in month if day in fresh]
-        sums = [path for path in (fresh[day] for day in new) if path]
-        into = aside / f"month.{target.name}"
-        leave_out = pa.array(new, pa.date32())
-        there = lake.storage.exists(target)
-        whole = there and _is_merged(lake, sums, into, published=target, leave_out=leave_out)
-        if there and not whole:
-            logger.warning("%s is damaged: it is made anew of the rows of its days", target)
-            months.damaged.append(target)
-        if not whole:
-            sums += [_summed(lake, day, aside) for day in _others(lake, month[0], new)]
-            _merge(lake, sums, into, published=None, leave_out=leave_out)
-        if whole or sums:
-            months.files[into] = target
-    return months
+    months = {day: lake.daily(day) for day in {*days, *fresh}}
+    there = lake.storage.those(months.values(), lake.storage.exists)
+    changing = {day for day, path in months.items() if day in fresh or path not in there}
+    by_month = {target: [*of_month] for target, of_month in groupby(sorted(changing), lake.daily)}
+    found = Months({}, [])
+    with lake.storage.ahead(target for target in by_month if target in there):
+        for target, month in by_month.items():
+            new = [day for day in month if day in fresh]
+            sums = [path for path in (fresh[day] for day in new) if path]
+            into = aside / f"month.{target.name}"
+            leave_out = pa.array(new, pa.date32())
+            whole = target in there and _is_merged(lake, sums, into, published=target, leave_out=leave_out)
+            if target in there and not whole:
+                logger.warning("%s is damaged: it is made anew of the rows of its days", target)
+                found.damaged.append(target)
+            if not whole:
+                sums += [_summed(lake, day, aside) for day in _others(lake, month[0], new)]
+                _merge(lake, sums, into, published=None, leave_out=leave_out)
+            if whole or sums:
+                found.files[into] = target
+    return found
 
 
-def _others(lake: Lake, of_month: date, new: list[date]) -> list[date]:
+def _others(lake: Lake, of_month: date, new: Collection[date]) -> list[date]:
     """Return the days of a day's month that have rows, but for the new ones."""
-    return [
-        day for day in days_of_month(of_month) if day not in new and lake.storage.exists(lake.rows(ENGAGEMENTS, day))
-    ]
+    rows = {day: lake.rows(ENGAGEMENTS, day) for day in days_of_month(of_month) if day not in new}
+    there = lake.storage.those(rows.values(), lake.storage.exists)
+    return [day for day, path in rows.items() if path in there]
 
 
 def _summed(lake: Lake, day: date, aside: Path) -> Path:
@@ -90,10 +92,7 @@ def _summed(lake: Lake, day: date, aside: Path) -> Path:
             f"{rows} is damaged, and {lake.daily(day)} cannot be made without it: {rebuild_of_month(day)} makes both "
             "anew from raw"
         )
-    with (
-        closing(SortedReader(lake, rows)) as published,
-        closing(SumsWriter(into)) as sink,
-    ):
+    with closing(SortedReader(lake, rows)) as published, closing(SumsWriter(into)) as sink:
         for tweet in published.row_group_ends(LAST_ID):
             table = published.up_to(tweet)
             sink.append(daily_sums(of_table(table), table))

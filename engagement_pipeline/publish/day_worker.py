@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from engagement_pipeline.core.measured import before_posted, first_hour, youngest_from
-from engagement_pipeline.core.tables import TYPE_NAMES
+from engagement_pipeline.core.tables import ENGAGEMENTS, TYPE_NAMES
 from engagement_pipeline.publish import left_out
 from engagement_pipeline.publish.by_day import ByDay, Part, Runs, joined, split_by_day
 from engagement_pipeline.publish.day_file import DayFile
-from engagement_pipeline.publish.newest import read
+from engagement_pipeline.publish.newest import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -92,24 +92,34 @@ class Merged(NamedTuple):
 class DayWorker:
     """Some of the days that a pull may change, by their places among all its `days`, and their files.
 
-    `lock` is the name of the note that says which response is being read.
+    `coming` are the responses that it is to read, in this order. `lock` is the name of the note that says which.
     """
 
     def __init__(
-        self, lake: Lake, *, pull: str, types: Sequence[str], days: Sequence[date], places: Sequence[int], lock: str
+        self,
+        lake: Lake,
+        *,
+        pull: str,
+        types: Sequence[str],
+        days: Sequence[date],
+        places: Sequence[int],
+        coming: Sequence[Landed],
+        lock: str,
     ) -> None:
         self._asked = [TYPE_NAMES.index(name) for name in types]
         self._days = days
-        self._lock = lock
         with ExitStack() as stack:
-            self._files = {
-                place: stack.enter_context(closing(DayFile(lake, days[place], newest_pull=pull))) for place in places
-            }
+            self._reader = stack.enter_context(closing(Reader(lake, coming, lock)))
+            with lake.storage.ahead(lake.rows(ENGAGEMENTS, days[place]) for place in places):
+                self._files = {
+                    place: stack.enter_context(closing(DayFile(lake, days[place], newest_pull=pull)))
+                    for place in places
+                }
             self._open = stack.pop_all()
 
     def read(self, landed: Landed, into: Path | None) -> Read:
         """Read a response, into a file where one is named."""
-        flat = read(landed, self._lock)
+        flat = self._reader.read(landed)
         by_day = split_by_day(flat.rows, self._days[0], len(self._days))
         if into:
             by_day.runs.save(into)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from engagement_pipeline import sources
 from engagement_pipeline.core.erased import Change, Erased, nothing_beside
-from engagement_pipeline.core.errors import LakeError
+from engagement_pipeline.core.errors import LakeError, advice
 from engagement_pipeline.lake import forgotten, shapes
 from engagement_pipeline.lake.layout import LAKE_LOCK, PULL_LOCK
 from engagement_pipeline.lake.recovery import recover
@@ -107,7 +107,7 @@ def forget(home: Lake, tweets: Collection[int], *, now: datetime, beside: Beside
     except OSError as error:
         raise LakeError(
             f"{error.filename or home.root} cannot be used: {error.strerror}; the Tweets are not gone from all "
-            "files yet, and none comes back. Make room or mend the rights, then run again: that goes on"
+            f"files yet, and none comes back. {advice(error, 'run again: that goes on')}"
         ) from error
     return receipt
 

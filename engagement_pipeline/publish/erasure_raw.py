@@ -19,7 +19,7 @@ from engagement_pipeline import sources
 from engagement_pipeline.core.errors import LakeError, ResponseError
 from engagement_pipeline.lake import raw
 from engagement_pipeline.lake.landed_file import APART, SUFFIX, landed_at, packed, unpacked
-from engagement_pipeline.lake.storage import UNSETTLED, State
+from engagement_pipeline.lake.states import UNSETTLED, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.lake.inventory import LAKE_FILE
 from engagement_pipeline.lake.parquet import opened
-from engagement_pipeline.lake.storage import UNSETTLED
+from engagement_pipeline.lake.states import UNSETTLED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

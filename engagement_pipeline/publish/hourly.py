@@ -81,6 +81,7 @@ def stage(lake: Lake, pending: Pending, *, sums: bool, workers: Workers, progres
 def _made_of(lake: Lake, pending: Pending, workers: Workers) -> list[Callable[[], DayWorker]]:
     """Return what makes each worker's object: days are dealt out in turn, since the first ones have fewer rows."""
     number = max(1, min(workers.number(pending.most_rows), len(pending.places)))
+    coming = pending.answers.in_order() if pending.places else []
     locks = [of_worker(lake.notes, place) for place in range(number)] if number > 1 else [lake.notes]
     return [
         partial(
@@ -90,6 +91,7 @@ def _made_of(lake: Lake, pending: Pending, workers: Workers) -> list[Callable[[]
             types=pending.pull.types,
             days=pending.days,
             places=pending.places[place::number],
+            coming=coming[place::number],
             lock=lock,
         )
         for place, lock in enumerate(locks)

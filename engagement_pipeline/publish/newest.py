@@ -9,6 +9,7 @@ interleave, more than MOST_ROWS would be held, and those that were not used for 
 
 from __future__ import annotations
 
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -18,15 +19,16 @@ import pyarrow.compute as pc
 from engagement_pipeline import sources
 from engagement_pipeline.core.errors import ResponseError
 from engagement_pipeline.lake.landed_file import damaged
-from engagement_pipeline.lake.looking import looking
+from engagement_pipeline.lake.looking import Looks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from engagement_pipeline.core.model import Flat, NotServed, Request
     from engagement_pipeline.lake.forgotten import Forgotten
     from engagement_pipeline.lake.landed_file import Landed
+    from engagement_pipeline.lake.layout import Lake
     from engagement_pipeline.lake.raw import Pull
     from engagement_pipeline.publish.merge import Ints
 
@@ -90,6 +92,10 @@ class NewestAnswers:
         """Return when each of `tweets` was asked for, by the request whose answer is the newest."""
         return [self._answers[tweet].asked_at for tweet in self.tweets.tolist()]
 
+    def in_order(self) -> list[Landed]:
+        """Return the responses with the newest answers, each where the first of its Tweets is."""
+        return [*dict.fromkeys(self._answers[tweet] for tweet in self.tweets.tolist())]
+
     def wanted(self, low: int, high: int) -> dict[Landed, list[int]]:
         """Return the responses with the newest answers for the Tweets behind `low`, up to `high` and with it."""
         first, last = np.searchsorted(self.tweets, (low, high), "right")
@@ -139,13 +145,25 @@ def reasons_of(tweets: Ints, not_served: Mapping[int, NotServed]) -> dict[int, N
     return {tweet: not_served[tweet] for tweet in tweets.tolist() if tweet in not_served}
 
 
-def read(landed: Landed, lock: str) -> Flat:
-    """Read a response, with a note that says so to whoever has the lock next; LakeError where it is damaged."""
-    try:
-        with looking(landed, lock):
-            return sources.read(landed.body(), landed.request)
-    except ResponseError as error:
-        raise damaged(landed.path, str(error)) from None
+class Reader:
+    """Who reads responses, got ahead in the order in which they are `coming`, with notes for who has the lock next."""
+
+    def __init__(self, lake: Lake, coming: Sequence[Landed], lock: str) -> None:
+        self._open = ExitStack()
+        self._looks = self._open.enter_context(closing(Looks(lake.storage, coming, lock)))
+        self._open.enter_context(lake.storage.ahead(landed.path for landed in coming))
+
+    def read(self, landed: Landed) -> Flat:
+        """Read a response; LakeError where it is damaged."""
+        try:
+            with self._looks.at(landed):
+                return sources.read(landed.body(), landed.request)
+        except ResponseError as error:
+            raise damaged(landed.path, str(error)) from None
+
+    def close(self) -> None:
+        """Leave no note, and get nothing ahead any more."""
+        self._open.close()
 
 
 def between(rows: pa.Table, low: int, high: int) -> pa.Table:

@@ -101,7 +101,9 @@ class Pending:
         """Read what the pull has landed and what the lake has of these days; LakeError where a file is damaged."""
         answers = NewestAnswers(pull, forgotten.load(lake))
         asked_at = _microseconds(pa.array(answers.answered_at(), TIMESTAMP))
-        coverage = [read(lake, lake.coverage(pull.endpoint, day), COVERAGE, columns=OF_COVERAGE) for day in days]
+        paths = [lake.coverage(pull.endpoint, day) for day in days]
+        with lake.storage.ahead(paths):
+            coverage = [read(lake, path, COVERAGE, columns=OF_COVERAGE) for path in paths]
         known, told = [Index.of(each) for each in coverage], [Told.of(each) for each in coverage]
         of_tweets = [index.of_tweets(answers.tweets) for index in known]
         later = [(asked_at > index.pulled_at) & (asked_at != index.asked_at) for index in of_tweets]

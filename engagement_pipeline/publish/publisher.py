@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engagement_pipeline import sources
-from engagement_pipeline.core.errors import LakeError, PublishError
+from engagement_pipeline.core.errors import LakeError, PublishError, advice
 from engagement_pipeline.core.model import Plan, Progress, Window, quiet
 from engagement_pipeline.core.table import Merge
 from engagement_pipeline.core.tables import MISSING, STORED
@@ -27,7 +27,7 @@ from engagement_pipeline.lake import raw, set_aside
 from engagement_pipeline.lake.layout import LAKE_LOCK
 from engagement_pipeline.lake.recovery import recover
 from engagement_pipeline.lake.set_aside import SetAside
-from engagement_pipeline.lake.storage import SwapError
+from engagement_pipeline.lake.states import SwapError
 from engagement_pipeline.publish import coverage, daily, hourly, snapshots
 from engagement_pipeline.publish.coverage import BEFORE_POSTED
 from engagement_pipeline.publish.merge import NEVER
@@ -158,8 +158,8 @@ def publish_part(
     except OSError as error:
         raise LakeError(
             f"{error.filename or lake.root} cannot be used ({error.strerror or error}): "
-            f"{_came_to(lake, pending, error)}; what has landed is kept. Make room or mend the rights, then run again: "
-            "that publishes the rest"
+            f"{_came_to(lake, pending, error)}; what has landed is kept. "
+            f"{advice(error, 'run again: that publishes the rest')}"
         ) from error
     return Publication(
         pull=pull,
@@ -197,9 +197,11 @@ def _stage_rows(lake: Lake, pending: Pending, *, sums: bool, workers: Workers, p
 
 def _miss_none(lake: Lake, pending: Pending) -> None:
     """Raise where rows that were published are gone: taken for none, they would be lost without a word."""
-    for day, known in zip(pending.days, pending.known, strict=True):
-        path = lake.rows(pending.pull.endpoint.table, day)
-        if (known.pulled_at > NEVER).any() and not lake.storage.exists(path):
+    told = [day for day, known in zip(pending.days, pending.known, strict=True) if (known.pulled_at > NEVER).any()]
+    paths = {day: lake.rows(pending.pull.endpoint.table, day) for day in told}
+    there = lake.storage.those(paths.values(), lake.storage.exists)
+    for day, path in paths.items():
+        if path not in there:
             raise LakeError(
                 f"{path} is missing, and its coverage tells of rows: engagement rebuild --from {day} --to {day} "
                 "makes it anew from raw",

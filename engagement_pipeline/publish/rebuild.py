@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from engagement_pipeline import sources
 from engagement_pipeline.core.dated import A_DAY
-from engagement_pipeline.core.errors import LakeError
+from engagement_pipeline.core.errors import LakeError, advice
 from engagement_pipeline.core.model import Progress, quiet
 from engagement_pipeline.core.table import Merge
 from engagement_pipeline.lake import forgotten, raw, rebuilds
@@ -101,7 +101,7 @@ def rebuild_table(
     except OSError as error:
         raise LakeError(
             f"{error.filename or lake.root} cannot be used: {error.strerror}; days may be new already, the "
-            "others are as they were. Make room or mend the rights, then rebuild again: that makes all of them anew"
+            f"others are as they were. {advice(error, 'rebuild again: that makes all of them anew')}"
         ) from error
 
 

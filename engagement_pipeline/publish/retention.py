@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engagement_pipeline.core.errors import LakeError
+from engagement_pipeline.core.errors import LakeError, advice
 from engagement_pipeline.lake import raw
 from engagement_pipeline.lake.landed_file import SUFFIX
 from engagement_pipeline.lake.layout import LAKE_LOCK
@@ -90,5 +90,5 @@ def drop(lake: Lake, pulls: Sequence[Spent]) -> None:
     except OSError as error:
         raise LakeError(
             f"{error.filename or lake.raw} cannot be removed: {error.strerror}; the tables are as they were. "
-            "Mend that, then prune again: that removes the rest"
+            f"{advice(error, 'prune again: that removes the rest')}"
         ) from error

@@ -6,7 +6,6 @@ In: what is pending. Out: staged, the one file of the pull's day. Its rows say w
 from __future__ import annotations
 
 from contextlib import closing
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,8 +19,7 @@ from engagement_pipeline.lake.parquet import opened as opened_file
 from engagement_pipeline.lake.parquet import read
 from engagement_pipeline.publish.day_file import RowGroupWriter
 from engagement_pipeline.publish.merge import in_order
-from engagement_pipeline.publish.newest import Opened, between, of_tweets, reasons_of
-from engagement_pipeline.publish.newest import read as read_response
+from engagement_pipeline.publish.newest import Opened, Reader, between, of_tweets, reasons_of
 from engagement_pipeline.publish.staging import Staged
 
 if TYPE_CHECKING:
@@ -48,8 +46,11 @@ def stage(lake: Lake, pending: Pending, *, progress: Progress) -> Staged:
     if not pending.places:
         return Staged(files={}, stored=stored, not_served=not_served)
     later = pa.array(pending.tweets[pending.later[:, 0]])
-    opened = Opened(pending.answers, partial(read_response, lock=lake.notes))
-    with closing(RowGroupWriter(into, table)) as sink:
+    with (
+        closing(Reader(lake, pending.answers.in_order(), lake.notes)) as reader,
+        closing(RowGroupWriter(into, table)) as sink,
+    ):
+        opened = Opened(pending.answers, reader.read)
         for chunk in pending.chunks([_tweets(lake, target)]):
             parts, _ = opened.parts(chunk.low, chunk.high)
             observed = (_observed(part, chunk) for part in parts)

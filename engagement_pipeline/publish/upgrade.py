@@ -26,7 +26,7 @@ import pyarrow.compute as pc
 
 from engagement_pipeline.core.dated import A_DAY
 from engagement_pipeline.core.endpoints import RECENT
-from engagement_pipeline.core.errors import LakeError
+from engagement_pipeline.core.errors import LakeError, advice
 from engagement_pipeline.core.measured import HOURS, before_posted, first_hour, rows_before_posted
 from engagement_pipeline.core.model import Progress, quiet
 from engagement_pipeline.core.tables import COVERAGE, ENGAGEMENTS, MISSING, REVISIONS, STORED
@@ -92,8 +92,8 @@ def upgrade(lake: Lake, *, progress: Progress = quiet) -> Upgraded:
             days, dropped, damaged = _upgrade_tables(lake, progress)
         except OSError as error:
             raise LakeError(
-                f"{error.filename or lake.root} cannot be used ({error.strerror or error}): make room or get "
-                "permission for it, then run engagement upgrade again"
+                f"{error.filename or lake.root} cannot be used ({error.strerror or error}): what is upgraded stays so. "
+                f"{advice(error, 'run engagement upgrade again: that goes on')}"
             ) from error
         lake.mark()
     return Upgraded(older=older, days=days, dropped=dropped, damaged=tuple(damaged))

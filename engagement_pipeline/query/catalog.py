@@ -24,7 +24,8 @@ import duckdb
 
 from engagement_pipeline.core.errors import QUERY_INTERRUPTED, InputError, LakeError
 from engagement_pipeline.core.tables import TABLES, TWEETS
-from engagement_pipeline.lake.storage import LocalStorage, literally
+from engagement_pipeline.lake.disk import literally
+from engagement_pipeline.lake.storage import LocalStorage
 from engagement_pipeline.query import files, seal, stored, truth
 from engagement_pipeline.query.problems import closed, of_system, refused, told
 from engagement_pipeline.query.views import BY_SOURCE, all_macros, all_views, identifier, needed, quoted
@@ -54,21 +55,23 @@ def refresh(lake: Lake, *, threads: int | None = None) -> Path:
     Marts in files are made first, in so many `threads` of DuckDB, by default in as many as it sees cores.
     """
     lake.open()
-    if seal.is_whole(lake) and seal.is_current(lake):
+    with lake.storage.survey():
+        if seal.is_whole(lake) and seal.is_current(lake):
+            return lake.catalog
+        stored.renew(lake, threads=threads)
+        stamps = stored.stamps(lake)
+        if not seal.is_current(lake):
+            return _written(lake, stamps)
+        seal.put(lake, stamps)
         return lake.catalog
-    stored.renew(lake, threads=threads)
-    stamps = stored.stamps(lake)
-    if not seal.is_current(lake):
-        return _written(lake, stamps)
-    seal.put(lake, stamps)
-    return lake.catalog
 
 
 def write(lake: Lake, *, threads: int | None = None) -> Path:
     """Write engagement.duckdb anew beside the old one, and put it in its place; marts first, as `refresh` does."""
     lake.open()
-    stored.renew(lake, threads=threads)
-    return _written(lake, stored.stamps(lake))
+    with lake.storage.survey():
+        stored.renew(lake, threads=threads)
+        return _written(lake, stored.stamps(lake))
 
 
 def _written(lake: Lake, stamps: str) -> Path:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from engagement_pipeline.core.dated import A_DAY, A_MONTH, A_STAMP
 from engagement_pipeline.core.endpoints import ENDPOINTS
 from engagement_pipeline.core.kinds import Kind
-from engagement_pipeline.lake.storage import literally
+from engagement_pipeline.lake.disk import literally
 from engagement_pipeline.query.views import identifier, quoted, reading
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def source(
     """
     globs = dict.fromkeys(glob_of(table, day) for day in sorted(days)) or (table.glob,)
     patterns = [f"{within}/{glob}" if within else glob for glob in globs]
-    found = [pattern for pattern in patterns if lake.storage.holds(pattern)]  # DuckDB refuses one that matches nothing
+    found = lake.storage.those(patterns, lake.storage.holds)  # DuckDB refuses one that matches nothing
     if not found:
         if not live:
             columns = ", ".join(f'null::{kind} as "{name}"' for name, kind in _read_types(table).items())

@@ -27,8 +27,8 @@ from engagement_pipeline.core.dated import A_DAY, A_MONTH, ANY_DAY
 from engagement_pipeline.core.days import month_ends, of_month
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.tables import TABLES, TWEETS
+from engagement_pipeline.lake.disk import literally
 from engagement_pipeline.lake.layout import LAKE_LOCK
-from engagement_pipeline.lake.storage import literally
 from engagement_pipeline.query import files, truth
 from engagement_pipeline.query.views import all_views, identifier, quoted, reading
 

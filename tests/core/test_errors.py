@@ -12,6 +12,7 @@ from engagement_pipeline.core.errors import (
     PullError,
     StoreError,
     UnavailableError,
+    advice,
     refused_by_system,
 )
 
@@ -58,3 +59,27 @@ def test_an_outage_beside_a_month_that_is_used_up_does_not_end_by_itself():
 def test_to_run_a_pull_again_is_advised_alone_only_where_that_may_help(failures, advice):
     told = str(PullError(failures))
     assert told.partition(" What has landed is kept: ")[2].startswith(advice)
+
+
+def for_another(error, other):
+    """Return an error that another is the cause of."""
+    error.__cause__ = other
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "Make room, then run again"),
+        (OSError(errno.EACCES, "Permission denied"), "Get permission for it, then run again"),
+        (OSError(errno.ENOTEMPTY, "Directory not empty"), "Correct that, then run again"),
+        (OSError("of a library"), "Correct that, then run again"),
+        (StoreError(errno.ENOSPC, "the bucket is full: make room"), "Once that is done, run again"),
+        (
+            for_another(OSError(errno.ENOSPC, "the bucket is full: make room"), StoreError(errno.ENOSPC, "full")),
+            "Once that is done, run again",
+        ),
+    ],
+)
+def test_what_to_do_is_said_once_by_the_store_or_by_us(error, words):
+    assert advice(error, "run again") == words

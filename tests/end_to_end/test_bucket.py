@@ -161,7 +161,7 @@ def test_killed_before_any_change_of_the_store_the_next_run_ends_with_the_same_r
             run(chosen)
     monkeypatch.setattr(object_lock, "_is_dead", lambda _: True)
     objects.objects(chosen.data.bucket).seen.clear()
-    objects.objects(chosen.data.bucket).parts.clear()
+    objects.objects(chosen.data.bucket).lines.clear()
     before = landed(chosen)
     run(chosen)
     assert rows(Lake(chosen.data), "engagements", "daily") == rows(Lake(whole.data), "engagements", "daily")

@@ -6,7 +6,7 @@ import os
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
-from threading import Semaphore
+from threading import Event, Semaphore
 
 import pytest
 from bodies import NEVER_STALE, TYPES, at, body, nothing
@@ -372,3 +372,35 @@ def test_tweets_that_are_forbidden_to_the_bearer_token_are_set_aside(scripted):
     with scripted(error(403, "Forbidden to access tweets: 1; 2")) as script:
         report = pulling(script.api.url, known, planned({"": [1, 2]}), script.pull)
     assert set(report.refused) == {1, 2}
+
+
+def test_nobody_waits_for_a_refusal_to_land(world, monkeypatch):
+    """Its store may be slow: here it has the refusal once all else is answered."""
+    mine, foreign = world.tweets("harborbooks", 3), world.tweets("lumenaudio", 1)
+    all_answered, really = Event(), raw.Pull.land
+
+    def land(self, request, response, *, refusal="", **named):
+        assert not refusal or all_answered.wait(timeout=60)
+        return really(self, request, response, refusal=refusal, **named)
+
+    def progress(done, total, /, *, rows=0):
+        if done == len(mine + foreign):
+            all_answered.set()
+
+    monkeypatch.setattr(raw.Pull, "land", land)
+    report, landed = emulated(world, {"harborbooks": sorted(mine + foreign)}, size=1, progress=progress)
+    assert set(report.refused) == set(foreign)
+    assert landed["harborbooks", (*foreign,)].refusal
+
+
+def test_a_refusal_that_cannot_land_stops_the_pull(world, monkeypatch):
+    really = raw.Pull.land
+
+    def land(self, request, response, *, refusal="", **named):
+        if refusal:
+            raise LakeError("no space")
+        return really(self, request, response, refusal=refusal, **named)
+
+    monkeypatch.setattr(raw.Pull, "land", land)
+    with pytest.raises(LakeError, match="no space"):
+        emulated(world, {"harborbooks": sorted(world.tweets("harborbooks", 3) + world.tweets("lumenaudio", 1))}, size=1)

@@ -6,18 +6,21 @@ import os
 import subprocess
 import sys
 from datetime import timedelta
+from threading import Barrier, Lock
 
 import duckdb
 import obstore
 import obstore.store
 import pytest
+from bodies import at, begin, full, land
 
 from engagement_pipeline.core.errors import InputError, LakeError
 from engagement_pipeline.core.places import ObjectPath, place
-from engagement_pipeline.lake import bucket, object_lock, objects
+from engagement_pipeline.lake import bucket, object_lines, object_lock, object_swap, objects
 from engagement_pipeline.lake.layout import LAKE_LOCK, Lake
+from engagement_pipeline.lake.object_ahead import AT_ONCE
 from engagement_pipeline.lake.objects import TakenError
-from engagement_pipeline.lake.storage import State, SwapError
+from engagement_pipeline.lake.states import State, SwapError
 
 RESPONSE = "ann-1.json.zst"
 PUT = objects.Objects.put
@@ -59,7 +62,7 @@ def test_a_storage_names_its_local_folder_and_stages_nothing_in_the_bucket(stora
 
 
 def test_a_file_of_lines_is_one_file_of_many_parts(storage, monkeypatch):
-    monkeypatch.setattr(bucket, "PART_BYTES", 6)
+    monkeypatch.setattr(object_lines, "PART_BYTES", 6)
     path = storage.root / "requests" / "2026-01.jsonl"
     for number in range(4):
         storage.append_line(path, b"%d 5" % number)
@@ -237,14 +240,14 @@ def test_who_lost_its_lock_publishes_nothing(storage, monkeypatch):
 
 def test_who_loses_its_lock_between_rows_and_coverage_leaves_the_coverage(storage, monkeypatch):
     rows, coverage = staged(storage, "rows"), staged(storage, "coverage")
-    really = bucket.BucketStorage._put_group
+    really = object_swap.put_group
 
-    def put(self, group, placed):
-        really(self, group, placed)
-        key = self._lock_key(LAKE_LOCK)
-        self._objects.put(key, self._objects.get(key)[0].replace(b'"number": 1', b'"number": 2'))
+    def put(objects, group, placed):
+        really(objects, group, placed)
+        key = storage._lock_key(LAKE_LOCK)
+        objects.put(key, objects.get(key)[0].replace(b'"number": 1', b'"number": 2'))
 
-    monkeypatch.setattr(bucket.BucketStorage, "_put_group", put)
+    monkeypatch.setattr(object_swap, "put_group", put)
     with storage.lock(LAKE_LOCK, waiting=told), pytest.raises(SwapError) as refused:
         storage.swap(rows, coverage)
     assert (refused.value.put, refused.value.left) == ((storage.root / "rows",), (storage.root / "coverage",))
@@ -409,3 +412,98 @@ def test_a_store_that_wants_a_tag_without_quotation_marks_gets_it_so(storage, mo
         with storage.lock(LAKE_LOCK, waiting=told):
             numbers.append(json.loads(storage.read(storage.root / ".lake.lock"))["number"])
     assert numbers == [1, 2]
+
+
+# A store that is slow.
+
+
+def counted(monkeypatch, *names):
+    """Return what is asked of the store by these methods from now on."""
+    asked = []
+    for name in names:
+        really = getattr(objects.Objects, name)
+
+        def ask(self, key, *arguments, name=name, really=really, **named):
+            asked.append((name, key.rpartition("/")[2]))
+            return really(self, key, *arguments, **named)
+
+        monkeypatch.setattr(objects.Objects, name, ask)
+    return asked
+
+
+def at_the_same_time(monkeypatch, name, number):
+    """Have the store answer nobody before so many ask it by a method."""
+    really, all_ask = getattr(objects.Objects, name), Barrier(number, timeout=60)
+
+    def ask(self, *arguments, **named):
+        all_ask.wait()
+        return really(self, *arguments, **named)
+
+    monkeypatch.setattr(objects.Objects, name, ask)
+
+
+def test_what_is_got_ahead_is_asked_for_once(storage, monkeypatch):
+    path = storage.root / "a.json"
+    storage.write_whole(path, b"1")
+    asked = counted(monkeypatch, "get", "head")
+    with storage.ahead([path]):
+        assert (storage.exists(path), storage.read(path), storage.read(path)) == (True, b"1", b"1")
+    assert asked == [("get", "a.json")]
+
+
+def test_the_responses_of_a_pull_are_got_at_once(in_bucket, monkeypatch):
+    pull = begin(Lake(in_bucket), at(1))
+    for tweet in range(1, AT_ONCE + 1):
+        land(pull, full([tweet], 1), asked_at=at(1, tweet))
+    at_the_same_time(monkeypatch, "get", AT_ONCE)
+    assert [landed.request.tweet_ids for landed in pull.landed()] == [
+        landed.request.tweet_ids for landed in pull.landed()
+    ]
+
+
+def test_staged_files_of_a_group_are_put_at_once(storage, monkeypatch):
+    files = staged(storage, *(f"{number}.parquet" for number in range(AT_ONCE)))
+    at_the_same_time(monkeypatch, "put", AT_ONCE)
+    storage.swap(files)
+    monkeypatch.undo()
+    assert all(map(storage.exists, files.values()))
+
+
+def test_as_many_files_are_put_at_once_as_there_is_room_for(storage, monkeypatch):
+    files = staged(storage, "1.parquet", "2.parquet")
+    monkeypatch.setattr(object_swap, "ROOM", 1)
+    under_way, really = Lock(), objects.Objects.put
+
+    def put(self, *arguments, **named):
+        assert under_way.acquire(blocking=False)
+        try:
+            return really(self, *arguments, **named)
+        finally:
+            under_way.release()
+
+    monkeypatch.setattr(objects.Objects, "put", put)
+    storage.swap(files)
+
+
+def test_in_a_survey_nothing_is_listed_twice_until_a_lock_is_taken(storage, monkeypatch):
+    storage.write_whole(storage.root / "a/1.json", b"")
+    another(storage)  # which shares nothing
+    with storage.survey():
+        assert [path.name for path in storage.find("a/*")] == ["1.json"]
+        another(storage).write_whole(storage.root / "a/2.json", b"")
+        assert [path.name for path in storage.find("a/*")] == ["1.json"]
+        with storage.lock(LAKE_LOCK, waiting=told):
+            assert [path.name for path in storage.find("a/*")] == ["1.json", "2.json"]
+    assert storage._objects.survey is None
+
+
+def test_many_files_that_duckdb_reads_by_name_are_listed_with_one_request(storage, monkeypatch):
+    for day in range(10, 30):
+        storage.write_whole(storage.root / f"a/day=2026-01-{day}/a.csv", b"1\n")
+    names = ", ".join(f"'{storage.root}/a/day=2026-01-{day}/a.csv'" for day in range(10, 30))
+    with duckdb.connect() as connection:
+        storage.admit(connection)
+        asked = counted(monkeypatch, "below", "head")
+        (found,) = connection.execute(f"select count(*) from read_csv([{names}], header = false)").fetchall()
+    assert found == (20,)
+    assert asked == [("below", "a")]

@@ -18,8 +18,10 @@ from engagement_pipeline.core.endpoints import ANALYTICS, ANALYTICS_TOTALS, ENDP
 from engagement_pipeline.core.errors import InputError, LakeError
 from engagement_pipeline.core.model import Window
 from engagement_pipeline.core.tables import COVERAGE
+from engagement_pipeline.lake import object_lock
 from engagement_pipeline.lake.layout import FORMAT, Lake
 from engagement_pipeline.lake.parquet import damaged, read
+from engagement_pipeline.lake.refused_windows import TooOld, learn_too_old, too_old
 from engagement_pipeline.publish.publisher import publish_pulls
 
 FIRST, SECOND = WINDOW.days()
@@ -233,3 +235,28 @@ def test_a_lake_of_any_other_name_is_published_rebuilt_and_read(tmp_path, name):
     assert counts(lake) == full([1], 1)
     with duckdb.connect(str(lake.catalog), read_only=True) as connection:
         assert connection.sql("select count(*) from engagements").fetchall() == [(len(full([1], 1)),)]
+
+
+@pytest.mark.parametrize("place", ["disk", "bucket"])
+def test_what_two_remember_at_the_same_time_is_both_remembered(request, tmp_path, monkeypatch, caplog, place):
+    """The second begins while the first is between what it has read and what it writes."""
+    lake = Lake(tmp_path / "lake" if place == "disk" else request.getfixturevalue("in_bucket"))
+    lake.open()
+    monkeypatch.setattr(object_lock, "POLL", 0.01)
+    told = {endpoint: TooOld(oldest=at(1), at=at(2), text=endpoint.name) for endpoint in (RECENT, TOTALS)}
+    second = threading.Thread(target=learn_too_old, args=(lake, TOTALS, told[TOTALS]))
+    really = type(lake.storage).write_whole
+
+    def write(self, path, content):
+        if threading.current_thread() is not second:
+            second.start()
+            while not caplog.records and second.is_alive():
+                second.join(0.01)
+        really(self, path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(lake.storage), "write_whole", write)
+        learn_too_old(lake, RECENT, told[RECENT])
+        second.join()
+    assert {endpoint: too_old(lake, endpoint) for endpoint in told} == told
+    assert f"waiting for a change of lake.json of the lake {lake.root} to end" in caplog.text

@@ -2,12 +2,12 @@
 
 import forks
 import pytest
-from bodies import at, full, pulled
+from bodies import at, begin, full, land, pulled
 
 from engagement_pipeline.core.errors import LakeError, ResponseError
 from engagement_pipeline.lake import raw
 from engagement_pipeline.lake.layout import LAKE_LOCK, Lake
-from engagement_pipeline.lake.looking import ALONE, AMONG_OTHERS, MemoryLackError, look_again, looking, of_worker
+from engagement_pipeline.lake.looking import ALONE, AMONG_OTHERS, Looks, MemoryLackError, look_again, looking, of_worker
 
 DIES = f"""
 import os, sys
@@ -144,3 +144,29 @@ def test_a_lake_that_was_moved_finds_what_was_looked_at(lake, landed, tmp_path):
     dies(lake)
     moved = Lake(lake.root.rename(tmp_path / "moved"))
     assert looked_at(moved) == [next(raw.all_pulls(moved)[0].landed()).body()]
+
+
+def test_in_a_bucket_one_note_names_the_responses_that_are_looked_at_next(in_bucket):
+    lake = Lake(in_bucket)
+    pull = begin(lake, at(1))
+    for tweet in (1, 2, 3):
+        land(pull, full([tweet], tweet), asked_at=at(1, tweet))
+    coming = [*pull.landed()]
+    looks = Looks(lake.storage, coming, LAKE_LOCK)
+    with looks.at(coming[0]):
+        noted = lake.storage.noted(LAKE_LOCK)
+        assert looked_at(lake) == [landed.body() for landed in coming]  # as if this process had died
+    lake.storage.note(LAKE_LOCK, noted)
+    for landed in coming[1:]:
+        assert lake.storage.noted(LAKE_LOCK) == noted
+        with looks.at(landed):
+            pass
+    assert lake.storage.noted(LAKE_LOCK) == b""
+
+
+def test_on_a_disk_a_note_names_the_response_that_is_looked_at(lake, landed):
+    (other,) = pulled(lake, full([2], 2), at(2)).landed()
+    looks = Looks(lake.storage, [landed, other], LAKE_LOCK)
+    for each in (landed, other):
+        with looks.at(each):
+            assert looked_at(lake) == [each.body()]

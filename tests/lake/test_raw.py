@@ -125,7 +125,7 @@ def test_a_disk_that_is_full_leaves_nothing_and_keeps_the_rest(pull, monkeypatch
     first = kept(pull)
     before = files(pull.path)
     disk_full(monkeypatch)
-    with pytest.raises(LakeError, match=r"No space left on device; what landed before is kept\. Make room or"):
+    with pytest.raises(LakeError, match=r"No space left on device; what landed before is kept\. Make room, then"):
         land(pull, full([7], 1), asked_at=at(10))
     assert files(pull.path) == before
     assert [landed.path for landed in pull.landed()] == [first]

@@ -15,7 +15,8 @@ from power_cuts import recorded
 from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.lake.layout import Lake
-from engagement_pipeline.lake.storage import DROPPED, LocalStorage, State, SwapError
+from engagement_pipeline.lake.states import State, SwapError
+from engagement_pipeline.lake.storage import DROPPED, LocalStorage
 
 FIRST, _ = WINDOW.days()
 RESPONSE, PATTERN = "ann-1.json.zst", "*.json.zst"
@@ -429,3 +430,43 @@ def test_the_usage_of_a_folder_is_that_of_all_its_files(tmp_path):
         (tmp_path / name).write_bytes(b"12345")
     assert (storage.usage(tmp_path / "a"), storage.usage(tmp_path / "a" / "d")) == (10, 5)
     assert storage.usage(tmp_path / "gone") == 0
+
+
+def test_who_waits_is_told_what_a_lock_is_held_for(either):
+    told = []
+
+    def waits(holder):
+        told.append(holder)
+        first.__exit__(None, None, None)
+
+    first = either.lock("lake", what="the pull of March", waiting=told.append)
+    first.__enter__()
+    with either.lock("lake", waiting=waits):
+        assert told == ["the pull of March"]
+
+
+def test_of_several_files_those_that_are_there_are_told(either):
+    written(either, "b", "a")
+    paths = [either.root / name for name in ("c", "b", "a", "b")]
+    assert of_root(either, either.those(paths, either.exists)) == ["b", "a"]
+
+
+def test_what_is_read_ahead_is_what_is_there(either):
+    paths = [*written(either, *(f"{number:03}.json" for number in range(40))), either.root / "none.json"]
+    with either.ahead(paths):
+        for path in paths[:-1]:
+            assert either.exists(path)
+            assert [either.read(path), either.read(path)] == [path.name.encode()] * 2
+        assert not either.exists(paths[-1])
+        either.write_whole(paths[0], b"another")
+        assert either.read(paths[0]) == b"another"
+
+
+def test_a_survey_tells_what_this_process_has_written_since(either):
+    written(either, "a/1")
+    with either.survey():
+        assert of_root(either, either.find("a/*")) == ["a/1"]
+        written(either, "a/2")
+        assert of_root(either, either.find("a/*")) == ["a/1", "a/2"]
+        either.remove(either.root / "a/1")
+        assert of_root(either, either.find("a/*")) == ["a/2"]

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from bodies import TYPES, WINDOW, at, begin, body, full, land, pulled
+from disk import full_store
 from forgetting import ALL, GONE, LAST, NEVER, NOW, STAYS, lived
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +30,7 @@ from engagement_pipeline.lake import forgotten, raw, request_log, shapes
 from engagement_pipeline.lake.landed_file import landed_at, unpacked
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.raw import Pull
+from engagement_pipeline.lake.storage import LocalStorage
 from engagement_pipeline.publish import erasure, erasure_tables
 from engagement_pipeline.publish.erasure_search import search
 from engagement_pipeline.publish.publisher import publish_pulls
@@ -327,3 +329,13 @@ def test_responses_that_are_left_pass_what_pulls_look_at(lake):
     forget(lake)
     assert all(isinstance(pull, Pull) for pull in raw.all_pulls(lake))
     assert not [path for path in lake.raw.rglob("*") if str(GONE) in path.name]
+
+
+def test_a_removal_that_a_store_stops_goes_on_when_it_is_run_again_and_says_so(lake, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalStorage, "swap", full_store)
+        with pytest.raises(LakeError, match=r"none comes back\. Once that is done, run again: that goes on$") as caught:
+            forget(lake)
+    assert str(caught.value).lower().count("make room") == 1
+    forget(lake)
+    assert search(lake, Erased(frozenset({GONE}))).holding == ()

@@ -9,15 +9,17 @@ from contextlib import contextmanager
 import kills
 import pytest
 from bodies import WINDOW, at, begin, full, land, observed, parts, pulled, revisions, totals
-from disk import small_files
+from disk import full_store, small_files
 from tables import counts, coverage, file_of, outcomes, parquet_files, rebuilt
 
-from engagement_pipeline.core.endpoints import RECENT, TOTALS
+from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
 from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import Window
 from engagement_pipeline.lake import raw, set_aside
 from engagement_pipeline.lake.layout import Lake
+from engagement_pipeline.lake.storage import LocalStorage
 from engagement_pipeline.publish.publisher import publish_pulls
+from engagement_pipeline.publish.rebuild import rebuild_table
 from engagement_pipeline.query import catalog
 
 SECOND = WINDOW.last
@@ -193,3 +195,25 @@ def test_a_landed_body_that_does_not_add_up_is_named(lake):
         publish_pulls(lake)
     assert str(path) in str(caught.value)
     assert parquet_files(lake) == {}
+
+
+def test_what_a_store_says_to_do_is_not_said_twice(lake, monkeypatch):
+    pulled(lake, full([1], 1), at(1))
+    monkeypatch.setattr(LocalStorage, "swap", full_store)
+    with pytest.raises(LakeError, match=r"kept\. Once that is done, run again: that publishes the rest$") as caught:
+        publish_pulls(lake)
+    assert str(caught.value).lower().count("make room") == 1
+
+
+def test_what_a_store_says_to_do_is_not_said_twice_of_a_rebuild(lake, monkeypatch):
+    pulled(lake, full([1], 1), at(1))
+    publish_pulls(lake)
+    really = LocalStorage.swap
+
+    def swap(self, *groups, **named):
+        return full_store() if self.root == lake.root else really(self, *groups, **named)
+
+    monkeypatch.setattr(LocalStorage, "swap", swap)
+    with pytest.raises(LakeError, match=r"Once that is done, rebuild again: that makes all of them anew$") as caught:
+        rebuild_table(lake, HISTORICAL)
+    assert str(caught.value).lower().count("make room") == 1

@@ -6,6 +6,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 from bodies import TYPES, WINDOW, at, full, observed, parts, pulled
+from disk import full_store
 from each_source import LONG
 from histories import live
 from kills import dies_at
@@ -17,6 +18,7 @@ from engagement_pipeline.core.errors import LakeError
 from engagement_pipeline.core.model import Window
 from engagement_pipeline.core.tables import COVERAGE, ENGAGEMENTS, REVISIONS
 from engagement_pipeline.lake.layout import FORMAT, Lake
+from engagement_pipeline.lake.storage import LocalStorage
 from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.publish.upgrade import upgrade
 
@@ -180,3 +182,16 @@ def test_a_lake_with_a_past_is_as_it_was(tmp_path, make):
     assert upgrade(lake).dropped == 0
     assert contents(lake, *before) == before
     assert sorted(coverage(lake)) == told
+
+
+def test_an_upgrade_that_a_store_stops_goes_on_when_it_is_run_again_and_says_so(fresh, older, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalStorage, "swap", full_store)
+        with pytest.raises(
+            LakeError,
+            match=r"stays so\. Once that is done, run engagement upgrade again: that goes on$",
+        ) as caught:
+            upgrade(older)
+    assert str(caught.value).lower().count("make room") == 1
+    upgrade(older)
+    assert contents(older) == contents(fresh)
