@@ -2,18 +2,25 @@
 
 import asyncio
 import json
+import shlex
 import sys
 import time
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatch
 from itertools import pairwise
 from threading import Event
 
+import boto3
 import dagster as dg
+import machine as machines
+import page_commands
 import pytest
 import team as teams
 from backfills import LAUNCH
 from dagster_celery.tags import DAGSTER_CELERY_TASK_ID_TAG
+from faulty_store import way_to
+from processes import CLONE
 from truth import LAST
 
 from assets import celery_launcher
@@ -39,6 +46,10 @@ HARMS = {
     "its worker is stopped": lambda machine, _: machine.stop(),
     "its process is killed": lambda machine, number: machine.kill_process(number),
 }
+PAGE = (CLONE / "docs" / "celery.md").read_text(encoding="utf-8")
+WORKSPACE = "deploy/container/workspace.yaml"  # of the page
+READS = "cat /etc/engagement/* /var/lib/engagement/accounts.toml && touch /var/lib/engagement/tmp/x"
+MONTHS = "rebuild_months"
 RANGE = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
@@ -84,12 +95,20 @@ def api(monkeypatch):
 
 
 @pytest.fixture
-def variables(api, world, in_bucket, store):
+def way(store):
+    """The address under which each machine finds the store, and the Way there."""
+    with way_to(store["AWS_ENDPOINT_URL"]) as found:
+        yield found
+
+
+@pytest.fixture
+def variables(api, world, in_bucket, store, way):
     """The variables of each machine."""
     follow(world)
     return {
         **world.environment,
         **store,
+        "AWS_ENDPOINT_URL": way[0],
         "ENGAGEMENT_DATA": str(in_bucket),
         "ENGAGEMENT_APP_LOCK": f"{in_bucket}/turns",
         "ENGAGEMENT_ACCOUNTS": "{home}/accounts.toml",
@@ -116,8 +135,7 @@ def team(variables, world, monkeypatch, capsys):
         center = team["center"]
         workspace = f"load_from: [{{grpc_server: {{socket: {team.home}/code, location_name: engagement}}}}]\n"
         (center.folder / "workspace.yaml").write_text(workspace)
-        dagster = "dagster", "instance", "concurrency", "set", "engagement_api", "1"
-        center.run(*dagster)
+        center.run(*on_page("dagster instance"))
         code = "--socket", team.home / "code", "--location-name", "engagement"
         center.start(
             "dagster", "api", "grpc", *code, "--python-file", "assets/definitions.py", "--working-directory", "."
@@ -145,6 +163,13 @@ def follow(world):
     world.follow({name: [*ids[:10], *ids[10::5]] for name, ids in of.items()})
 
 
+def on_page(begins, here=None):
+    """Return the one command of docs/celery.md that begins so, within its container; `here` puts words for others."""
+    told = (words[4:] if words[:3] == ["dc", "run", "--rm"] else words for words in page_commands.of(PAGE))
+    (found,) = [words for words in told if " ".join(words).startswith(begins)]
+    return [(here or {}).get(word, word) for word in found]
+
+
 def launch(team, window):
     """Launch a run of the daily job over a window."""
     tags = json.dumps(dict(zip(RANGE, map(str, window), strict=True)))
@@ -157,6 +182,11 @@ def drain(instance, machine):
     instance.run_launcher.celery.control.cancel_consumer("dagster", destination=[f"celery@{machine}"])
 
 
+def take_two(instance):
+    """Have each worker take two runs at a time."""
+    instance.run_launcher.celery.control.pool_shrink(2, reply=True)
+
+
 def backfill(team):
     """Launch a backfill of all windows, as Dagster's page does."""
     days = [str(WINDOWS[0][0] + timedelta(days=n)) for n in range(112)]
@@ -166,18 +196,19 @@ def backfill(team):
     assert "LaunchBackfillSuccess" in said, said
 
 
-def in_state(instance, *states):
-    return instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus[state] for state in states]))
+def in_state(instance, state, *, job=None):
+    """Return the runs in a state, of a job or of all."""
+    return instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus[state]], job_name=job))
 
 
-def started(team, instance, *, number=1):
+def started(team, instance, *, number=1, job=None):
     """Return the runs that are under way, once there are so many."""
-    return team.until("runs start", lambda: (found := in_state(instance, "STARTED"))[number - 1 :] and found)
+    return team.until("runs start", lambda: (found := in_state(instance, "STARTED", job=job))[number - 1 :] and found)
 
 
-def succeeded(team, instance, number):
+def succeeded(team, instance, number, *, job=None):
     """Return the runs that have succeeded, once there are so many."""
-    return team.until("runs succeed", lambda: (found := in_state(instance, "SUCCESS"))[number - 1 :] and found)
+    return team.until("runs succeed", lambda: (found := in_state(instance, "SUCCESS", job=job))[number - 1 :] and found)
 
 
 def machine_of(instance, run):
@@ -237,6 +268,36 @@ def test_a_backfill_runs_on_both_workers_one_at_a_time_and_gives_what_one_machin
     assert {path.name for home in homes for path in home.iterdir()} == {"dagster.yaml"}  # so it may be read-only
 
 
+def test_months_are_made_anew_on_both_workers_and_by_the_other_where_one_dies(team, instance, way, world):
+    to_center = "--workspace", team.home / "workspace.yaml"
+    team["center"].run("dagster", "sensor", "stop", "unshown_days", *to_center)  # its run would wait for raw too
+    lake = Lake(place(team.environment["ENGAGEMENT_DATA"]))
+    chosen = world.settings(data=str(lake.root), types=TYPES, first_day=str(WINDOWS[0][0]))
+    for window in WINDOWS:
+        assert pipeline.run(chosen, prepare(chosen, *window)).failure is None
+    before = files(lake.root)
+    for path in (path for path in before if path.startswith(("engagements/", "daily/"))):
+        lake.storage.remove(lake.root / path)
+    take_two(instance)
+    may_read = Event()
+    way[1].fault = lambda _number, method, path: method == "GET" and path.endswith(".zst") and not may_read.wait()
+    shell, option, script = on_page("sh -c")
+    team["center"].run(shell, option, script.replace(WORKSPACE, str(to_center[1])))
+    runs = started(team, instance, number=4, job=MONTHS)
+    of = {name: {run.run_id for run in runs if machine_of(instance, run)[0] == name} for name in WORKERS}
+    assert {name: len(found) for name, found in of.items()} == dict.fromkeys(WORKERS, 2)
+    places = "rebuild", "rebuild-1", "rebuild-2", "rebuild-3"
+    team.until("all read raw", lambda: all(map(lake.storage.busy, places)) and not lake.storage.busy("lake"))
+    team["north"].kill()
+    may_read.set()
+    done = succeeded(team, instance, 4, job=MONTHS)
+    lost = [run for run in in_state(instance, "FAILURE", job=MONTHS) if says(instance, run, celery_launcher.LOST)]
+    assert {run.run_id for run in lost} == of["north"]
+    assert {run.tags["dagster/partition"] for run in done} == {"2025-10", "2025-11", "2025-12", "2026-01"}
+    after = files(lake.root)
+    assert [path for path in sorted({*before, *after}) if before.get(path) != after.get(path)] == []
+
+
 @pytest.mark.parametrize("harm", HARMS)
 def test_a_run_goes_on_by_itself_and_nothing_is_asked_or_counted_twice(team, instance, api, on_one_machine, harm):
     api.answers = 3
@@ -263,11 +324,15 @@ def test_a_run_goes_on_by_itself_and_nothing_is_asked_or_counted_twice(team, ins
 
 
 def test_without_the_pool_the_turn_in_the_store_alone_keeps_two_workers_apart(team, instance, api):
-    team["center"].run("dagster", "instance", "concurrency", "set", "engagement_api", "2")
+    team["center"].run(*on_page("dagster instance", {"1": "2"}))
     api.answers = 0
     launch(team, WINDOWS[-1])
     (first,) = started(team, instance)
-    drain(instance, machine_of(instance, first)[0])
+    team["center"].run(
+        *on_page(
+            "celery --app assets.celery_worker control", {"celery@north": f"celery@{machine_of(instance, first)[0]}"}
+        )
+    )
     team.until("the first asks", lambda: api.asked)
     launch(team, WINDOWS[-2])
     (second,) = (run for run in started(team, instance, number=2) if run.run_id != first.run_id)
@@ -281,3 +346,37 @@ def test_without_the_pool_the_turn_in_the_store_alone_keeps_two_workers_apart(te
     succeeded(team, instance, 2)
     assert len(api.spans()) == 2
     assert api.one_at_a_time()
+
+
+def files(data):
+    """Return the bytes of each Parquet file of a table in a bucket, by its path in the lake."""
+    bucket = boto3.resource("s3").Bucket(data.bucket)
+    found = {item.key.removeprefix(f"{data.key}/"): item for item in bucket.objects.filter(Prefix=f"{data.key}/")}
+    of_tables = [table.glob for table in TABLES.values() if table.glob.endswith(".parquet")]
+    chosen = [path for path in found if any(fnmatch(path, pattern) for pattern in of_tables)]
+    return {path: found[path].get()["Body"].read() for path in chosen}
+
+
+@pytest.mark.skipif(bool(machines.missing()), reason=machines.missing())
+def test_the_commands_of_the_page_lay_out_what_a_machine_needs_and_a_worker_without_containers_finds_it():
+    shown = page_commands.lines(PAGE)
+    laying = [line for line in shown if line.startswith(("cp ", "openssl ", "install "))]
+    setting = [line for line in shown if line.startswith(("set -a", "export P", "export E"))]
+    with machines.booted() as machine:
+        machine.run(f"cp -r {CLONE}/deploy {CLONE}/engagement.toml . && touch aws accounts.toml tweets.csv")
+        machine.run(" && ".join(laying))
+        said = machine.run("find /etc/engagement /var/lib/engagement -type f -printf '%f %m %U %G\\n' | sort")
+        machine.run(f"setpriv --reuid=10001 --regid=10001 --clear-groups sh -c {shlex.quote(READS)}")
+        found = machine.run(" && ".join([*setting, "printenv PGHOST REDIS_URL ENGAGEMENT_DATA DAGSTER_HOME"]))
+        password = machine.run("cat /etc/engagement/broker_password").strip()
+    assert dict(line.split(" ", 1) for line in said.splitlines()) == {
+        "accounts.toml": "600 10001 10001",
+        "aws": "640 0 10001",
+        "broker_password": "440 10001 999",
+        "celery.env": "640 0 10001",
+        "database_password": "440 10001 999",
+        "engagement.toml": "640 0 10001",
+        "tweets.csv": "640 10001 10001",
+    }
+    queue = f"redis://:{password}@10.0.0.1:6379/0"
+    assert found.split() == ["10.0.0.1", queue, "s3://bucket/prefix", "/opt/engagement/deploy/celery"]

@@ -27,9 +27,11 @@ class Way:
     def next(self, method, path):
         with self._lock:
             self.asked[method] += 1
-            told = self.fault(self.asked.total(), method, path)
+            number = self.asked.total()
+        told = self.fault(number, method, path)  # which may keep this request waiting, and no other
+        with self._lock:
             self.cut += told == CUT
-            return told
+        return told
 
 
 @contextmanager
