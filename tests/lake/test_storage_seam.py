@@ -51,6 +51,8 @@ ALLOWED = {
     ("publish/day_file.py", "pq.ParquetWriter"): STAGED,
     ("publish/by_day.py", "path.open"): STAGED,
     ("publish/by_day.py", "pa.memory_map"): STAGED,
+    ("publish/day_sums.py", "path.open"): STAGED,
+    ("publish/day_sums.py", "pa.memory_map"): STAGED,
     ("publish/day_worker.py", "unlink"): STAGED,
     ("publish/workers.py", "os.dup"): WORKER,
     ("publish/workers.py", "os.dup2"): WORKER,

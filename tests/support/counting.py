@@ -79,13 +79,17 @@ class Lasting:
 
 
 def watch(root):
-    """Note what Python itself opens, lists, makes, renames, removes or looks at below a folder, outside all calls."""
+    """Note what Python itself opens, lists, makes, renames, removes or looks at below a folder, outside all calls.
+
+    Arrow's own files are left out: they are staged, which is local in any storage.
+    """
     really = os.stat
 
     def told(event, arguments):
         if not getattr(depth, "calls", 0):
             paths = [str(each) for each in arguments if isinstance(each, (str, os.PathLike))]
-            outside.extend(f"{event} {path}" for path in paths if path.startswith(str(root)))
+            paths = [path for path in paths if path.startswith(str(root)) and not path.endswith(".arrow")]
+            outside.extend(f"{event} {path}" for path in paths)
 
     def stat(path, *arguments, **named):  # of which the system tells no hook
         told("os.stat", [path])
