@@ -28,9 +28,7 @@ Got: TypeAlias = "tuple[bytes, Held]"
 
 
 def read_anew(objects: Objects, *keys: str) -> None:
-    """Have what is written now got again by who reads it, and what was listed be listed again."""
-    if objects.survey:
-        objects.survey.clear()
+    """Have what is written now got again by who reads it."""
     for ahead in [*objects.ahead]:
         for key in keys:
             ahead.drop(key)

@@ -153,9 +153,11 @@ class LakeFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no type
         until, beside = self._beside
         if path not in beside or time.monotonic() > until:
             began = time.monotonic()
-            folder, _, name = path.removeprefix(self._root).rpartition("/")[0].rpartition("/")
-            within = folder if "=" in name else f"{folder}/{name}".lstrip("/")  # a folder of a day holds one file
-            beside = {f"{self._root}{held.key}": held for held in self._objects.below(within)}
+            folder = path.removeprefix(self._root).rpartition("/")[0]
+            above, _, name = folder.rpartition("/")
+            of_days = "=" in name  # such a folder holds one file; in any other, further folders may hold a whole lake
+            found = self._objects.below(above) if of_days else self._objects.level(folder)[1]
+            beside = {f"{self._root}{held.key}": held for held in found}
             self._beside = (_holds_until(began), beside)
         return {path: beside[path]} if path in beside else {}
 
