@@ -70,7 +70,7 @@ class Ahead:
         """Get no more; what is on its way is left to itself."""
         with self._lock:
             self._to_come.clear()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool.shutdown(wait=False)
 
     def _ask(self) -> None:
         while self._to_come and len(self._asked) < AT_ONCE:
