@@ -16,7 +16,7 @@ from bodies import at, begin, full, land
 
 from engagement_pipeline.core.errors import InputError, LakeError
 from engagement_pipeline.core.places import ObjectPath, place
-from engagement_pipeline.lake import bucket, object_lines, object_lock, object_swap, objects
+from engagement_pipeline.lake import bucket, object_files, object_lines, object_lock, object_swap, objects
 from engagement_pipeline.lake.layout import LAKE_LOCK, Lake
 from engagement_pipeline.lake.object_ahead import AT_ONCE
 from engagement_pipeline.lake.objects import TakenError
@@ -553,3 +553,15 @@ def test_a_file_beside_all_folders_of_the_lake_is_found_without_what_is_in_them(
         (found,) = connection.execute(f"select * from read_csv('{storage.root}/a.csv', header = false)").fetchall()
     assert found == (1,)
     assert asked == [("level", "lake")]
+
+
+@pytest.mark.parametrize("most", [2**20, 8])
+def test_what_another_has_replaced_since_it_was_listed_is_read_as_it_is_now(storage, monkeypatch, most):
+    monkeypatch.setattr(object_files, "SMALL", most)
+    storage.write_whole(storage.root / "a/1.csv", b"1\n" * 10)
+    select = f"select count(*) from read_csv('{storage.root}/a/*.csv', header = false)"
+    with storage.survey(), duckdb.connect() as connection:
+        assert storage.find("a/*")
+        another(storage).write_whole(storage.root / "a/1.csv", b"1\n" * 20)
+        storage.admit(connection)
+        assert connection.execute(select).fetchall() == [(20,)]
