@@ -93,18 +93,19 @@ def run(plan: Plan, pull: Pull, *, client: Client, progress: Progress = quiet) -
         client=client,
         progress=progress,
         pool=pool,
+        landings=ThreadPoolExecutor(pull.storage.at_once),
         standings=landed_before.standings(plan, pull),
         witness=landed_before.witness(plan, pull),
         report=PullReport(planned=len(plan.requests)),
     )
     try:
         asking.to_the_end()
-        pool.shutdown()
+        asking.shutdown()
     except BaseException as stopped:  # a second Ctrl-C ends it wherever in here it comes
         asking.stop()
         if not isinstance(stopped, Exception):
             _tell_what_it_waits_for(client, again=isinstance(stopped, KeyboardInterrupt))
-        pool.shutdown()  # once all that is in flight has landed
+        asking.shutdown()
         with suppress(LakeError):  # a full disk may be what stops the pull
             asking.land_unanswered()
         raise
@@ -153,6 +154,7 @@ class _Run:
     client: Client
     progress: Progress
     pool: ThreadPoolExecutor
+    landings: ThreadPoolExecutor  # of refusals: a slow store keeps nobody from asking on, and they wait for no request
     standings: dict[str, Standing]  # by handle
     witness: Request | None  # one that the API answered in an earlier part of the pull
     report: PullReport
@@ -162,7 +164,7 @@ class _Run:
     given_up_in_a_row: int = 0
     settled: set[int] = field(default_factory=set)  # Tweets that were answered or set aside
     given_up: dict[int, EngagementError] = field(default_factory=dict)  # by Tweet, the error of its own request
-    landing: list[Future[Path]] = field(default_factory=list)  # refusals: a slow store keeps nobody from asking on
+    landing: dict[Future[Path], Request] = field(default_factory=dict)  # what was refused, until that has landed
     forbidden: dict[str, str] = field(default_factory=dict)  # by handle, what a 200 said of a Tweet that is not its own
 
     def to_the_end(self) -> None:
@@ -173,7 +175,7 @@ class _Run:
         while self.in_flight:
             for future in wait(self.in_flight, return_when=FIRST_COMPLETED).done:
                 self._settle(future, self.in_flight.pop(future))
-            self.landing = [each for each in self.landing if not (each.done() and each.result())]
+            self.landing = {each: of for each, of in self.landing.items() if not (each.done() and each.result())}
         wait(self.landing)
         for each in self.landing:
             each.result()
@@ -272,27 +274,33 @@ class _Run:
 
     def _set_aside(self, refused: Request, error: RefusedError) -> None:
         text = "; ".join(error.texts)
-        landing = self.pool.submit(
+        landing = self.landings.submit(
             self.pull.land,
             refused,
             Response(body=error.body, asked_at=error.asked_at),
             refusal=f"{error.status}: {text}",
             tokens=self.client.fingerprint(refused.handle),
         )
-        self.landing.append(landing)
+        self.landing[landing] = refused
         self.report.refused |= dict.fromkeys(refused.tweet_ids, text)
         self.settled.update(refused.tweet_ids)
 
     def land_unanswered(self) -> None:
         """Land the Tweets that got neither an answer nor a refusal, so that coverage can tell of them."""
+        failed = (of for each, of in self.landing.items() if each.done() and each.exception())
         unanswered.land(
             self.pull,
             self.plan.requests,
-            settled=self.settled,
+            settled=self.settled - {tweet for of in failed for tweet in of.tweet_ids},
             given_up=self.given_up,
             failures=self.failures,
             at=self.client.now(),
         )
+
+    def shutdown(self) -> None:
+        """Wait until all that is in flight has landed."""
+        self.pool.shutdown()
+        self.landings.shutdown()
 
     def stop(self) -> None:
         """Send nothing more. Requests that still wait end now; the answers to those already sent land."""

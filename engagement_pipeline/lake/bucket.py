@@ -169,11 +169,13 @@ class BucketStorage:
     @contextmanager
     def survey(self) -> Iterator[None]:
         """Take what was listed for what is there, but for what this process writes, until it takes a lock."""
-        before, self._objects.survey = self._objects.survey, {}
+        mine = object()  # threads may have a survey each
+        self._objects.listed = {}
+        self._objects.surveys.append(mine)
         try:
             yield
         finally:
-            self._objects.survey = before
+            self._objects.surveys.remove(mine)
 
     def those(self, items: Iterable[T], hold: Callable[[T], bool]) -> list[T]:
         """Return those of some paths or globs that are there, or hold something, as a method of this storage tells."""
@@ -349,8 +351,7 @@ class BucketStorage:
         key, leases = self._lock_key(name), self._objects.leases
         with object_lock.hold(self._objects, key, what=what, waiting=waiting) as lease:
             leases[key] = lease
-            self._objects.seen.clear()  # what was read before may be another by now
-            read_anew(self._objects)
+            self._objects.seen.clear()  # what was read before may be another by now; to put the lock ended a survey's
             try:
                 yield
             finally:

@@ -28,9 +28,7 @@ Got: TypeAlias = "tuple[bytes, Held]"
 
 
 def read_anew(objects: Objects, *keys: str) -> None:
-    """Have what is written now got again by who reads it, and what was listed be listed again."""
-    if objects.survey:
-        objects.survey.clear()
+    """Have what is written now got again by who reads it."""
     for ahead in [*objects.ahead]:
         for key in keys:
             ahead.drop(key)
@@ -72,7 +70,7 @@ class Ahead:
         """Get no more; what is on its way is left to itself."""
         with self._lock:
             self._to_come.clear()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool.shutdown(wait=False)
 
     def _ask(self) -> None:
         while self._to_come and len(self._asked) < AT_ONCE:

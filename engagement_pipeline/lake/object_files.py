@@ -129,8 +129,9 @@ class LakeFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no type
         """Open an object to read it."""
         if mode != "rb":
             raise PermissionError(f"{path} can only be read")
-        held = self._held(path)
-        return io.BytesIO(self._content(held)) if held.size <= SMALL else ObjectFile(self._objects, held)
+        content, held = self._opened(self._held(path))
+        self._listed[path] = held  # by now it may be another, of another size
+        return io.BytesIO(content) if held.size <= SMALL else ObjectFile(self._objects, held)
 
     @property
     def _root(self) -> str:
@@ -153,24 +154,28 @@ class LakeFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no type
         until, beside = self._beside
         if path not in beside or time.monotonic() > until:
             began = time.monotonic()
-            folder, _, name = path.removeprefix(self._root).rpartition("/")[0].rpartition("/")
-            within = folder if "=" in name else f"{folder}/{name}".lstrip("/")  # a folder of a day holds one file
-            beside = {f"{self._root}{held.key}": held for held in self._objects.below(within)}
+            folder = path.removeprefix(self._root).rpartition("/")[0]
+            above, _, name = folder.rpartition("/")
+            of_days = "=" in name  # such a folder holds one file; in any other, further folders may hold a whole lake
+            found = self._objects.below(above) if of_days else self._objects.level(folder)[1]
+            beside = {f"{self._root}{held.key}": held for held in found}
             self._beside = (_holds_until(began), beside)
         return {path: beside[path]} if path in beside else {}
 
-    def _content(self, held: Held) -> bytes:
+    def _opened(self, held: Held) -> tuple[bytes, Held]:
+        """Return what an object that was listed holds, nothing if it is large, and what it is now."""
         name = (held.key, held.tag)
         with self._lock:
             if name in self._contents:
                 self._contents.move_to_end(name)
-                return self._contents[name]
-        content, now = self._objects.get(held.key)
+                return self._contents[name], held
+        content, now = self._objects.get(held.key, most=SMALL)
         with self._lock:
-            self._contents[held.key, now.tag] = content
+            if now.size <= SMALL:
+                self._contents[held.key, now.tag] = content
             while sum(map(len, self._contents.values())) > KEPT and len(self._contents) > 1:
                 self._contents.popitem(last=False)
-        return content
+        return content, now
 
 
 def _holds_until(began: float) -> float:

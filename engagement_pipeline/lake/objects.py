@@ -91,17 +91,20 @@ class TakenError(OSError):
 
 
 def _surveyed(ask: Callable[[Objects, str], T]) -> Callable[[Objects, str], T]:
-    """Return a method that asks what it has asked before only where there is no survey."""
+    """Return a method that asks what it has asked before only where there is no survey.
+
+    What is asked while something changes is told to who asked, and to nobody else.
+    """
 
     @wraps(ask)
     def answer(self: Objects, place: str) -> T:
-        survey, name = self.survey, (ask.__name__, place)
-        if survey is None:
+        listed, name = self.listed, (ask.__name__, place)
+        if not self.surveys:
             return ask(self, place)
-        if name not in survey:
+        if name not in listed:
             found: Any = ask(self, place)
-            survey[name] = [*found] if isinstance(found, GeneratorType) else found
-        return cast("T", survey[name])
+            listed[name] = [*found] if isinstance(found, GeneratorType) else found
+        return cast("T", listed[name])
 
     return answer
 
@@ -111,7 +114,8 @@ class Objects:
 
     With them is what this process knows of them. `leases` are the locks that it holds, `lines` what it appends to
     files, by the key of their folder. `seen` are the tags of objects by key, empty where there was none. `ahead` gets
-    objects before they are read. `survey` has what was listed, while that is not to be asked again; else it is None.
+    objects before they are read. While there are `surveys`, what is `listed` is not asked again, until this process
+    changes something.
     """
 
     def __init__(self, bucket: str) -> None:
@@ -120,7 +124,8 @@ class Objects:
         self.seen: dict[str, str] = {}
         self.lines: dict[str, Lines] = {}
         self.ahead: list[Ahead] = []
-        self.survey: dict[tuple[str, str], Any] | None = None
+        self.surveys: list[object] = []
+        self.listed: dict[tuple[str, str], Any] = {}
         self._bare = False  # whether the store wants a tag without its quotation marks
         self._api = library()
         self._store = opened(bucket)
@@ -145,7 +150,7 @@ class Objects:
 
     def _put(self, key: str, content: bytes, mode: Any) -> str:  # noqa: ANN401 - obstore's
         whole = bytes(content)  # it may be a buffer of Arrow's
-        return self._asked(
+        return self._changed(
             key, lambda: self._api.put(self._store, key, whole, mode=mode, use_multipart=False)["e_tag"] or ""
         )
 
@@ -190,7 +195,7 @@ class Objects:
     def copy(self, key: str, to: str) -> None:
         """Copy an object within the store; what is there is replaced. The copy is there once this returns."""
         if kind(self.bucket).copies:
-            self._asked(key, lambda: self._api.copy(self._store, key, to))
+            self._changed(key, lambda: self._api.copy(self._store, key, to))
         else:
             self.put(to, self.get(key)[0])
 
@@ -199,10 +204,17 @@ class Objects:
         if not keys:
             return
         try:
-            self._asked(keys[0], lambda: self._api.delete(self._store, list(keys) if keys[1:] else keys[0]))
+            self._changed(keys[0], lambda: self._api.delete(self._store, list(keys) if keys[1:] else keys[0]))
         except FileNotFoundError:  # which may have kept the others from being removed
             for key in keys if keys[1:] else ():
                 self.delete(key)
+
+    def _changed(self, key: str, change: Callable[[], T]) -> T:
+        """Change the store, as `_asked` asks it; whatever comes of that, what was listed holds no more."""
+        try:
+            return self._asked(key, change)
+        finally:
+            self.listed = {}
 
     def _asked(self, key: str, ask: Callable[[], T]) -> T:
         """Return what the store answers, or raise OSError in words of ours."""

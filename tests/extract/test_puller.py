@@ -404,3 +404,36 @@ def test_a_refusal_that_cannot_land_stops_the_pull(world, monkeypatch):
     monkeypatch.setattr(raw.Pull, "land", land)
     with pytest.raises(LakeError, match="no space"):
         emulated(world, {"harborbooks": sorted(world.tweets("harborbooks", 3) + world.tweets("lumenaudio", 1))}, size=1)
+
+
+def test_a_refusal_lands_before_what_is_still_to_be_asked_for(scripted, monkeypatch):
+    """Else a pull that is killed has lost it, and pays for it again."""
+    refusal_landed, really = Event(), raw.Pull.land
+
+    def land(self, request, response, *, refusal="", **named):
+        path = really(self, request, response, refusal=refusal, **named)
+        if refusal:
+            refusal_landed.set()
+        return path
+
+    def last(_):
+        return FINE if refusal_landed.wait(timeout=20) else DOWN
+
+    monkeypatch.setattr(raw.Pull, "land", land)
+    with scripted(GONE, FINE, last) as script:
+        report = script.run(3)
+    assert (report.answered, [*report.refused]) == (3, [1])
+
+
+def test_a_tweet_with_a_refusal_that_cannot_land_is_landed_without_an_answer(scripted, monkeypatch):
+    really = raw.Pull.land
+
+    def land(self, request, response, *, refusal="", unanswered="", **named):
+        if refusal and not unanswered:
+            raise LakeError("no space")
+        return really(self, request, response, refusal=refusal, unanswered=unanswered, **named)
+
+    monkeypatch.setattr(raw.Pull, "land", land)
+    with scripted(GONE) as script, pytest.raises(LakeError, match="no space"):
+        script.run(1)
+    assert [landed.request.tweet_ids for landed in script.pull.unanswered()] == [(1,)]

@@ -16,7 +16,7 @@ from bodies import at, begin, full, land
 
 from engagement_pipeline.core.errors import InputError, LakeError
 from engagement_pipeline.core.places import ObjectPath, place
-from engagement_pipeline.lake import bucket, object_lines, object_lock, object_swap, objects
+from engagement_pipeline.lake import bucket, object_files, object_lines, object_lock, object_swap, objects
 from engagement_pipeline.lake.layout import LAKE_LOCK, Lake
 from engagement_pipeline.lake.object_ahead import AT_ONCE
 from engagement_pipeline.lake.objects import TakenError
@@ -494,7 +494,42 @@ def test_in_a_survey_nothing_is_listed_twice_until_a_lock_is_taken(storage, monk
         assert [path.name for path in storage.find("a/*")] == ["1.json"]
         with storage.lock(LAKE_LOCK, waiting=told):
             assert [path.name for path in storage.find("a/*")] == ["1.json", "2.json"]
-    assert storage._objects.survey is None
+    assert storage.find("a/*")
+    another(storage).write_whole(storage.root / "a/3.json", b"")
+    assert [path.name for path in storage.find("a/*")] == ["1.json", "2.json", "3.json"]
+
+
+def test_a_survey_ends_when_each_of_those_at_the_same_time_has_ended(storage):
+    first, second = storage.survey(), storage.survey()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    second.__exit__(None, None, None)
+    assert storage.find("a/*") == []
+    another(storage).write_whole(storage.root / "a/1.json", b"")
+    assert [path.name for path in storage.find("a/*")] == ["1.json"]
+
+
+def test_a_survey_tells_what_was_put_in_its_place_under_a_lock(storage):
+    files = staged(storage, "1.parquet", "2.parquet")
+    with storage.survey(), storage.lock(LAKE_LOCK, waiting=told):
+        storage.swap(files)
+        assert all(map(storage.exists, files.values()))
+
+
+def test_what_is_listed_while_something_is_put_is_listed_again(storage, monkeypatch):
+    really = objects.Objects._asked
+
+    def asked(self, key, ask):
+        answer = really(self, key, ask)
+        monkeypatch.setattr(objects.Objects, "_asked", really)
+        storage.write_whole(storage.root / "a/1.json", b"")  # by another thread
+        return answer
+
+    with storage.survey():
+        monkeypatch.setattr(objects.Objects, "_asked", asked)
+        storage._objects.level("data/lake/a")
+        assert storage._objects.level("data/lake/a")[1]
 
 
 def test_many_files_that_duckdb_reads_by_name_are_listed_with_one_request(storage, monkeypatch):
@@ -507,3 +542,26 @@ def test_many_files_that_duckdb_reads_by_name_are_listed_with_one_request(storag
         (found,) = connection.execute(f"select count(*) from read_csv([{names}], header = false)").fetchall()
     assert found == (20,)
     assert asked == [("below", "a")]
+
+
+def test_a_file_beside_all_folders_of_the_lake_is_found_without_what_is_in_them(storage, monkeypatch):
+    storage.write_whole(storage.root / "a.csv", b"1\n")
+    storage.write_whole(storage.root / "raw/1.json", b"")
+    with duckdb.connect() as connection:
+        storage.admit(connection)
+        asked = counted(monkeypatch, "below", "head", "level")
+        (found,) = connection.execute(f"select * from read_csv('{storage.root}/a.csv', header = false)").fetchall()
+    assert found == (1,)
+    assert asked == [("level", "lake")]
+
+
+@pytest.mark.parametrize("most", [2**20, 8])
+def test_what_another_has_replaced_since_it_was_listed_is_read_as_it_is_now(storage, monkeypatch, most):
+    monkeypatch.setattr(object_files, "SMALL", most)
+    storage.write_whole(storage.root / "a/1.csv", b"1\n" * 10)
+    select = f"select count(*) from read_csv('{storage.root}/a/*.csv', header = false)"
+    with storage.survey(), duckdb.connect() as connection:
+        assert storage.find("a/*")
+        another(storage).write_whole(storage.root / "a/1.csv", b"1\n" * 20)
+        storage.admit(connection)
+        assert connection.execute(select).fetchall() == [(20,)]

@@ -1,6 +1,7 @@
 """Objects got ahead: several at once, in order, few in memory, and never another content than the store has."""
 
 import errno
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from threading import Event, Lock, Semaphore
 
@@ -126,3 +127,20 @@ def test_after_the_end_nothing_is_asked_for_any_more(store, ahead):
     store.let_go.set()
     ahead.get(KEYS[0])
     assert len(store.asked) == AT_ONCE
+
+
+def test_another_thread_gets_what_it_waits_for_though_the_end_has_come(store, ahead, monkeypatch):
+    store.wait_for(AT_ONCE)
+    begun, really = Event(), ahead._begin
+
+    def begin(key):
+        really(key)
+        begun.set()
+
+    monkeypatch.setattr(ahead, "_begin", begin)
+    with ThreadPoolExecutor(1) as pool:
+        got = pool.submit(ahead.get, KEYS[-1])
+        begun.wait()
+        ahead.close()
+        store.let_go.set()
+        assert got.result()[0] == KEYS[-1].encode()

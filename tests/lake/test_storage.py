@@ -470,3 +470,12 @@ def test_a_survey_tells_what_this_process_has_written_since(either):
         assert of_root(either, either.find("a/*")) == ["a/1", "a/2"]
         either.remove(either.root / "a/1")
         assert of_root(either, either.find("a/*")) == ["a/2"]
+
+
+def test_a_survey_tells_of_lines_and_folders_that_this_process_has_begun(either):
+    lines, folder = either.root / "a.jsonl", either.root / "raw/x/2026-01-01/20260102T000000000000Z"
+    with either.survey():
+        assert (either.size(lines), either.begun_folders("*/*/*", within=either.root / "raw")) == (0, [])
+        either.append_line(lines, b"{}")
+        either.begin_folder(folder)
+        assert (either.size(lines), either.begun_folders("*/*/*", within=either.root / "raw")) == (3, [folder])
