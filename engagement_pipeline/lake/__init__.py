@@ -15,8 +15,8 @@
     storages        under all of these: which storage a lake lies in
     states          what they have in common
     storage         on a disk, with disk: the only modules that touch a file
-    bucket          in object storage, with object_lines, object_lock, object_names, object_swap,
-                    object_files, objects and stores
+    bucket          in object storage, with object_ahead, object_lines, object_lock, object_names,
+                    object_swap, object_files, objects and stores
 
 In: bytes and Arrow tables. Out: files that are whole or absent, and what lies where.
 May import: core.
