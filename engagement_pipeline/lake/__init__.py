@@ -1,14 +1,18 @@
 """The files of a lake.
 
     layout          where each file lies, and the format of the lake
+    inventory       what lies in a lake, by kind
     raw             the landed responses, by pull
     landed_file     the file of one response
     looking         what a process is looking at, so that a response that kills it is known
+    clock           the moments at which pulls begin and requests are sent
     rebuilds        which rebuilds are at work
     recovery        what a dead process or a bad disk left, put right
     request_log     the requests that were sent
     shapes          what was sent that is not documented
+    refused_windows the windows that an API has refused
     set_aside       the Tweets that the API would not serve
+    owners          whether each Tweet still has its owner
     forgotten       what keeps Tweets away that were forgotten
     saved           the reports that were saved
     parquet         tables, read and checked
