@@ -22,7 +22,7 @@ from engagement_pipeline.transport import accounts
 @pytest.fixture
 def had(tmp_path, monkeypatch):
     """A lake with the Tweet; no catalogue is written, since its views would take most of the time."""
-    monkeypatch.setattr(catalog, "refresh", lambda lake: lake.catalog)
+    monkeypatch.setattr(catalog, "refresh", lambda lake, **_: lake.catalog)
     monkeypatch.setenv("ENGAGEMENT_DATA", str(tmp_path / "lake"))
     return lived(Lake(tmp_path / "lake"))
 

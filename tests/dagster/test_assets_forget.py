@@ -12,7 +12,7 @@ from engagement_pipeline.query import catalog
 @pytest.fixture
 def lake(tmp_path, monkeypatch):
     """A lake with the Tweet; no catalogue is written, since its views would take most of the time."""
-    monkeypatch.setattr(catalog, "refresh", lambda lake: lake.catalog)
+    monkeypatch.setattr(catalog, "refresh", lambda lake, **_: lake.catalog)
     monkeypatch.setenv("ENGAGEMENT_DATA", str(tmp_path / "had"))
     monkeypatch.setenv("ENGAGEMENT_TWEETS", str(tmp_path / "tweets"))
     return lived(Lake(tmp_path / "had"))

@@ -11,7 +11,7 @@ WRITE = catalog.write
 def no_catalogue():
     with pytest.MonkeyPatch.context() as monkeypatch:
         for name in ("refresh", "write"):
-            monkeypatch.setattr(catalog, name, lambda lake: lake.catalog)
+            monkeypatch.setattr(catalog, name, lambda lake, **_: lake.catalog)
         yield
 
 
