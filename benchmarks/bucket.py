@@ -43,7 +43,7 @@ NOW = datetime(2026, 2, 1, tzinfo=UTC)
 TWEETS = 50  # of one handle: 2 requests to the API
 SHORT, LONG = 14, 28  # days of a run
 MOST_A_FILE = 4  # requests for a day's file: of rows, and of coverage
-MOST_FIXED = 320  # of a daily run, whatever its days
+MOST_FIXED = 180  # of a daily run, whatever its days
 MOST_A_QUERY = 15
 LIFE = "select day, sum(\"count\") from daily where tweet_id = {} and engagement_type = 'impressions' group by day"
 PUBLISHED, HANDLES = 1_000, 20  # of what is published and rebuilt

@@ -54,7 +54,9 @@ class Filters(TypedDict, total=False):
 
 
 def open(folder: str | Path | None = None) -> Reader:  # noqa: A001 - it is called engagement_pipeline.open
-    """Open the lake in a folder or at an address such as s3://bucket/prefix, or that of the settings, for reading.
+    """Open the lake in a folder or at an address as s3://bucket/prefix or az://container/prefix, to read it.
+
+    Without one, it is that of the settings.
 
     Raises InputError if there is no lake, LakeError if its format is not this program's.
     """

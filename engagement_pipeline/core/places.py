@@ -42,7 +42,7 @@ class ObjectPath(PosixPath):
 
     @property
     def bucket(self) -> str:
-        """The bucket that it is in, as s3://bucket."""
+        """The bucket that it is in, as s3://bucket or az://container."""
         return f"{self.parts[0]}//{self.parts[1]}"
 
     @property

@@ -76,11 +76,6 @@ class Inventory:
         """Return the files of a kind, or of a table."""
         return self.files.get(str(kind), [])
 
-    @property
-    def unreadable(self) -> list[Entry]:
-        """The folders that cannot be listed: what lies in them is not known."""
-        return [folder for folder in self.folders if not folder.readable]
-
 
 def take(lake: Lake, *, own: Callable[[Path], bool]) -> Inventory:
     """Return what lies in a lake; `own` tells the files and folders in it that are the user's."""

@@ -107,6 +107,6 @@ class Ahead:
 
     def _whole(self, key: str, got: Got | None) -> Got | None:
         if got is None:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), f"s3://{self._objects.bucket}/{key}")
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), f"{self._objects.bucket}/{key}")
         content, held = got
         return got if len(content) == held.size else None

@@ -110,12 +110,12 @@ def _surveyed(ask: Callable[[Objects, str], T]) -> Callable[[Objects, str], T]:
 
 
 class Objects:
-    """The objects of one bucket, as s3://bucket. Safe to share by threads, not with a process that was forked.
+    """The objects of one bucket, as s3://bucket or az://container.
 
-    With them is what this process knows of them. `leases` are the locks that it holds, `lines` what it appends to
-    files, by the key of their folder. `seen` are the tags of objects by key, empty where there was none. `ahead` gets
-    objects before they are read. While there are `surveys`, what is `listed` is not asked again, until this process
-    changes something.
+    Safe to share by threads, not with a process that was forked. With them is what this process knows of them.
+    `leases` are the locks that it holds, `lines` what it appends to files, by the key of their folder. `seen` are the
+    tags of objects by key, empty where there was none. `ahead` gets objects before they are read. While there are
+    `surveys`, what is `listed` is not asked again, until this process changes something.
     """
 
     def __init__(self, bucket: str) -> None:

@@ -35,6 +35,7 @@ REFRESH_SECONDS = 10_800  # after which none goes on, and the token that it was 
 OF_OTHERS = 0o077  # the rights of others than the owner
 FLOOR = 100_000_000  # bytes that the smallest lake needs
 DAYS_AT_ONCE, MONTHS_AT_ONCE = 28, 2  # which a publication stages at most
+SUM_BYTES = 21  # of a day's sum, which is staged unpacked
 
 
 def rights(patient: Patient) -> Iterator[Finding]:
@@ -226,16 +227,27 @@ def accounts(patient: Patient) -> Iterator[Finding]:
 def room(patient: Patient) -> Iterator[Finding]:
     """Find that the disk is too full for the next publication."""
     lake = patient.lake
-    staged = [(ENGAGEMENTS, DAYS_AT_ONCE), (DAILY, MONTHS_AT_ONCE)]
-    sizes = (sorted(entry.size for entry in patient.inventory.of(table))[-number:] for table, number in staged)
-    needed, free = FLOOR + sum(map(sum, sizes)), lake.storage.free()
-    if free is not None and free < needed:
+    free = lake.storage.free()
+    if free is not None and free < (needed := _staged(patient)):
         yield Finding(
             path=lake.root,
             what=f"the disk of {lake.root} has {free / 1e6:,.0f} MB left",
             meaning=f"the next pull may need {needed / 1e6:,.0f} MB, and fails without",
             fix="engagement prune lists the raw that may go, and --yes removes it; or make room",
         )
+
+
+def _staged(patient: Patient) -> int:
+    """Return how many bytes a publication stages at most, if its days are the largest."""
+    days, months = (
+        sorted(patient.inventory.of(table), key=lambda entry: entry.size)[-number:]
+        for table, number in ((ENGAGEMENTS, DAYS_AT_ONCE), (DAILY, MONTHS_AT_ONCE))
+    )
+    sums = 0
+    for month in months:
+        with suppress(LakeError), opened(patient.lake, month.path) as file:
+            sums = max(sums, file.metadata.num_rows)
+    return FLOOR + sum(entry.size for entry in (*days, *months)) + SUM_BYTES * sums
 
 
 def clock(patient: Patient) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """Landed responses become the tables.
 
-    newest ──> pending ──> hourly (day_worker · merge · day_file · revisions) ─> coverage ─> publisher: renamed at once
-                           snapshots                                             daily
+    newest ──> pending ──> hourly (day_worker · merge · day_file) ─> daily (day_sums) ─> publisher: renamed at once
+                           snapshots                   revisions     coverage
 
     workers: processes for day_worker, coverage and rebuild, where the rows are worth them
 

@@ -18,7 +18,7 @@ KEYS = [f"{number:03}" for number in range(3 * AT_ONCE)]
 class Store:
     """Objects in memory, each of which holds its key; it answers nobody before it is let go."""
 
-    bucket = "b"
+    bucket = "az://b"
 
     def __init__(self):
         self.asked, self.arrived = [], Semaphore(0)
@@ -82,12 +82,12 @@ def test_one_that_there_is_not_is_told_as_often_as_it_is_asked_for(store, ahead)
     store.faults[KEYS[0]] = FileNotFoundError(errno.ENOENT, "No such file", KEYS[0])
     store.let_go.set()
     for _ in range(2):
-        with pytest.raises(FileNotFoundError, match="s3://b/000"):
+        with pytest.raises(FileNotFoundError, match="'az://b/000'"):
             ahead.get(KEYS[0])
 
 
 def test_what_the_store_refuses_is_told_once_and_then_left_to_who_asks(store, ahead):
-    store.faults[KEYS[0]] = StoreError(errno.ETIMEDOUT, "the store does not answer: wait until it works", "s3://b/000")
+    store.faults[KEYS[0]] = StoreError(errno.ETIMEDOUT, "the store does not answer: wait until it works", "az://b/000")
     store.let_go.set()
     with pytest.raises(StoreError, match="does not answer"):
         ahead.get(KEYS[0])

@@ -25,7 +25,7 @@ from engagement_pipeline.lake import forgotten, raw, request_log
 from engagement_pipeline.lake.clock import newest
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.lake.storage import LocalStorage
-from engagement_pipeline.observe import doctor, doctor_raw, patient
+from engagement_pipeline.observe import doctor, doctor_files, doctor_raw, patient
 from engagement_pipeline.publish import erasure
 from engagement_pipeline.publish.publisher import publish_pulls
 from engagement_pipeline.query import catalog, seal
@@ -308,6 +308,14 @@ def test_a_file_that_the_memory_is_too_small_for_is_not_called_damaged(lived, mo
 def test_a_disk_that_the_next_publication_would_fill(lived, monkeypatch):
     monkeypatch.setattr(type(lived.storage), "free", lambda _: 1_000_000)
     assert found(lived)["room"].what.endswith("has 1 MB left")
+
+
+def test_a_publication_needs_room_for_the_sums_of_its_days_unpacked_too(lived, monkeypatch):
+    staged = sum(path.stat().st_size for name in ("engagements", "daily") for path in (lived.root / name).rglob("*.*"))
+    sums = max(pq.read_metadata(path).num_rows for path in (lived.root / "daily").iterdir())
+    for free, short in ((staged, True), (staged + 21 * sums, False)):
+        monkeypatch.setattr(type(lived.storage), "free", lambda _, free=free: doctor_files.FLOOR + free)
+        assert ("room" in found(lived)) == short
 
 
 def test_on_a_read_only_file_system_no_right_is_asked_for(lived, monkeypatch):

@@ -30,7 +30,7 @@ CHOSEN = f"""
 from engagement_pipeline import forgetting, pipeline
 from engagement_pipeline.core import settings
 from engagement_pipeline.query import catalog
-catalog.refresh = catalog.write = lambda lake: lake.catalog
+catalog.refresh = catalog.write = lambda lake, **_: lake.catalog
 named = {NAMED} | {{"DATA": sys.argv[1], "TWEETS": sys.argv[1] + "/../tweets"}}
 chosen = settings.load({{f"ENGAGEMENT_{{name}}": value for name, value in named.items()}})
 """
