@@ -8,13 +8,17 @@ import pytest
 from demonstration import outside, shell
 from faulty_store import CUT, way_to
 from processes import CLONE
+from truth import A_THIRD_FAULTY, follow
 
 from engagement_pipeline import pipeline
+from engagement_pipeline.core.endpoints import HISTORICAL
 from engagement_pipeline.core.tables import TABLES
+from engagement_pipeline.extract import puller
 from engagement_pipeline.extract.prepare import prepare
 from engagement_pipeline.lake import object_lock, objects, raw
 from engagement_pipeline.lake.layout import Lake
 from engagement_pipeline.query import catalog
+from engagement_pipeline.transport import client
 
 FIRST, LAST = date(2026, 1, 30), date(2026, 1, 31)
 TYPES = "impressions engagements"
@@ -231,6 +235,33 @@ def test_an_object_that_was_half_uploaded_is_put_again(chosen, way, world):
     run(on_disk)
     assert way.cut > 5
     assert rows(Lake(chosen.data), "engagements", "daily") == rows(Lake(on_disk.data), "engagements", "daily")
+
+
+@pytest.mark.s3
+def test_an_api_and_a_store_that_fail_at_once_give_what_sound_ones_give(chosen, way, world, monkeypatch):
+    """A third of the answers are faulty, one request to the store in ten fails, and one put in nine is cut off."""
+    monkeypatch.setattr(client, "FIRST_PAUSE", 1e-6)
+    monkeypatch.setitem(vars(HISTORICAL), "max_tweets", 2)
+    monkeypatch.setattr(puller, "BODIES_TRIED", 10)
+    follow(world, (12, 8, 4))
+    calm = {"tries": "20", "patience_minutes": "5", "requests_per_minute": "100000", "types": TYPES}
+    on_disk = world.settings(**calm)
+    run(on_disk)
+    sound = len(world.emulator.requests)
+    world.emulator.faults.set(**A_THIRD_FAULTY)
+    way.fault = lambda number, asked, _: (
+        CUT if number % 9 == 0 and asked == "PUT" else (503, "SlowDown") if number % 10 == 0 else None
+    )
+    in_bucket = world.settings(**calm, data=str(chosen.data))
+    run(in_bucket)
+    assert way.cut > 5
+    assert len(world.emulator.requests) > 2 * sound
+    assert measured(in_bucket) == measured(on_disk) != []
+
+
+def measured(chosen):
+    """Return the counts that are not zero: an hour that the API left out is no row."""
+    return catalog.query(Lake(chosen.data), "from engagements where count <> 0 order by all").to_pylist()
 
 
 @pytest.mark.s3

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
-from truth import ALL_TYPES, FIRST, NOW, assert_true, follow, measured, midnight, run, stored
+from truth import A_THIRD_FAULTY, ALL_TYPES, FIRST, NOW, assert_true, follow, measured, midnight, run, stored
 
 from engagement_pipeline.core.endpoints import HISTORICAL, RECENT, TOTALS
 from engagement_pipeline.extract import puller
@@ -136,20 +136,6 @@ def test_what_is_known_now_is_history_and_the_hours_since(world):
     assert partial_hours(world, "engagements_now") == [datetime(2026, 2, 1, 9)]  # noqa: DTZ001 - as the query gives it
 
 
-FAULTS = {
-    "status_503": 0.06,
-    "html_error": 0.05,
-    "truncated_gzip": 0.06,
-    "broken_json": 0.05,
-    "reset": 0.06,
-    "wrong_sums": 0.08,
-    "unknown_types": 0.04,
-    "missing_hours": 0.1,
-    "unknown_keys": 0.1,
-    "numbers": 0.1,
-}
-
-
 @pytest.mark.parametrize("endpoint", [HISTORICAL, RECENT, TOTALS])
 def test_with_a_third_of_the_answers_faulty_every_number_is_the_world_s(world, monkeypatch, endpoint):
     """Small requests, so that there are many; a test of patience would only be slower, so pauses are tiny."""
@@ -158,7 +144,7 @@ def test_with_a_third_of_the_answers_faulty_every_number_is_the_world_s(world, m
     monkeypatch.setattr(puller, "BODIES_TRIED", 10)
     world.emulator.world.fixed_now = NOW.replace(hour=9, minute=20)
     followed = follow(world, (30, 20, 10))["ok"]
-    world.emulator.faults.set(**FAULTS)
+    world.emulator.faults.set(**A_THIRD_FAULTY)
     prepared, _, (publication,) = run(
         world.settings(tries="20", patience_minutes="5", requests_per_minute="100000"), endpoint=endpoint
     )

@@ -16,6 +16,18 @@ NOW = datetime(2026, 2, 1, tzinfo=UTC)  # so 2026-01-31 is the last whole day
 FIRST, LAST = date(2026, 1, 4), date(2026, 1, 31)  # the last 28 whole days
 ALL_TYPES = HISTORICAL.types
 TWO_TYPES = ("impressions", "url_clicks")
+A_THIRD_FAULTY = {
+    "status_503": 0.06,
+    "html_error": 0.05,
+    "truncated_gzip": 0.06,
+    "broken_json": 0.05,
+    "reset": 0.06,
+    "wrong_sums": 0.08,
+    "unknown_types": 0.04,
+    "missing_hours": 0.1,
+    "unknown_keys": 0.1,
+    "numbers": 0.1,
+}
 
 
 def midnight(day):
