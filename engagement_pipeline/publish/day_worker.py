@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from engagement_pipeline.core.model import NotServed
     from engagement_pipeline.lake.landed_file import Landed
     from engagement_pipeline.lake.layout import Lake
+    from engagement_pipeline.lake.raw import Pull
     from engagement_pipeline.publish.day_file import StagedDay
     from engagement_pipeline.publish.left_out import AnswerSums
     from engagement_pipeline.publish.merge import Ints, Revised, Rows
@@ -98,21 +99,20 @@ class DayWorker:
     def __init__(
         self,
         lake: Lake,
+        pull: Pull,
         *,
-        pull: str,
-        types: Sequence[str],
         days: Sequence[date],
         places: Sequence[int],
         coming: Sequence[Landed],
         lock: str,
     ) -> None:
-        self._asked = [TYPE_NAMES.index(name) for name in types]
+        self._asked = [TYPE_NAMES.index(name) for name in pull.types]
         self._days = days
         with ExitStack() as stack:
-            self._reader = stack.enter_context(closing(Reader(lake, coming, lock)))
+            self._reader = stack.enter_context(closing(Reader(pull.storage, coming, lock)))
             with lake.storage.ahead(lake.rows(ENGAGEMENTS, days[place]) for place in places):
                 self._files = {
-                    place: stack.enter_context(closing(DayFile(lake, days[place], newest_pull=pull)))
+                    place: stack.enter_context(closing(DayFile(lake, days[place], newest_pull=pull.name)))
                     for place in places
                 }
             self._open = stack.pop_all()

@@ -87,8 +87,7 @@ def _made_of(lake: Lake, pending: Pending, workers: Workers) -> list[Callable[[]
         partial(
             DayWorker,
             lake,
-            pull=pending.pull.name,
-            types=pending.pull.types,
+            pending.pull,
             days=pending.days,
             places=pending.places[place::number],
             coming=coming[place::number],

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from engagement_pipeline.core.model import Flat, NotServed, Request
     from engagement_pipeline.lake.forgotten import Forgotten
     from engagement_pipeline.lake.landed_file import Landed
-    from engagement_pipeline.lake.layout import Lake
     from engagement_pipeline.lake.raw import Pull
+    from engagement_pipeline.lake.storages import Storage
     from engagement_pipeline.publish.merge import Ints
 
 T = TypeVar("T")
@@ -146,12 +146,15 @@ def reasons_of(tweets: Ints, not_served: Mapping[int, NotServed]) -> dict[int, N
 
 
 class Reader:
-    """Who reads responses, got ahead in the order in which they are `coming`, with notes for who has the lock next."""
+    """Who reads responses, got ahead in the order in which they are `coming`, with notes for who has the lock next.
 
-    def __init__(self, lake: Lake, coming: Sequence[Landed], lock: str) -> None:
+    They lie in the `storage` of their pull. A rebuild publishes them into a lake that has another.
+    """
+
+    def __init__(self, storage: Storage, coming: Sequence[Landed], lock: str) -> None:
         self._open = ExitStack()
-        self._looks = self._open.enter_context(closing(Looks(lake.storage, coming, lock)))
-        self._open.enter_context(lake.storage.ahead(landed.path for landed in coming))
+        self._looks = self._open.enter_context(closing(Looks(storage, coming, lock)))
+        self._open.enter_context(storage.ahead(landed.path for landed in coming))
 
     def read(self, landed: Landed) -> Flat:
         """Read a response; LakeError where it is damaged."""

@@ -47,7 +47,7 @@ def stage(lake: Lake, pending: Pending, *, progress: Progress) -> Staged:
         return Staged(files={}, stored=stored, not_served=not_served)
     later = pa.array(pending.tweets[pending.later[:, 0]])
     with (
-        closing(Reader(lake, pending.answers.in_order(), lake.notes)) as reader,
+        closing(Reader(pending.pull.storage, pending.answers.in_order(), lake.notes)) as reader,
         closing(RowGroupWriter(into, table)) as sink,
     ):
         opened = Opened(pending.answers, reader.read)
