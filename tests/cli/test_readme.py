@@ -84,7 +84,6 @@ def test_the_commands_are_the_ones_tested_here():
         ["mkdir", "-p"],
         [dagster, ".venv/bin/dagster"],
         [dagster, ".venv/bin/dg"],
-        [dagster, ".venv/bin/dagster"],
         [program, "sql"],
         [program, "rebuild"],
         [program, "prune"],

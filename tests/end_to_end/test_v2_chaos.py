@@ -80,7 +80,7 @@ def test_every_count_of_tweets_is_the_world_s(world, clock, faulty):
     truth = world.emulator.world.counts(followed, TWO_TYPES, midnight(FIRST), 28 * 24)
     assert np.array_equal(table[table >= 0], truth[table >= 0])
     lacking = np.argwhere((table < 0) & (measured(truth, followed, midnight(FIRST)) > 0))
-    assert {hour for *_, hour in lacking} == {28 * 24 - 1}
+    assert {hour for *_, hour in lacking} <= {28 * 24 - 1}  # none, if the last hour came with its time each time
     world.emulator.v2.faults.reset()
     run(chosen, LAST, LAST)
     assert_true(world, followed, types=TWO_TYPES, zeros_may_lack=True)
