@@ -142,6 +142,7 @@ def test_a_run_whose_process_is_killed_loses_nothing(in_world, definitions, inst
     assert catalog.query(Lake(in_world.lake), rows).to_pylist() == [{"tweets": 6, "days": 3}]
 
 
+@pytest.mark.faults
 def test_a_run_that_is_terminated_in_the_ui_ends_and_the_next_goes_on(
     in_world,
     definitions,

@@ -28,7 +28,7 @@ def lake(tmp_path, each_source):
     return lake
 
 
-@pytest.fixture(params=[3, pytest.param(500, marks=pytest.mark.faults)], ids=["some", "all"])
+@pytest.fixture(params=[2, pytest.param(500, marks=pytest.mark.faults)], ids=["some", "all"])
 def most(request):
     """How many of the lakes that a power cut may leave are looked at."""
     return request.param
